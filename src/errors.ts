@@ -1,0 +1,37 @@
+// The one error type of the project: a stable code, what is wrong, and what to do next.
+import type { ErrorInfo } from './api.ts';
+
+/**
+ * An error people can act on. `message` names the op or file, what was expected and what came;
+ * `hint` is the next step; `code` is stable and slash-separated (`checkpoint/shape`).
+ */
+export class EngineError extends Error implements ErrorInfo {
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(message: string, options: { code: string; hint?: string; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'EngineError';
+    this.code = options.code;
+    this.hint = options.hint ?? '';
+  }
+}
+
+/** Any thrown value as plain data for the page; unknown errors keep their message. */
+export function toErrorInfo(error: unknown): ErrorInfo {
+  if (error instanceof EngineError) {
+    return { code: error.code, message: error.message, hint: error.hint };
+  }
+  if (error instanceof Error) {
+    return {
+      code: 'engine/unexpected',
+      message: error.message,
+      hint: 'Reload the page; your text is kept.',
+    };
+  }
+  return {
+    code: 'engine/unexpected',
+    message: String(error),
+    hint: 'Reload the page; your text is kept.',
+  };
+}
