@@ -1,0 +1,51 @@
+// Page tests against the built site. Alone (`npx playwright test`) it builds first; `npm test` has built already.
+import { createServer } from 'node:net';
+import { defineConfig } from '@playwright/test';
+import { launchOptions } from './tests/chromium.ts';
+
+// Playwright reads this file again in its worker processes: the first reading picks the port for all.
+process.env.GLASS_E2E_PORT ??= String(await freePort());
+const port = process.env.GLASS_E2E_PORT;
+const vite = 'node node_modules/vite/bin/vite.js';
+const build = process.env.GLASS_E2E_BUILT === '1' ? '' : `${vite} build --logLevel warn && `;
+
+export default defineConfig({
+  testDir: 'tests/e2e',
+  testMatch: /\.(spec|test|e2e)\.tsx?$/,
+  outputDir: 'test-results',
+  workers: 1,
+  retries: 0,
+  forbidOnly: process.env.CI !== undefined,
+  timeout: 60_000, // a software GPU on two cores
+  expect: { timeout: 15_000 },
+  reporter: 'list',
+  use: {
+    baseURL: `http://127.0.0.1:${port}/`,
+    viewport: { width: 1280, height: 800 },
+    launchOptions,
+    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
+    video: 'off',
+  },
+  projects: [{ name: 'chromium', use: { browserName: 'chromium' } }],
+  webServer: {
+    command: `${build}${vite} preview --host 127.0.0.1 --port ${port} --strictPort`,
+    url: `http://127.0.0.1:${port}/`,
+    timeout: 120_000,
+    reuseExistingServer: false,
+    stdout: 'ignore',
+    stderr: 'pipe',
+  },
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const free = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(free));
+    });
+  });
+}

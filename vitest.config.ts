@@ -1,0 +1,48 @@
+// Two projects: `unit` runs in Node; `gpu` runs in a real browser with WebGPU, hardware or software.
+// In `gpu` tests every file of the repository can be fetched: /tests/fixtures/…, and public/ at the root: /models/….
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { buildConstants } from './scripts/constants.mjs';
+import { launchOptions } from './tests/chromium.ts';
+
+// A function, because vitest empties `define` of the object it is given.
+const shared = () => ({
+  define: buildConstants(),
+  oxc: { target: 'es2023' }, // lowers `using`, which Node 20 does not know
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared(),
+        test: {
+          name: 'unit',
+          environment: 'node',
+          include: ['tests/unit/**/*.test.{ts,tsx}'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared(),
+        appType: 'mpa', // a missing file is a 404, not index.html
+        // Named here, because a dependency discovered during a run reloads the page under the tests.
+        optimizeDeps: { include: ['js-tiktoken/lite', 'js-tiktoken/ranks/gpt2', 'fast-check'] },
+        test: {
+          name: 'gpu',
+          include: ['tests/gpu/**/*.gpu.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
