@@ -1,0 +1,44 @@
+// What must be true before anything else runs: a fitting Node and installed dependencies. Node built-ins only.
+// @ts-check
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's folder, with a trailing slash. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Ends the process with one line. @param {string} message @returns {never} */
+export function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** Stops on a Node that the tools do not support (`engines` in package.json). */
+export function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const fits = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major >= 24;
+  if (!fits) {
+    fail(
+      `Glass GPT needs Node 20.19+, 22.12+ or 24+; this is ${process.versions.node}: https://nodejs.org`,
+    );
+  }
+}
+
+/** Runs `npm ci` when nothing is installed or package-lock.json is newer than what is. */
+export function install() {
+  const installed = `${root}node_modules/.package-lock.json`;
+  const lock = `${root}package-lock.json`;
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log('Installing dependencies (once, under a minute on most lines) …');
+  const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = process.env.npm_execpath;
+  // `npm run` says where npm is; running its file with this Node works on every system.
+  const { status } = npm?.endsWith('.js')
+    ? spawnSync(process.execPath, [npm, ...options], { cwd: root, stdio: 'inherit' })
+    : spawnSync('npm', options, {
+        cwd: root,
+        stdio: 'inherit',
+        shell: process.platform === 'win32',
+      });
+  if (status !== 0) fail('Dependencies could not be installed: npm ci failed (see above).');
+}

@@ -1,0 +1,65 @@
+// npm run size: what a first visit downloads, against a budget (gzip, kB of 1000 bytes). Reads dist/ as built.
+// @ts-check
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { fail, root } from './setup.mjs';
+
+const dist = join(root, 'dist');
+const assets = join(dist, 'assets');
+if (!existsSync(join(dist, 'index.html')) || !existsSync(assets)) {
+  fail('dist/ holds no built site: npm run build makes one.');
+}
+
+const html = readFileSync(join(dist, 'index.html'), 'utf8');
+const files = readdirSync(assets).filter((name) => name.endsWith('.js'));
+
+const initial = reachable(
+  [...html.matchAll(/(?:src|href)="[^"]*?([^"/]+\.js)"/g)].map(([, name]) => name),
+);
+const workers = files.filter((name) => name.startsWith('worker-'));
+const worker = reachable(workers);
+const ranks = files.filter((name) => name.startsWith('ranks-'));
+const eager = [...initial, ...worker].filter((name) => ranks.includes(name));
+
+const rows = [
+  { what: 'initial JavaScript', names: initial, budget: 130 },
+  { what: 'worker', names: worker, budget: 60 },
+  { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240 },
+];
+let failed = false;
+for (const { what, names, budget } of rows) {
+  const size = names.reduce((sum, name) => sum + gzipped(name), 0) / 1000;
+  const verdict = names.length === 0 ? 'missing' : size > budget ? 'too big' : 'ok';
+  failed ||= verdict !== 'ok';
+  console.log(
+    `${verdict.padEnd(8)}${what.padEnd(30)}${size.toFixed(1).padStart(7)} kB of ${budget} kB`,
+  );
+}
+if (eager.length > 0) {
+  failed = true;
+  console.log(
+    `too early: ${eager.join(', ')} is imported statically; it must be a dynamic import.`,
+  );
+}
+process.exit(failed ? 1 : 0);
+
+/** The named chunks and all that they import statically. @param {(string | undefined)[]} entries */
+function reachable(entries) {
+  const seen = new Set();
+  const queue = [...entries];
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (seen.has(name) || !files.includes(name)) continue;
+    seen.add(name);
+    const text = readFileSync(join(assets, name), 'utf8');
+    // `import"./a.js"`, `import{b}from"./a.js"`, `export*from"./a.js"`, in any quotes; not `import("./a.js")`.
+    for (const match of text.matchAll(/(?:\bfrom|\bimport)\s*["'`]\.\/([^"'`]+\.js)["'`]/g))
+      queue.push(match[1]);
+  }
+  return [...seen];
+}
+
+/** @param {string} name */
+function gzipped(name) {
+  return gzipSync(readFileSync(join(assets, name)), { level: 9 }).length;
+}

@@ -1,0 +1,172 @@
+// The two towers and the bridge, as data: who may import whom. A new folder or package in src/ needs a line here,
+// and whoever adds it should read "Two towers" in src/README.md first.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { filesUnder, root } from './files.ts';
+import { importsOf, withoutComments } from './imports.ts';
+
+interface Rule {
+  /** Path prefix from the root; the first rule that fits a file decides. */
+  readonly part: string;
+  /** Prefixes it may import, besides its own. */
+  readonly may: readonly string[];
+  /** Packages it may import. */
+  readonly packages?: readonly string[];
+}
+
+/** Leaves that everybody may import. */
+const LEAVES = ['src/api.ts', 'src/errors.ts'];
+
+const RULES: readonly Rule[] = [
+  { part: 'src/api.ts', may: [] },
+  { part: 'src/errors.ts', may: [] },
+  { part: 'src/globals.d.ts', may: [] },
+  { part: 'src/gpu/', may: [] },
+  { part: 'src/kernels/', may: ['src/gpu/', 'shaders/'] },
+  { part: 'src/model/', may: ['src/kernels/', 'src/gpu/'] },
+  { part: 'src/text/', may: [], packages: ['js-tiktoken'] },
+  { part: 'src/engine/', may: ['src/model/', 'src/gpu/', 'src/text/'] },
+  { part: 'src/worker/host', may: ['src/engine/', 'src/worker/'] },
+  { part: 'src/worker/', may: [] },
+  { part: 'src/state/', may: [], packages: ['zustand'] },
+  {
+    part: 'src/ui/',
+    may: ['src/state/'],
+    packages: ['react', 'react-dom', 'react-error-boundary', 'zustand'],
+  },
+  // The composition root may import everything.
+  {
+    part: 'src/main.tsx',
+    may: ['src/'],
+    packages: ['react', 'react-dom', 'react-error-boundary', 'zustand'],
+  },
+  // The library's entries.
+  { part: 'src/index.ts', may: ['src/engine/', 'src/model/', 'src/gpu/', 'src/text/'] },
+  { part: 'src/tokenizer.ts', may: ['src/text/'] },
+];
+
+const sources = filesUnder('src', /\.tsx?$/).map((path) => {
+  const text = readFileSync(join(root, path), 'utf8');
+  return { path, code: withoutComments(text), imports: importsOf(path, text) };
+});
+
+describe('the import rules', () => {
+  test('cover every file of src/', () => {
+    expect(sources.length).toBeGreaterThan(0);
+    expect(sources.filter(({ path }) => !ruleOf(path)).map(({ path }) => path)).toEqual([]);
+  });
+
+  for (const rule of RULES) {
+    test(`${rule.part} imports only ${[...rule.may, ...(rule.packages ?? [])].join(', ') || 'the leaves'}`, () => {
+      const allowed = [rule.part, ...rule.may, ...LEAVES];
+      const broken = sources
+        .filter(({ path }) => ruleOf(path) === rule)
+        .flatMap(({ path, imports }) =>
+          imports
+            .filter(({ specifier, file }) =>
+              file === undefined
+                ? !(rule.packages ?? []).some((name) => inPackage(specifier, name))
+                : !allowed.some((prefix) => file.startsWith(prefix)),
+            )
+            .map(({ specifier }) => `${path} imports ${specifier}`),
+        );
+      expect(broken).toEqual([]);
+    });
+  }
+
+  test('let nobody import the composition root or a library entry', () => {
+    const entries = ['src/main.tsx', 'src/index.ts', 'src/tokenizer.ts'];
+    const broken = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter(({ file }) => file !== undefined && entries.includes(file))
+        .map(({ specifier }) => `${path} imports ${specifier}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test('leave no circle', () => {
+    expect(circle()).toBeUndefined();
+  });
+});
+
+describe('a word that only one folder says', () => {
+  const words: readonly { word: RegExp; home: string }[] = [
+    { word: /\bGPUBuffer(?:Usage)?\b/, home: 'src/gpu/' },
+    { word: /\brequestAdapter\b/, home: 'src/gpu/' },
+  ];
+  for (const { word, home } of words) {
+    test(`${word.source} is said in ${home}`, () => {
+      const elsewhere = sources.filter(
+        ({ path, code }) => !path.startsWith(home) && word.test(code),
+      );
+      expect(elsewhere.map(({ path }) => path)).toEqual([]);
+    });
+  }
+});
+
+describe('the reader of imports', () => {
+  test('finds every form of import and nothing in comments or strings', () => {
+    const text = `
+      import a from './a.ts';
+      import './style.css';
+      import type { B } from './b.ts'; import { c,
+        d } from "./c.ts";
+      export * from './d.ts';
+      export { e } from './e.ts';
+      // import f from './f.ts';
+      /* import g from './g.ts'; */
+      const h = await import('./h.ts');
+      import i from '../shaders/i.wgsl?raw';
+      import j from 'js-tiktoken/ranks/gpt2';
+      const text = 'https://example.org'; import k from './k.ts';
+      export const from = ['./l.ts'];
+    `;
+    expect(importsOf('src/x.ts', text).map(({ specifier, file }) => file ?? specifier)).toEqual([
+      'src/a.ts',
+      'src/style.css',
+      'src/b.ts',
+      'src/c.ts',
+      'src/d.ts',
+      'src/e.ts',
+      'shaders/i.wgsl',
+      'js-tiktoken/ranks/gpt2',
+      'src/k.ts',
+      'src/h.ts',
+    ]);
+  });
+});
+
+function ruleOf(path: string): Rule | undefined {
+  return RULES.find(({ part }) => path.startsWith(part));
+}
+
+function inPackage(specifier: string, name: string): boolean {
+  return specifier === name || specifier.startsWith(`${name}/`);
+}
+
+/** The first circle of imports, as a readable path, or undefined. */
+function circle(): string | undefined {
+  const edges = new Map(
+    sources.map(({ path, imports }) => [
+      path,
+      imports.flatMap(({ file }) => (file === undefined ? [] : [file])),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): string | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path].join(' → ');
+    if (done.has(path)) return undefined;
+    for (const next of edges.get(path) ?? []) {
+      const found = visit(next, [...trail, path]);
+      if (found) return found;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of edges.keys()) {
+    const found = visit(path, []);
+    if (found) return found;
+  }
+  return undefined;
+}
