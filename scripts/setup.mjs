@@ -33,12 +33,15 @@ export function install() {
   const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   // `npm run` says where npm is; running its file with this Node works on every system.
-  const { status } = npm?.endsWith('.js')
-    ? spawnSync(process.execPath, [npm, ...options], { cwd: root, stdio: 'inherit' })
+  const { status, stdout, stderr } = npm?.endsWith('.js')
+    ? spawnSync(process.execPath, [npm, ...options], { cwd: root, encoding: 'utf8' })
     : spawnSync('npm', options, {
         cwd: root,
-        stdio: 'inherit',
+        encoding: 'utf8',
         shell: process.platform === 'win32',
       });
-  if (status !== 0) fail('Dependencies could not be installed: npm ci failed (see above).');
+  if (status === 0) return;
+  const lines = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n');
+  console.error(lines.slice(0, 12).join('\n')); // npm's help for the command follows
+  fail('Dependencies could not be installed: npm ci failed (see above).');
 }

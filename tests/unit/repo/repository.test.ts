@@ -61,6 +61,30 @@ describe('package.json', () => {
   });
 });
 
+describe('package-lock.json', () => {
+  // npm ci refuses a lock file that lacks a package for another system, which an install on one system may leave out.
+  test('lists every optional package, for every system', () => {
+    interface Entry {
+      optionalDependencies?: Record<string, string>;
+    }
+    const packages: Record<string, Entry> = readJson('package-lock.json').packages;
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('was made for the dependencies in package.json', () => {
+    const { dependencies, devDependencies } = readJson('package-lock.json').packages[''];
+    expect({ dependencies, devDependencies }).toEqual({
+      dependencies: manifest.dependencies,
+      devDependencies: manifest.devDependencies,
+    });
+  });
+});
+
 describe('no foreign hosts', () => {
   test('package-lock.json and .npmrc name none', () => {
     expect(read('package-lock.json')).not.toMatch(/"resolved":\s*"https?:/);
