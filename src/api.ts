@@ -111,6 +111,8 @@ export interface Distribution {
   readonly restRaw: number;
   /** Mass of the final distribution outside `top`. */
   readonly rest: number;
+  /** Tokens before this index are not seen by the model: the text is longer than its context. */
+  readonly firstVisible?: number;
   /** Entropy of the raw distribution, in bits. */
   readonly entropyBits: number;
 }

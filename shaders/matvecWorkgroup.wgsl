@@ -1,0 +1,127 @@
+// matvecWorkgroup — matvec with eight lanes a weight row, for GPUs with real lanes.
+//
+//   y[r, n]       = act(Σ_k x[xStart + r, k] · weight[n, k] + bias[n])
+//   out[m(r), n] ← y[r, n],  or out + scale · y where accumulate is 1
+//   m(r)          = (r div T) · S + start + r mod T
+//
+//   x       (·, K)  f32         in    K is a multiple of 8, padded with zeros
+//   weight  (N, K)  f32 or f16  in    K contiguous; a part of the rows of a large matrix
+//   bias    (N)     f32         in    zeros where the model has none
+//   scale   (·)     f32         in    element scaleIndex is used: 1, or 0 to switch a part off
+//   out     (·, O)  f32         out   columns outColumn … outColumn + N of row m(r)
+//
+// 64 lanes serve eight outputs: eight lanes read 128 contiguous bytes of one weight row at a time,
+// then their partial sums meet in workgroup memory. Dispatch (⌈N/8⌉, R, 1).
+// Source: GPT-2's Conv1D, nn.Linear; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415.
+
+struct Params {
+  rows: u32,
+  columns4: u32,
+  outStride4: u32,
+  outColumn4: u32,
+  accumulate: u32,
+  scaleIndex: u32,
+  outT: u32,
+  outS: u32,
+  outStart: u32,
+  xStart: u32,
+}
+
+override K: u32 = 8;
+override WEIGHT_F16: bool = false;
+// 0 none, 1 GELU by tanh, 2 exact GELU by erf
+override ACTIVATION: u32 = 0;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> scale: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
+
+struct Eight {
+  low: vec4<f32>,
+  high: vec4<f32>,
+}
+
+// Weights k8·8 … k8·8 + 7 of row n.
+fn weights(n: u32, k8: u32) -> Eight {
+  if (WEIGHT_F16) {
+    let w = weight[n * (K / 8u) + k8];
+    return Eight(
+      vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y)),
+      vec4<f32>(unpack2x16float(w.z), unpack2x16float(w.w)),
+    );
+  }
+  let at = n * (K / 4u) + k8 * 2u;
+  return Eight(bitcast<vec4<f32>>(weight[at]), bitcast<vec4<f32>>(weight[at + 1u]));
+}
+
+// erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2).
+fn erf4(v: vec4<f32>) -> vec4<f32> {
+  let t = 1.0 / (1.0 + 0.5 * abs(v));
+  var p = 0.17087277 * t - 0.82215223;
+  p = p * t + 1.48851587;
+  p = p * t - 1.13520398;
+  p = p * t + 0.27886807;
+  p = p * t - 0.18628806;
+  p = p * t + 0.09678418;
+  p = p * t + 0.37409196;
+  p = p * t + 1.00002368;
+  p = p * t - 1.26551223;
+  let erfc = t * exp(p - v * v);
+  return sign(v) * (1.0 - erfc);
+}
+
+fn activate(v: vec4<f32>) -> vec4<f32> {
+  if (ACTIVATION == 1u) {
+    // tanh overflows on some devices for large arguments; it is 1 to f32 precision beyond 10.
+    let u = 0.7978845608 * (v + 0.044715 * v * v * v);
+    return 0.5 * v * (1.0 + tanh(clamp(u, vec4<f32>(-10.0), vec4<f32>(10.0))));
+  }
+  if (ACTIVATION == 2u) {
+    return 0.5 * v * (1.0 + erf4(v * 0.7071067812));
+  }
+  return v;
+}
+
+fn store(r: u32, c4: u32, sum: vec4<f32>) {
+  let row = (r / params.outT) * params.outS + params.outStart + r % params.outT;
+  let at = row * params.outStride4 + params.outColumn4 + c4;
+  let y = activate(sum + bias[c4]);
+  if (params.accumulate == 1u) {
+    out[at] = out[at] + scale[params.scaleIndex] * y;
+  } else {
+    out[at] = y;
+  }
+}
+
+var<workgroup> partial: array<f32, 64>;
+
+@compute @workgroup_size(64, 1, 1)
+fn matvecWorkgroup(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let r = group.y;
+  let n = group.x * 8u + lane / 8u;
+  // Lanes past the last output read its row again rather than leave: barriers need all of them.
+  let row = min(n, params.columns4 * 4u - 1u);
+  var sum = vec4<f32>(0.0);
+  for (var k8 = lane % 8u; k8 < K / 8u; k8 += 8u) {
+    let w = weights(row, k8);
+    sum += x[(params.xStart + r) * (K / 4u) + k8 * 2u] * w.low + x[(params.xStart + r) * (K / 4u) + k8 * 2u + 1u] * w.high;
+  }
+  partial[lane] = dot(sum, vec4<f32>(1.0));
+  workgroupBarrier();
+  let c4 = group.x * 2u + lane;
+  if (lane < 2u && c4 < params.columns4) {
+    var total = vec4<f32>(0.0);
+    for (var i = 0u; i < 4u; i++) {
+      for (var j = 0u; j < 8u; j++) {
+        total[i] += partial[(lane * 4u + i) * 8u + j];
+      }
+    }
+    store(r, c4, total);
+  }
+}

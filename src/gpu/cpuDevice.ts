@@ -1,0 +1,173 @@
+// The processor as a device: an encoder that runs the kernels' meanings at once, in order.
+import type { DeviceSummary } from '../api.ts';
+import { EngineError } from '../errors.ts';
+import {
+  type Arena,
+  type Device,
+  type Encoder,
+  type Format,
+  type Tensor,
+  type TensorData,
+  bytesPerElement,
+  elementCount,
+  newTensorId,
+} from './device.ts';
+import { halfTable } from './half.ts';
+import type { FloatArray, Kernel } from './kernel.ts';
+
+interface CpuTensor extends Tensor {
+  readonly array: FloatArray;
+}
+
+/** Kernels whose plain meaning is too slow to stream with may bring a faster twin. */
+export type CpuTwins = ReadonlyMap<Kernel, Kernel['meaning']>;
+
+/**
+ * A device made of plain loops. `precision` chooses the arrays: `f64` is the oracle that shaders
+ * are tested against, `f32` is what the page uses where there is no WebGPU. Ids are kept in float
+ * arrays too: every u32 below 2²⁴ is exact there, and so is every id.
+ */
+export function createCpuDevice(
+  precision: 'f32' | 'f64' = 'f32',
+  twins: CpuTwins = new Map(),
+): Device {
+  const createArray = (length: number): FloatArray =>
+    precision === 'f64' ? new Float64Array(length) : new Float32Array(length);
+  const summary: DeviceSummary = {
+    kind: 'cpu',
+    isSoftware: true,
+    label: "This computer's processor",
+    vendor: '',
+    architecture: '',
+    description: `Plain TypeScript kernels, ${precision}`,
+    features: [],
+    limits: {},
+  };
+  let disposed = false;
+
+  function createArena(label: string): Arena {
+    let sizeBytes = 0;
+    const allocate = (
+      name: string,
+      shape: readonly number[],
+      format: Format,
+      array: FloatArray,
+    ): CpuTensor => {
+      const tensor = {
+        id: newTensorId(),
+        label: name,
+        shape,
+        format,
+        sizeBytes: array.byteLength,
+        array,
+      };
+      sizeBytes += array.byteLength;
+      return tensor;
+    };
+    return {
+      label,
+      get sizeBytes() {
+        return sizeBytes;
+      },
+      zeros(name, shape, format) {
+        try {
+          return allocate(name, shape, format, createArray(elementCount(shape)));
+        } catch (cause) {
+          throw new EngineError(
+            `${name} needs ${elementCount(shape) * bytesPerElement(format)} bytes, more than this page can get.`,
+            {
+              code: 'device/out-of-memory',
+              hint: 'Close other tabs or choose a smaller model.',
+              cause,
+            },
+          );
+        }
+      },
+      upload(name, shape, format, data) {
+        const tensor = this.zeros(name, shape, format);
+        this.write(tensor, data);
+        return tensor;
+      },
+      write(tensor, data, offset = 0) {
+        const { array, format } = tensor as CpuTensor;
+        if (format === 'f16') {
+          // Packed weights are decoded once, here; the loops then read plain floats.
+          const lookup = halfTable();
+          for (let i = 0; i < data.length; i++) array[offset + i] = lookup[data[i]];
+        } else array.set(data, offset);
+      },
+      dispose() {
+        sizeBytes = 0;
+      },
+    };
+  }
+
+  function createEncoder(): Encoder {
+    return {
+      dispatch(kernel, tensors, params, _grid, overrides = {}) {
+        if (disposed) throw disposedError();
+        const arrays: Record<string, FloatArray> = {};
+        for (const name of Object.keys(kernel.bindings)) {
+          arrays[name] = (tensors[name] as CpuTensor).array;
+        }
+        const run = twins.get(kernel) ?? kernel.meaning;
+        run(arrays, { ...params, ...overrides });
+      },
+      read(tensor, from, count) {
+        return Promise.resolve(
+          Float32Array.from((tensor as CpuTensor).array.subarray(from, from + count)),
+        );
+      },
+      readU32(tensor, from, count) {
+        return Promise.resolve(
+          Uint32Array.from((tensor as CpuTensor).array.subarray(from, from + count)),
+        );
+      },
+      submit() {},
+    };
+  }
+
+  return {
+    summary,
+    prefersPlain: true,
+    rowsPerPass: 16,
+    maxBindingBytes: Number.MAX_SAFE_INTEGER,
+    lost: new Promise(() => {}),
+    createArena,
+    createEncoder,
+    prepare: () => Promise.resolve(),
+    idle: breathe,
+    dispose() {
+      disposed = true;
+    },
+  };
+}
+
+/**
+ * Lets messages in: the work above never leaves the thread, so without this a worker would not
+ * hear "stop" before the last token. A message channel is not clamped to 4 ms as timers are.
+ */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function disposedError(): EngineError {
+  return new EngineError('This device was disposed.', {
+    code: 'engine/disposed',
+    hint: 'Load the model again.',
+  });
+}
+
+/** For tests and float64 comparison: the tensor's array itself, not a copy. */
+export function cpuArray(tensor: Tensor): FloatArray {
+  return (tensor as CpuTensor).array;
+}
+
+export type { TensorData };

@@ -1,0 +1,99 @@
+// Finding a GPU: the only place that looks for one. Everything else is handed a device.
+import type { DeviceSummary, GpuVerdict } from '../api.ts';
+import { EngineError } from '../errors.ts';
+import { type WebGpuDevice, createWebGpuDevice } from './webGpuDevice.ts';
+
+/** What the kernels need at the least; WebGPU guarantees these, so a smaller adapter is broken. */
+const NEEDED_LIMITS: Readonly<Record<string, number>> = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxStorageBufferBindingSize: 128 * 1024 * 1024,
+};
+
+/** Names by which programs that imitate a GPU on the processor call themselves. */
+const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
+
+/** Largest sizes worth asking for: an f32 embedding of 50,257 × 1,600 is 322 MB. */
+const WANTED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize'] as const;
+
+/** Says within about two seconds whether WebGPU can be used here, and if not, why. Never throws. */
+export async function probeGpu(timeoutMs = 1800): Promise<GpuVerdict> {
+  if (!navigator.gpu) {
+    return { code: globalThis.isSecureContext === false ? 'insecure' : 'no-api' };
+  }
+  const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), timeoutMs));
+  const adapter = await Promise.race([requestAdapter().catch(() => null), timeout]);
+  if (!adapter) return { code: 'no-adapter' };
+  const summary = summarise(adapter);
+  for (const [name, needed] of Object.entries(NEEDED_LIMITS)) {
+    const offered = Number((adapter.limits as unknown as Record<string, number>)[name] ?? 0);
+    if (offered < needed) {
+      return { code: 'limits', adapter: summary.label, limit: { name, needed, offered } };
+    }
+  }
+  return { code: summary.isSoftware ? 'software' : 'ok', adapter: summary.label };
+}
+
+function requestAdapter(): Promise<GPUAdapter | null> {
+  return navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+}
+
+/** An adapter in facts; browsers that hide them leave the strings empty. */
+export function summarise(adapter: GPUAdapter): DeviceSummary {
+  const info = adapter.info as GPUAdapterInfo & { isFallbackAdapter?: boolean };
+  const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  const isSoftware = info.isFallbackAdapter === true || SOFTWARE_NAMES.test(names);
+  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(' ');
+  const limits: Record<string, number> = {};
+  for (const key of [...Object.keys(NEEDED_LIMITS), ...WANTED_LIMITS]) {
+    limits[key] = Number((adapter.limits as unknown as Record<string, number>)[key]);
+  }
+  return {
+    kind: 'webgpu',
+    isSoftware,
+    label: (name || 'GPU') + (isSoftware && !/software/i.test(name) ? ' (software)' : ''),
+    vendor: info.vendor,
+    architecture: info.architecture,
+    description: info.description,
+    features: [...adapter.features].sort(),
+    limits,
+  };
+}
+
+/**
+ * A WebGPU device with the limits GPT-2 can use. `defaultLimits` keeps WebGPU's guaranteed ones,
+ * under which a large embedding is split over several bindings. Throws `webgpu/…`.
+ */
+export async function requestWebGpuDevice(
+  options: { defaultLimits?: boolean; maxBindingBytes?: number; prefersPlain?: boolean } = {},
+): Promise<WebGpuDevice> {
+  if (!globalThis.navigator?.gpu) {
+    throw new EngineError('This browser does not offer WebGPU here.', {
+      code: 'webgpu/no-api',
+      hint: 'Use a current browser over https:// or on localhost, or compute on the processor.',
+    });
+  }
+  const adapter = await requestAdapter();
+  if (!adapter) {
+    throw new EngineError('WebGPU is there, but it found no graphics adapter.', {
+      code: 'webgpu/no-adapter',
+      hint: 'Switch hardware acceleration on in the browser settings, or compute on the processor.',
+    });
+  }
+  const requiredLimits: Record<string, number> = {};
+  if (!options.defaultLimits) {
+    for (const name of WANTED_LIMITS) requiredLimits[name] = Number(adapter.limits[name]);
+  }
+  const summary = summarise(adapter);
+  try {
+    const gpu = await adapter.requestDevice({ label: 'glass-gpt', requiredLimits });
+    return createWebGpuDevice(gpu, summary, options);
+  } catch (cause) {
+    throw new EngineError(`${summary.label} refused a device: ${String(cause)}`, {
+      code: 'webgpu/no-device',
+      hint: 'Close other tabs that use the GPU and reload, or compute on the processor.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,471 @@
+// A GPUDevice as the engine's device: explicit bind group layouts, one pass and one uniform upload
+// a submit, pooled read-back buffers, bind groups made once per set of tensors.
+import type { DeviceSummary } from '../api.ts';
+import { EngineError } from '../errors.ts';
+import {
+  type Arena,
+  type Device,
+  type Encoder,
+  type Format,
+  type Tensor,
+  bytesPerElement,
+  elementCount,
+  newTensorId,
+  roundUp,
+} from './device.ts';
+import type { Kernel } from './kernel.ts';
+
+interface GpuTensor extends Tensor {
+  readonly buffer: GPUBuffer;
+}
+
+/** One recorded dispatch, ready to be encoded; the benchmark replays these. */
+export interface RecordedDispatch {
+  readonly kernel: Kernel;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly uniform: Uint32Array;
+  readonly grid: readonly [number, number, number];
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+export interface WebGpuDevice extends Device {
+  readonly gpu: GPUDevice;
+  /**
+   * Runs `use` with an encoder that keeps its dispatches instead of submitting them: the list can
+   * be timed with `replay`. For benchmarks.
+   */
+  record(use: (encoder: Encoder) => void): RecordedDispatch[];
+  /** Runs recorded dispatches `times` over in one pass and resolves with the seconds it took. */
+  replay(dispatches: readonly RecordedDispatch[], times: number): Promise<number>;
+}
+
+const UNIFORM_SLOT_BYTES = 256;
+const UNIFORM_SLOTS = 1024;
+
+/**
+ * Wraps a `GPUDevice`, from a page, a worker or Dawn in Node. `maxBindingBytes` can be set lower
+ * than the device's limit, which tests use to exercise weights split over several bindings.
+ */
+export function createWebGpuDevice(
+  gpu: GPUDevice,
+  summary: DeviceSummary,
+  options: { maxBindingBytes?: number; prefersPlain?: boolean } = {},
+): WebGpuDevice {
+  const maxBindingBytes = Math.min(
+    options.maxBindingBytes ?? Infinity,
+    gpu.limits.maxStorageBufferBindingSize,
+    gpu.limits.maxBufferSize,
+  );
+  const uniforms = gpu.createBuffer({
+    label: 'uniforms',
+    size: UNIFORM_SLOT_BYTES * UNIFORM_SLOTS,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  const uniformStaging = new Uint32Array((UNIFORM_SLOT_BYTES / 4) * UNIFORM_SLOTS);
+  const layouts = new Map<Kernel, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  const modules = new Map<Kernel, GPUShaderModule>();
+  const pipelines = new Map<string, GPUComputePipeline>();
+  const bindGroups = new Map<string, { group: GPUBindGroup; tensorIds: readonly number[] }>();
+  const readbacks: GPUBuffer[] = [];
+  let disposed = false;
+  let lostReason: string | null = null;
+
+  const lost = gpu.lost.then((info) => {
+    lostReason = info.message || info.reason || 'unknown reason';
+    return lostReason;
+  });
+
+  function checkUsable(): void {
+    if (disposed) {
+      throw new EngineError('This device was disposed.', {
+        code: 'engine/disposed',
+        hint: 'Load the model again.',
+      });
+    }
+    if (lostReason !== null) throw deviceLost(lostReason);
+  }
+
+  function layoutOf(kernel: Kernel) {
+    let layout = layouts.get(kernel);
+    if (!layout) {
+      const group = gpu.createBindGroupLayout({
+        label: kernel.name,
+        entries: [
+          {
+            binding: 0,
+            visibility: GPUShaderStage.COMPUTE,
+            buffer: { type: 'uniform', hasDynamicOffset: true },
+          },
+          ...Object.values(kernel.bindings).map((access, i) => ({
+            binding: i + 1,
+            visibility: GPUShaderStage.COMPUTE,
+            buffer: {
+              type: (access === 'read' ? 'read-only-storage' : 'storage') as GPUBufferBindingType,
+            },
+          })),
+        ],
+      });
+      const pipeline = gpu.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [group] });
+      layout = { group, pipeline };
+      layouts.set(kernel, layout);
+    }
+    return layout;
+  }
+
+  function pipelineKey(kernel: Kernel, overrides: Readonly<Record<string, number>>): string {
+    let key = kernel.name;
+    for (const name of kernel.overrides) key += `|${overrides[name] ?? ''}`;
+    return key;
+  }
+
+  function pipelineDescriptor(
+    kernel: Kernel,
+    overrides: Readonly<Record<string, number>>,
+  ): GPUComputePipelineDescriptor {
+    let module = modules.get(kernel);
+    if (!module) {
+      module = gpu.createShaderModule({ label: kernel.name, code: kernel.source });
+      modules.set(kernel, module);
+    }
+    return {
+      label: pipelineKey(kernel, overrides),
+      layout: layoutOf(kernel).pipeline,
+      compute: { module, entryPoint: kernel.name, constants: { ...overrides } },
+    };
+  }
+
+  function pipelineOf(kernel: Kernel, overrides: Readonly<Record<string, number>>) {
+    const key = pipelineKey(kernel, overrides);
+    let pipeline = pipelines.get(key);
+    if (!pipeline) {
+      pipeline = gpu.createComputePipeline(pipelineDescriptor(kernel, overrides));
+      pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  function bindGroupOf(kernel: Kernel, tensors: Readonly<Record<string, Tensor>>) {
+    const names = Object.keys(kernel.bindings);
+    let key = kernel.name;
+    for (const name of names) {
+      const tensor = tensors[name];
+      if (!tensor) throw new Error(`${kernel.name}: no tensor for binding ${name}.`);
+      key += `|${tensor.id}`;
+    }
+    let entry = bindGroups.get(key);
+    if (!entry) {
+      const group = gpu.createBindGroup({
+        label: kernel.name,
+        layout: layoutOf(kernel).group,
+        entries: [
+          { binding: 0, resource: { buffer: uniforms, offset: 0, size: UNIFORM_SLOT_BYTES } },
+          ...names.map((name, i) => ({
+            binding: i + 1,
+            resource: { buffer: (tensors[name] as GpuTensor).buffer },
+          })),
+        ],
+      });
+      entry = { group, tensorIds: names.map((name) => tensors[name].id) };
+      bindGroups.set(key, entry);
+    }
+    return entry.group;
+  }
+
+  function takeReadback(sizeBytes: number): GPUBuffer {
+    const index = readbacks.findIndex(
+      (b) => b.size >= sizeBytes && b.size <= sizeBytes * 4 + 65536,
+    );
+    if (index >= 0) return readbacks.splice(index, 1)[0];
+    return gpu.createBuffer({
+      label: 'readback',
+      size: roundUp(sizeBytes, 4096),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  function returnReadback(buffer: GPUBuffer): void {
+    // A few small ones are worth keeping; a large one would hold memory for nothing.
+    if (readbacks.length < 16 && buffer.size <= 4 << 20) readbacks.push(buffer);
+    else buffer.destroy();
+  }
+
+  function createArena(label: string): Arena {
+    const owned: GpuTensor[] = [];
+    let sizeBytes = 0;
+    let freed = false;
+
+    function allocate(name: string, shape: readonly number[], format: Format): GpuTensor {
+      checkUsable();
+      // Kernels read whole vec4s, so a buffer is never smaller than one.
+      const bytes = Math.max(16, roundUp(elementCount(shape) * bytesPerElement(format), 16));
+      if (bytes > maxBindingBytes) {
+        throw new EngineError(
+          `${name} (${shape.join(' × ')}) needs a binding of ${bytes} bytes; this adapter allows ${maxBindingBytes}.`,
+          { code: 'device/binding-size', hint: 'Choose fp16 or a smaller model.' },
+        );
+      }
+      const buffer = gpu.createBuffer({
+        label: `${label}/${name}`,
+        size: bytes,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+      });
+      const tensor = { id: newTensorId(), label: name, shape, format, sizeBytes: bytes, buffer };
+      owned.push(tensor);
+      sizeBytes += bytes;
+      return tensor;
+    }
+
+    return {
+      label,
+      get sizeBytes() {
+        return sizeBytes;
+      },
+      zeros: allocate,
+      upload(name, shape, format, data) {
+        if (data.length !== elementCount(shape)) {
+          throw new Error(`${name}: ${data.length} values for shape ${shape.join(' × ')}.`);
+        }
+        const tensor = allocate(name, shape, format);
+        this.write(tensor, data);
+        return tensor;
+      },
+      write(tensor, data, offset = 0) {
+        const { buffer, format } = tensor as GpuTensor;
+        const byteOffset = offset * bytesPerElement(format);
+        // writeBuffer takes multiples of four bytes; an odd number of halves gets one zero more.
+        const source =
+          data.byteLength % 4 === 0
+            ? data
+            : Uint16Array.from({ length: data.length + 1 }, (_, i) => data[i] ?? 0);
+        gpu.queue.writeBuffer(
+          buffer,
+          byteOffset,
+          source.buffer as ArrayBuffer,
+          source.byteOffset,
+          source.byteLength,
+        );
+      },
+      dispose() {
+        if (freed) return;
+        freed = true;
+        const ids = new Set(owned.map((tensor) => tensor.id));
+        for (const [key, entry] of bindGroups) {
+          if (entry.tensorIds.some((id) => ids.has(id))) bindGroups.delete(key);
+        }
+        for (const tensor of owned) tensor.buffer.destroy();
+        sizeBytes = 0;
+      },
+    };
+  }
+
+  function toUniform(kernel: Kernel, params: Readonly<Record<string, number>>): Uint32Array {
+    const uniform = new Uint32Array(kernel.params.length);
+    for (let i = 0; i < kernel.params.length; i++) uniform[i] = params[kernel.params[i]];
+    return uniform;
+  }
+
+  interface PendingRead {
+    readonly tensor: GpuTensor;
+    readonly fromBytes: number;
+    readonly sizeBytes: number;
+    readonly staging: GPUBuffer;
+    readonly resolve: (data: ArrayBuffer) => void;
+    readonly reject: (error: unknown) => void;
+  }
+  type Step = RecordedDispatch | PendingRead;
+
+  function submitSteps(steps: readonly Step[]): void {
+    checkUsable();
+    const encoder = gpu.createCommandEncoder();
+    let pass: GPUComputePassEncoder | null = null;
+    let current: GPUComputePipeline | null = null;
+    let slot = 0;
+    for (const step of steps) {
+      if ('kernel' in step) {
+        if (!pass) {
+          pass = encoder.beginComputePass();
+          current = null;
+        }
+        uniformStaging.set(step.uniform, (slot * UNIFORM_SLOT_BYTES) / 4);
+        if (step.pipeline !== current) {
+          pass.setPipeline(step.pipeline);
+          current = step.pipeline;
+        }
+        pass.setBindGroup(0, step.bindGroup, [slot * UNIFORM_SLOT_BYTES]);
+        pass.dispatchWorkgroups(...step.grid);
+        slot++;
+      } else {
+        pass?.end();
+        pass = null;
+        encoder.copyBufferToBuffer(
+          step.tensor.buffer,
+          step.fromBytes,
+          step.staging,
+          0,
+          step.sizeBytes,
+        );
+      }
+    }
+    pass?.end();
+    if (slot > 0)
+      gpu.queue.writeBuffer(uniforms, 0, uniformStaging, 0, (slot * UNIFORM_SLOT_BYTES) / 4);
+    gpu.queue.submit([encoder.finish()]);
+    for (const step of steps) {
+      if ('kernel' in step) continue;
+      step.staging.mapAsync(GPUMapMode.READ, 0, step.sizeBytes).then(
+        () => {
+          const data = step.staging.getMappedRange(0, step.sizeBytes).slice(0);
+          step.staging.unmap();
+          returnReadback(step.staging);
+          step.resolve(data);
+        },
+        (cause: unknown) => {
+          // Mapping fails when the device goes away under it; say that rather than "mapAsync".
+          void Promise.race([lost, Promise.resolve(null)]).then((reason) =>
+            step.reject(
+              disposed
+                ? new EngineError('The device was disposed while a result was awaited.', {
+                    code: 'engine/disposed',
+                    hint: 'Load the model again.',
+                    cause,
+                  })
+                : deviceLost(reason ?? lostReason ?? 'a result could not be read back', cause),
+            ),
+          );
+        },
+      );
+    }
+  }
+
+  function createEncoder(): Encoder & { readonly steps: Step[] } {
+    let steps: Step[] = [];
+    let dispatches = 0;
+
+    function record(tensor: Tensor, from: number, count: number): Promise<ArrayBuffer> {
+      const each = bytesPerElement(tensor.format);
+      const sizeBytes = roundUp(count * each, 4);
+      return new Promise((resolve, reject) => {
+        steps.push({
+          tensor: tensor as GpuTensor,
+          fromBytes: from * each,
+          sizeBytes,
+          staging: takeReadback(sizeBytes),
+          resolve,
+          reject,
+        });
+      });
+    }
+
+    return {
+      steps,
+      dispatch(kernel, tensors, params, grid, overrides = {}) {
+        if (dispatches === UNIFORM_SLOTS) this.submit();
+        dispatches++;
+        steps.push({
+          kernel,
+          pipeline: pipelineOf(kernel, overrides),
+          bindGroup: bindGroupOf(kernel, tensors),
+          uniform: toUniform(kernel, params),
+          grid: checkGrid(kernel, grid, gpu.limits.maxComputeWorkgroupsPerDimension),
+          tensors,
+        });
+      },
+      read: async (tensor, from, count) =>
+        new Float32Array(await record(tensor, from, count), 0, count),
+      readU32: async (tensor, from, count) =>
+        new Uint32Array(await record(tensor, from, count), 0, count),
+      submit() {
+        const taken = steps;
+        steps = [];
+        dispatches = 0;
+        submitSteps(taken);
+      },
+    };
+  }
+
+  function record(use: (encoder: Encoder) => void): RecordedDispatch[] {
+    const encoder = createEncoder();
+    use({ ...encoder, submit() {} });
+    return encoder.steps.filter((step) => 'kernel' in step);
+  }
+
+  return {
+    gpu,
+    summary,
+    prefersPlain: options.prefersPlain ?? summary.isSoftware,
+    rowsPerPass: summary.isSoftware ? 64 : 256,
+    maxBindingBytes,
+    lost,
+    createArena,
+    createEncoder,
+    async prepare(use) {
+      checkUsable();
+      const waiting = new Map<string, Promise<void>>();
+      const collector: Encoder = {
+        dispatch(kernel, _tensors, _params, _grid, overrides = {}) {
+          const key = pipelineKey(kernel, overrides);
+          if (pipelines.has(key) || waiting.has(key)) return;
+          waiting.set(
+            key,
+            gpu
+              .createComputePipelineAsync(pipelineDescriptor(kernel, overrides))
+              .then((pipeline) => void pipelines.set(key, pipeline)),
+          );
+        },
+        read: () => Promise.resolve(new Float32Array(0)),
+        readU32: () => Promise.resolve(new Uint32Array(0)),
+        submit() {},
+      };
+      use(collector);
+      try {
+        await Promise.all(waiting.values());
+      } catch (cause) {
+        if (lostReason !== null) throw deviceLost(lostReason, cause);
+        throw new EngineError(
+          `A shader could not be compiled here: ${cause instanceof Error ? cause.message : String(cause)}`,
+          {
+            code: 'device/shader',
+            hint: 'Update the browser or graphics driver, or compute on the processor.',
+            cause,
+          },
+        );
+      }
+    },
+    record,
+    async replay(dispatches, times) {
+      const start = performance.now();
+      for (let i = 0; i < times; i++) {
+        for (let at = 0; at < dispatches.length; at += UNIFORM_SLOTS) {
+          submitSteps(dispatches.slice(at, at + UNIFORM_SLOTS));
+        }
+      }
+      await gpu.queue.onSubmittedWorkDone();
+      return (performance.now() - start) / 1000;
+    },
+    idle: () => gpu.queue.onSubmittedWorkDone(),
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      for (const buffer of readbacks) buffer.destroy();
+      gpu.destroy();
+    },
+  };
+}
+
+function checkGrid(kernel: Kernel, grid: readonly [number, number, number], max: number) {
+  for (const n of grid) {
+    if (!Number.isInteger(n) || n < 1 || n > max) {
+      throw new Error(`${kernel.name}: grid ${grid.join(' × ')} is outside 1…${max}.`);
+    }
+  }
+  return grid;
+}
+
+function deviceLost(reason: string, cause?: unknown): EngineError {
+  return new EngineError(`The GPU was lost: ${reason}`, {
+    code: 'device/lost',
+    hint: 'Your text is kept. Load the model again, or compute on the processor.',
+    cause,
+  });
+}

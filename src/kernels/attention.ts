@@ -1,0 +1,133 @@
+// Causal softmax attention against the cache, fused: no weight is ever stored.
+import plainSource from '../../shaders/attention.wgsl?raw';
+import workgroupSource from '../../shaders/attentionWorkgroup.wgsl?raw';
+import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { checkShape } from './checkShape.ts';
+
+const interface_ = {
+  params: [
+    'rows',
+    'tokens',
+    'past',
+    'capacity',
+    'rowStride4',
+    'partStride4',
+    'outStride4',
+    'scaleStart',
+  ],
+  bindings: { qkv: 'read', headScale: 'read', out: 'write' },
+  overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
+  meaning,
+} as const;
+
+export const attentionKernel = defineKernel({
+  name: 'attention',
+  source: plainSource,
+  ...interface_,
+});
+
+export const attentionWorkgroupKernel = defineKernel({
+  name: 'attentionWorkgroup',
+  source: workgroupSource,
+  ...interface_,
+});
+
+/** How heads lie in a row of the cache, in elements. */
+export interface HeadLayout {
+  readonly nHead: number;
+  /** D, the true width of a head. */
+  readonly headSize: number;
+  /** D', D rounded up to 4. */
+  readonly headStride: number;
+  /** From the queries to the keys, and from the keys to the values. */
+  readonly partStride: number;
+  /** Q, one position in the cache. */
+  readonly rowStride: number;
+}
+
+export interface AttentionTensors {
+  /** (B, S, Q): queries, keys and values of every position. */
+  readonly qkv: Tensor;
+  /** Per head 1, or 0 to switch it off; `scaleStart` is head 0's element. */
+  readonly headScale: Tensor;
+  /** (R, A), R = B · tokens. */
+  readonly out: Tensor;
+}
+
+export interface AttentionOptions extends HeadLayout {
+  readonly rows: number;
+  readonly tokens: number;
+  readonly past: number;
+  readonly scaleStart: number;
+}
+
+/** Records out[r, h] = Σ_s softmax(q · k / √D)[s] · v[s] over every position up to the row's own. */
+export function attention(
+  device: Device,
+  enc: Encoder,
+  t: AttentionTensors,
+  o: AttentionOptions,
+): void {
+  const capacity = t.qkv.shape[1];
+  checkShape('attention', { qkv: [t.qkv, [t.qkv.shape[0], capacity, o.rowStride]] });
+  const params = {
+    rows: o.rows,
+    tokens: o.tokens,
+    past: o.past,
+    capacity,
+    rowStride4: o.rowStride / 4,
+    partStride4: o.partStride / 4,
+    outStride4: (t.out.shape.at(-1) ?? 0) / 4,
+    scaleStart: o.scaleStart,
+  };
+  const overrides = { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 };
+  // Lanes of the workgroup twin own one vec4 of channels each, so wider heads take the plain one.
+  if (device.prefersPlain || o.headStride > 256) {
+    const grid = [Math.ceil(o.rows / 4), o.nHead, Math.ceil(o.headStride / 16)] as const;
+    enc.dispatch(attentionKernel, { ...t }, params, grid, overrides);
+  } else {
+    enc.dispatch(attentionWorkgroupKernel, { ...t }, params, [o.rows, o.nHead, 1], overrides);
+  }
+}
+
+type Size = (typeof interface_.params)[number] | (typeof interface_.overrides)[number];
+
+/** out[r, h, d] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, d],  s ≤ past + t */
+function meaning(
+  { qkv, headScale, out }: Arrays<'qkv' | 'headScale' | 'out'>,
+  s: Sizes<Size>,
+): void {
+  const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];
+  const nHead = part / stride;
+  for (let r = 0; r < s.rows; r++) {
+    const own = s.past + (r % s.tokens);
+    for (let h = 0; h < nHead; h++) {
+      const base = Math.floor(r / s.tokens) * s.capacity * row + h * stride;
+      const weights = new Float64Array(own + 1);
+      for (let key = 0; key <= own; key++) {
+        for (let d = 0; d < s.HEAD_SIZE; d++) {
+          weights[key] += qkv[base + own * row + d] * qkv[base + key * row + part + d];
+        }
+        weights[key] /= Math.sqrt(s.HEAD_SIZE);
+      }
+      softmaxInPlace(weights);
+      const at = r * s.outStride4 * 4 + h * stride;
+      for (let d = 0; d < stride; d++) {
+        let sum = 0;
+        for (let key = 0; key <= own; key++)
+          sum += weights[key] * qkv[base + key * row + 2 * part + d];
+        out[at + d] = headScale[s.scaleStart + h] * sum;
+      }
+    }
+  }
+}
+
+/** x ← exp(x − max) / Σ exp(x − max) */
+export function softmaxInPlace(x: Float32Array | Float64Array): void {
+  let largest = -Infinity;
+  for (const v of x) if (v > largest) largest = v;
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i] = Math.exp(x[i] - largest);
+  for (let i = 0; i < x.length; i++) x[i] /= sum;
+}

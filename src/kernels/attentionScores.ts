@@ -1,0 +1,77 @@
+// Query-key products of some heads, recomputed from the cache when somebody looks.
+import source from '../../shaders/attentionScores.wgsl?raw';
+import type { Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import type { HeadLayout } from './attention.ts';
+
+const params = [
+  'rows',
+  'seen',
+  'first',
+  'sequenceStart4',
+  'rowStride4',
+  'partStride4',
+  'head',
+] as const;
+
+export const attentionScoresKernel = defineKernel({
+  name: 'attentionScores',
+  source,
+  params,
+  bindings: { qkv: 'read', out: 'write' },
+  overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
+  meaning,
+});
+
+export interface AttentionScoresOptions extends HeadLayout {
+  /** T queries, of positions `first` … `first` + T. */
+  readonly rows: number;
+  readonly first: number;
+  /** Keys 0 … seen. */
+  readonly seen: number;
+  readonly sequence: number;
+  readonly head: number;
+  readonly heads: number;
+}
+
+/** Records out[h, t, s] = q[first + t] · k[s] / √D for s ≤ first + t; the rest is left as it is. */
+export function attentionScores(
+  enc: Encoder,
+  t: { qkv: Tensor; out: Tensor },
+  o: AttentionScoresOptions,
+): void {
+  enc.dispatch(
+    attentionScoresKernel,
+    t,
+    {
+      rows: o.rows,
+      seen: o.seen,
+      first: o.first,
+      sequenceStart4: (o.sequence * t.qkv.shape[1] * o.rowStride) / 4,
+      rowStride4: o.rowStride / 4,
+      partStride4: o.partStride / 4,
+      head: o.head,
+    },
+    [Math.ceil(o.seen / 8), o.rows, o.heads],
+    { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 },
+  );
+}
+
+type Size = (typeof params)[number] | 'HEAD_SIZE' | 'HEAD_STRIDE4';
+
+function meaning({ qkv, out }: Arrays<'qkv' | 'out'>, s: Sizes<Size>): void {
+  const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];
+  const heads = out.length / (s.rows * s.seen);
+  for (let h = 0; h < heads; h++) {
+    const base = s.sequenceStart4 * 4 + (s.head + h) * stride;
+    for (let t = 0; t < s.rows; t++) {
+      for (let key = 0; key <= s.first + t && key < s.seen; key++) {
+        let sum = 0;
+        for (let d = 0; d < s.HEAD_SIZE; d++) {
+          sum += qkv[base + (s.first + t) * row + d] * qkv[base + part + key * row + d];
+        }
+        out[(h * s.rows + t) * s.seen + key] = sum / Math.sqrt(s.HEAD_SIZE);
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// Embedding gather: wte[id] + wpe[position], over as many parts as wte was split into.
+import source from '../../shaders/embedding.wgsl?raw';
+import type { Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import type { WeightMatrix } from './weightMatrix.ts';
+
+export const embeddingKernel = defineKernel({
+  name: 'embedding',
+  source,
+  params: ['rows', 'channels8', 'tokens', 'past', 'partStart', 'partRows'],
+  bindings: { ids: 'read', wte: 'read', wpe: 'read', out: 'write' },
+  overrides: ['WEIGHT_F16'],
+  meaning,
+});
+
+export interface EmbeddingTensors {
+  /** (R) token ids, already checked against the vocabulary. */
+  readonly ids: Tensor;
+  readonly wte: WeightMatrix;
+  readonly wpe: WeightMatrix;
+  /** (R, C'). */
+  readonly out: Tensor;
+}
+
+/** Records out[r] = wte[ids[r]] + wpe[past + r mod tokens]. */
+export function embedding(
+  enc: Encoder,
+  t: EmbeddingTensors,
+  sizes: { rows: number; tokens: number; past: number },
+): void {
+  const channels8 = t.wte.columns / 8;
+  for (const part of t.wte.parts) {
+    enc.dispatch(
+      embeddingKernel,
+      { ids: t.ids, wte: part.tensor, wpe: t.wpe.parts[0].tensor, out: t.out },
+      { ...sizes, channels8, partStart: part.start, partRows: part.rows },
+      [Math.ceil(channels8 / 64), sizes.rows, 1],
+      { WEIGHT_F16: t.wte.format === 'f16' ? 1 : 0 },
+    );
+  }
+}
+
+type Size = 'rows' | 'channels8' | 'tokens' | 'past' | 'partStart' | 'partRows' | 'WEIGHT_F16';
+
+/** out[r, c] = wte[ids[r], c] + wpe[past + r mod T, c] */
+function meaning(
+  { ids, wte, wpe, out }: Arrays<'ids' | 'wte' | 'wpe' | 'out'>,
+  s: Sizes<Size>,
+): void {
+  const channels = s.channels8 * 8;
+  for (let r = 0; r < s.rows; r++) {
+    const row = ids[r] - s.partStart;
+    if (row < 0 || row >= s.partRows) continue;
+    const position = s.past + (r % s.tokens);
+    for (let c = 0; c < channels; c++) {
+      out[r * channels + c] = wte[row * channels + c] + wpe[position * channels + c];
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// GELU alone, and the same function as numbers for the linear layer's meaning.
+import source from '../../shaders/gelu.wgsl?raw';
+import { type Encoder, type Tensor, elementCount } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+
+export const geluKernel = defineKernel({
+  name: 'gelu',
+  source,
+  params: ['count4'],
+  bindings: { x: 'read', out: 'write' },
+  overrides: ['EXACT'],
+  meaning,
+});
+
+/** Records out = gelu(x), element by element; the number of elements is a multiple of 4. */
+export function gelu(enc: Encoder, t: { x: Tensor; out: Tensor }, exact: boolean): void {
+  const count4 = elementCount(t.x.shape) / 4;
+  enc.dispatch(geluKernel, t, { count4 }, [Math.ceil(count4 / 64), 1, 1], { EXACT: exact ? 1 : 0 });
+}
+
+function meaning({ x, out }: Arrays<'x' | 'out'>, s: Sizes<'count4' | 'EXACT'>): void {
+  for (let i = 0; i < s.count4 * 4; i++) out[i] = s.EXACT ? geluExact(x[i]) : geluTanh(x[i]);
+}
+
+/** ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), GPT-2's own form. */
+export function geluTanh(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+}
+
+/** ½ x (1 + erf(x / √2)), PyTorch's `nn.GELU()`. */
+export function geluExact(x: number): number {
+  return 0.5 * x * (1 + erf(x / Math.SQRT2));
+}
+
+/**
+ * The error function to double precision: its Maclaurin series near zero, erfc's continued
+ * fraction further out (Abramowitz & Stegun 7.1.5 and 7.1.14).
+ */
+export function erf(x: number): number {
+  const z = Math.abs(x);
+  if (z < 2.5) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+      term *= -(x * x) / n;
+      sum += term / (2 * n + 1);
+      if (n > 200) break;
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  if (z > 6) return Math.sign(x);
+  let fraction = z;
+  for (let n = 60; n >= 1; n--) fraction = z + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction));
+}

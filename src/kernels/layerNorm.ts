@@ -1,0 +1,101 @@
+// LayerNorm: one thread a row where lanes are imitated, one workgroup a row where they are real.
+import plainSource from '../../shaders/layerNorm.wgsl?raw';
+import workgroupSource from '../../shaders/layerNormWorkgroup.wgsl?raw';
+import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { checkShape } from './checkShape.ts';
+import { type RowMap, identityRows, mapRow } from './rowMap.ts';
+
+const interface_ = {
+  params: ['rows', 'channels', 'stride4', 'outT', 'outS', 'outStart'],
+  bindings: { x: 'read', weight: 'read', bias: 'read', out: 'write' },
+  overrides: ['EPSILON', 'BY_VARIANCE'],
+  meaning,
+} as const;
+
+export const layerNormKernel = defineKernel({
+  name: 'layerNorm',
+  source: plainSource,
+  ...interface_,
+});
+
+export const layerNormWorkgroupKernel = defineKernel({
+  name: 'layerNormWorkgroup',
+  source: workgroupSource,
+  ...interface_,
+});
+
+export interface LayerNormTensors {
+  /** (R, C') residual stream; C' is `channels` rounded up to 8, zeros beyond. */
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  /** (·, C'), rows placed by `outRows`. */
+  readonly out: Tensor;
+}
+
+export interface LayerNormOptions {
+  readonly rows: number;
+  /** True C, without padding. */
+  readonly channels: number;
+  readonly epsilon: number;
+  /** False divides by the unbiased standard deviation instead, as the notebook prints it. */
+  readonly byVariance: boolean;
+  readonly outRows?: RowMap;
+}
+
+/** Records out[m(r)] = (x[r] − mean) / deviation · weight + bias. */
+export function layerNorm(
+  device: Device,
+  enc: Encoder,
+  t: LayerNormTensors,
+  options: LayerNormOptions,
+): void {
+  const { rows, channels, epsilon, byVariance, outRows = identityRows(rows) } = options;
+  const stride = t.x.shape.at(-1) ?? 0;
+  checkShape('layerNorm', { weight: [t.weight, [stride]], bias: [t.bias, [stride]] });
+  const params = {
+    rows,
+    channels,
+    stride4: stride / 4,
+    outT: outRows.tokens,
+    outS: outRows.capacity,
+    outStart: outRows.start,
+  };
+  const overrides = { EPSILON: epsilon, BY_VARIANCE: byVariance ? 1 : 0 };
+  if (device.prefersPlain) {
+    enc.dispatch(layerNormKernel, { ...t }, params, [Math.ceil(rows / 8), 1, 1], overrides);
+  } else {
+    enc.dispatch(layerNormWorkgroupKernel, { ...t }, params, [rows, 1, 1], overrides);
+  }
+}
+
+type Binding = 'x' | 'weight' | 'bias' | 'out';
+type Size =
+  | 'rows'
+  | 'channels'
+  | 'stride4'
+  | 'outT'
+  | 'outS'
+  | 'outStart'
+  | 'EPSILON'
+  | 'BY_VARIANCE';
+
+/** out[m(r), c] = (x[r, c] − mean[r]) / deviation[r] · weight[c] + bias[c] */
+function meaning({ x, weight, bias, out }: Arrays<Binding>, s: Sizes<Size>): void {
+  const stride = s.stride4 * 4;
+  for (let r = 0; r < s.rows; r++) {
+    const row = x.subarray(r * stride, r * stride + s.channels);
+    let mean = 0;
+    for (const v of row) mean += v / s.channels;
+    let squares = 0;
+    for (const v of row) squares += (v - mean) ** 2;
+    const spread = s.BY_VARIANCE ? squares / s.channels : Math.sqrt(squares / (s.channels - 1));
+    const deviation = Math.sqrt(spread + s.EPSILON);
+    const at = mapRow(r, s.outT, s.outS, s.outStart) * stride;
+    // Beyond C weight and bias are zero, so the padding of `out` becomes zero too.
+    for (let c = 0; c < stride; c++) {
+      out[at + c] = ((x[r * stride + c] - mean) / deviation) * weight[c] + bias[c];
+    }
+  }
+}

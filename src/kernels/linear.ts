@@ -1,0 +1,194 @@
+// The linear layer in three shapes: matvec (few rows, no lanes), matvecWorkgroup (few rows, real
+// lanes) and matmul (many rows), all with bias, GELU, residual and part switch fused.
+import matmulSource from '../../shaders/matmul.wgsl?raw';
+import matvecSource from '../../shaders/matvec.wgsl?raw';
+import matvecWorkgroupSource from '../../shaders/matvecWorkgroup.wgsl?raw';
+import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type FloatArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { geluExact, geluTanh } from './gelu.ts';
+import { type RowMap, identityRows, mapRow } from './rowMap.ts';
+import type { WeightMatrix } from './weightMatrix.ts';
+
+export type Activation = 'none' | 'gelu-tanh' | 'gelu-exact';
+
+const ACTIVATIONS: readonly Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
+
+const interface_ = {
+  params: [
+    'rows',
+    'columns4',
+    'outStride4',
+    'outColumn4',
+    'accumulate',
+    'scaleIndex',
+    'outT',
+    'outS',
+    'outStart',
+    'xStart',
+  ],
+  bindings: { x: 'read', weight: 'read', bias: 'read', scale: 'read', out: 'write' },
+  meaning,
+} as const;
+
+export const matvecKernel = defineKernel({
+  name: 'matvec',
+  source: matvecSource,
+  ...interface_,
+  overrides: ['K', 'WEIGHT_F16', 'ACTIVATION', 'WIDTH'],
+});
+
+export const matvecWorkgroupKernel = defineKernel({
+  name: 'matvecWorkgroup',
+  source: matvecWorkgroupSource,
+  ...interface_,
+  overrides: ['K', 'WEIGHT_F16', 'ACTIVATION'],
+});
+
+export const matmulKernel = defineKernel({
+  name: 'matmul',
+  source: matmulSource,
+  ...interface_,
+  overrides: ['K', 'WEIGHT_F16', 'ACTIVATION'],
+});
+
+export interface LinearTensors {
+  /** (·, K) with K padded to a multiple of 8. */
+  readonly x: Tensor;
+  readonly weight: WeightMatrix;
+  /** (N) for each part of the weight, in order; zeros where the model has no bias. */
+  readonly bias: readonly Tensor[];
+  /** One-element-or-more tensor of switches; see `scaleIndex`. */
+  readonly scale: Tensor;
+  /** (·, N) */
+  readonly out: Tensor;
+}
+
+export interface LinearOptions {
+  readonly rows: number;
+  readonly activation?: Activation;
+  /** Adds to `out` instead of overwriting it: the residual connection. */
+  readonly accumulate?: boolean;
+  /** Which element of `scale` multiplies what is added; only with `accumulate`. */
+  readonly scaleIndex?: number;
+  readonly outRows?: RowMap;
+  /** First row of `x`; 0 by default. */
+  readonly xStart?: number;
+}
+
+/** Up to this many rows, reading each weight once a row beats a register tile of eight. */
+const FEW_ROWS = 2;
+
+/** Threads in a workgroup of `matvec`; a software adapter spreads workgroups over its cores. */
+const MATVEC_WIDTH = 8;
+
+/** Records out[m(r)] = act(x[r] · weightᵀ + bias), or out[m(r)] += scale · that. */
+export function linear(
+  device: Device,
+  enc: Encoder,
+  t: LinearTensors,
+  options: LinearOptions,
+): void {
+  const { rows, activation = 'none', accumulate = false, scaleIndex = 0, xStart = 0 } = options;
+  const outRows = options.outRows ?? identityRows(rows);
+  t.weight.parts.forEach((part, i) => {
+    const columns4 = part.rows / 4;
+    const tensors = { x: t.x, weight: part.tensor, bias: t.bias[i], scale: t.scale, out: t.out };
+    const params = {
+      rows,
+      columns4,
+      outStride4: t.weight.rows / 4,
+      outColumn4: part.start / 4,
+      accumulate: accumulate ? 1 : 0,
+      scaleIndex,
+      outT: outRows.tokens,
+      outS: outRows.capacity,
+      outStart: outRows.start,
+      xStart,
+    };
+    const overrides = {
+      K: t.weight.columns,
+      WEIGHT_F16: t.weight.format === 'f16' ? 1 : 0,
+      ACTIVATION: ACTIVATIONS.indexOf(activation),
+    };
+    if (rows > FEW_ROWS) {
+      const grid = [Math.ceil(columns4 / 8), Math.ceil(rows / 8), 1] as const;
+      enc.dispatch(matmulKernel, tensors, params, grid, overrides);
+    } else if (device.prefersPlain) {
+      const grid = [Math.ceil(columns4 / MATVEC_WIDTH), rows, 1] as const;
+      enc.dispatch(matvecKernel, tensors, params, grid, { ...overrides, WIDTH: MATVEC_WIDTH });
+    } else {
+      const grid = [Math.ceil(columns4 / 2), rows, 1] as const;
+      enc.dispatch(matvecWorkgroupKernel, tensors, params, grid, overrides);
+    }
+  });
+}
+
+type Binding = 'x' | 'weight' | 'bias' | 'scale' | 'out';
+type Size = (typeof interface_.params)[number] | 'K' | 'WEIGHT_F16' | 'ACTIVATION';
+
+/** y[r, n] = act(Σ_k x[xStart + r, k] · weight[n, k] + bias[n]);  out[m(r), n] = y, or += scale · y */
+function meaning({ x, weight, bias, scale, out }: Arrays<Binding>, s: Sizes<Size>): void {
+  for (let r = 0; r < s.rows; r++) {
+    for (let n = 0; n < s.columns4 * 4; n++) {
+      let sum = 0;
+      for (let k = 0; k < s.K; k++) sum += x[(s.xStart + r) * s.K + k] * weight[n * s.K + k];
+      store(sum, r, n, bias, scale, out, s);
+    }
+  }
+}
+
+function store(
+  sum: number,
+  r: number,
+  n: number,
+  bias: FloatArray,
+  scale: FloatArray,
+  out: FloatArray,
+  s: Sizes<Size>,
+): void {
+  const v = sum + bias[n];
+  const y = s.ACTIVATION === 1 ? geluTanh(v) : s.ACTIVATION === 2 ? geluExact(v) : v;
+  const at = mapRow(r, s.outT, s.outS, s.outStart) * s.outStride4 * 4 + s.outColumn4 * 4 + n;
+  out[at] = s.accumulate ? out[at] + scale[s.scaleIndex] * y : y;
+}
+
+/**
+ * The meaning again, four weight rows at a time with four sums each in registers: what the page
+ * runs where there is no WebGPU. Exact to f32 rounding.
+ */
+export function linearFast({ x, weight, bias, scale, out }: Arrays<Binding>, s: Sizes<Size>): void {
+  const { K } = s;
+  for (let n = 0; n < s.columns4 * 4; n += 4) {
+    const w0 = n * K;
+    const w1 = w0 + K;
+    const w2 = w1 + K;
+    const w3 = w2 + K;
+    for (let r = 0; r < s.rows; r++) {
+      const x0 = (s.xStart + r) * K;
+      let a0 = 0;
+      let a1 = 0;
+      let a2 = 0;
+      let a3 = 0;
+      let b0 = 0;
+      let b1 = 0;
+      let b2 = 0;
+      let b3 = 0;
+      for (let k = 0; k < K; k += 2) {
+        const v = x[x0 + k];
+        const u = x[x0 + k + 1];
+        a0 += v * weight[w0 + k];
+        b0 += u * weight[w0 + k + 1];
+        a1 += v * weight[w1 + k];
+        b1 += u * weight[w1 + k + 1];
+        a2 += v * weight[w2 + k];
+        b2 += u * weight[w2 + k + 1];
+        a3 += v * weight[w3 + k];
+        b3 += u * weight[w3 + k + 1];
+      }
+      store(a0 + b0, r, n, bias, scale, out, s);
+      store(a1 + b1, r, n + 1, bias, scale, out, s);
+      store(a2 + b2, r, n + 2, bias, scale, out, s);
+      store(a3 + b3, r, n + 3, bias, scale, out, s);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// A matrix of weights as kernels read it: rows of K contiguous values, cut into parts where a
+// binding could not show it whole.
+import {
+  type Arena,
+  type Device,
+  type Format,
+  type Tensor,
+  type TensorData,
+  bytesPerElement,
+} from '../gpu/device.ts';
+
+export interface WeightMatrix {
+  /** Output features N, padded to a multiple of 8 with rows of zeros. */
+  readonly rows: number;
+  /** Input features K, padded to a multiple of 8 with zeros. */
+  readonly columns: number;
+  readonly format: 'f32' | 'f16';
+  readonly parts: readonly WeightPart[];
+}
+
+export interface WeightPart {
+  readonly start: number;
+  readonly rows: number;
+  readonly tensor: Tensor;
+}
+
+/** Rows of `columns` values that one binding can show, a multiple of 8. */
+export function rowsPerPart(device: Device, columns: number, format: Format): number {
+  const rows = Math.floor(device.maxBindingBytes / (columns * bytesPerElement(format)));
+  return Math.max(8, rows - (rows % 8));
+}
+
+/**
+ * Uploads `data` (rows × columns, both multiples of 8; half bits for `f16`), in as many parts as
+ * the device's binding limit asks for.
+ */
+export function createWeightMatrix(
+  device: Device,
+  arena: Arena,
+  label: string,
+  rows: number,
+  columns: number,
+  format: 'f32' | 'f16',
+  data: TensorData,
+): WeightMatrix {
+  const step = rowsPerPart(device, columns, format);
+  const parts: WeightPart[] = [];
+  for (let start = 0; start < rows; start += step) {
+    const count = Math.min(step, rows - start);
+    const name = rows > step ? `${label}[${start}…${start + count}]` : label;
+    const values = data.subarray(start * columns, (start + count) * columns);
+    parts.push({
+      start,
+      rows: count,
+      tensor: arena.upload(name, [count, columns], format, values),
+    });
+  }
+  return { rows, columns, format, parts };
+}

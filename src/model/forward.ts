@@ -1,0 +1,556 @@
+// GPT-2's forward pass over a cache: x ← x + attn(ln1(x)); x ← x + mlp(ln2(x)), then ln_f, head.
+// Written once; it does not know which device it records on.
+import { EngineError } from '../errors.ts';
+import type { Arena, Device, Encoder, Tensor } from '../gpu/device.ts';
+import { attention } from '../kernels/attention.ts';
+import { attentionScores } from '../kernels/attentionScores.ts';
+import { causalSoftmax } from '../kernels/causalSoftmax.ts';
+import { crossEntropy } from '../kernels/crossEntropy.ts';
+import { embedding } from '../kernels/embedding.ts';
+import { layerNorm } from '../kernels/layerNorm.ts';
+import { linear } from '../kernels/linear.ts';
+import { type RowMap, identityRows } from '../kernels/rowMap.ts';
+import { type Block, type Norm, type Parameters, type Widths, widthsOf } from './checkpoint.ts';
+import type { GptConfig } from './config.ts';
+
+/** What a pass works in; one set serves every session of a model. */
+interface Activations {
+  readonly ids: Tensor;
+  /** (R, C') the residual stream. */
+  readonly residual: Tensor;
+  /** (R, C') after a LayerNorm. */
+  readonly normed: Tensor;
+  /** (R, A) all heads side by side. */
+  readonly heads: Tensor;
+  /** (R, 4C) the MLP's hidden layer. */
+  readonly hidden: Tensor;
+  /** (B, V') logits of the last position of every sequence. */
+  readonly lastLogits: Tensor;
+}
+
+/** Logits computed at a time when many positions are asked for, in bytes. */
+const LOGITS_CHUNK_BYTES = 32 << 20;
+
+/** Largest stack of whole attention maps that is handed out at once, in elements. */
+export const MOST_ATTENTION_ELEMENTS = 1 << 27;
+
+/**
+ * A GPT on a device. Owns its parameters; sessions own their caches. Dispose sessions first.
+ * Source: Radford et al. 2019; minGPT, nanoGPT.
+ */
+export class Gpt {
+  readonly device: Device;
+  readonly config: GptConfig;
+  readonly parameters: Parameters;
+  readonly widths: Widths;
+  /**
+   * Switches of every block: H heads, then attention, then MLP; 1 each. Element
+   * `(nHead + 2) · l + i` may be set to 0 to switch a part off.
+   */
+  readonly switches: Tensor;
+  readonly #arena: Arena;
+  readonly #activations = new Map<number, { arena: Arena; tensors: Activations }>();
+  #disposed = false;
+
+  constructor(device: Device, arena: Arena, config: GptConfig, parameters: Parameters) {
+    this.device = device;
+    this.#arena = arena;
+    this.config = config;
+    this.parameters = parameters;
+    this.widths = widthsOf(config);
+    const count = (config.nHead + 2) * config.nLayer;
+    this.switches = arena.upload('switches', [count], 'f32', new Float32Array(count).fill(1));
+  }
+
+  /** Bytes of all weights on the device. */
+  get sizeBytes(): number {
+    return this.#arena.sizeBytes;
+  }
+
+  /** A conversation (or a batch of equally long ones) with its own cache. */
+  createSession(options: { batch?: number; capacity?: number } = {}): Session {
+    if (this.#disposed) throw disposedError();
+    return new Session(this, options.batch ?? 1, options.capacity ?? this.config.nCtx);
+  }
+
+  /** Working memory for `rows` rows of `batch` sequences; made once and kept. */
+  activations(batch: number): Activations {
+    if (this.#disposed) throw disposedError();
+    let entry = this.#activations.get(batch);
+    if (!entry) {
+      const arena = this.device.createArena('activations');
+      const rows = batch * this.rowsPerSequence(batch);
+      const { embd, heads, inner, vocab } = this.widths;
+      const tensors = {
+        ids: arena.zeros('ids', [rows], 'u32'),
+        residual: arena.zeros('residual', [rows, embd], 'f32'),
+        normed: arena.zeros('normed', [rows, embd], 'f32'),
+        heads: arena.zeros('heads', [rows, heads], 'f32'),
+        hidden: arena.zeros('hidden', [rows, inner], 'f32'),
+        lastLogits: arena.zeros('lastLogits', [batch, vocab], 'f32'),
+      };
+      entry = { arena, tensors };
+      this.#activations.set(batch, entry);
+    }
+    return entry.tensors;
+  }
+
+  /** Tokens of each of `batch` sequences that one pass takes; long prompts go in pieces. */
+  rowsPerSequence(batch: number): number {
+    return Math.max(1, Math.floor(this.device.rowsPerPass / batch));
+  }
+
+  /** Compiles every pipeline that prompts and single tokens need. */
+  async prepare(): Promise<void> {
+    const session = this.createSession({ capacity: Math.min(16, this.config.nCtx) });
+    try {
+      await this.device.prepare((enc) => {
+        session.encode(enc, 1, { lastLogits: true });
+        session.encode(enc, Math.min(16, this.config.nCtx), { lastLogits: true });
+      });
+    } finally {
+      session.dispose();
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const { arena } of this.#activations.values()) arena.dispose();
+    this.#arena.dispose();
+  }
+}
+
+function disposedError(): EngineError {
+  return new EngineError('This model was disposed.', {
+    code: 'engine/disposed',
+    hint: 'Load the model again.',
+  });
+}
+
+/** What a caller wants kept of a pass beyond the cache; nothing kept costs nothing. */
+export interface Taps {
+  /** Hears the residual stream before each block and after the last, (B, T, C) row-major. */
+  readonly onHidden?: (layer: number, from: number, values: Float32Array) => void;
+}
+
+/**
+ * A cache and the tokens in it. Per layer (B, S, Q): queries, keys and values of every position
+ * (queries are kept so that attention can be recomputed when somebody looks), and after the last
+ * block the normed residual of every position, so that any position's logits can be asked for.
+ */
+export class Session {
+  readonly model: Gpt;
+  readonly batch: number;
+  readonly capacity: number;
+  /** Tokens in the cache, one list a sequence. */
+  readonly ids: number[][];
+  readonly #arena: Arena;
+  readonly #cache: readonly Tensor[];
+  /** (B, S, C') after ln_f. */
+  readonly #final: Tensor;
+  #disposed = false;
+
+  constructor(model: Gpt, batch: number, capacity: number) {
+    this.model = model;
+    this.batch = batch;
+    this.capacity = capacity;
+    this.ids = Array.from({ length: batch }, () => []);
+    this.#arena = model.device.createArena('session');
+    try {
+      this.#cache = Array.from({ length: model.config.nLayer }, (_, l) =>
+        this.#arena.zeros(`qkv.${l}`, [batch, capacity, model.widths.head.rowStride], 'f32'),
+      );
+      this.#final = this.#arena.zeros('final', [batch, capacity, model.widths.embd], 'f32');
+    } catch (error) {
+      this.#arena.dispose();
+      throw error;
+    }
+  }
+
+  /** Tokens a sequence holds. */
+  get length(): number {
+    return this.ids[0].length;
+  }
+
+  get sizeBytes(): number {
+    return this.#arena.sizeBytes;
+  }
+
+  /** Forgets every token from position `length` on. */
+  truncate(length: number): void {
+    for (const sequence of this.ids) sequence.length = Math.min(sequence.length, length);
+  }
+
+  /** Keeps what the cache shares with `ids`, at most `most` tokens; returns how many that is. */
+  keepCommonPrefix(ids: readonly number[], most: number = ids.length): number {
+    const cached = this.ids[0];
+    let common = 0;
+    while (common < cached.length && common < most && cached[common] === ids[common]) common++;
+    this.truncate(common);
+    return common;
+  }
+
+  /**
+   * Reads more tokens, `tokens[b]` for sequence b, all equally long. Resolves with the logits of
+   * the last position of every sequence, (B, V), if asked for. Stops between pieces when `signal`
+   * aborts; what was read until then stays in the cache.
+   */
+  async append(
+    tokens: readonly (readonly number[])[],
+    options: { lastLogits?: boolean; taps?: Taps; signal?: AbortSignal } = {},
+  ): Promise<Float32Array[]> {
+    this.#checkUsable();
+    const { device, config, widths } = this.model;
+    checkTokens(tokens, this.batch, this.length, this.capacity, config);
+    const step = this.model.rowsPerSequence(this.batch);
+    const total = tokens[0].length;
+    let logits: Promise<Float32Array>[] = [];
+    for (let from = 0; from < total; from += step) {
+      options.signal?.throwIfAborted();
+      const count = Math.min(step, total - from);
+      const piece = tokens.map((sequence) => sequence.slice(from, from + count));
+      const a = this.model.activations(this.batch);
+      const last = from + count === total;
+      const enc = device.createEncoder();
+      // A queued write lands before the submit that follows it, and after the one before.
+      this.#writeIds(a.ids, piece);
+      const reads: Promise<void>[] = [];
+      this.encode(enc, count, {
+        lastLogits: options.lastLogits && last,
+        onHidden: options.taps?.onHidden
+          ? (layer) => {
+              const rows = this.batch * count;
+              const position = this.length;
+              reads.push(
+                enc
+                  .read(a.residual, 0, rows * widths.embd)
+                  .then((padded) =>
+                    options.taps?.onHidden?.(
+                      layer,
+                      position,
+                      withoutPadding(padded, rows, widths.embd, config.nEmbd),
+                    ),
+                  ),
+              );
+            }
+          : undefined,
+      });
+      if (options.lastLogits && last) {
+        logits = this.ids.map((_, b) => enc.read(a.lastLogits, b * widths.vocab, config.vocabSize));
+      }
+      enc.submit();
+      piece.forEach((sequence, b) => this.ids[b].push(...sequence));
+      try {
+        await Promise.all(reads);
+        // Waiting keeps a long prompt from queueing minutes of work that nobody can stop.
+        if (!last) await device.idle();
+      } catch (error) {
+        await Promise.allSettled(logits);
+        throw error;
+      }
+    }
+    return Promise.all(logits);
+  }
+
+  /** Logits of positions `from` … `from + count` of one sequence, in chunks of whole rows. */
+  async readLogits(
+    sequence: number,
+    from: number,
+    count: number,
+    use: (rows: { start: number; count: number; logits: Float32Array }) => void,
+  ): Promise<void> {
+    const { config, widths } = this.model;
+    await this.#forLogits(sequence, from, count, async (enc, logits, start, rows) => {
+      const reading = enc.read(logits, 0, rows * widths.vocab);
+      enc.submit();
+      const padded = await reading;
+      use({
+        start,
+        count: rows,
+        logits: withoutPadding(padded, rows, widths.vocab, config.vocabSize),
+      });
+    });
+  }
+
+  /**
+   * Loss (−ln p) and rank of `targets[i]` at position `from + i`. Ids outside the vocabulary, −1
+   * among them, are ignored: loss 0, rank 0.
+   */
+  async score(
+    sequence: number,
+    from: number,
+    targets: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<{ loss: Float32Array; rank: Uint32Array }> {
+    const loss = new Float32Array(targets.length);
+    const rank = new Uint32Array(targets.length);
+    const arena = this.model.device.createArena('score');
+    try {
+      await this.#forLogits(sequence, from, targets.length, async (enc, logits, start, rows) => {
+        signal?.throwIfAborted();
+        const at = start - from;
+        const wanted = Uint32Array.from(targets.slice(at, at + rows));
+        const t = {
+          logits,
+          targets: arena.upload('targets', [rows], 'u32', wanted),
+          loss: arena.zeros('loss', [rows], 'f32'),
+          rank: arena.zeros('rank', [rows], 'u32'),
+        };
+        crossEntropy(enc, t, { rows, vocab: this.model.config.vocabSize });
+        const reading = [enc.read(t.loss, 0, rows), enc.readU32(t.rank, 0, rows)] as const;
+        enc.submit();
+        loss.set(await reading[0], at);
+        rank.set(await reading[1], at);
+      });
+    } finally {
+      arena.dispose();
+    }
+    return { loss, rank };
+  }
+
+  /**
+   * Softmaxed attention of `heads` heads from `head` on, (heads, T, T) over all T cached tokens,
+   * recomputed from the cached queries and keys.
+   */
+  async readAttention(
+    sequence: number,
+    layer: number,
+    head: number,
+    heads: number,
+  ): Promise<Float32Array> {
+    this.#checkUsable();
+    const { device, config, widths } = this.model;
+    if (!(layer >= 0 && layer < config.nLayer) || !(head >= 0 && head + heads <= config.nHead)) {
+      throw new EngineError(
+        `Layer ${layer}, head ${head}: the model has ${config.nLayer} layers of ${config.nHead} heads.`,
+        { code: 'inspect/head', hint: 'Counting starts at 0.' },
+      );
+    }
+    const size = this.length;
+    if (heads * size * size > MOST_ATTENTION_ELEMENTS) throw attentionTooLarge(heads, size);
+    const arena = device.createArena('attention');
+    try {
+      const out = arena.zeros('probabilities', [heads, size, size], 'f32');
+      const enc = device.createEncoder();
+      const sizes = { rows: size, first: 0, seen: size, sequence, head, heads };
+      attentionScores(enc, { qkv: this.#cache[layer], out }, { ...widths.head, ...sizes });
+      causalSoftmax(enc, out, 0);
+      const reading = enc.read(out, 0, heads * size * size);
+      enc.submit();
+      return await reading;
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#arena.dispose();
+  }
+
+  /** Records one pass over `tokens` tokens a sequence whose ids are already in `activations.ids`. */
+  encode(
+    enc: Encoder,
+    tokens: number,
+    keep: { lastLogits?: boolean; onHidden?: (layer: number) => void },
+  ): void {
+    const { device, parameters: p, config } = this.model;
+    const a = this.model.activations(this.batch);
+    const rows = this.batch * tokens;
+    const past = this.length;
+    const placed: RowMap = { tokens, capacity: this.capacity, start: past };
+    embedding(enc, { ids: a.ids, wte: p.wte, wpe: p.wpe, out: a.residual }, { rows, tokens, past });
+    p.h.forEach((block, l) => {
+      keep.onHidden?.(l);
+      this.#encodeBlock(enc, block, l, a, rows, placed);
+    });
+    keep.onHidden?.(config.nLayer);
+    this.#norm(enc, p.lnF, a.residual, this.#final, rows, placed);
+    if (!keep.lastLogits) return;
+    for (let b = 0; b < this.batch; b++) {
+      linear(
+        device,
+        enc,
+        { x: this.#final, ...p.lmHead, scale: this.model.switches, out: a.lastLogits },
+        {
+          rows: 1,
+          xStart: b * this.capacity + past + tokens - 1,
+          outRows: { ...identityRows(1), start: b },
+        },
+      );
+    }
+  }
+
+  /** One block:  x ← x + attn(ln1(x));  x ← x + mlp(ln2(x)) */
+  #encodeBlock(
+    enc: Encoder,
+    p: Block,
+    l: number,
+    a: Activations,
+    rows: number,
+    placed: RowMap,
+  ): void {
+    const { device, config, widths, switches: scale } = this.model;
+    const switchesAt = (config.nHead + 2) * l;
+    const qkv = this.#cache[l];
+    const { tokens, start: past } = placed;
+    const add = { rows, accumulate: true };
+
+    this.#norm(enc, p.ln1, a.residual, a.normed, rows);
+    linear(
+      device,
+      enc,
+      { x: a.normed, ...p.attn.cAttn, scale, out: qkv },
+      { rows, outRows: placed },
+    );
+    attention(
+      device,
+      enc,
+      { qkv, headScale: scale, out: a.heads },
+      { ...widths.head, rows, tokens, past, scaleStart: switchesAt },
+    );
+    linear(
+      device,
+      enc,
+      { x: a.heads, ...p.attn.cProj, scale, out: a.residual },
+      { ...add, scaleIndex: switchesAt + config.nHead },
+    );
+    this.#norm(enc, p.ln2, a.residual, a.normed, rows);
+    linear(
+      device,
+      enc,
+      { x: a.normed, ...p.mlp.cFc, scale, out: a.hidden },
+      { rows, activation: config.activation },
+    );
+    linear(
+      device,
+      enc,
+      { x: a.hidden, ...p.mlp.cProj, scale, out: a.residual },
+      { ...add, scaleIndex: switchesAt + config.nHead + 1 },
+    );
+  }
+
+  #norm(enc: Encoder, p: Norm, x: Tensor, out: Tensor, rows: number, outRows?: RowMap): void {
+    const { device, config } = this.model;
+    layerNorm(
+      device,
+      enc,
+      { x, ...p, out },
+      {
+        rows,
+        channels: config.nEmbd,
+        epsilon: config.layerNormEpsilon,
+        byVariance: config.layerNormDenominator === 'variance',
+        outRows,
+      },
+    );
+  }
+
+  #writeIds(target: Tensor, piece: readonly (readonly number[])[]): void {
+    const ids = new Uint32Array(piece.length * piece[0].length);
+    piece.forEach((sequence, b) => ids.set(sequence, b * sequence.length));
+    this.#arena.write(target, ids);
+  }
+
+  async #forLogits(
+    sequence: number,
+    from: number,
+    count: number,
+    each: (enc: Encoder, logits: Tensor, start: number, rows: number) => Promise<void>,
+  ): Promise<void> {
+    this.#checkUsable();
+    const { device, widths, parameters: p } = this.model;
+    const most = Math.max(1, Math.floor(LOGITS_CHUNK_BYTES / (widths.vocab * 4)));
+    const arena = device.createArena('logits');
+    try {
+      const logits = arena.zeros('logits', [Math.min(most, count), widths.vocab], 'f32');
+      for (let start = from; start < from + count; start += most) {
+        const rows = Math.min(most, from + count - start);
+        const enc = device.createEncoder();
+        linear(
+          device,
+          enc,
+          { x: this.#final, ...p.lmHead, scale: this.model.switches, out: logits },
+          { rows, xStart: sequence * this.capacity + start },
+        );
+        await each(enc, logits, start, rows);
+      }
+    } finally {
+      arena.dispose();
+    }
+  }
+
+  #checkUsable(): void {
+    if (!this.#disposed) return;
+    throw new EngineError('This session was disposed.', {
+      code: 'engine/disposed',
+      hint: 'Create another session of the model.',
+    });
+  }
+}
+
+/** Throws in words for ragged or empty batches, ids outside the vocabulary, too many tokens. */
+export function checkTokens(
+  tokens: readonly (readonly number[])[],
+  batch: number,
+  past: number,
+  capacity: number,
+  config: GptConfig,
+): void {
+  const length = tokens[0]?.length ?? 0;
+  if (tokens.length === 0 || length === 0) {
+    throw new EngineError('The batch is empty: there is no token to read.', {
+      code: 'tokens/empty',
+      hint: 'Give at least one token; an empty text starts from the beginning-of-text token.',
+    });
+  }
+  if (tokens.length !== batch) {
+    throw new Error(`${tokens.length} sequences for a session of ${batch}.`);
+  }
+  const odd = tokens.findIndex((sequence) => sequence.length !== length);
+  if (odd >= 0) {
+    throw new EngineError(
+      `The batch is ragged: sequence 0 has ${length} tokens, sequence ${odd} has ${tokens[odd].length}.`,
+      { code: 'tokens/ragged', hint: 'Give all sequences of a batch the same length.' },
+    );
+  }
+  const most = Math.min(capacity, config.nCtx);
+  if (past + length > most) {
+    throw new EngineError(
+      `Cannot forward ${past + length} tokens: the model's context is ${most} tokens.`,
+      { code: 'tokens/context', hint: `Shorten the text to ${most} tokens.` },
+    );
+  }
+  for (const sequence of tokens) {
+    for (const id of sequence) {
+      if (!Number.isInteger(id) || id < 0 || id >= config.vocabSize) {
+        throw new EngineError(
+          `Token id ${id} is outside the vocabulary: ids run from 0 to ${config.vocabSize - 1}.`,
+          { code: 'tokens/vocabulary', hint: 'Use the tokenizer that belongs to this model.' },
+        );
+      }
+    }
+  }
+}
+
+export function attentionTooLarge(heads: number, size: number): EngineError {
+  return new EngineError(
+    `${heads} attention maps of ${size} × ${size} are ${heads * size * size} numbers; at most ${MOST_ATTENTION_ELEMENTS} are handed out at once.`,
+    { code: 'inspect/size', hint: 'Shorten the text or ask for fewer heads.' },
+  );
+}
+
+function withoutPadding(
+  padded: Float32Array,
+  rows: number,
+  stride: number,
+  width: number,
+): Float32Array {
+  if (stride === width) return padded;
+  const values = new Float32Array(rows * width);
+  for (let r = 0; r < rows; r++)
+    values.set(padded.subarray(r * stride, r * stride + width), r * width);
+  return values;
+}

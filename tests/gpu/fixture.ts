@@ -1,0 +1,140 @@
+// What every GPU test stands on: one real adapter, a canary whose numbers are checked, error
+// scopes around every test, arenas that must be given back, and a comparison that explains itself.
+import { expect } from 'vitest';
+import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
+import type { Arena, Device, Encoder, Tensor } from '../../src/gpu/device.ts';
+import { requestWebGpuDevice } from '../../src/gpu/request.ts';
+import type { WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+import { createWebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+
+let shared: Promise<WebGpuDevice> | null = null;
+
+/** The one device of a test file. A machine without WebGPU fails here, loudly: it never skips. */
+export function gpuDevice(): Promise<WebGpuDevice> {
+  shared ??= requestWebGpuDevice().then(async (device) => {
+    await canary(device.gpu);
+    console.info(`adapter: ${device.summary.label}; binding limit ${device.maxBindingBytes}`);
+    return device;
+  });
+  return shared;
+}
+
+/** The same GPUDevice twice: told to prefer plain kernels, and told to prefer workgroups. */
+export async function bothShapes(): Promise<readonly [name: string, device: WebGpuDevice][]> {
+  const { gpu, summary } = await gpuDevice();
+  return [
+    ['plain', createWebGpuDevice(gpu, summary, { prefersPlain: true })],
+    ['workgroup', createWebGpuDevice(gpu, summary, { prefersPlain: false })],
+  ];
+}
+
+async function canary(gpu: GPUDevice): Promise<void> {
+  const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+    @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+      x[id.x] = id.x * 3u + 1u;
+    }`;
+  const pipeline = gpu.createComputePipeline({
+    layout: 'auto',
+    compute: { module: gpu.createShaderModule({ code }) },
+  });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+  const x = gpu.createBuffer({ size: 16, usage });
+  const back = gpu.createBuffer({
+    size: 16,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+  });
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = [{ binding: 0, resource: { buffer: x } }];
+  pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(x, 0, back, 0, 16);
+  gpu.queue.submit([encoder.finish()]);
+  await back.mapAsync(GPUMapMode.READ);
+  const values = [...new Uint32Array(back.getMappedRange())];
+  if (values.join() !== '1,4,7,10')
+    throw new Error(`The GPU computes ${values.join()}, not 1,4,7,10.`);
+}
+
+/** Runs `body` inside validation and out-of-memory scopes; either kind of error fails the test. */
+export async function scoped<T>(gpu: GPUDevice, body: () => Promise<T>): Promise<T> {
+  gpu.pushErrorScope('validation');
+  gpu.pushErrorScope('out-of-memory');
+  try {
+    return await body();
+  } finally {
+    const errors = [await gpu.popErrorScope(), await gpu.popErrorScope()];
+    for (const error of errors) if (error) throw new Error(`WebGPU: ${error.message}`);
+  }
+}
+
+/** Records an op on a device; returns what to read back. */
+export type Op = (
+  device: Device,
+  enc: Encoder,
+  arena: Arena,
+) => { readonly out: Tensor; readonly count: number; readonly u32?: boolean };
+
+/** Runs `op` on a device in an arena of its own. */
+export async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
+  const arena = device.createArena('test');
+  try {
+    const enc = device.createEncoder();
+    const { out, count, u32 } = op(device, enc, arena);
+    const reading = u32 ? enc.readU32(out, 0, count) : enc.read(out, 0, count);
+    enc.submit();
+    return await reading;
+  } finally {
+    arena.dispose();
+    if (arena.sizeBytes !== 0) throw new Error(`${arena.sizeBytes} bytes were not given back.`);
+  }
+}
+
+/** The op on the GPU against the same op's meanings in float64. */
+export async function expectMeaning(
+  device: WebGpuDevice,
+  name: string,
+  op: Op,
+  bound: number,
+): Promise<void> {
+  const expected = await run(createCpuDevice('f64'), op);
+  const actual = await scoped(device.gpu, () => run(device, op));
+  expectClose(name, actual, expected, bound);
+}
+
+/** Every element within `bound` of the expected one; a failure says where, how far, how many. */
+export function expectClose(
+  name: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  bound: number,
+): void {
+  expect(actual.length, `${name}: length`).toBe(expected.length);
+  let first = -1;
+  let bad = 0;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    if (error > worst) worst = error;
+    if (!(error <= bound)) {
+      bad++;
+      if (first < 0) first = i;
+    }
+  }
+  if (bad > 0) {
+    expect.fail(
+      `${name}: index ${first} is ${actual[first]}, expected ${expected[first]} ± ${bound}; ` +
+        `${bad} of ${expected.length} are off, the worst by ${worst}.`,
+    );
+  }
+}
+
+/**
+ * Bound of an f32 sum of `terms` terms whose magnitudes add up to `terms · size`: every addition
+ * rounds by 2⁻²⁴ of a partial sum, and the few operations around it (exp, √, tanh) by a few more.
+ */
+export function sumBound(terms: number, size: number): number {
+  return (4 * terms + 16) * 2 ** -24 * size;
+}

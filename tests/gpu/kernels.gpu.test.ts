@@ -1,0 +1,306 @@
+// Every shader against its kernel's meaning in float64: odd sizes, both weight formats, both
+// shapes (plain and workgroup), inside error scopes.
+import { describe, expect, it } from 'vitest';
+import type { Arena, Device } from '../../src/gpu/device.ts';
+import { toHalves } from '../../src/gpu/half.ts';
+import { attention } from '../../src/kernels/attention.ts';
+import { attentionScores } from '../../src/kernels/attentionScores.ts';
+import { causalSoftmax } from '../../src/kernels/causalSoftmax.ts';
+import { crossEntropy } from '../../src/kernels/crossEntropy.ts';
+import { embedding } from '../../src/kernels/embedding.ts';
+import { gelu } from '../../src/kernels/gelu.ts';
+import { layerNorm } from '../../src/kernels/layerNorm.ts';
+import { type Activation, linear } from '../../src/kernels/linear.ts';
+import { createWeightMatrix } from '../../src/kernels/weightMatrix.ts';
+import { noise } from '../support/random.ts';
+import { bothShapes, expectMeaning, gpuDevice, sumBound } from './fixture.ts';
+
+const FORMATS = ['f32', 'f16'] as const;
+
+function weights(
+  device: Device,
+  arena: Arena,
+  format: 'f32' | 'f16',
+  rows: number,
+  columns: number,
+  seed: number,
+  std = 1,
+) {
+  const values = noise(rows * columns, seed, 0, std);
+  const data = format === 'f16' ? toHalves(values) : values;
+  return createWeightMatrix(device, arena, 'weight', rows, columns, format, data);
+}
+
+/** Noise in the first `width` of every `stride` values, zeros beyond. */
+function padded(rows: number, stride: number, width: number, seed: number): Float32Array {
+  const values = noise(rows * stride, seed);
+  for (let i = 0; i < values.length; i++) if (i % stride >= width) values[i] = 0;
+  return values;
+}
+
+describe('layerNorm', () => {
+  const cases = [
+    { rows: 1, channels: 8, reason: 'the smallest row' },
+    { rows: 3, channels: 5, reason: 'a width that no vec4 divides' },
+    { rows: 9, channels: 66, reason: 'one more row than a workgroup, one more lane than 64' },
+    { rows: 2, channels: 768, reason: "GPT-2's width" },
+  ];
+  for (const { rows, channels, reason } of cases) {
+    for (const byVariance of [true, false]) {
+      it(`normalises ${rows} × ${channels} by ${byVariance ? 'variance' : 'standard deviation'}: ${reason}`, async () => {
+        const stride = Math.ceil(channels / 8) * 8;
+        for (const [shape, device] of await bothShapes()) {
+          await expectMeaning(
+            device,
+            shape,
+            (d, enc, arena) => {
+              const x = arena.upload('x', [rows, stride], 'f32', padded(rows, stride, channels, 1));
+              const weight = arena.upload('w', [stride], 'f32', padded(1, stride, channels, 2));
+              const bias = arena.upload('b', [stride], 'f32', padded(1, stride, channels, 3));
+              const out = arena.zeros('out', [2 * rows, stride], 'f32');
+              const outRows = { tokens: rows, capacity: rows, start: 1 };
+              const options = { rows, channels, epsilon: 1e-5, byVariance, outRows };
+              layerNorm(d, enc, { x, weight, bias, out }, options);
+              return { out, count: 2 * rows * stride };
+            },
+            sumBound(channels, 4),
+          );
+        }
+      });
+    }
+  }
+});
+
+describe('linear', () => {
+  const cases = [
+    { rows: 1, k: 8, n: 8, reason: 'the smallest' },
+    { rows: 1, k: 40, n: 24, reason: 'one row, odd groups' },
+    { rows: 2, k: 72, n: 264, reason: 'two rows still go one by one' },
+    { rows: 9, k: 24, n: 40, reason: 'one row more than the register tile' },
+    { rows: 17, k: 104, n: 72, reason: 'a ragged last tile' },
+    { rows: 1, k: 768, n: 768, reason: "GPT-2's projection" },
+  ];
+  const activations: Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
+  for (const format of FORMATS) {
+    for (const { rows, k, n, reason } of cases) {
+      it(`multiplies ${rows} × ${k} by ${k} × ${n} in ${format}: ${reason}`, async () => {
+        for (const [shape, device] of await bothShapes()) {
+          for (const activation of activations) {
+            for (const accumulate of [false, true]) {
+              await expectMeaning(
+                device,
+                `${shape}, ${activation}, accumulate ${accumulate}`,
+                (d, enc, arena) => {
+                  const x = arena.upload('x', [rows + 2, k], 'f32', noise((rows + 2) * k, 5));
+                  const weight = weights(d, arena, format, n, k, 6, 1 / Math.sqrt(k));
+                  const bias = [arena.upload('b', [n], 'f32', noise(n, 7))];
+                  const scale = arena.upload('s', [4], 'f32', Float32Array.of(9, 0.5, 9, 9));
+                  const out = arena.upload('out', [rows + 3, n], 'f32', noise((rows + 3) * n, 8));
+                  const outRows = { tokens: rows, capacity: rows, start: 3 };
+                  const options = {
+                    rows,
+                    activation,
+                    accumulate,
+                    scaleIndex: 1,
+                    xStart: 2,
+                    outRows,
+                  };
+                  linear(d, enc, { x, weight, bias, scale, out }, options);
+                  return { out, count: (rows + 3) * n };
+                },
+                sumBound(k, 4),
+              );
+            }
+          }
+        }
+      });
+    }
+  }
+
+  it('splits the rows of a weight that is larger than a binding, and gives the same numbers', async () => {
+    const device = await gpuDevice();
+    const [rows, k, n] = [3, 64, 200];
+    let parts = 0;
+    for (const count of [1, rows]) {
+      await expectMeaning(
+        device,
+        `${count} rows`,
+        (d, enc, arena) => {
+          const x = arena.upload('x', [count, k], 'f32', noise(count * k, 5));
+          const capped = { ...d, maxBindingBytes: 64 * k * 4 } as Device;
+          const weight = weights(capped, arena, 'f32', n, k, 6, 1 / 8);
+          parts = weight.parts.length;
+          const zero = arena.zeros('zero', [n], 'f32');
+          const out = arena.zeros('out', [count, n], 'f32');
+          linear(
+            d,
+            enc,
+            { x, weight, bias: weight.parts.map(() => zero), scale: zero, out },
+            { rows: count },
+          );
+          return { out, count: count * n };
+        },
+        sumBound(k, 4),
+      );
+      expect(parts).toBe(4);
+    }
+  });
+});
+
+describe('embedding', () => {
+  for (const format of FORMATS) {
+    it(`gathers tokens and positions in ${format}, whole and in parts`, async () => {
+      const device = await gpuDevice();
+      const [vocab, positions, channels, tokens] = [40, 16, 24, 5];
+      const ids = Uint32Array.of(0, 39, 7, 8, 7, 15, 16, 31, 32, 1);
+      for (const binding of [Infinity, 16 * channels * (format === 'f16' ? 2 : 4)]) {
+        await expectMeaning(
+          device,
+          `binding ${binding}`,
+          (d, enc, arena) => {
+            const capped = {
+              ...d,
+              maxBindingBytes: Math.min(d.maxBindingBytes, binding),
+            } as Device;
+            const out = arena.zeros('out', [ids.length, channels], 'f32');
+            embedding(
+              enc,
+              {
+                ids: arena.upload('ids', [ids.length], 'u32', ids),
+                wte: weights(capped, arena, format, vocab, channels, 1),
+                wpe: weights(d, arena, format, positions, channels, 2),
+                out,
+              },
+              { rows: ids.length, tokens, past: 3 },
+            );
+            return { out, count: ids.length * channels };
+          },
+          1e-6,
+        );
+      }
+    });
+  }
+});
+
+describe('attention', () => {
+  const cases = [
+    { batch: 1, tokens: 1, past: 0, nHead: 1, headSize: 4, reason: 'one token' },
+    {
+      batch: 1,
+      tokens: 1,
+      past: 70,
+      nHead: 3,
+      headSize: 16,
+      reason: 'a decode step past one tile',
+    },
+    {
+      batch: 1,
+      tokens: 65,
+      past: 0,
+      nHead: 2,
+      headSize: 64,
+      reason: 'one more than a tile of keys',
+    },
+    { batch: 2, tokens: 5, past: 2, nHead: 3, headSize: 5, reason: 'an odd head, a batch, a past' },
+    { batch: 1, tokens: 7, past: 0, nHead: 2, headSize: 80, reason: 'a head of five sixteens' },
+  ];
+  for (const { batch, tokens, past, nHead, headSize, reason } of cases) {
+    it(`attends ${batch} × ${tokens} after ${past}, ${nHead} heads of ${headSize}: ${reason}`, async () => {
+      const headStride = Math.ceil(headSize / 4) * 4;
+      const partStride = nHead * headStride;
+      const rowStride = Math.ceil((3 * partStride) / 8) * 8;
+      const capacity = past + tokens + 3;
+      const layout = { nHead, headSize, headStride, partStride, rowStride };
+      const width = Math.ceil(partStride / 8) * 8;
+      const cache = padded((batch * capacity * rowStride) / headStride, headStride, headSize, 1);
+      for (const [shape, device] of await bothShapes()) {
+        await expectMeaning(
+          device,
+          shape,
+          (d, enc, arena) => {
+            const qkv = arena.zeros('qkv', [batch, capacity, rowStride], 'f32');
+            arena.write(qkv, cache);
+            const switches = noise(nHead + 1, 2);
+            const headScale = arena.upload('s', [nHead + 1], 'f32', switches);
+            const rows = batch * tokens;
+            const out = arena.zeros('out', [rows, width], 'f32');
+            const options = { ...layout, rows, tokens, past, scaleStart: 1 };
+            attention(d, enc, { qkv, headScale, out }, options);
+            return { out, count: rows * width };
+          },
+          sumBound(headSize + capacity, 2),
+        );
+      }
+    });
+  }
+});
+
+describe('attentionScores and causalSoftmax', () => {
+  it('recompute the rows of some heads, zero above the diagonal and summing to one', async () => {
+    const device = await gpuDevice();
+    const [nHead, headSize, seen, first] = [4, 12, 11, 2];
+    const layout = { nHead, headSize, headStride: 12, partStride: 48, rowStride: 144 };
+    await expectMeaning(
+      device,
+      'probabilities',
+      (_d, enc, arena) => {
+        const qkv = arena.upload('qkv', [2, 13, 144], 'f32', noise(2 * 13 * 144, 3));
+        const out = arena.zeros('out', [2, seen - first, seen], 'f32');
+        const sizes = { rows: seen - first, first, seen, sequence: 1, head: 1, heads: 2 };
+        attentionScores(enc, { qkv, out }, { ...layout, ...sizes });
+        causalSoftmax(enc, out, first);
+        return { out, count: 2 * (seen - first) * seen };
+      },
+      sumBound(headSize + seen, 1),
+    );
+  });
+});
+
+describe('gelu', () => {
+  for (const exact of [false, true]) {
+    it(`is ${exact ? 'exact' : 'by tanh'} from −50 to 50, without overflow`, async () => {
+      const device = await gpuDevice();
+      const values = Float32Array.from({ length: 4004 }, (_, i) =>
+        i < 4001 ? (i - 2000) / 200 : [-50, 50, 0][i - 4001],
+      );
+      await expectMeaning(
+        device,
+        'gelu',
+        (_d, enc, arena) => {
+          const x = arena.upload('x', [4004], 'f32', values);
+          const out = arena.zeros('out', [4004], 'f32');
+          gelu(enc, { x, out }, exact);
+          return { out, count: 4004 };
+        },
+        // erf's fit is good to 1.2e-7 relative; tanh is rounded once more by the device.
+        4e-6,
+      );
+    });
+  }
+});
+
+describe('crossEntropy', () => {
+  for (const u32 of [false, true]) {
+    it(`gives the ${u32 ? 'rank' : 'loss'} of targets and ignores −1`, async () => {
+      const device = await gpuDevice();
+      const [rows, vocab, stride] = [6, 1001, 1008];
+      const targets = Uint32Array.of(0, 1000, 0xffffffff, 17, 1001, 500);
+      await expectMeaning(
+        device,
+        'crossEntropy',
+        (_d, enc, arena) => {
+          const logits = arena.upload('l', [rows, stride], 'f32', noise(rows * stride, 4, 0, 3));
+          const t = {
+            logits,
+            targets: arena.upload('t', [rows], 'u32', targets),
+            loss: arena.zeros('loss', [rows], 'f32'),
+            rank: arena.zeros('rank', [rows], 'u32'),
+          };
+          crossEntropy(enc, t, { rows, vocab });
+          return { out: u32 ? t.rank : t.loss, count: rows, u32 };
+        },
+        u32 ? 0 : 2e-5,
+      );
+    });
+  }
+});
