@@ -42,7 +42,8 @@ function faults(stem, text) {
   for (const [index, line] of text.split('\n').entries()) {
     if (line.includes('\t')) found.push(`${index + 1}: has a tab`);
     if (/\s$/.test(line)) found.push(`${index + 1}: has trailing space`);
-    if ([...line].length > COLUMNS) found.push(`${index + 1}: is longer than ${COLUMNS} columns`);
+    if (Array.from(line).length > COLUMNS)
+      found.push(`${index + 1}: is longer than ${COLUMNS} columns`);
   }
   return found;
 }

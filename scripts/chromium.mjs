@@ -6,9 +6,9 @@ import { createRequire } from 'node:module';
 
 const INSTALLED = [
   '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
   '/usr/bin/google-chrome-stable',
+  '/usr/bin/chromium-browser',
   '/snap/bin/chromium',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -16,29 +16,24 @@ const INSTALLED = [
 ];
 
 /**
- * The browser to test with, in this order: CHROMIUM_PATH, Playwright's own download, an installed Chromium or Chrome.
- * Playwright's headless shell is never taken: it is built without WebGPU.
- * @returns {{ path: string, own: boolean } | undefined} `own` is true for Playwright's download.
+ * Paths of the browsers that are there, best first: CHROMIUM_PATH alone if it is set, else what is installed, else
+ * Playwright's own download. Playwright's headless shell is never among them: it is built without WebGPU.
+ * @returns {string[]}
  */
-export function findChromium() {
+export function chromiums() {
   const wanted = process.env.CHROMIUM_PATH;
   if (wanted) {
-    if (existsSync(wanted)) return { path: wanted, own: false };
+    if (existsSync(wanted)) return [wanted];
     throw new Error(`CHROMIUM_PATH is ${wanted}, but there is no such file.`);
   }
-  const downloaded = playwrightChromium();
-  if (downloaded) return { path: downloaded, own: true };
-  const path = INSTALLED.find((candidate) => existsSync(candidate));
-  return path ? { path, own: false } : undefined;
+  return [...INSTALLED, playwrightChromium()].filter((path) => existsSync(path));
 }
 
-/** Where Playwright keeps its own Chromium, if it has been downloaded. */
+/** Where Playwright keeps its own Chromium once it is downloaded; empty before dependencies are installed. */
 function playwrightChromium() {
   try {
-    const { chromium } = createRequire(import.meta.url)('playwright-core');
-    const path = chromium.executablePath();
-    return existsSync(path) ? path : undefined;
+    return String(createRequire(import.meta.url)('playwright-core').chromium.executablePath());
   } catch {
-    return undefined; // Nothing is installed yet.
+    return '';
   }
 }

@@ -23,13 +23,15 @@ const ranks = files.filter((name) => name.startsWith('ranks-'));
 const eager = [...initial, ...worker].filter((name) => ranks.includes(name));
 
 const rows = [
-  { what: 'initial JavaScript', names: initial, budget: 130 },
-  { what: 'worker', names: worker, budget: 60 },
-  { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240 },
+  { what: 'initial JavaScript', names: initial, budget: 130, each: false },
+  { what: 'worker', names: worker, budget: 60, each: false },
+  // The page and the worker may each have their own copy; a visit loads one.
+  { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },
 ];
 let failed = false;
-for (const { what, names, budget } of rows) {
-  const size = names.reduce((sum, name) => sum + gzipped(name), 0) / 1000;
+for (const { what, names, budget, each } of rows) {
+  const sizes = names.map(gzipped);
+  const size = (each ? Math.max(0, ...sizes) : sizes.reduce((sum, bytes) => sum + bytes, 0)) / 1000;
   const verdict = names.length === 0 ? 'missing' : size > budget ? 'too big' : 'ok';
   failed ||= verdict !== 'ok';
   console.log(

@@ -1,14 +1,14 @@
 // The one place that chooses a browser and its flags, for the kernel tests (vitest) and the page tests (Playwright).
 // `--enable-unsafe-webgpu` takes the machine's GPU, or SwiftShader (software) where there is none; GPU=software forces the latter.
 import type { LaunchOptions } from 'playwright';
-import { findChromium } from '../scripts/chromium.mjs';
+import { chromiums } from '../scripts/chromium.mjs';
 
-const found = findChromium();
+const [path] = chromiums();
 const isRoot = process.getuid?.() === 0;
 
 export const launchOptions: LaunchOptions = {
-  // Playwright's own Chromium has WebGPU only in the new headless mode, which this channel asks for.
-  ...(found && !found.own ? { executablePath: found.path } : { channel: 'chromium' }),
+  // With none found, Playwright says how to install its full Chromium (its headless shell has no WebGPU).
+  ...(path ? { executablePath: path } : { channel: 'chromium' }),
   args: [
     '--enable-unsafe-webgpu',
     ...(process.env.GPU === 'software' ? ['--use-webgpu-adapter=swiftshader'] : []),

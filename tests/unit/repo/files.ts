@@ -21,7 +21,7 @@ export function repositoryFiles(): string[] {
   } catch {
     // Not a checkout: an archive of the sources.
   }
-  return walk(root).filter((file) => file.startsWith('.') === false || file.startsWith('.github/'));
+  return walk(root).filter((file) => !file.startsWith('.') || file.startsWith('.github/'));
 }
 
 /** Files under a folder, as paths from the root; none when the folder does not exist yet. */
