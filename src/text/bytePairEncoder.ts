@@ -1,0 +1,611 @@
+// Byte-level byte-pair encoding, as GPT-2 does it: text → pieces → bytes → merged tokens, and back.
+// One class for both ways a vocabulary is published: tiktoken's ranks, or vocab.json + merges.txt.
+// Inside, a token's bytes are a "binary string": one character U+0000…U+00FF a byte.
+import type { TokenPiece } from '../api.ts';
+import { EngineError } from '../errors.ts';
+
+/** What of `encode` can be chosen. */
+export interface EncodeOptions {
+  /** Special tokens whose names in the text become their ids; by default all names are plain text. */
+  readonly allowedSpecial?: 'all' | readonly string[];
+}
+
+/** Contents of a Hugging Face folder's tokenizer files. */
+export interface TokenizerFiles {
+  /** `vocab.json`: token → id, tokens in GPT-2's printable alphabet for bytes. */
+  readonly vocab: string;
+  /** `merges.txt`: one pair a line, the earliest line merges first. */
+  readonly merges: string;
+  /** Special tokens that stand elsewhere (`added_tokens.json`): name → id. */
+  readonly specialTokens?: ReadonlyMap<string, number>;
+}
+
+const END_OF_TEXT = '<|endoftext|>';
+/** Far above any real vocabulary; keeps ids, ranks and positions in one float64 exactly. */
+const MAX_TOKENS = 1 << 21;
+const MAX_PIECE = 2 ** 32;
+const CACHED_PIECES = 50_000;
+const CACHED_LENGTH = 64;
+
+/** What merging needs to know of a vocabulary. */
+interface Merges {
+  /** Order of merging two neighbours (lower first), or -1 when they never merge. */
+  readonly rank: (left: number, right: number) => number;
+  /** Id that a merge of this rank makes. */
+  readonly merged: (rank: number) => number;
+}
+
+interface Vocabulary {
+  /** Bytes of each ordinary id as a binary string; undefined where there is no such id. */
+  readonly tokens: readonly (string | undefined)[];
+  readonly merges: Merges;
+  readonly special: ReadonlyMap<string, number>;
+}
+
+/**
+ * Encodes text to ids and back for one byte-level BPE vocabulary.
+ * Immutable but for a bounded cache; encoding takes O(n log n) for any text.
+ */
+export class BytePairEncoder {
+  /** Highest id + 1. */
+  readonly vocabSize: number;
+  /** Special tokens, name → id. */
+  readonly specialTokens: ReadonlyMap<string, number>;
+  /** Id of `<|endoftext|>`, or null in a vocabulary without it. */
+  readonly endOfTextId: number | null;
+
+  readonly #tokens: readonly (string | undefined)[];
+  readonly #merges: Merges;
+  readonly #specialNames: ReadonlyMap<number, string>;
+  readonly #byteIds: Int32Array;
+  readonly #cache = new Map<string, readonly number[]>();
+
+  private constructor({ tokens, merges, special }: Vocabulary) {
+    this.#tokens = tokens;
+    this.#merges = merges;
+    this.specialTokens = special;
+    this.#specialNames = new Map([...special].map(([name, id]) => [id, name]));
+    let vocabSize = tokens.length;
+    for (const id of special.values()) vocabSize = Math.max(vocabSize, id + 1);
+    this.vocabSize = vocabSize;
+    this.endOfTextId = special.get(END_OF_TEXT) ?? null;
+    this.#byteIds = new Int32Array(256).fill(-1);
+    for (let id = 0; id < tokens.length; id++) {
+      const token = tokens[id];
+      if (token?.length === 1) this.#byteIds[token.charCodeAt(0)] = id;
+    }
+  }
+
+  /**
+   * Builds from tiktoken's ranks, where a token's id is also its order of merging:
+   * lines of `! firstId base64 base64 …`, as js-tiktoken prints them. Throws `tokenizer/ranks`.
+   */
+  static fromRanks(
+    bpeRanks: string,
+    specialTokens: ReadonlyMap<string, number> = new Map(),
+  ): BytePairEncoder {
+    const idOf = new Map<string, number>();
+    const tokens: (string | undefined)[] = [];
+    for (const [index, line] of bpeRanks.split('\n').entries()) {
+      if (line === '') continue;
+      const [mark, first, ...encoded] = line.split(' ');
+      let id = Number(first);
+      if (mark !== '!' || !isId(id) || !isId(id + encoded.length)) {
+        throw ranksError(`line ${index + 1} does not start with "!" and an id`);
+      }
+      for (const base64 of encoded) {
+        const token = fromBase64(base64, index + 1);
+        if (token === '' || idOf.has(token) || tokens[id] !== undefined) {
+          throw ranksError(`line ${index + 1} gives token or id ${id} twice, or no bytes to it`);
+        }
+        idOf.set(token, id);
+        tokens[id++] = token;
+      }
+    }
+    checkSpecial(specialTokens, tokens, ranksError);
+    // A pair merges when its bytes together are a token: there is no other table in this format.
+    const merges: Merges = {
+      rank: (left, right) => idOf.get((tokens[left] ?? '') + (tokens[right] ?? '')) ?? -1,
+      merged: (rank) => rank,
+    };
+    return new BytePairEncoder({ tokens, merges, special: new Map(specialTokens) });
+  }
+
+  /**
+   * Builds from `vocab.json` and `merges.txt` of any byte-level BPE model, with Hugging Face's meaning:
+   * the order of merging is the order of lines, ids come from the vocabulary. Tokens that are neither
+   * a byte nor made by a merge cannot come from text and count as special (`<|endoftext|>`).
+   * Throws `tokenizer/vocab` or `tokenizer/merges`, naming file, line and next step.
+   */
+  static fromFiles(files: TokenizerFiles): BytePairEncoder {
+    const idOf = parseVocab(files.vocab);
+    const { merges, made } = parseMerges(files.merges, idOf);
+    const tokens: (string | undefined)[] = [];
+    const special = new Map<string, number>();
+    for (const [name, id] of idOf) {
+      const bytes = toBytes(name);
+      if (files.specialTokens?.has(name)) continue;
+      if (bytes !== undefined && (bytes.length === 1 || made.has(id))) {
+        tokens[id] = bytes;
+        continue;
+      }
+      const text = bytes === undefined ? name : (decodeStrictly(bytes) ?? name);
+      const other = special.get(text);
+      if (other !== undefined) {
+        throw vocabError(`ids ${other} and ${id} both stand for ${show(text)}`);
+      }
+      special.set(text, id);
+    }
+    for (const [name, id] of files.specialTokens ?? []) special.set(name, id);
+    checkSpecial(special, tokens, vocabError);
+    return new BytePairEncoder({ tokens, merges, special });
+  }
+
+  /**
+   * Ids of a text; lone surrogates count as U+FFFD. Names of special tokens are plain text unless allowed.
+   * Throws `tokenizer/special` for an allowed name that does not exist and
+   * `tokenizer/byte` when the vocabulary lacks a byte of the text.
+   */
+  encode(text: string, { allowedSpecial = [] }: EncodeOptions = {}): number[] {
+    const ids: number[] = [];
+    const names = allowedSpecial === 'all' ? [...this.specialTokens.keys()] : allowedSpecial;
+    for (const name of names) {
+      if (this.specialTokens.has(name)) continue;
+      throw new EngineError(`${JSON.stringify(name)} is no special token of this vocabulary.`, {
+        code: 'tokenizer/special',
+        hint: `It has: ${[...this.specialTokens.keys()].join(', ') || 'none'}.`,
+      });
+    }
+    let from = 0;
+    if (names.length > 0) {
+      for (const match of text.matchAll(anyOf(names))) {
+        this.#encodePlain(text.slice(from, match.index), ids);
+        const id = this.specialTokens.get(match[0]);
+        if (id !== undefined) ids.push(id);
+        from = match.index + match[0].length;
+      }
+    }
+    this.#encodePlain(from === 0 ? text : text.slice(from), ids);
+    return ids;
+  }
+
+  /**
+   * Text of ids. Half characters become U+FFFD, a leading U+FEFF is kept, special tokens give their name.
+   * Throws `tokens/vocabulary` for an id outside the vocabulary.
+   */
+  decode(ids: readonly number[]): string {
+    let size = 0;
+    for (const id of ids) size += (this.#tokens[id] ?? this.#specialText(id)).length;
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (const id of ids) at = writeBinary(this.#tokens[id] ?? this.#specialText(id), bytes, at);
+    return lenient.decode(bytes);
+  }
+
+  /** Bytes that `decode` writes for one id (a special token's are its name). Throws `tokens/vocabulary`. */
+  bytesOf(id: number): Uint8Array {
+    return fromBinary(this.#tokens[id] ?? this.#specialText(id));
+  }
+
+  /** One token as people see it; bytes that are no whole character appear as `\xF0\x9F`. Throws `tokens/vocabulary`. */
+  pieceOf(id: number): TokenPiece {
+    const name = this.#specialNames.get(id);
+    if (name !== undefined) return { id, bytes: [], text: name, special: true };
+    const bytes = this.bytesOf(id);
+    return { id, bytes: [...bytes], text: visibleText(bytes), special: false };
+  }
+
+  #specialText(id: number): string {
+    const name = this.#specialNames.get(id);
+    if (name !== undefined) return toBinary(utf8.encode(name));
+    throw new EngineError(
+      `Token ${id} is not in the vocabulary, whose ids are 0 to ${this.vocabSize - 1}.`,
+      { code: 'tokens/vocabulary', hint: 'The tokenizer files are of another model than the ids.' },
+    );
+  }
+
+  #encodePlain(text: string, ids: number[]): void {
+    for (let start = 0; start < text.length;) {
+      const end = endOfPiece(text, start);
+      const piece = text.slice(start, end);
+      let merged = this.#cache.get(piece);
+      if (merged === undefined) {
+        merged = this.#mergePiece(piece);
+        if (piece.length <= CACHED_LENGTH) {
+          if (this.#cache.size >= CACHED_PIECES) this.#cache.clear();
+          this.#cache.set(detached(piece), merged);
+        }
+      }
+      for (const id of merged) ids.push(id);
+      start = end;
+    }
+  }
+
+  /**
+   * Merges the bytes of one piece: always the pair of lowest rank, the leftmost among equals.
+   * A doubly linked list of parts and a heap of candidate pairs make it O(n log n).
+   */
+  #mergePiece(piece: string): number[] {
+    const bytes = utf8.encode(piece);
+    const length = bytes.length;
+    if (length >= MAX_PIECE / 2) throw new RangeError('A single word of 2 GB cannot be encoded.');
+    const ids = new Int32Array(length);
+    for (let i = 0; i < length; i++) {
+      const id = this.#byteIds[bytes[i]];
+      if (id < 0) throw missingByte(bytes[i], piece);
+      ids[i] = id;
+    }
+    if (length === 1) return [ids[0]];
+
+    const { rank, merged } = this.#merges;
+    const next = new Int32Array(length);
+    const previous = new Int32Array(length);
+    /** Rank of the pair that starts at a part; -1 when there is none, so that stale heap entries show. */
+    const ranks = new Int32Array(length).fill(-1);
+    // A candidate is one number, rank · 2³² + position: numeric order is the order of merging.
+    // Each merge takes one out and puts at most two in.
+    const heap = new MinHeap(3 * length);
+    for (let i = 0; i < length; i++) {
+      next[i] = i + 1;
+      previous[i] = i - 1;
+      if (i + 1 < length) ranks[i] = rank(ids[i], ids[i + 1]);
+      if (ranks[i] >= 0) heap.append(ranks[i] * MAX_PIECE + i);
+    }
+    heap.order();
+
+    let parts = length;
+    while (heap.size > 0) {
+      const candidate = heap.pop();
+      const found = Math.floor(candidate / MAX_PIECE);
+      const at = candidate - found * MAX_PIECE;
+      if (ranks[at] !== found) continue;
+      const absorbed = next[at];
+      const after = next[absorbed];
+      ids[at] = merged(found);
+      ranks[absorbed] = -1;
+      next[at] = after;
+      parts--;
+      ranks[at] = after < length ? rank(ids[at], ids[after]) : -1;
+      if (after < length) previous[after] = at;
+      if (ranks[at] >= 0) heap.push(ranks[at] * MAX_PIECE + at);
+      const before = previous[at];
+      if (before < 0) continue;
+      ranks[before] = rank(ids[before], ids[at]);
+      if (ranks[before] >= 0) heap.push(ranks[before] * MAX_PIECE + before);
+    }
+
+    const result: number[] = Array.from({ length: parts });
+    for (let i = 0, part = 0; i < length; i = next[i]) result[part++] = ids[i];
+    return result;
+  }
+}
+
+/** Binary min-heap of numbers with a capacity known beforehand. */
+class MinHeap {
+  size = 0;
+  readonly #items: Float64Array;
+
+  constructor(capacity: number) {
+    this.#items = new Float64Array(capacity);
+  }
+
+  /** Adds without ordering; `order` must follow. */
+  append(value: number): void {
+    this.#items[this.size++] = value;
+  }
+
+  order(): void {
+    for (let i = (this.size >> 1) - 1; i >= 0; i--) this.#sink(i);
+  }
+
+  push(value: number): void {
+    const items = this.#items;
+    let at = this.size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (items[parent] <= value) break;
+      items[at] = items[parent];
+      at = parent;
+    }
+    items[at] = value;
+  }
+
+  pop(): number {
+    const items = this.#items;
+    const least = items[0];
+    items[0] = items[--this.size];
+    this.#sink(0);
+    return least;
+  }
+
+  #sink(from: number): void {
+    const items = this.#items;
+    const value = items[from];
+    let at = from;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= this.size) break;
+      if (child + 1 < this.size && items[child + 1] < items[child]) child++;
+      if (items[child] >= value) break;
+      items[at] = items[child];
+      at = child;
+    }
+    items[at] = value;
+  }
+}
+
+// — Pieces ————————————————————————————————————————————————————————————————————————————————————————
+
+// GPT-2's pattern, by hand, because a regular expression overflows the stack on millions of emoji:
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// where \s is \p{White_Space}. JavaScript's own \s has U+FEFF, which is none, and lacks U+0085.
+const LETTER = 1;
+const NUMBER = 2;
+const SPACE = 3;
+const OTHER = 4;
+/** Class of each code point, filled as they are met; 0 is not asked yet. */
+const classes = new Uint8Array(0x110000);
+
+function classOf(codePoint: number): number {
+  return (classes[codePoint] ||= classify(String.fromCodePoint(codePoint)));
+}
+
+function classify(character: string): number {
+  if (/\p{L}/u.test(character)) return LETTER;
+  if (/\p{N}/u.test(character)) return NUMBER;
+  return /\p{White_Space}/u.test(character) ? SPACE : OTHER;
+}
+
+/** End of the piece that starts at `start` (both in UTF-16 units), by GPT-2's pattern. */
+export function endOfPiece(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  if (first === 0x27) {
+    const contraction = contractionLength(text, start);
+    if (contraction > 0) return start + contraction;
+  }
+  if (first === 0x20 && start + 1 < text.length) {
+    const kind = classOf(text.codePointAt(start + 1) ?? 0);
+    if (kind !== SPACE) return endOfRun(text, start + 1, kind);
+  }
+  const kind = classOf(text.codePointAt(start) ?? 0);
+  const end = endOfRun(text, start, kind);
+  // White space leaves its last character to the word that follows; all of it is one UTF-16 unit each.
+  return kind === SPACE && end < text.length && end - start > 1 ? end - 1 : end;
+}
+
+function endOfRun(text: string, start: number, kind: number): number {
+  let at = start;
+  while (at < text.length) {
+    const codePoint = text.codePointAt(at) ?? 0;
+    if (classOf(codePoint) !== kind) break;
+    at += codePoint > 0xffff ? 2 : 1;
+  }
+  return at;
+}
+
+function contractionLength(text: string, start: number): number {
+  const next = text[start + 1];
+  if (next === 's' || next === 't' || next === 'm' || next === 'd') return 2;
+  const pair = text.slice(start + 1, start + 3);
+  return pair === 're' || pair === 've' || pair === 'll' ? 3 : 0;
+}
+
+/** Longest first, so that a name that starts another does not hide it. */
+function anyOf(names: readonly string[]): RegExp {
+  const escaped = names
+    .toSorted((a, b) => b.length - a.length)
+    .map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`));
+  return new RegExp(escaped.join('|'), 'g');
+}
+
+// — Bytes and strings —————————————————————————————————————————————————————————————————————————————
+
+const utf8 = new TextEncoder();
+const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
+const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+
+function toBinary(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return binary;
+}
+
+function fromBinary(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length);
+  writeBinary(binary, bytes, 0);
+  return bytes;
+}
+
+function writeBinary(binary: string, bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < binary.length; i++) bytes[at + i] = binary.charCodeAt(i);
+  return at + binary.length;
+}
+
+/** A copy with memory of its own: V8's slices from 13 letters on keep the whole text alive. */
+function detached(slice: string): string {
+  return slice.length < 13 ? slice : lenient.decode(utf8.encode(slice));
+}
+
+function decodeStrictly(binary: string): string | undefined {
+  try {
+    return strict.decode(fromBinary(binary));
+  } catch {
+    return undefined;
+  }
+}
+
+function visibleText(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length;) {
+    const lead = bytes[at];
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const character = decodeStrictly(toBinary(bytes.subarray(at, at + length)));
+    if (character === undefined) {
+      text += `\\x${lead.toString(16).toUpperCase().padStart(2, '0')}`;
+      at++;
+    } else {
+      text += character;
+      at += length;
+    }
+  }
+  return text;
+}
+
+/**
+ * GPT-2's printable alphabet for bytes: a byte that prints is itself, the others are U+0100 onwards in order.
+ * Source: `bytes_to_unicode` of openai/gpt-2, encoder.py.
+ */
+const byteOfCharacter: ReadonlyMap<string, string> = (() => {
+  const table = new Map<string, string>();
+  let next = 0x100;
+  for (let byte = 0; byte < 256; byte++) {
+    const prints =
+      (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte < 0xad) || (byte > 0xad && byte < 0x100);
+    table.set(String.fromCharCode(prints ? byte : next++), String.fromCharCode(byte));
+  }
+  return table;
+})();
+
+/** Bytes of a token in the printable alphabet, or undefined when it has characters outside of it. */
+function toBytes(token: string): string | undefined {
+  let binary = '';
+  for (const character of token) {
+    const byte = byteOfCharacter.get(character);
+    if (byte === undefined) return undefined;
+    binary += byte;
+  }
+  return binary;
+}
+
+// — Files —————————————————————————————————————————————————————————————————————————————————————————
+
+function fromBase64(base64: string, line: number): string {
+  try {
+    return atob(base64);
+  } catch {
+    throw ranksError(`line ${line} has ${JSON.stringify(base64.slice(0, 40))}, which is no base64`);
+  }
+}
+
+function parseVocab(json: string): Map<string, number> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch (cause) {
+    throw vocabError(`this is no JSON: ${cause instanceof Error ? cause.message : 'unreadable'}`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw vocabError('this is not one object of tokens and ids');
+  }
+  const idOf = new Map<string, number>();
+  const taken = new Map<number, string>();
+  for (const [token, id] of Object.entries(parsed) as [string, unknown][]) {
+    if (!isId(id)) {
+      const shown = JSON.stringify(id).slice(0, 40);
+      throw vocabError(
+        `${show(token)} has the id ${shown}; expected a whole number from 0 to ${MAX_TOKENS - 1}`,
+      );
+    }
+    const other = taken.get(id);
+    if (other !== undefined) {
+      throw vocabError(`${show(other)} and ${show(token)} have the same id ${id}`);
+    }
+    taken.set(id, token);
+    idOf.set(token, id);
+  }
+  if (idOf.size === 0) throw vocabError('there are no tokens');
+  return idOf;
+}
+
+/** Pair table of merges.txt, and the ids that its merges make. */
+function parseMerges(
+  file: string,
+  idOf: ReadonlyMap<string, number>,
+): { merges: Merges; made: Set<number> } {
+  let size = 0;
+  for (const id of idOf.values()) size = Math.max(size, id + 1);
+  const rankOf = new Map<number, number>();
+  const mergedIds: number[] = [];
+  const lines = file.replace(/^\uFEFF/, '').split('\n');
+  for (const [index, ended] of lines.entries()) {
+    const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
+    if (line === '' || line.startsWith('#version')) continue;
+    const pair = line.split(' ');
+    if (pair.length !== 2 || pair[0] === '' || pair[1] === '') {
+      throw mergesError(index, `${show(line)} is not two tokens with one space between them`);
+    }
+    const merged = pair[0] + pair[1];
+    const ids = [...pair, merged].map((token) => {
+      const id = idOf.get(token);
+      if (id === undefined) throw mergesError(index, `${show(token)} is not in vocab.json`);
+      return id;
+    });
+    if (toBytes(merged) === undefined) {
+      throw mergesError(index, `${show(merged)} is not in the alphabet for bytes`);
+    }
+    if (mergedIds.length >= MAX_TOKENS) {
+      throw mergesError(index, `one merge too many; expected at most ${MAX_TOKENS}`);
+    }
+    // A pair that stands twice counts where it stands last, as in Hugging Face's tokenizers.
+    rankOf.set(ids[0] * size + ids[1], mergedIds.length);
+    mergedIds.push(ids[2]);
+  }
+  return {
+    merges: {
+      rank: (left, right) => rankOf.get(left * size + right) ?? -1,
+      merged: (rank) => mergedIds[rank],
+    },
+    made: new Set(mergedIds),
+  };
+}
+
+function checkSpecial(
+  special: ReadonlyMap<string, number>,
+  tokens: readonly (string | undefined)[],
+  error: (problem: string) => EngineError,
+): void {
+  const taken = new Set<number>();
+  for (const [name, id] of special) {
+    if (name === '' || !isId(id) || tokens[id] !== undefined || taken.has(id)) {
+      throw error(`the special token ${show(name)} has the id ${id}, which is taken or no id`);
+    }
+    taken.add(id);
+  }
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < MAX_TOKENS;
+}
+
+function show(token: string): string {
+  return JSON.stringify(token.length > 40 ? `${token.slice(0, 40)}…` : token);
+}
+
+function vocabError(problem: string): EngineError {
+  return new EngineError(`vocab.json: ${problem}.`, {
+    code: 'tokenizer/vocab',
+    hint: 'Take vocab.json from the folder of the model, unchanged; it maps each token to its id.',
+  });
+}
+
+function mergesError(index: number, problem: string): EngineError {
+  return new EngineError(`merges.txt, line ${index + 1}: ${problem}.`, {
+    code: 'tokenizer/merges',
+    hint: 'Take merges.txt and vocab.json from the same folder, unchanged.',
+  });
+}
+
+function ranksError(problem: string): EngineError {
+  return new EngineError(`The tokenizer's ranks are broken: ${problem}.`, {
+    code: 'tokenizer/ranks',
+    hint: 'Reload the page; if it stays, install js-tiktoken again.',
+  });
+}
+
+function missingByte(byte: number, piece: string): EngineError {
+  const shown = byte.toString(16).toUpperCase().padStart(2, '0');
+  return new EngineError(`The vocabulary has no token for byte 0x${shown} in ${show(piece)}.`, {
+    code: 'tokenizer/byte',
+    hint: 'This model was made for texts without this character: leave it out.',
+  });
+}
