@@ -1,0 +1,413 @@
+// The safetensors file format, read and written: 8 bytes of header length, a JSON header, then the tensors
+// without holes. What stands in a header is not believed: everything is checked before anything is allocated.
+// Source: github.com/huggingface/safetensors.
+import { EngineError } from '../errors.ts';
+
+/** Bytes an element of each known type. */
+const ELEMENT_BYTES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  C64: 8,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+} as const;
+
+/** An element type as the format spells it. */
+export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
+
+/** Where one tensor lies in a file. */
+export interface SafetensorsEntry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** First byte, counted from the start of the file. */
+  readonly begin: number;
+  /** Byte after the last. */
+  readonly end: number;
+}
+
+/** A checked header. */
+export interface SafetensorsHeader {
+  /** In the order of their bytes. */
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Byte of the file at which the tensors begin. */
+  readonly dataStart: number;
+}
+
+/** A tensor to write; `data` holds its elements in row-major order, little-endian. */
+export interface SafetensorsInput {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly data: ArrayBufferView;
+}
+
+/** Hugging Face's limit. */
+const MAX_HEADER_BYTES = 100_000_000;
+const LENGTH_BYTES = 8;
+const METADATA = '__metadata__';
+/** The order of types in which Hugging Face writes tensors: the widest first, so that all are aligned. */
+const DTYPE_ORDER = Object.keys(ELEMENT_BYTES).toReversed();
+
+/**
+ * Length in bytes of the JSON header (which starts at byte 8) from a file's first 8 bytes.
+ * Throws `safetensors/truncated` or `safetensors/header-length`.
+ */
+export function readHeaderLength(first8bytes: Uint8Array, fileSize: number): number {
+  if (!Number.isSafeInteger(fileSize) || fileSize < LENGTH_BYTES + 2) {
+    throw fail('truncated', `The file has ${fileSize} bytes; the smallest has 10.`);
+  }
+  if (first8bytes.length < LENGTH_BYTES) {
+    throw fail('truncated', `There are ${first8bytes.length} bytes; the header's length takes 8.`);
+  }
+  const view = new DataView(first8bytes.buffer, first8bytes.byteOffset, LENGTH_BYTES);
+  const length = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+  if (length < 2 || length > MAX_HEADER_BYTES) {
+    throw fail(
+      'header-length',
+      `The header claims ${length} bytes; expected 2 to ${MAX_HEADER_BYTES}.`,
+    );
+  }
+  if (LENGTH_BYTES + length > fileSize) {
+    throw fail(
+      'truncated',
+      `The header claims ${length} bytes, but the file ends after ${fileSize}.`,
+    );
+  }
+  return length;
+}
+
+/**
+ * Reads and checks the header of a file of `fileSize` bytes from its beginning (`bytes`, header at least).
+ * Throws `safetensors/…` naming the tensor and the numbers: `truncated`, `header-length`, `json`, `duplicate`,
+ * `metadata`, `tensor`, `dtype`, `shape`, `offsets`, `size`.
+ */
+export function parseSafetensorsHeader(bytes: Uint8Array, fileSize: number): SafetensorsHeader {
+  const length = readHeaderLength(bytes.subarray(0, LENGTH_BYTES), fileSize);
+  const dataStart = LENGTH_BYTES + length;
+  if (bytes.length < dataStart) {
+    throw fail('truncated', `The header ends at byte ${dataStart}, but ${bytes.length} are here.`);
+  }
+  const header = parseJson(bytes.subarray(LENGTH_BYTES, dataStart));
+
+  let metadata: ReadonlyMap<string, string> = new Map();
+  const entries: [string, SafetensorsEntry][] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === METADATA) metadata = toMetadata(value);
+    else entries.push([name, toEntry(name, value, dataStart, fileSize)]);
+  }
+  // A tensor of 0 bytes goes before the one that begins where it lies.
+  entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let end = dataStart;
+  for (const [name, entry] of entries) {
+    if (entry.begin !== end) {
+      const problem = entry.begin < end ? 'overlaps the one before' : 'leaves a hole before it';
+      throw fail(
+        'offsets',
+        `${show(name)} ${problem}: it begins at byte ${entry.begin - dataStart} of the data; expected ${end - dataStart}.`,
+      );
+    }
+    end = entry.end;
+  }
+  if (end !== fileSize) {
+    throw fail('size', `The tensors end at byte ${end}, but the file has ${fileSize} bytes.`);
+  }
+  return { tensors: new Map(entries), metadata, dataStart };
+}
+
+/**
+ * A file of tensors, byte for byte as Hugging Face writes it: the widest types first, then by name; the header
+ * padded with spaces to 8 bytes. Throws `safetensors/size`, `safetensors/shape` or `safetensors/tensor`.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsInput>,
+  metadata?: ReadonlyMap<string, string>,
+): Uint8Array<ArrayBuffer> {
+  const sorted = [...tensors].toSorted(
+    ([a, { dtype: left }], [b, { dtype: right }]) =>
+      DTYPE_ORDER.indexOf(left) - DTYPE_ORDER.indexOf(right) || (a < b ? -1 : 1),
+  );
+  // Written piece by piece, because an object would move names like "0" to the front and lose "__proto__".
+  const fields: string[] = [];
+  if (metadata !== undefined) {
+    const pairs = [...metadata].map((pair) => pair.map((text) => JSON.stringify(text)).join(':'));
+    fields.push(`"${METADATA}":{${pairs.join(',')}}`);
+  }
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of sorted) {
+    if (name === METADATA) throw fail('tensor', `A tensor cannot be named ${METADATA}.`);
+    checkSize(name, dtype, countOf(name, shape), data.byteLength);
+    const offsets = [end, end + data.byteLength];
+    fields.push(
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`,
+    );
+    end += data.byteLength;
+  }
+  const json = `{${fields.join(',')}}`;
+  const unpadded = new TextEncoder().encode(json);
+  const length = Math.ceil(unpadded.length / 8) * 8;
+
+  const file = new Uint8Array(LENGTH_BYTES + length + end);
+  file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + length);
+  file.set(unpadded, LENGTH_BYTES);
+  new DataView(file.buffer).setUint32(0, length, true);
+  let at = LENGTH_BYTES + length;
+  for (const [, { data }] of sorted) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return file;
+}
+
+// — Numbers ———————————————————————————————————————————————————————————————————————————————————————
+// Typed arrays use the machine's byte order, which is little-endian wherever there is WebGPU.
+
+/**
+ * Elements of F32, F16 or BF16 bytes as float32, every bit pattern exactly; `bytes` may begin anywhere.
+ * Throws `safetensors/dtype` for other types and `safetensors/size` for half an element.
+ */
+export function toFloat32(bytes: Uint8Array, dtype: SafetensorsDtype): Float32Array<ArrayBuffer> {
+  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
+    throw fail('dtype', `${dtype} is no type of weights; expected F32, F16 or BF16.`);
+  }
+  const size = ELEMENT_BYTES[dtype];
+  if (bytes.length % size !== 0) {
+    throw fail('size', `${bytes.length} bytes are no whole number of ${dtype} elements.`);
+  }
+  const count = bytes.length / size;
+  const bits = new Uint32Array(count);
+  if (dtype === 'F32') {
+    new Uint8Array(bits.buffer).set(bytes);
+    return new Float32Array(bits.buffer);
+  }
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+  if (dtype === 'F16') {
+    const table = (halfTable ??= createHalfTable());
+    for (let i = 0; i < count; i++) bits[i] = table[halves[i]];
+  } else {
+    for (let i = 0; i < count; i++) bits[i] = halves[i] << 16;
+  }
+  return new Float32Array(bits.buffer);
+}
+
+/** Value of one IEEE binary16 bit pattern. */
+export function halfToFloat(half: number): number {
+  scratch.bits[0] = (halfTable ??= createHalfTable())[half & 0xffff];
+  return scratch.value[0];
+}
+
+/**
+ * IEEE binary16 bit patterns of float32 values, rounded to nearest, ties to even. Finite values beyond the range
+ * become ±65504, so that a weight never turns into ∞; ∞ and NaN stay what they are.
+ */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const aligned = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < aligned.length; i++) {
+    const sign = (aligned[i] >>> 16) & 0x8000;
+    const bits = aligned[i] & 0x7fffffff;
+    halves[i] = sign | roundToHalf(bits);
+  }
+  return halves;
+}
+
+/** Binary16 pattern of a positive float32 pattern. */
+function roundToHalf(bits: number): number {
+  if (bits > 0x7f800000) return 0x7e00 | ((bits >>> 13) & 0x3ff); // NaN, quiet
+  if (bits === 0x7f800000) return 0x7c00; // ∞
+  if (bits >= 0x477ff000) return 0x7bff; // 65520 and more would round to ∞
+  if (bits >= 0x38800000) {
+    // Normal from 2⁻¹⁴: the exponent's bias goes from 127 to 15, the fraction loses 13 bits.
+    const rebiased = bits - (112 << 23);
+    return (rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13;
+  }
+  if (bits < 0x33000000) return 0; // below 2⁻²⁵
+  // Subnormal: a multiple of 2⁻²⁴.
+  const shift = 126 - (bits >>> 23);
+  const fraction = (bits & 0x7fffff) | 0x800000;
+  const floor = fraction >>> shift;
+  const rest = fraction & ((1 << shift) - 1);
+  const tie = 1 << (shift - 1);
+  return rest > tie || (rest === tie && (floor & 1) === 1) ? floor + 1 : floor;
+}
+
+const scratch = (() => {
+  const bits = new Uint32Array(1);
+  return { bits, value: new Float32Array(bits.buffer) };
+})();
+
+/** float32 pattern of each binary16 pattern (256 KB); made when it is first needed. */
+let halfTable: Uint32Array | undefined;
+
+function createHalfTable(): Uint32Array {
+  const table = new Uint32Array(0x10000);
+  for (let half = 0; half < 0x8000; half++) {
+    const exponent = half >>> 10;
+    const fraction = half & 0x3ff;
+    if (exponent === 31) {
+      table[half] = 0x7f800000 | (fraction << 13);
+    } else if (exponent > 0) {
+      table[half] = ((exponent + 112) << 23) | (fraction << 13);
+    } else {
+      scratch.value[0] = fraction * 2 ** -24;
+      table[half] = scratch.bits[0];
+    }
+    table[half | 0x8000] = (table[half] | 0x80000000) >>> 0;
+  }
+  return table;
+}
+
+// — Checks ————————————————————————————————————————————————————————————————————————————————————————
+
+function parseJson(bytes: Uint8Array): object {
+  if (bytes[0] !== 0x7b) throw fail('json', 'The header does not begin with "{".');
+  let text: string;
+  let header: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    header = JSON.parse(text);
+  } catch (cause) {
+    throw fail('json', 'The header is no JSON in UTF-8.', cause);
+  }
+  if (typeof header !== 'object' || header === null) throw fail('json', 'The header is no object.');
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) {
+    throw fail('duplicate', `${show(duplicate)} stands twice in the header.`);
+  }
+  return header;
+}
+
+/** A key that stands twice in the object or in one of its direct members; JSON.parse would keep the last one. */
+function findDuplicateKey(json: string): string | undefined {
+  /** Keys of the open object at each depth; undefined where an array is open or it does not matter. */
+  const keys: (Set<string> | undefined)[] = [];
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const character = json.charCodeAt(at);
+    if (character === 0x7b || character === 0x5b) {
+      if (++depth <= 2) keys[depth] = character === 0x7b ? new Set() : undefined;
+    } else if (character === 0x7d || character === 0x5d) {
+      depth--;
+    } else if (character === 0x22) {
+      const start = at;
+      for (at++; json.charCodeAt(at) !== 0x22; at++) if (json.charCodeAt(at) === 0x5c) at++;
+      const seen = depth <= 2 ? keys[depth] : undefined;
+      if (seen === undefined || !isKeyBefore(json, at + 1)) continue;
+      const key = String(JSON.parse(json.slice(start, at + 1)));
+      if (seen.has(key)) return key;
+      seen.add(key);
+    }
+  }
+  return undefined;
+}
+
+/** Whether the string that ended before `at` is a key: the next character that is no white space is a colon. */
+function isKeyBefore(json: string, at: number): boolean {
+  while (' \t\n\r'.includes(json[at])) at++;
+  return json[at] === ':';
+}
+
+function toMetadata(value: unknown): Map<string, string> {
+  if (!isObject(value)) throw fail('metadata', `${METADATA} is no object of texts.`);
+  const metadata = new Map<string, string>();
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') {
+      throw fail('metadata', `${METADATA} has ${show(key)}: ${show(text)}; expected a text.`);
+    }
+    metadata.set(key, text);
+  }
+  return metadata;
+}
+
+function toEntry(
+  name: string,
+  value: unknown,
+  dataStart: number,
+  fileSize: number,
+): SafetensorsEntry {
+  if (!isObject(value)) throw fail('tensor', `${show(name)} is described by ${show(value)}.`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype)) {
+    throw fail('dtype', `${show(name)} has the unknown type ${show(dtype)}.`);
+  }
+  if (!isSizes(shape)) {
+    throw fail('shape', `${show(name)} has the shape ${show(shape)}; expected a list of sizes.`);
+  }
+  const count = countOf(name, shape);
+  if (!isSizes(offsets) || offsets.length !== 2) {
+    throw fail(
+      'offsets',
+      `${show(name)} has the data_offsets ${show(offsets)}; expected two sizes.`,
+    );
+  }
+  const [begin, end] = offsets;
+  const available = fileSize - dataStart;
+  if (begin > end || end > available) {
+    throw fail(
+      'offsets',
+      `${show(name)} lies at bytes ${begin} to ${end} of the data, which has ${available}.`,
+    );
+  }
+  checkSize(name, dtype, count, end - begin);
+  return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
+}
+
+function countOf(name: string, shape: readonly number[]): number {
+  let count = 1;
+  for (const size of shape) {
+    count *= size;
+    if (!Number.isSafeInteger(count)) {
+      throw fail(
+        'shape',
+        `${show(name)} has the shape ${show(shape)}, too many elements to count.`,
+      );
+    }
+  }
+  return count;
+}
+
+function checkSize(name: string, dtype: SafetensorsDtype, count: number, sizeBytes: number): void {
+  const expected = count * ELEMENT_BYTES[dtype];
+  if (expected === sizeBytes) return;
+  throw fail(
+    'size',
+    `${show(name)} has ${count} elements of ${dtype}, ${expected} bytes, but takes ${sizeBytes}.`,
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === 'string' && Object.hasOwn(ELEMENT_BYTES, value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function show(value: unknown): string {
+  const text = (typeof value === 'string' ? value : JSON.stringify(value)) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function fail(reason: string, message: string, cause?: unknown): EngineError {
+  return new EngineError(`Not a safetensors file: ${message}`, {
+    code: `safetensors/${reason}`,
+    hint: 'Download the file again; if it stays, it was not saved as safetensors.',
+    cause,
+  });
+}
