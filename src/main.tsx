@@ -1,0 +1,51 @@
+// The composition root: asks for the GPU, makes the engine, the store and the page, and loads the model.
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import type { Engine } from './api.ts';
+import { probeGpu } from './gpu/device.ts';
+import { createActions } from './state/actions.ts';
+import { readSaved } from './state/persist.ts';
+import { createAppStore } from './state/store.ts';
+import { startSync } from './state/sync.ts';
+import { parseUrl } from './state/urlState.ts';
+import { App } from './ui/App.tsx';
+import './ui/tokens.css';
+import { WorkerEngine } from './worker/client.ts';
+
+/** Later than this, the page says that the browser has not answered yet. */
+const VERDICT_LATE_MS = 1800;
+
+const url = parseUrl(location.search, location.hash, document.baseURI);
+const saved = readSaved();
+const { store, text, savedOver } = createAppStore(url, saved);
+
+const engine: Engine = url.localEngine
+  ? new (await import('./engine/localEngine.ts')).LocalEngine()
+  : WorkerEngine.create();
+
+const actions = createActions({
+  engine,
+  store,
+  text,
+  source: url.model ?? new URL('models/tales-7m', document.baseURI).href,
+  savedSource: savedOver === null ? (saved?.source ?? '') : '',
+  savedOver,
+  settingsChosen: saved !== null || Object.keys(url.settings).length > 0,
+  frame: (callback) => requestAnimationFrame(callback),
+});
+startSync(store, text, actions);
+
+const root = document.querySelector('#root');
+if (root === null) throw new Error('index.html has no #root.');
+createRoot(root).render(
+  <StrictMode>
+    <App app={{ store, text, actions }} />
+  </StrictMode>,
+);
+
+setTimeout(() => actions.setVerdictLate(), VERDICT_LATE_MS);
+probeGpu().then(
+  (verdict) => actions.setVerdict(verdict),
+  () => actions.setVerdict({ code: 'no-adapter' }),
+);
+void actions.load();

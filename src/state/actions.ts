@@ -1,0 +1,693 @@
+// Everything the page can do. The only place that calls the engine.
+import type { Candidate, DeviceRequest, Dtype, Engine, GpuVerdict, ModelSummary } from '../api.ts';
+import { toErrorInfo } from '../errors.ts';
+import { createLatest } from './latest.ts';
+import type { Saved, Theme } from './persist.ts';
+import {
+  DEFAULT_SETTINGS,
+  toGenerationOptions,
+  toSamplingOptions,
+  type Settings,
+} from './settings.ts';
+import type { AppState, AppStore, Problem } from './store.ts';
+import {
+  append,
+  fillScores,
+  replacePrompt,
+  restoreSnapshot,
+  takeSnapshot,
+  toIds,
+  toPlainText,
+  truncate,
+  type Snapshot,
+  type TokenText,
+} from './tokenText.ts';
+
+/** How many candidates the next-token panel shows. */
+const TOP = 20;
+const UNDO_LEVELS = 100;
+/** Typing within this time is one step for undo. */
+const TYPING_PAUSE_MS = 1500;
+const SCORE_DELAY_MS = 250;
+const ATTENTION_WHILE_STREAMING_MS = 1000;
+
+export interface ActionsOptions {
+  readonly engine: Engine;
+  readonly store: AppStore;
+  readonly text: TokenText;
+  /** Absolute address of the model folder. */
+  readonly source: string;
+  /** The model whose tokens the restored text holds; '' if there is none. */
+  readonly savedSource: string;
+  /** A saved text that the address replaced; undo brings it back. */
+  readonly savedOver: Saved | null;
+  /** Whether anybody chose settings before; if not, the model's own defaults apply. */
+  readonly settingsChosen: boolean;
+  readonly frame: (callback: () => void) => void;
+}
+
+export type Actions = ReturnType<typeof createActions>;
+
+interface UndoStep {
+  readonly snapshot: Snapshot;
+  readonly runStart: number | null;
+  readonly dropped: number;
+  readonly firstVisible: number;
+}
+
+export function createActions(options: ActionsOptions) {
+  const { engine, store, text } = options;
+  const get = store.getState;
+  const set = (patch: Partial<AppState>): void => store.setState(patch);
+
+  const undoSteps: UndoStep[] = [];
+  let runStart: number | null = null;
+  let runId = 0;
+  let runController: AbortController | null = null;
+  let loadController: AbortController | null = null;
+  let loadId = 0;
+  let lastTyped = -Infinity;
+  let asideTokens: Snapshot | null = null;
+  let losses: number[] = [];
+  let settingsChosen = options.settingsChosen;
+  let tokenSource = options.savedSource;
+  let scoreTimer: ReturnType<typeof setTimeout> | undefined;
+
+  if (options.savedOver?.text) {
+    undoSteps.push({
+      snapshot: options.savedOver.text,
+      runStart: null,
+      dropped: 0,
+      firstVisible: 0,
+    });
+    set({ undoDepth: 1 });
+  }
+
+  // ── the text ────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts the text's numbers into the store. */
+  function publish(patch: Partial<AppState> = {}): void {
+    set({
+      epoch: text.epoch,
+      length: text.pieces.length,
+      promptCount: text.promptCount,
+      scored: text.scored,
+      ...patch,
+    });
+  }
+
+  function pushUndo(): void {
+    const { prompt, dropped, firstVisible } = get();
+    undoSteps.push({ snapshot: takeSnapshot(text, prompt), runStart, dropped, firstVisible });
+    if (undoSteps.length > UNDO_LEVELS) undoSteps.shift();
+    lastTyped = -Infinity;
+    set({ undoDepth: undoSteps.length });
+  }
+
+  function dropAside(): void {
+    asideTokens = null;
+    if (get().setAside > 0) set({ setAside: 0 });
+  }
+
+  const tokenise = createLatest<string>(async (prompt) => {
+    if (get().model === null) return;
+    try {
+      const pieces = prompt === '' ? [] : await engine.tokenize(prompt);
+      if (get().prompt !== prompt || get().tokenised) return;
+      replacePrompt(text, pieces);
+      publish({ tokenised: true, ...seenFrom(text.pieces.length) });
+      refreshPanels();
+    } catch (error) {
+      report(error, 'panels');
+    }
+  });
+
+  /** What the model will see of a text of this length, until the engine says it exactly. */
+  function seenFrom(length: number): Pick<AppState, 'dropped' | 'firstVisible'> {
+    const first = Math.max(0, length - (get().model?.nCtx ?? Infinity));
+    return { dropped: Math.min(first, text.promptCount), firstVisible: first };
+  }
+
+  async function tokenised(): Promise<void> {
+    const { prompt } = get();
+    if (get().tokenised) return;
+    tokenise.cancel();
+    const pieces = prompt === '' ? [] : await engine.tokenize(prompt);
+    if (get().prompt !== prompt || get().tokenised) return;
+    replacePrompt(text, pieces);
+    publish({ tokenised: true, ...seenFrom(text.pieces.length) });
+  }
+
+  function setPrompt(prompt: string): void {
+    if (prompt === get().prompt) return;
+    abortRun();
+    const now = Date.now();
+    const hasRun = text.pieces.length > text.promptCount;
+    if (hasRun || now - lastTyped > TYPING_PAUSE_MS) pushUndo();
+    lastTyped = now;
+    if (hasRun) {
+      asideTokens = takeSnapshot(text, get().prompt);
+      truncate(text, text.promptCount);
+      set({ setAside: asideTokens.pieces.length - asideTokens.promptCount });
+    }
+    runStart = null;
+    cancelPanels();
+    publish({ prompt, tokenised: false, selected: null, hovered: null, run: null });
+    tokenise.ask(prompt);
+  }
+
+  /** Replaces everything by a new prompt, as one step. */
+  function takePrompt(prompt: string): void {
+    lastTyped = -Infinity;
+    setPrompt(prompt);
+    dropAside();
+    lastTyped = -Infinity;
+  }
+
+  /** Appends the generated tokens that an edit of the prompt put aside. */
+  async function putBack(): Promise<void> {
+    const aside = asideTokens;
+    if (aside === null || get().model === null) return;
+    try {
+      await tokenised();
+    } catch (error) {
+      report(error, 'panels');
+      return;
+    }
+    pushUndo();
+    for (const piece of aside.pieces.slice(aside.promptCount)) append(text, piece, Number.NaN, 0);
+    dropAside();
+    publish(seenFrom(text.pieces.length));
+    refreshPanels();
+  }
+
+  /** Makes the whole text the prompt; its tokens stay as they are until it is edited. */
+  function continueEditing(): void {
+    if (text.pieces.length === text.promptCount) return;
+    abortRun();
+    pushUndo();
+    dropAside();
+    const prompt = toPlainText(text.pieces);
+    text.promptCount = text.pieces.length;
+    text.epoch += 1;
+    runStart = null;
+    publish({ prompt, run: null });
+  }
+
+  function undo(): void {
+    abortRun();
+    const last = undoSteps.pop();
+    if (last === undefined) return;
+    cancelPanels();
+    dropAside();
+    restoreSnapshot(text, last.snapshot);
+    runStart = last.runStart;
+    lastTyped = -Infinity;
+    const { prompt } = last.snapshot;
+    const known = text.promptCount > 0 || prompt === '';
+    publish({
+      prompt,
+      tokenised: known,
+      undoDepth: undoSteps.length,
+      dropped: last.dropped,
+      firstVisible: last.firstVisible,
+      selected: null,
+      hovered: null,
+      run: null,
+      announcement: 'Undone.',
+    });
+    if (known) refreshPanels();
+    else tokenise.ask(prompt);
+  }
+
+  function select(index: number | null): void {
+    const selected = index === null || index >= text.pieces.length ? null : Math.max(0, index);
+    if (selected === get().selected) return;
+    set({ selected });
+    if (!get().generating) distribution.ask();
+  }
+
+  /** Puts a candidate at the place the next-token panel is about; what followed goes to undo. */
+  function choose(candidate: Candidate): void {
+    const at = Math.min(get().distributionAt, text.pieces.length);
+    abortRun();
+    pushUndo();
+    dropAside();
+    cancelPanels();
+    let { prompt } = get();
+    if (at < text.pieces.length) {
+      if (at < text.promptCount) prompt = toPlainText(text.pieces.slice(0, at));
+      truncate(text, at);
+    }
+    append(text, candidate.piece, Math.log(candidate.rawProbability), 0);
+    runStart = at;
+    publish({
+      prompt,
+      tokenised: true,
+      selected: null,
+      hovered: null,
+      run: null,
+      ...seenFrom(text.pieces.length),
+    });
+    used('choose');
+    refreshPanels();
+  }
+
+  // ── running ─────────────────────────────────────────────────────────────────────────────────
+
+  function abortRun(): void {
+    if (runController === null) return;
+    runId += 1;
+    runController.abort();
+    runController = null;
+    const { run } = get();
+    publish({ generating: false, run: run === null ? null : { ...run, reason: 'aborted' } });
+  }
+
+  /** Ends the stream and keeps the text. */
+  function stop(): void {
+    if (get().queued) set({ queued: false });
+    runController?.abort();
+  }
+
+  function generate(): void {
+    void runTokens(get().settings);
+  }
+
+  function step(): void {
+    const { settings } = get();
+    // A fixed seed would give every single step the same draw; the position tells them apart.
+    const seed =
+      settings.seed === null
+        ? null
+        : (settings.seed + Math.imul(text.pieces.length, 0x9e3779b1)) >>> 0;
+    void runTokens({ ...settings, seed, max_new_tokens: 1, stop: [] });
+  }
+
+  function regenerate(): void {
+    const start = runStart ?? text.promptCount;
+    const undoable = text.pieces.length > start;
+    void runTokens(get().settings, undoable ? start : undefined);
+  }
+
+  async function runTokens(settings: Settings, from?: number): Promise<void> {
+    if (get().generating) return;
+    if (get().phase !== 'ready') {
+      set({ queued: true });
+      return;
+    }
+    const id = ++runId;
+    const controller = new AbortController();
+    runController = controller;
+    cancelPanels();
+    set({ generating: true, queued: false, problem: null, selected: null });
+    const mine = (): boolean => id === runId;
+    let scheduled = false;
+    let pending: { -readonly [K in keyof AppState]?: AppState[K] } = {};
+    const flush = (): void => {
+      scheduled = false;
+      if (!mine()) return;
+      publish(pending);
+      pending = {};
+    };
+    let lastAttention = performance.now();
+    let ended: NonNullable<AppState['run']>['reason'] = 'failed';
+    let stopFound: string | undefined;
+    let facts = { seed: 0, tokens: 0, tokensPerSecond: 0, promptMs: 0 };
+    try {
+      await tokenised();
+      if (!mine()) return;
+      pushUndo();
+      dropAside();
+      if (from !== undefined) truncate(text, from);
+      runStart = text.pieces.length;
+      publish({
+        run: null,
+        announcement: settings.max_new_tokens > 1 ? 'Generating.' : '',
+        ...seenFrom(text.pieces.length),
+      });
+      const stream = engine.generate({
+        ids: toIds(text),
+        options: toGenerationOptions(settings),
+        signal: controller.signal,
+        top: TOP,
+      });
+      for await (const event of stream) {
+        if (!mine()) return;
+        switch (event.type) {
+          case 'start': {
+            facts = { ...facts, seed: event.seed, promptMs: event.promptMs };
+            addStartToken(event.promptIds);
+            publish({
+              firstVisible: event.firstVisible,
+              dropped: Math.min(event.firstVisible, text.promptCount),
+              run: { ...facts, reason: null },
+            });
+            break;
+          }
+          case 'token': {
+            append(text, event.piece, event.logprob, event.rank);
+            facts = {
+              ...facts,
+              tokens: facts.tokens + 1,
+              tokensPerSecond: event.tokensPerSecond,
+            };
+            pending.run = { ...facts, reason: null };
+            if (get().selected === null) {
+              pending.distribution = event.distribution;
+              pending.distributionAt = text.pieces.length - 1;
+            }
+            const now = performance.now();
+            if (now - lastAttention > ATTENTION_WHILE_STREAMING_MS && !attention.busy) {
+              lastAttention = now;
+              attention.ask();
+            }
+            if (!scheduled) {
+              scheduled = true;
+              options.frame(flush);
+            }
+            break;
+          }
+          case 'window':
+            pending.firstVisible = event.firstVisible;
+            break;
+          case 'done':
+            ended = event.reason;
+            stopFound = event.stop;
+            break;
+        }
+      }
+    } catch (error) {
+      if (mine() && controller.signal.aborted) ended = 'aborted';
+      else if (mine() && get().restoring === null) report(error, 'generate');
+    } finally {
+      if (mine()) {
+        runController = null;
+        const run = {
+          ...facts,
+          reason: ended,
+          ...(stopFound === undefined ? {} : { stop: stopFound }),
+        };
+        const words = toPlainText(text.pieces.slice(runStart ?? 0));
+        publish({
+          ...pending,
+          generating: false,
+          run,
+          announcement: `Finished: ${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}. ${words}`,
+        });
+        used(settings.max_new_tokens > 1 ? 'generate' : 'step');
+        refreshPanels();
+      }
+    }
+  }
+
+  /** An empty prompt is given its beginning-of-text token by the engine; the text shows it. */
+  function addStartToken(promptIds: readonly number[]): void {
+    const first = promptIds[0];
+    if (text.pieces.length > 0 || promptIds.length !== 1 || first === undefined) return;
+    append(text, { id: first, bytes: [], text: '<|endoftext|>', special: true }, Number.NaN, 0);
+    text.promptCount = 1;
+    runStart = 1;
+    text.epoch += 1;
+  }
+
+  // ── panels ──────────────────────────────────────────────────────────────────────────────────
+
+  function answerable(): boolean {
+    const { phase, tokenised: known } = get();
+    return phase === 'ready' && known;
+  }
+
+  const distribution = createLatest<void>(async (_, signal) => {
+    if (!answerable() || get().generating) return;
+    const { selected, settings } = get();
+    const at = selected ?? text.pieces.length;
+    const { epoch } = text;
+    try {
+      const result = await engine.distribution(
+        toIds(text, at),
+        toSamplingOptions(settings),
+        TOP,
+        signal,
+      );
+      if (signal.aborted || text.epoch !== epoch || get().generating) return;
+      set({ distribution: result, distributionAt: at });
+    } catch (error) {
+      if (!signal.aborted) report(error, 'panels');
+    }
+  });
+
+  const attention = createLatest<void>(async (_, signal) => {
+    if (!answerable() || text.pieces.length === 0) return;
+    const { layer, head } = get();
+    const { epoch } = text;
+    try {
+      const map = await engine.attention(toIds(text), layer, head, signal);
+      if (signal.aborted || text.epoch !== epoch) return;
+      set(get().generating ? { attention: map } : { attention: map, firstVisible: map.firstIndex });
+    } catch (error) {
+      if (!signal.aborted) report(error, 'panels');
+    }
+  });
+
+  const scores = createLatest<void>(async (_, signal) => {
+    if (!answerable() || get().generating || text.pieces.length < 2) return;
+    const { epoch } = text;
+    const { length } = text.pieces;
+    try {
+      const result = await engine.score(toIds(text), signal);
+      if (signal.aborted || text.epoch !== epoch || text.pieces.length !== length) return;
+      fillScores(text, result);
+      publish();
+    } catch (error) {
+      if (!signal.aborted) report(error, 'panels');
+    }
+  });
+
+  function refreshPanels(): void {
+    if (!answerable() || get().generating) return;
+    if (text.pieces.length === 0) set({ attention: null });
+    distribution.ask();
+    attention.ask();
+    clearTimeout(scoreTimer);
+    scoreTimer = setTimeout(() => scores.ask(), SCORE_DELAY_MS);
+  }
+
+  function cancelPanels(): void {
+    clearTimeout(scoreTimer);
+    distribution.cancel();
+    attention.cancel();
+    scores.cancel();
+  }
+
+  function setAttention(patch: Partial<Pick<AppState, 'layer' | 'head' | 'scale'>>): void {
+    set(patch);
+    if (patch.layer !== undefined || patch.head !== undefined) {
+      used('attention');
+      attention.ask();
+    }
+  }
+
+  /** One head or layer on or back, round the corner at the ends. */
+  function moveHead(by: number): void {
+    const count = get().model?.nHead ?? 1;
+    setAttention({ head: (get().head + by + count) % count });
+  }
+
+  function moveLayer(by: number): void {
+    const count = get().model?.nLayer ?? 1;
+    setAttention({ layer: (get().layer + by + count) % count });
+  }
+
+  function changeSettings(patch: Partial<Settings>): void {
+    settingsChosen = true;
+    set({ settings: { ...get().settings, ...patch } });
+    if (patch.temperature !== undefined) used('temperature');
+    if (!get().generating) distribution.ask();
+  }
+
+  function resetSettings(): void {
+    changeSettings(withDefaults(get().model));
+  }
+
+  // ── the model ───────────────────────────────────────────────────────────────────────────────
+
+  async function load(why: string | null = null): Promise<void> {
+    loadController?.abort();
+    const controller = new AbortController();
+    loadController = controller;
+    const id = ++loadId;
+    abortRun();
+    cancelPanels();
+    const { device, dtype } = get();
+    set({
+      phase: 'loading',
+      loading: { what: 'the model', loaded: 0, total: 0 },
+      problem: null,
+      restoring: why,
+    });
+    try {
+      const model = await engine.load(options.source, {
+        device,
+        ...(dtype === undefined ? {} : { dtype }),
+        signal: controller.signal,
+        progress_callback: (info) => {
+          if (id !== loadId) return;
+          set({
+            loading: {
+              what: info.file ?? 'the model',
+              loaded: info.loaded ?? get().loading?.loaded ?? 0,
+              total: info.total ?? get().loading?.total ?? 0,
+            },
+          });
+        },
+      });
+      if (id !== loadId) return;
+      losses = losses.filter((at) => Date.now() - at < 60_000);
+      adopt(model);
+    } catch (error) {
+      if (id !== loadId || controller.signal.aborted) return;
+      set({ phase: 'failed', loading: null, restoring: null });
+      report(error, 'load');
+    }
+  }
+
+  function adopt(model: ModelSummary): void {
+    const { layer, head } = get();
+    const foreign = tokenSource !== '' && tokenSource !== model.name;
+    const broken = text.pieces.some((p) => p.id >= model.vocabSize);
+    let { prompt } = get();
+    if ((foreign || broken) && text.pieces.length > 0) {
+      // Ids of another vocabulary mean nothing here; their text becomes the prompt.
+      prompt = toPlainText(text.pieces);
+      truncate(text, 0);
+      runStart = null;
+    }
+    tokenSource = model.name;
+    const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
+    if (!settingsChosen) set({ settings: withDefaults(model) });
+    publish({
+      model,
+      prompt,
+      phase: 'ready',
+      loading: null,
+      restoring: null,
+      tokenised: known || prompt === '',
+      layer: Math.min(layer, model.nLayer - 1),
+      head: Math.min(head, model.nHead - 1),
+    });
+    set(seenFrom(text.pieces.length));
+    if (get().tokenised) refreshPanels();
+    else tokenise.ask(prompt);
+    if (get().queued) generate();
+  }
+
+  function takeDevice(device: DeviceRequest): void {
+    set({ device });
+    void load();
+  }
+
+  function takeDtype(dtype: Dtype): void {
+    set({ dtype });
+    void load();
+  }
+
+  async function measure(): Promise<void> {
+    if (get().measuring || get().phase !== 'ready') return;
+    abortRun();
+    cancelPanels();
+    set({ measuring: true });
+    try {
+      set({ measured: await engine.measureDevices() });
+    } catch (error) {
+      report(error, 'measure');
+    } finally {
+      set({ measuring: false });
+      refreshPanels();
+    }
+  }
+
+  engine.onLost((reason) => {
+    const now = Date.now();
+    losses = [...losses.filter((at) => now - at < 60_000), now];
+    const again = losses.length > 2;
+    if (again) set({ device: 'cpu' });
+    const cause = reason === '' ? '' : ` (${reason})`;
+    void load(
+      again
+        ? `The GPU went away repeatedly${cause}. The model is being loaded on the processor instead; your text is kept.`
+        : `The GPU went away${cause}. The model is being loaded again; your text is kept.`,
+    );
+  });
+
+  // ── the rest ────────────────────────────────────────────────────────────────────────────────
+
+  function report(error: unknown, during: Problem['during']): void {
+    if (error instanceof DOMException && error.name === 'AbortError') return;
+    // The loss itself is told and mended by `onLost`.
+    const info = toErrorInfo(error);
+    if (info.code === 'device/lost' && get().restoring !== null) return;
+    set({ problem: { info, during } });
+  }
+
+  function tryAgain(): void {
+    const { problem, phase } = get();
+    set({ problem: null });
+    if (problem?.during === 'load' || phase === 'failed') void load();
+    else if (problem?.during === 'generate') generate();
+    else if (problem?.during === 'measure') void measure();
+    else refreshPanels();
+  }
+
+  function used(hint: string): void {
+    const { done } = get();
+    if (!done.includes(hint)) set({ done: [...done, hint] });
+  }
+
+  return {
+    load,
+    setVerdict: (verdict: GpuVerdict) => set({ verdict, verdictLate: false }),
+    setVerdictLate: () => {
+      if (get().verdict === null) set({ verdictLate: true });
+    },
+    setPrompt,
+    takePrompt,
+    putBack,
+    continueEditing,
+    undo,
+    select,
+    hover: (hovered: number | null) => {
+      if (hovered !== get().hovered) set({ hovered });
+    },
+    choose,
+    generate,
+    stop,
+    step,
+    regenerate,
+    changeSettings,
+    resetSettings,
+    setAttention,
+    moveHead,
+    moveLayer,
+    hoverAttention: (attentionHover: number | null) => {
+      if (attentionHover !== get().attentionHover) set({ attentionHover });
+    },
+    takeDevice,
+    takeDtype,
+    measure,
+    tryAgain,
+    dismissProblem: () => set({ problem: null }),
+    dismissNotes: () => set({ notes: [] }),
+    setTheme: (theme: Theme) => set({ theme }),
+    setStorageWorks: (storageWorks: boolean) => {
+      if (storageWorks !== get().storageWorks) set({ storageWorks });
+    },
+    used,
+  };
+}
+
+/** The page's defaults with what the model's own `generation_config.json` says. */
+function withDefaults(model: ModelSummary | null): Settings {
+  const { seed: _, stop: __, eos_token_id: ___, ...own } = model?.defaults ?? {};
+  return { ...DEFAULT_SETTINGS, ...own };
+}

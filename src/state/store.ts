@@ -1,0 +1,152 @@
+// The page's facts, small enough to print. Tokens live in `TokenText`; the store has their numbers.
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type {
+  AttentionMap,
+  DeviceRequest,
+  Distribution,
+  Dtype,
+  ErrorInfo,
+  GpuVerdict,
+  ModelSummary,
+} from '../api.ts';
+import type { Saved, Theme } from './persist.ts';
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { createTokenText, restoreSnapshot, type TokenText } from './tokenText.ts';
+import type { UrlState } from './urlState.ts';
+
+/** Openings that suit a model raised on fairy tales; the first greets a first visit. */
+export const EXAMPLES: readonly string[] = [
+  'Once upon a time there was a little fox who',
+  'The king said to his daughter,',
+  '"Who are you?" asked the bear. "I am',
+];
+
+export interface RunFacts {
+  readonly seed: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly promptMs: number;
+  readonly reason: 'length' | 'eos' | 'stop' | 'aborted' | 'failed' | null;
+  readonly stop?: string;
+}
+
+export interface Problem {
+  readonly info: ErrorInfo;
+  /** What failed, which decides what "try again" does. */
+  readonly during: 'load' | 'generate' | 'panels' | 'measure';
+}
+
+export interface AppState {
+  readonly verdict: GpuVerdict | null;
+  readonly verdictLate: boolean;
+  readonly phase: 'starting' | 'loading' | 'ready' | 'failed';
+  readonly loading: {
+    readonly what: string;
+    readonly loaded: number;
+    readonly total: number;
+  } | null;
+  readonly model: ModelSummary | null;
+  readonly device: DeviceRequest;
+  readonly dtype: Dtype | undefined;
+  /** Why the model is being loaded again, in words, while that lasts. */
+  readonly restoring: string | null;
+  readonly measured: { readonly webgpu: number | null; readonly cpu: number } | null;
+  readonly measuring: boolean;
+
+  readonly prompt: string;
+  /** Whether the tokens belong to the prompt as it stands. */
+  readonly tokenised: boolean;
+  readonly epoch: number;
+  readonly length: number;
+  readonly promptCount: number;
+  readonly scored: number;
+  /** Tokens before this index were never read: the prompt is longer than the context. */
+  readonly dropped: number;
+  /** Tokens before this index are no longer seen by the model. */
+  readonly firstVisible: number;
+  /** The token the panels talk about; null is the end of the text. */
+  readonly selected: number | null;
+  readonly hovered: number | null;
+  readonly undoDepth: number;
+  /** How many generated tokens an edit of the prompt put aside. */
+  readonly setAside: number;
+
+  readonly settings: Settings;
+  readonly generating: boolean;
+  /** Generate was asked for before the model was there. */
+  readonly queued: boolean;
+  readonly run: RunFacts | null;
+
+  readonly distribution: Distribution | null;
+  /** Index of the token that `distribution` is about; the text's length is the next one. */
+  readonly distributionAt: number;
+  readonly attention: AttentionMap | null;
+  readonly layer: number;
+  readonly head: number;
+  readonly scale: 'sqrt' | 'linear';
+  /** Row of the heatmap under the pointer, as a token index. */
+  readonly attentionHover: number | null;
+
+  readonly notes: readonly string[];
+  readonly problem: Problem | null;
+  readonly theme: Theme;
+  readonly done: readonly string[];
+  readonly announcement: string;
+  readonly storageWorks: boolean;
+}
+
+export type AppStore = StoreApi<AppState>;
+
+/** The facts before anything has run: the address wins over what was saved. */
+export function createAppStore(
+  url: UrlState,
+  saved: Saved | null,
+): { store: AppStore; text: TokenText; savedOver: Saved | null } {
+  const text = createTokenText();
+  const savedText = saved?.text ?? null;
+  const fromUrl = url.prompt !== undefined && url.prompt !== savedText?.prompt;
+  if (!fromUrl && savedText !== null) restoreSnapshot(text, savedText);
+  const prompt = url.prompt ?? savedText?.prompt ?? EXAMPLES[0] ?? '';
+  const store = createStore<AppState>(() => ({
+    verdict: null,
+    verdictLate: false,
+    phase: 'starting',
+    loading: null,
+    model: null,
+    device: url.device ?? 'auto',
+    dtype: url.dtype,
+    restoring: null,
+    measured: null,
+    measuring: false,
+    prompt,
+    tokenised: false,
+    epoch: text.epoch,
+    length: text.pieces.length,
+    promptCount: text.promptCount,
+    scored: 0,
+    dropped: 0,
+    firstVisible: 0,
+    selected: null,
+    hovered: null,
+    undoDepth: 0,
+    setAside: 0,
+    settings: { ...DEFAULT_SETTINGS, ...saved?.settings, ...url.settings },
+    generating: false,
+    queued: false,
+    run: null,
+    distribution: null,
+    distributionAt: 0,
+    attention: null,
+    layer: saved?.layer ?? 0,
+    head: saved?.head ?? 0,
+    scale: saved?.scale ?? 'sqrt',
+    attentionHover: null,
+    notes: url.notes,
+    problem: null,
+    theme: saved?.theme ?? 'auto',
+    done: saved?.done ?? [],
+    announcement: '',
+    storageWorks: true,
+  }));
+  return { store, text, savedOver: fromUrl && savedText !== null ? saved : null };
+}

@@ -1,0 +1,119 @@
+// The text as tokens: append-only while it streams, replaced as a whole otherwise. The store holds
+// only its `epoch`, `length` and `scored` numbers, so that a new token copies nothing.
+import type { TokenPiece, TokenScores } from '../api.ts';
+
+export interface TokenText {
+  /** Changes whenever tokens were replaced or removed; appending keeps it. */
+  epoch: number;
+  /** Changes whenever scores of older tokens were filled in. */
+  scored: number;
+  /** Tokens [0, promptCount) come from the prompt, the rest was generated. */
+  promptCount: number;
+  pieces: TokenPiece[];
+  /** ln of the probability; NaN where unknown. */
+  logprobs: number[];
+  /** 0 where unknown. */
+  ranks: number[];
+}
+
+/** A whole text at one moment; arrays are never changed once they are in a snapshot. */
+export interface Snapshot {
+  readonly prompt: string;
+  readonly promptCount: number;
+  readonly pieces: readonly TokenPiece[];
+  readonly logprobs: readonly number[];
+  readonly ranks: readonly number[];
+}
+
+export function createTokenText(): TokenText {
+  return { epoch: 0, scored: 0, promptCount: 0, pieces: [], logprobs: [], ranks: [] };
+}
+
+export function takeSnapshot(text: TokenText, prompt: string): Snapshot {
+  return {
+    prompt,
+    promptCount: text.promptCount,
+    pieces: text.pieces.slice(),
+    logprobs: text.logprobs.slice(),
+    ranks: text.ranks.slice(),
+  };
+}
+
+export function restoreSnapshot(text: TokenText, snapshot: Snapshot): void {
+  text.promptCount = snapshot.promptCount;
+  text.pieces = snapshot.pieces.slice();
+  text.logprobs = snapshot.logprobs.slice();
+  text.ranks = snapshot.ranks.slice();
+  text.epoch += 1;
+}
+
+export function append(text: TokenText, piece: TokenPiece, logprob: number, rank: number): void {
+  text.pieces.push(piece);
+  text.logprobs.push(logprob);
+  text.ranks.push(rank);
+}
+
+export function truncate(text: TokenText, length: number): void {
+  text.pieces.length = length;
+  text.logprobs.length = length;
+  text.ranks.length = length;
+  text.promptCount = Math.min(text.promptCount, length);
+  text.epoch += 1;
+}
+
+/** Puts new prompt tokens in place of the old ones; scores stay as far as the tokens agree. */
+export function replacePrompt(text: TokenText, pieces: readonly TokenPiece[]): void {
+  let same = 0;
+  const limit = Math.min(pieces.length, text.promptCount);
+  while (same < limit && pieces[same]?.id === text.pieces[same]?.id) same++;
+  const unknown = pieces.length - same;
+  const tail = text.promptCount;
+  const known = unknown === 0 && same === text.promptCount;
+  // Everything after the first change was scored in another context.
+  const rest = text.pieces.length - tail;
+  text.pieces = [...text.pieces.slice(0, same), ...pieces.slice(same), ...text.pieces.slice(tail)];
+  text.logprobs = [
+    ...text.logprobs.slice(0, same),
+    ...Array<number>(unknown).fill(Number.NaN),
+    ...(known ? text.logprobs.slice(tail) : Array<number>(rest).fill(Number.NaN)),
+  ];
+  text.ranks = [
+    ...text.ranks.slice(0, same),
+    ...Array<number>(unknown).fill(0),
+    ...(known ? text.ranks.slice(tail) : Array<number>(rest).fill(0)),
+  ];
+  text.promptCount = pieces.length;
+  text.epoch += 1;
+}
+
+/** Fills scores in; tokens the model no longer sees keep what was known of them. */
+export function fillScores(text: TokenText, scores: TokenScores): void {
+  const count = Math.min(text.pieces.length, scores.logprobs.length);
+  for (let i = 0; i < count; i++) {
+    const logprob = scores.logprobs[i] ?? Number.NaN;
+    if (Number.isNaN(logprob)) continue;
+    text.logprobs[i] = logprob;
+    text.ranks[i] = scores.ranks[i] ?? 0;
+  }
+  text.scored += 1;
+}
+
+export function toIds(text: TokenText, end = text.pieces.length): number[] {
+  const ids: number[] = [];
+  for (let i = 0; i < end; i++) {
+    const piece = text.pieces[i];
+    if (piece !== undefined) ids.push(piece.id);
+  }
+  return ids;
+}
+
+/** The bytes of all tokens as text; half characters as U+FFFD. */
+export function toPlainText(pieces: readonly TokenPiece[]): string {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const parts: string[] = [];
+  for (const piece of pieces) {
+    parts.push(decoder.decode(Uint8Array.from(piece.bytes), { stream: true }));
+  }
+  parts.push(decoder.decode());
+  return parts.join('');
+}

@@ -1,0 +1,100 @@
+// The page: regions in their places, and the text rescued if drawing them fails.
+import { useEffect, useState, type ReactNode } from 'react';
+import { ErrorBoundary, type FallbackProps } from 'react-error-boundary';
+import { toPlainText } from '../state/tokenText.ts';
+import css from './App.module.css';
+import { Composer } from './Composer.tsx';
+import { AppProvider, useApp, useFacts, type AppContext } from './context.ts';
+import controls from './controls.module.css';
+import { ExplainLine } from './ExplainLine.tsx';
+import { Header } from './Header.tsx';
+import { HelpDialog } from './HelpDialog.tsx';
+import { Inside } from './Inside.tsx';
+import { NextToken } from './NextToken.tsx';
+import { Notices } from './Notices.tsx';
+import { Sampler } from './Sampler.tsx';
+import { startShortcuts } from './shortcuts.ts';
+import { TextStage } from './TextStage.tsx';
+
+export function App({ app }: { app: AppContext }): ReactNode {
+  return (
+    <AppProvider value={app}>
+      <ErrorBoundary FallbackComponent={Rescue}>
+        <Page />
+      </ErrorBoundary>
+    </AppProvider>
+  );
+}
+
+function Page(): ReactNode {
+  const { actions, store } = useApp();
+  const { theme, announcement } = useFacts((s) => ({
+    theme: s.theme,
+    announcement: s.announcement,
+  }));
+  const [help, setHelp] = useState(false);
+
+  useEffect(
+    () => startShortcuts({ actions, store, openHelp: () => setHelp(true) }),
+    [actions, store],
+  );
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+
+  return (
+    <div className={css.app}>
+      <button
+        className={css.skip}
+        type="button"
+        onClick={() => document.querySelector<HTMLElement>('#prompt')?.focus()}
+      >
+        Skip to the prompt
+      </button>
+      <Header onHelp={() => setHelp(true)} />
+      <Notices />
+      <main className={css.main}>
+        <div className={css.side}>
+          <div data-region="composer">
+            <Composer />
+          </div>
+          <div data-region="sampler">
+            <Sampler />
+          </div>
+          <div data-region="next">
+            <NextToken />
+          </div>
+        </div>
+        <div className={css.centre}>
+          <TextStage />
+          <div data-region="inside">
+            <Inside />
+          </div>
+        </div>
+      </main>
+      <ExplainLine />
+      <p className={controls.visuallyHidden} role="status" data-testid="announcement">
+        {announcement}
+      </p>
+      <HelpDialog open={help} onClose={() => setHelp(false)} />
+    </div>
+  );
+}
+
+function Rescue({ error, resetErrorBoundary }: FallbackProps): ReactNode {
+  const { store, text } = useApp();
+  const whole = text.pieces.length > 0 ? toPlainText(text.pieces) : store.getState().prompt;
+  return (
+    <main className={css.rescue}>
+      <h1>Something in the page broke. Your text did not.</h1>
+      <label htmlFor="rescued">Your text</label>
+      <textarea id="rescued" readOnly value={whole} />
+      <div>
+        <button className={controls.primary} type="button" onClick={() => resetErrorBoundary()}>
+          Draw the page again
+        </button>
+      </div>
+      <pre>{error instanceof Error ? (error.stack ?? error.message) : String(error)}</pre>
+    </main>
+  );
+}

@@ -1,0 +1,155 @@
+// The prompt, and the buttons that make the text go on.
+import type { ReactNode } from 'react';
+import { EXAMPLES } from '../state/store.ts';
+import css from './Composer.module.css';
+import { useApp, useFacts } from './context.ts';
+import controls from './controls.module.css';
+import { formatBytes } from './format.ts';
+import { AgainSign, PlaySign, StepSign, StopSign, UndoSign } from './icons.tsx';
+
+export function Composer(): ReactNode {
+  const { actions } = useApp();
+  const s = useFacts((state) => ({
+    prompt: state.prompt,
+    generating: state.generating,
+    queued: state.queued,
+    undoDepth: state.undoDepth,
+    hasRun: state.length > state.promptCount,
+    setAside: state.setAside,
+    promptCount: state.promptCount,
+    tokenised: state.tokenised,
+    ready: state.phase === 'ready',
+  }));
+  const busy = s.generating || s.queued;
+
+  return (
+    <section className={css.composer} aria-label="Prompt">
+      <div className={css.label}>
+        <label className={controls.title} htmlFor="prompt">
+          Prompt
+        </label>
+        <span className={controls.quiet}>
+          {s.tokenised && s.ready
+            ? `${s.promptCount} ${s.promptCount === 1 ? 'token' : 'tokens'}`
+            : ''}
+        </span>
+      </div>
+      <textarea
+        id="prompt"
+        className={css.prompt}
+        value={s.prompt}
+        rows={3}
+        placeholder="Once upon a time…"
+        autoCapitalize="sentences"
+        spellCheck={false}
+        onChange={(event) => actions.setPrompt(event.target.value)}
+      />
+      <ul className={css.examples} aria-label="Example prompts">
+        {EXAMPLES.filter((example) => example !== s.prompt).map((example) => (
+          <li key={example}>
+            <button
+              className={css.example}
+              type="button"
+              onClick={() => actions.takePrompt(example)}
+            >
+              {example} …
+            </button>
+          </li>
+        ))}
+      </ul>
+      {s.setAside > 0 && (
+        <p className={css.aside}>
+          <span>
+            The continuation ({s.setAside} tokens) belonged to the old prompt and is put aside.
+          </span>
+          <button className={controls.link} type="button" onClick={() => void actions.putBack()}>
+            Put it after this prompt
+          </button>
+        </p>
+      )}
+      <Progress />
+      <div className={css.row}>
+        {busy ? (
+          <button className={controls.primary} type="button" onClick={() => actions.stop()}>
+            <StopSign /> Stop <span className={css.keys}>Esc</span>
+          </button>
+        ) : (
+          <button className={controls.primary} type="button" onClick={() => actions.generate()}>
+            <PlaySign /> Generate <span className={css.keys}>{isMac() ? '⌘↵' : 'Ctrl ↵'}</span>
+          </button>
+        )}
+        <button
+          className={controls.button}
+          type="button"
+          disabled={busy}
+          title="Add one token (Alt+→)"
+          onClick={() => actions.step()}
+        >
+          <StepSign /> 1 token
+        </button>
+        <button
+          className={controls.button}
+          type="button"
+          disabled={busy || !s.hasRun}
+          title="Write the last run again (Alt+R)"
+          onClick={() => actions.regenerate()}
+        >
+          <AgainSign /> Regenerate
+        </button>
+        <button
+          className={controls.button}
+          type="button"
+          disabled={s.undoDepth === 0}
+          title="Take back the last run, step, choice or edit (Alt+Z)"
+          onClick={() => actions.undo()}
+        >
+          <UndoSign /> Undo
+        </button>
+        {s.hasRun && (
+          <button
+            className={controls.button}
+            type="button"
+            disabled={busy}
+            title="Make the whole text the prompt"
+            onClick={() => {
+              actions.continueEditing();
+              document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+            }}
+          >
+            Continue editing
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Progress(): ReactNode {
+  const { loading, phase, queued, restoring } = useFacts((state) => ({
+    loading: state.loading,
+    phase: state.phase,
+    queued: state.queued,
+    restoring: state.restoring,
+  }));
+  if (phase !== 'loading' && phase !== 'starting') return null;
+  const known = loading !== null && loading.total > 0;
+  return (
+    <div className={css.progress}>
+      <progress
+        aria-label="Loading the model"
+        {...(known ? { value: loading.loaded, max: loading.total } : {})}
+      />
+      {restoring !== null && <p>{restoring}</p>}
+      <p>
+        {known
+          ? `Loading ${loading.what}: ${formatBytes(loading.loaded)} of ${formatBytes(loading.total)}. `
+          : 'Getting the model ready. '}
+        {queued ? 'Your text starts as soon as it is here.' : 'You can write already.'}
+      </p>
+    </div>
+  );
+}
+
+export function isMac(): boolean {
+  return /Mac|iPhone|iPad/u.test(navigator.userAgent);
+}

@@ -1,0 +1,46 @@
+// The keys and the four things to know, in a native dialog.
+import { useEffect, useRef, type ReactNode } from 'react';
+import controls from './controls.module.css';
+import { isMac } from './Composer.tsx';
+import css from './HelpDialog.module.css';
+import { CloseSign } from './icons.tsx';
+import { SHORTCUTS } from './shortcuts.ts';
+
+export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => void }): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
+  const command = isMac() ? '⌘' : 'Ctrl';
+  return (
+    <dialog className={css.dialog} ref={dialog} aria-labelledby="help-title" onClose={onClose}>
+      <div className={css.head}>
+        <h2 id="help-title">Keys, and how to read the page</h2>
+        <button className={controls.square} type="button" aria-label="Close" onClick={onClose}>
+          <CloseSign />
+        </button>
+      </div>
+      <dl className={css.keys}>
+        {SHORTCUTS.map(({ keys, words }) => (
+          <div key={keys} className={css.pair}>
+            <dt>
+              {keys
+                .replace('⌘', command)
+                .split(/ +/u)
+                .map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+            </dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
+      </dl>
+      <p>
+        The text is the navigation: click a token, and every panel answers a question about it. The
+        underline of a token grows with its surprise. Everything is computed in this browser; no
+        text leaves it.
+      </p>
+    </dialog>
+  );
+}

@@ -1,0 +1,146 @@
+// Region B: what could come next, and how the sampler changes it.
+import type { ReactNode } from 'react';
+import { useApp, useFacts } from './context.ts';
+import controls from './controls.module.css';
+import { formatCount, formatPercent, tokenAxisLabel, tokenLabel } from './format.ts';
+import css from './NextToken.module.css';
+
+export function NextToken(): ReactNode {
+  const { text, actions } = useApp();
+  const { distribution, at, length, generating, greedy, ready, selected } = useFacts((s) => ({
+    distribution: s.distribution,
+    at: s.distributionAt,
+    length: s.length,
+    generating: s.generating,
+    greedy: !s.settings.do_sample,
+    ready: s.phase === 'ready',
+    selected: s.selected,
+    epoch: s.epoch,
+  }));
+  const actual = at < length ? text.pieces[at] : undefined;
+  const title =
+    actual === undefined
+      ? 'Next token'
+      : generating
+        ? `Drawn: “${tokenLabel(actual)}”`
+        : `Instead of “${tokenLabel(actual)}”`;
+
+  return (
+    <section className={css.panel} aria-labelledby="next-title" data-testid="next-token">
+      <div className={controls.head}>
+        <h2 className={controls.title} id="next-title">
+          {title}
+        </h2>
+        {selected !== null && !generating && (
+          <button className={controls.link} type="button" onClick={() => actions.select(null)}>
+            back to the end
+          </button>
+        )}
+      </div>
+      {distribution === null ? (
+        <p className={css.empty}>
+          {ready ? 'Working it out…' : 'The candidates appear here as soon as the model is ready.'}
+        </p>
+      ) : (
+        <Bars
+          {...{ distribution, actual, greedy }}
+          onChoose={generating ? undefined : (c) => actions.choose(c)}
+        />
+      )}
+    </section>
+  );
+}
+
+type Facts = ReturnType<ReturnType<typeof useApp>['store']['getState']>;
+
+function Bars({
+  distribution: d,
+  actual,
+  greedy,
+  onChoose,
+}: {
+  distribution: NonNullable<Facts['distribution']>;
+  actual: { readonly id: number } | undefined;
+  greedy: boolean;
+  onChoose: ((candidate: NonNullable<Facts['distribution']>['top'][number]) => void) | undefined;
+}): ReactNode {
+  // A ladder of full widths, so that bars move with the sliders instead of the axis.
+  const most = d.top.reduce((m, c) => Math.max(m, c.probability, c.rawProbability), 0);
+  const full = [0.1, 0.25, 0.5, 1].find((step) => most <= step) ?? 1;
+  const width = (p: number): string => `${Math.min(100, (p / full) * 100).toFixed(1)}%`;
+  const best = d.top[0];
+  const others = Math.max(0, d.vocabSize - d.top.length);
+  return (
+    <>
+      <p className={css.about} data-testid="kept">
+        {best === undefined
+          ? 'No candidates.'
+          : `${greedy ? 'Greedy takes' : 'Most probable is'} “${tokenLabel(best.piece)}”, ${formatPercent(best.probability)}. `}
+        Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
+      </p>
+      <table className={css.table}>
+        <caption className={controls.visuallyHidden}>
+          The {d.top.length} most probable tokens: after sampling, and as the model gave them.
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Token</th>
+            <th scope="col">
+              <span className={controls.visuallyHidden}>Bar</span>
+            </th>
+            <th scope="col">Sampled</th>
+            <th scope="col">Model</th>
+          </tr>
+        </thead>
+        <tbody>
+          {d.top.map((c) => (
+            <tr
+              key={c.piece.id}
+              className={
+                actual?.id === c.piece.id
+                  ? css.chosen
+                  : c.probability === 0
+                    ? css.removed
+                    : undefined
+              }
+            >
+              <td>
+                <button
+                  className={css.token}
+                  type="button"
+                  aria-disabled={onChoose === undefined}
+                  title={`Put “${tokenLabel(c.piece)}” here (id ${c.piece.id})`}
+                  onClick={() => onChoose?.(c)}
+                >
+                  {tokenAxisLabel(c.piece)}
+                </button>
+              </td>
+              <td>
+                <div className={css.track}>
+                  <div className={css.ghost} style={{ width: width(c.rawProbability) }} />
+                  <div
+                    className={css.bar}
+                    data-bar=""
+                    style={{ width: width(c.probability) }}
+                    hidden={c.probability === 0}
+                  />
+                </div>
+              </td>
+              <td className={css.value}>
+                {c.probability === 0 ? 'removed' : formatPercent(c.probability)}
+              </td>
+              <td className={css.raw}>{formatPercent(c.rawProbability)}</td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr className={css.rest}>
+            <td colSpan={2}>the other {formatCount(others)}</td>
+            <td className={css.value}>{formatPercent(d.rest)}</td>
+            <td className={css.raw}>{formatPercent(d.restRaw)}</td>
+          </tr>
+        </tfoot>
+      </table>
+    </>
+  );
+}

@@ -1,0 +1,211 @@
+// What the page has to say about itself: the GPU, the address, and what went wrong.
+import { useState, type ReactNode } from 'react';
+import { adviseOn } from './advice.ts';
+import { useApp, useFacts } from './context.ts';
+import controls from './controls.module.css';
+import { CloseSign } from './icons.tsx';
+import css from './Notices.module.css';
+
+export function Notices(): ReactNode {
+  return (
+    <div className={css.notices}>
+      <Problem />
+      <Restoring />
+      <Gpu />
+      <AddressNotes />
+      <StorageNote />
+    </div>
+  );
+}
+
+function Problem(): ReactNode {
+  const { actions, store } = useApp();
+  const { problem, onGpu } = useFacts((s) => ({
+    problem: s.problem,
+    onGpu: s.model === null ? s.device !== 'cpu' : s.model.device.kind === 'webgpu',
+  }));
+  const [copied, setCopied] = useState(false);
+  if (problem === null) return null;
+  const { info } = problem;
+  const details = (): string => {
+    const { model, verdict, device, dtype, length } = store.getState();
+    return JSON.stringify(
+      {
+        ...info,
+        during: problem.during,
+        device,
+        dtype,
+        tokens: length,
+        verdict,
+        model,
+        browser: navigator.userAgent,
+      },
+      null,
+      1,
+    );
+  };
+  return (
+    <section className={css.problem} role="alert" data-testid="problem">
+      <div className={css.body}>
+        <p>
+          <strong>{info.message}</strong>
+        </p>
+        <p className={css.hint}>
+          {info.hint === '' ? 'Your text is kept.' : `${info.hint} Your text is kept.`}
+        </p>
+        <details>
+          <summary>Details ({info.code})</summary>
+          <pre>{details()}</pre>
+          <button
+            className={controls.link}
+            type="button"
+            onClick={() => {
+              navigator.clipboard.writeText(details()).then(
+                () => setCopied(true),
+                () => setCopied(false),
+              );
+            }}
+          >
+            {copied ? 'Copied' : 'Copy'}
+          </button>
+        </details>
+        <div className={css.actions}>
+          <button className={controls.button} type="button" onClick={() => actions.tryAgain()}>
+            Try again
+          </button>
+          {onGpu && (
+            <button
+              className={controls.button}
+              type="button"
+              onClick={() => actions.takeDevice('cpu')}
+            >
+              Use the processor
+            </button>
+          )}
+          <button className={controls.plain} type="button" onClick={() => actions.dismissProblem()}>
+            Dismiss
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Restoring(): ReactNode {
+  const { restoring } = useFacts((s) => ({ restoring: s.restoring }));
+  if (restoring === null) return null;
+  return (
+    <section className={css.notice} role="status">
+      <p className={css.body}>{restoring}</p>
+    </section>
+  );
+}
+
+/** The GPU's verdict, unless there is nothing to say. */
+function Gpu(): ReactNode {
+  const { actions } = useApp();
+  const { verdict, late, device, done } = useFacts((s) => ({
+    verdict: s.verdict,
+    late: s.verdictLate,
+    device: s.device,
+    done: s.done,
+  }));
+  if (verdict === null) {
+    return late ? (
+      <section className={css.notice} aria-label="GPU" data-testid="gpu-verdict">
+        <p className={css.body}>
+          The browser has not said yet whether there is a GPU. You can write meanwhile; if no answer
+          comes,{' '}
+          <button className={controls.link} type="button" onClick={() => actions.takeDevice('cpu')}>
+            use the processor
+          </button>
+          .
+        </p>
+      </section>
+    ) : null;
+  }
+  if (device === 'cpu' && (verdict.code === 'ok' || verdict.code === 'software')) {
+    if (done.includes('gpu-chosen-cpu')) return null;
+    return (
+      <section className={css.notice} aria-label="GPU" data-testid="gpu-verdict">
+        <p className={css.body}>
+          <strong>Computing on the processor</strong>, as asked. A{' '}
+          {verdict.code === 'ok' ? 'GPU' : 'software adapter'} is available too:{' '}
+          <button
+            className={controls.link}
+            type="button"
+            onClick={() => actions.takeDevice('webgpu')}
+          >
+            use it
+          </button>
+          .
+        </p>
+        <Close onClick={() => actions.used('gpu-chosen-cpu')} />
+      </section>
+    );
+  }
+  const advice = adviseOn(verdict, navigator.userAgent);
+  const key = `gpu-${verdict.code}`;
+  if (advice === null || done.includes(key)) return null;
+  return (
+    <section className={css.notice} aria-label="GPU" data-testid="gpu-verdict">
+      <div className={css.body}>
+        <p>
+          <strong>{advice.title}</strong> {advice.text}
+        </p>
+        {advice.steps.length > 0 && (
+          <details>
+            <summary>
+              {verdict.code === 'software' ? 'How to get a real GPU' : 'What to do'}
+            </summary>
+            <ul>
+              {advice.steps.map((step) => (
+                <li key={step}>{step}</li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
+      <Close onClick={() => actions.used(key)} />
+    </section>
+  );
+}
+
+function AddressNotes(): ReactNode {
+  const { actions } = useApp();
+  const { notes } = useFacts((s) => ({ notes: s.notes }));
+  if (notes.length === 0) return null;
+  return (
+    <section className={css.notice} aria-label="Address" data-testid="address-notes">
+      <div className={css.body}>
+        <strong>Something in the address was not usable.</strong>
+        <ul>
+          {notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      </div>
+      <Close onClick={() => actions.dismissNotes()} />
+    </section>
+  );
+}
+
+function StorageNote(): ReactNode {
+  const { works } = useFacts((s) => ({ works: s.storageWorks }));
+  if (works) return null;
+  return (
+    <section className={css.notice} aria-label="Storage">
+      <p className={css.body}>
+        This browser does not let the page store anything: the text is gone after a reload.
+      </p>
+    </section>
+  );
+}
+
+function Close({ onClick }: { onClick: () => void }): ReactNode {
+  return (
+    <button className={css.close} type="button" aria-label="Dismiss" onClick={onClick}>
+      <CloseSign />
+    </button>
+  );
+}

@@ -1,0 +1,194 @@
+// Region A: the text, token by token. Chips are drawn by `textView.ts`; this is what stands around.
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+import controls from './controls.module.css';
+import { useApp, useFacts } from './context.ts';
+import { formatBytesHex, formatCount, formatPercent, toBits, tokenLabel } from './format.ts';
+import { DownSign } from './icons.tsx';
+import css from './TextStage.module.css';
+import { createTextView, type TextView } from './textView.ts';
+
+export function TextStage(): ReactNode {
+  const app = useApp();
+  const list = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const view = useRef<TextView>(null);
+  const [pinned, setPinned] = useState(true);
+
+  useEffect(() => {
+    if (list.current === null || scroller.current === null) return;
+    const created = createTextView({
+      app,
+      list: list.current,
+      scroller: scroller.current,
+      onPinned: setPinned,
+    });
+    view.current = created;
+    return () => created.dispose();
+  }, [app]);
+
+  return (
+    <section className={css.stage} aria-labelledby="text-title" data-region="text">
+      <div className={css.bar}>
+        <h2 className={controls.title} id="text-title">
+          Text
+        </h2>
+        <p className={css.key} aria-hidden="true">
+          <span>
+            <i className={css.swatchPrompt}>a</i> yours
+          </span>
+          <span>
+            <i className={css.swatchGenerated}>a</i> the model’s
+          </span>
+          <span>
+            <i className={css.swatchSurprise} /> surprise
+          </span>
+        </p>
+      </div>
+      <div className={css.scrollFrame}>
+        <div className={css.scroller} ref={scroller}>
+          <Pending />
+          <div
+            className={css.list}
+            ref={list}
+            role="listbox"
+            aria-label="The text, token by token. Arrow keys move from token to token."
+            aria-describedby="token-readout"
+            aria-orientation="horizontal"
+            data-testid="text"
+          />
+        </div>
+        {!pinned && (
+          <button className={css.newest} type="button" onClick={() => view.current?.toNewest()}>
+            <DownSign /> Jump to newest
+          </button>
+        )}
+      </div>
+      <WindowLine />
+      <TokenReadout />
+    </section>
+  );
+}
+
+/** The prompt before it could be tokenised, and the invitation of an empty one. */
+function Pending(): ReactNode {
+  const { prompt, length, tokenised } = useFacts((s) => ({
+    prompt: s.prompt,
+    length: s.length,
+    tokenised: s.tokenised,
+  }));
+  if (length > 0) return null;
+  if (prompt === '') {
+    return (
+      <p className={css.invite}>
+        Nothing yet. Write an opening and press Generate, or let the model begin by itself.
+      </p>
+    );
+  }
+  return tokenised ? null : <p className={css.pending}>{prompt}</p>;
+}
+
+function WindowLine(): ReactNode {
+  const { firstVisible, dropped, model, length } = useFacts((s) => ({
+    firstVisible: s.firstVisible,
+    dropped: s.dropped,
+    model: s.model,
+    length: s.length,
+  }));
+  if (model === null || firstVisible <= 0 || length === 0) return null;
+  const size = formatCount(model.nCtx);
+  return (
+    <p className={css.window} data-testid="window-line">
+      {dropped > 0
+        ? `The text is longer than the ${size} tokens this model can see. The first ${formatCount(Math.max(dropped, 1))} are struck through: the model does not read them.`
+        : ''}
+      {dropped > 0 && firstVisible > dropped ? ' ' : ''}
+      {firstVisible > dropped
+        ? `This model sees ${size} tokens at a time: the first ${formatCount(firstVisible)} are dimmed, and it no longer sees them.`
+        : ''}
+    </p>
+  );
+}
+
+/** What is known of the token under the pointer, or of the selected one. */
+function TokenReadout(): ReactNode {
+  const { text } = useApp();
+  const { index, model, length, generating, run } = useFacts((s) => ({
+    index: s.hovered ?? s.selected,
+    model: s.model,
+    length: s.length,
+    generating: s.generating,
+    run: s.run,
+    // The readout follows new scores.
+    scored: s.scored,
+    epoch: s.epoch,
+  }));
+  const piece = index === null ? undefined : text.pieces[index];
+  if (index === null || piece === undefined) {
+    return (
+      <p className={css.readout} id="token-readout">
+        {length === 0
+          ? 'Each token of the text will show its number, bytes and probability here.'
+          : summary(length, generating, run)}
+      </p>
+    );
+  }
+  const logprob = text.logprobs[index] ?? Number.NaN;
+  const rank = text.ranks[index] ?? 0;
+  return (
+    <div className={css.readout} id="token-readout">
+      <span className={css.token}>“{tokenLabel(piece)}”</span>
+      <span className={css.facts}>
+        <span>
+          id <b>{piece.id}</b>
+        </span>
+        <span>
+          bytes <b>{piece.special ? 'none' : formatBytesHex(piece)}</b>
+        </span>
+        {Number.isNaN(logprob) ? (
+          <span>
+            {index === 0 ? 'no probability: nothing stands before it' : 'no probability known yet'}
+          </span>
+        ) : (
+          <>
+            <span>
+              probability <b>{formatPercent(Math.exp(logprob))}</b>
+            </span>
+            {rank > 0 && (
+              <span>
+                rank <b>{formatCount(rank)}</b>
+                {model === null ? '' : ` of ${formatCount(model.vocabSize)}`}
+              </span>
+            )}
+            <span>
+              surprise <b>{toBits(logprob).toFixed(1)}</b> bits
+            </span>
+          </>
+        )}
+      </span>
+    </div>
+  );
+}
+
+function summary(
+  length: number,
+  generating: boolean,
+  run: ReturnType<ReturnType<typeof useApp>['store']['getState']>['run'],
+): string {
+  const tokens = `${formatCount(length)} ${length === 1 ? 'token' : 'tokens'}`;
+  if (generating) {
+    return run === null || run.tokens === 0
+      ? `${tokens}. Reading the prompt…`
+      : `${tokens}. Writing, ${run.tokensPerSecond.toFixed(1)} a second.`;
+  }
+  if (run === null || run.reason === null) {
+    return `${tokens}. Point at a word, or walk with the arrow keys, to see how likely it was.`;
+  }
+  const why = {
+    length: 'the length you set was reached',
+    eos: 'the model ended its text',
+    stop: `the stop text “${run.stop ?? ''}” appeared`,
+    aborted: 'you stopped it',
+    failed: 'an error ended it',
+  }[run.reason];
+  return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}, ${run.tokensPerSecond.toFixed(1)} tokens/s.`;
+}

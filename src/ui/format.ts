@@ -1,0 +1,79 @@
+// Numbers and tokens in words for people.
+import type { ModelSummary, TokenPiece } from '../api.ts';
+
+const whole = new Intl.NumberFormat('en');
+
+export function formatCount(value: number): string {
+  return whole.format(value);
+}
+
+/** 0.4217 → `42 %`; small ones keep two digits, tiny ones say so. */
+export function formatPercent(probability: number): string {
+  if (probability <= 0) return '0 %';
+  const percent = probability * 100;
+  if (percent >= 99.95 && percent < 100) return '> 99.9 %';
+  if (percent >= 10) return `${percent.toFixed(percent >= 99.5 ? 1 : 0)} %`;
+  if (percent >= 1) return `${percent.toFixed(1)} %`;
+  if (percent >= 0.01) return `${percent.toFixed(2)} %`;
+  return '< 0.01 %';
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${Math.round(bytes / 1e3)} kB`;
+}
+
+export function formatParameters(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(2)} B`;
+  if (count >= 1e8) return `${(count / 1e6).toFixed(0)} M`;
+  if (count >= 1e6) return `${(count / 1e6).toFixed(2)} M`;
+  return formatCount(count);
+}
+
+export function formatSpeed(tokensPerSecond: number): string {
+  return `${tokensPerSecond >= 10 ? tokensPerSecond.toFixed(0) : tokensPerSecond.toFixed(1)} tokens/s`;
+}
+
+/** A token in one line: spaces at the ends and control characters become visible marks. */
+export function tokenLabel(piece: TokenPiece): string {
+  if (piece.special) return piece.text;
+  const text = piece.text
+    .replaceAll('\r', '␍')
+    .replaceAll('\n', '↵')
+    .replaceAll('\t', '⇥')
+    // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+    .replaceAll(
+      /[\u0000-\u001F\u007F-\u009F\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/gu,
+      (c) => `U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`,
+    );
+  if (/^ +$/u.test(text)) return '␣'.repeat(text.length);
+  return text.replace(/^ /u, '').replace(/ $/u, '␣');
+}
+
+/** For axes and rows, where a leading space tells ` the` from `the`. */
+export function tokenAxisLabel(piece: TokenPiece): string {
+  const label = tokenLabel(piece);
+  return piece.text.startsWith(' ') && !/^ +$/u.test(piece.text) ? `·${label}` : label;
+}
+
+export function formatBytesHex(piece: TokenPiece): string {
+  return piece.bytes.map((b) => b.toString(16).toUpperCase().padStart(2, '0')).join(' ');
+}
+
+/** Bits of surprise: how many yes-or-no questions the token was worth. */
+export function toBits(logprob: number): number {
+  return -logprob / Math.LN2;
+}
+
+/** Says what kind of model this is, in the words the page must never leave out. */
+export function modelKind(model: ModelSummary | null): string {
+  if (model === null || model.name === 'tales-7m') return 'tiny story model, not GPT-2';
+  if (model.nEmbd >= 768 && model.vocabSize >= 50257 && model.nCtx >= 1024) return 'GPT-2 layout';
+  return 'small model with GPT-2’s layout, not GPT-2';
+}
+
+export function deviceWords(model: ModelSummary): string {
+  if (model.device.kind === 'cpu') return 'on the processor';
+  return model.device.isSoftware ? 'software adapter' : 'on the GPU';
+}

@@ -1,0 +1,115 @@
+// The one list of keys: what they do, and what the help says about them.
+import type { Actions } from '../state/actions.ts';
+import type { AppStore } from '../state/store.ts';
+
+export interface Shortcut {
+  /** As it is shown; ⌘ stands for Ctrl outside of Apple's systems. */
+  readonly keys: string;
+  readonly words: string;
+  readonly matches?: (event: KeyboardEvent) => boolean;
+  readonly run?: (context: ShortcutContext) => void;
+  /** Whether it also works while somebody types. */
+  readonly whileTyping?: boolean;
+}
+
+export interface ShortcutContext {
+  readonly actions: Actions;
+  readonly store: AppStore;
+  readonly openHelp: () => void;
+}
+
+const command = (e: KeyboardEvent): boolean => e.ctrlKey || e.metaKey;
+const plain = (e: KeyboardEvent): boolean => !command(e) && !e.altKey;
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  {
+    keys: '⌘ Enter',
+    words: 'Generate',
+    matches: (e) => command(e) && e.key === 'Enter',
+    run: ({ actions }) => actions.generate(),
+    whileTyping: true,
+  },
+  {
+    keys: 'Esc',
+    words: 'Stop; otherwise back to the end of the text',
+    matches: (e) => e.key === 'Escape',
+    run: ({ actions, store }) => {
+      const { generating, queued } = store.getState();
+      if (generating || queued) actions.stop();
+      else actions.select(null);
+    },
+    whileTyping: true,
+  },
+  {
+    keys: 'Alt →',
+    words: 'One token more',
+    matches: (e) => e.altKey && !command(e) && e.key === 'ArrowRight',
+    run: ({ actions }) => actions.step(),
+    whileTyping: true,
+  },
+  {
+    keys: 'Alt R',
+    words: 'Write the last run again',
+    matches: (e) => e.altKey && !command(e) && e.code === 'KeyR',
+    run: ({ actions, store }) => {
+      const { length, promptCount } = store.getState();
+      if (length > promptCount) actions.regenerate();
+    },
+    whileTyping: true,
+  },
+  {
+    keys: 'Alt Z',
+    words: 'Undo the last run, step, choice or edit',
+    matches: (e) => e.altKey && !command(e) && e.code === 'KeyZ',
+    run: ({ actions }) => actions.undo(),
+    whileTyping: true,
+  },
+  {
+    keys: '[  ]',
+    words: 'Previous, next attention head',
+    matches: (e) => plain(e) && (e.key === '[' || e.key === ']'),
+    run: ({ actions }) => actions.moveHead(1),
+  },
+  {
+    keys: '{  }',
+    words: 'Previous, next layer',
+    matches: (e) => plain(e) && (e.key === '{' || e.key === '}'),
+    run: ({ actions }) => actions.moveLayer(1),
+  },
+  { keys: '← → ↑ ↓', words: 'In the text: from token to token. In the map: from cell to cell' },
+  {
+    keys: '?',
+    words: 'This help',
+    matches: (e) => plain(e) && e.key === '?',
+    run: ({ openHelp }) => openHelp(),
+  },
+];
+
+export function startShortcuts(context: ShortcutContext): () => void {
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if (document.querySelector('dialog[open]') !== null) return;
+    const typing = isTyping(event.target);
+    for (const shortcut of SHORTCUTS) {
+      if (shortcut.matches?.(event) !== true) continue;
+      if (typing && shortcut.whileTyping !== true) continue;
+      // An open popover closes by itself first.
+      if (event.key === 'Escape' && document.querySelector(':popover-open') !== null) return;
+      if (event.key !== 'Escape') event.preventDefault();
+      if (event.key === '[') context.actions.moveHead(-1);
+      else if (event.key === '{') context.actions.moveLayer(-1);
+      else shortcut.run?.(context);
+      return;
+    }
+  };
+  addEventListener('keydown', onKeyDown);
+  return () => removeEventListener('keydown', onKeyDown);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement) {
+    return target.type !== 'range' && target.type !== 'checkbox' && target.type !== 'radio';
+  }
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+}

@@ -1,0 +1,412 @@
+// The text as chips, drawn straight into the DOM: a new token adds one element and touches no other.
+import type { TokenPiece } from '../api.ts';
+import type { AppState } from '../state/store.ts';
+import type { AppContext } from './context.ts';
+import { formatBytesHex, toBits } from './format.ts';
+import css from './TextStage.module.css';
+
+export interface TextViewOptions {
+  readonly app: AppContext;
+  /** Takes the chips; a listbox. */
+  readonly list: HTMLElement;
+  /** Scrolls the list. */
+  readonly scroller: HTMLElement;
+  /** Told when the newest token goes out of sight, and when it comes back. */
+  readonly onPinned: (pinned: boolean) => void;
+}
+
+export interface TextView {
+  toNewest(): void;
+  dispose(): void;
+}
+
+/** Bits at which the underline has its full weight. */
+const FULL_BITS = 12;
+const NEAR_BOTTOM_PX = 32;
+
+export function createTextView({ app, list, scroller, onPinned }: TextViewOptions): TextView {
+  const { store, text, actions } = app;
+  const chips: HTMLElement[] = [];
+  const drawn: TokenPiece[] = [];
+  const strengths: number[] = [];
+  const tinted = new Set<number>();
+  let drawnPrompt = 0;
+  let drawnEpoch = -1;
+  let drawnScored = -1;
+  let unseen = 0;
+  let dropped = 0;
+  let pinned = true;
+  let focusable: HTMLElement | null = null;
+
+  const caret = document.createElement('span');
+  caret.className = css.caret ?? '';
+  caret.setAttribute('role', 'option');
+  caret.setAttribute('aria-label', 'End of the text');
+  caret.dataset.end = '';
+  let paragraph = newParagraph();
+  paragraph.append(caret);
+
+  function newParagraph(): HTMLElement {
+    const element = document.createElement('div');
+    element.setAttribute('role', 'none');
+    element.className = css.paragraph ?? '';
+    list.append(element);
+    return element;
+  }
+
+  // ── drawing ────────────────────────────────────────────────────────────────────────────────
+
+  function draw(state: AppState): void {
+    const changed = text.epoch !== drawnEpoch;
+    if (changed) {
+      let same = 0;
+      while (same < drawn.length && drawn[same]?.id === text.pieces[same]?.id) same++;
+      cut(same);
+    }
+    const wasShort = chips.length < text.pieces.length;
+    for (let i = chips.length; i < text.pieces.length; i++) add(i);
+    if (changed && drawnPrompt !== text.promptCount) markPrompt();
+    if (changed || text.scored !== drawnScored) chips.forEach((_, i) => setStrength(i));
+    markUnseen(state);
+    drawnEpoch = text.epoch;
+    drawnScored = text.scored;
+    drawnPrompt = text.promptCount;
+    caret.classList.toggle(css.streaming ?? '', state.generating);
+    if ((wasShort || changed) && pinned) scroller.scrollTop = scroller.scrollHeight;
+  }
+
+  function add(index: number): void {
+    const piece = text.pieces[index];
+    if (piece === undefined) return;
+    const chip = document.createElement('span');
+    chip.className = css.chip ?? '';
+    chip.setAttribute('role', 'option');
+    chip.setAttribute('aria-selected', 'false');
+    chip.tabIndex = -1;
+    chip.dataset.i = String(index);
+    if (index >= text.promptCount) chip.classList.add(css.generated ?? '');
+    fill(chip, piece);
+    caret.before(chip);
+    chips.push(chip);
+    drawn.push(piece);
+    strengths.push(-1);
+    setStrength(index);
+    showWhole(index);
+    if (piece.text.endsWith('\n')) {
+      paragraph = newParagraph();
+      paragraph.append(caret);
+    }
+  }
+
+  function fill(chip: HTMLElement, piece: TokenPiece): void {
+    if (piece.special) {
+      chip.classList.add(css.special ?? '');
+      chip.textContent = piece.text;
+      return;
+    }
+    if (isBroken(piece)) {
+      chip.classList.add(css.bytes ?? '');
+      chip.textContent = formatBytesHex(piece);
+      chip.setAttribute('aria-label', `bytes ${formatBytesHex(piece)}`);
+      return;
+    }
+    // Whitespace stays real, so that copied text is the text; marks are drawn over it.
+    for (const part of piece.text.match(/[ \t]|\r?\n|\r|[^ \t\r\n]+/gu) ?? []) {
+      if (part === ' ' || part === '\t') {
+        const space = document.createElement('span');
+        space.className = (part === ' ' ? css.space : css.tab) ?? '';
+        space.textContent = part;
+        chip.append(space);
+      } else if (/[\r\n]/u.test(part)) {
+        const end = document.createElement('span');
+        end.className = css.newline ?? '';
+        end.append(' ');
+        chip.append(end);
+      } else {
+        chip.append(part);
+      }
+    }
+    if (piece.text.trim() === '') chip.setAttribute('aria-label', whitespaceName(piece.text));
+  }
+
+  /** Where byte tokens complete a character, the last of them shows it. */
+  function showWhole(index: number): void {
+    const piece = drawn[index];
+    if (piece === undefined || !isBroken(piece)) return;
+    let start = index;
+    while (start > 0 && isBroken(drawn[start - 1])) start--;
+    for (let from = start; from <= index; from++) {
+      const bytes = drawn.slice(from, index + 1).flatMap((p) => [...p.bytes]);
+      const whole = decode(bytes);
+      if (whole === null || whole.trim() === '') continue;
+      const chip = chips[index];
+      if (chip !== undefined) chip.dataset.whole = whole.trim();
+      return;
+    }
+  }
+
+  function cut(length: number): void {
+    for (const chip of chips.splice(length)) chip.remove();
+    drawn.length = length;
+    strengths.length = length;
+    for (const index of tinted) if (index >= length) tinted.delete(index);
+    const last = chips.at(-1);
+    if (last === undefined || !drawn.at(-1)?.text.endsWith('\n')) {
+      paragraph = (last?.parentElement ?? list.firstElementChild) as HTMLElement;
+      paragraph.append(caret);
+    } else {
+      paragraph = (last.parentElement?.nextElementSibling ?? paragraph) as HTMLElement;
+      paragraph.append(caret);
+    }
+    while (list.lastElementChild !== null && list.lastElementChild !== paragraph) {
+      list.lastElementChild.remove();
+    }
+    unseen = Math.min(unseen, length);
+    dropped = Math.min(dropped, length);
+  }
+
+  function markPrompt(): void {
+    chips.forEach((chip, i) => chip.classList.toggle(css.generated ?? '', i >= text.promptCount));
+  }
+
+  function setStrength(index: number): void {
+    const logprob = text.logprobs[index] ?? Number.NaN;
+    const strength = Number.isNaN(logprob)
+      ? 0
+      : Math.round(Math.min(1, toBits(logprob) / FULL_BITS) * 20) / 20;
+    if (strengths[index] === strength) return;
+    strengths[index] = strength;
+    chips[index]?.style.setProperty('--surprise', String(strength));
+  }
+
+  function markUnseen(state: AppState): void {
+    const nowUnseen = Math.min(state.firstVisible, chips.length);
+    const nowDropped = Math.min(state.dropped, chips.length);
+    toggleRange(unseen, nowUnseen, css.unseen ?? '');
+    toggleRange(dropped, nowDropped, css.dropped ?? '');
+    unseen = nowUnseen;
+    dropped = nowDropped;
+  }
+
+  function toggleRange(before: number, now: number, name: string): void {
+    for (let i = Math.min(before, now); i < Math.max(before, now); i++) {
+      chips[i]?.classList.toggle(name, now > before);
+    }
+  }
+
+  /** Tints the words that a token looks at. */
+  function tint(state: AppState): void {
+    const { attention } = state;
+    const row = state.attentionHover ?? state.hovered ?? state.selected;
+    const fresh = new Map<number, number>();
+    if (attention !== null && row !== null) {
+      const q = row - attention.firstIndex;
+      if (q >= 0 && q < attention.size) {
+        for (let k = 0; k <= q; k++) {
+          const weight = attention.weights[q * attention.size + k] ?? 0;
+          if (weight > 0.01) fresh.set(k + attention.firstIndex, Math.round(weight * 50) / 50);
+        }
+      }
+    }
+    for (const index of tinted) {
+      if (fresh.has(index)) continue;
+      chips[index]?.style.removeProperty('--look');
+      tinted.delete(index);
+    }
+    for (const [index, weight] of fresh) {
+      chips[index]?.style.setProperty('--look', Math.sqrt(weight).toFixed(2));
+      tinted.add(index);
+    }
+  }
+
+  function mark(state: AppState): void {
+    for (const old of list.querySelectorAll('[aria-selected="true"]')) {
+      old.setAttribute('aria-selected', 'false');
+    }
+    const now = (state.selected === null ? undefined : chips[state.selected]) ?? caret;
+    now.setAttribute('aria-selected', 'true');
+    if (focusable !== now) {
+      if (focusable !== null) focusable.tabIndex = -1;
+      now.tabIndex = 0;
+      focusable = now;
+    }
+  }
+
+  function markRow(now: AppState, before: AppState | null): void {
+    const row = now.attentionHover;
+    const old = before?.attentionHover ?? null;
+    if (old !== null) chips[old]?.classList.remove(css.looking ?? '');
+    if (row !== null) chips[row]?.classList.add(css.looking ?? '');
+  }
+
+  function update(state: AppState, before: AppState | null): void {
+    const moved = before === null || state.length !== before.length || state.epoch !== before.epoch;
+    if (
+      moved ||
+      state.scored !== before.scored ||
+      state.firstVisible !== before.firstVisible ||
+      state.dropped !== before.dropped ||
+      state.generating !== before.generating
+    ) {
+      draw(state);
+    }
+    if (moved || state.selected !== before.selected) mark(state);
+    if (
+      moved ||
+      state.attention !== before.attention ||
+      state.selected !== before.selected ||
+      state.hovered !== before.hovered ||
+      state.attentionHover !== before.attentionHover
+    ) {
+      tint(state);
+    }
+    if (moved || state.attentionHover !== before.attentionHover) markRow(state, before);
+  }
+
+  // ── pointer and keys ───────────────────────────────────────────────────────────────────────
+
+  function indexOf(target: EventTarget | null): number | null {
+    if (!(target instanceof Element)) return null;
+    const chip = target.closest<HTMLElement>('[data-i]');
+    return chip === null ? null : Number(chip.dataset.i);
+  }
+
+  function onPointerOver(event: PointerEvent): void {
+    if (event.pointerType !== 'touch') actions.hover(indexOf(event.target));
+  }
+  function onPointerLeave(): void {
+    actions.hover(null);
+  }
+  function onClick(event: MouseEvent): void {
+    const index = indexOf(event.target);
+    if (index === null) {
+      if (event.target === list || event.target === caret) actions.select(null);
+      return;
+    }
+    if (getSelection()?.isCollapsed === false) return;
+    actions.select(index);
+    actions.used('select');
+    chips[index]?.focus({ preventScroll: true });
+  }
+  function onFocusIn(event: FocusEvent): void {
+    // Clicks select by themselves; this is for the keyboard.
+    if (event.target instanceof HTMLElement && !event.target.matches(':focus-visible')) return;
+    const index = indexOf(event.target);
+    if (index !== null) actions.select(index);
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const { selected } = store.getState();
+    const here = selected ?? chips.length;
+    let next: number;
+    switch (event.key) {
+      case 'ArrowLeft':
+        next = here - 1;
+        break;
+      case 'ArrowRight':
+        next = here + 1;
+        break;
+      case 'ArrowUp':
+        next = lineNeighbour(here, -1);
+        break;
+      case 'ArrowDown':
+        next = lineNeighbour(here, 1);
+        break;
+      case 'Home':
+        next = 0;
+        break;
+      case 'End':
+        next = chips.length;
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+    next = Math.max(0, Math.min(chips.length, next));
+    actions.select(next);
+    if (next < chips.length) actions.used('select');
+    const target = chips[next] ?? caret;
+    target.tabIndex = 0;
+    target.focus({ preventScroll: true });
+    target.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** The token above or below, by where it stands on the screen. */
+  function lineNeighbour(from: number, direction: 1 | -1): number {
+    const origin = (chips[from] ?? caret).getBoundingClientRect();
+    const x = origin.left + origin.width / 2;
+    let best = from;
+    let distance = Infinity;
+    let line: number | null = null;
+    for (let i = from + direction; i >= 0 && i < chips.length; i += direction) {
+      const box = chips[i]?.getBoundingClientRect();
+      if (box === undefined || (box.top - origin.top) * direction < origin.height / 2) continue;
+      line ??= box.top;
+      if ((box.top - line) * direction > box.height / 2) break;
+      const away = Math.abs(box.left + box.width / 2 - x);
+      if (away < distance) {
+        distance = away;
+        best = i;
+      }
+    }
+    if (best === from) return direction === 1 ? chips.length : 0;
+    return best;
+  }
+
+  function onScroll(): void {
+    const now = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_BOTTOM_PX;
+    if (now === pinned) return;
+    pinned = now;
+    onPinned(pinned);
+  }
+
+  list.addEventListener('pointerover', onPointerOver);
+  list.addEventListener('pointerleave', onPointerLeave);
+  list.addEventListener('click', onClick);
+  list.addEventListener('focusin', onFocusIn);
+  list.addEventListener('keydown', onKeyDown);
+  scroller.addEventListener('scroll', onScroll, { passive: true });
+  const unsubscribe = store.subscribe(update);
+  update(store.getState(), null);
+
+  return {
+    toNewest() {
+      pinned = true;
+      scroller.scrollTop = scroller.scrollHeight;
+      onPinned(true);
+    },
+    dispose() {
+      unsubscribe();
+      list.removeEventListener('pointerover', onPointerOver);
+      list.removeEventListener('pointerleave', onPointerLeave);
+      list.removeEventListener('click', onClick);
+      list.removeEventListener('focusin', onFocusIn);
+      list.removeEventListener('keydown', onKeyDown);
+      scroller.removeEventListener('scroll', onScroll);
+      list.replaceChildren();
+    },
+  };
+}
+
+/** Whether the bytes are no text alone: part of a character. */
+function isBroken(piece: TokenPiece | undefined): boolean {
+  if (piece === undefined || piece.special || !piece.text.includes('\\x')) return false;
+  return decode(piece.bytes) === null;
+}
+
+function decode(bytes: readonly number[]): string | null {
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return decoder.decode(Uint8Array.from(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function whitespaceName(text: string): string {
+  const newlines = text.split('\n').length - 1;
+  if (newlines === 1) return 'new line';
+  if (newlines > 1) return `${newlines} new lines`;
+  return text.length === 1 ? 'space' : `${text.length} spaces`;
+}
