@@ -41,13 +41,21 @@ function requestAdapter(): Promise<GPUAdapter | null> {
 
 /** An adapter in facts; browsers that hide them leave the strings empty. */
 export function summarise(adapter: GPUAdapter): DeviceSummary {
-  const info = adapter.info as GPUAdapterInfo & { isFallbackAdapter?: boolean };
+  return summariseInfo(adapter.info, adapter.limits, adapter.features);
+}
+
+/** As `summarise`, for a device that somebody else requested. */
+export function summariseInfo(
+  info: GPUAdapterInfo & { isFallbackAdapter?: boolean },
+  supported: GPUSupportedLimits,
+  features: ReadonlySet<string>,
+): DeviceSummary {
   const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
   const isSoftware = info.isFallbackAdapter === true || SOFTWARE_NAMES.test(names);
   const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(' ');
   const limits: Record<string, number> = {};
   for (const key of [...Object.keys(NEEDED_LIMITS), ...WANTED_LIMITS]) {
-    limits[key] = Number((adapter.limits as unknown as Record<string, number>)[key]);
+    limits[key] = Number((supported as unknown as Record<string, number>)[key]);
   }
   return {
     kind: 'webgpu',
@@ -56,7 +64,7 @@ export function summarise(adapter: GPUAdapter): DeviceSummary {
     vendor: info.vendor,
     architecture: info.architecture,
     description: info.description,
-    features: [...adapter.features].sort(),
+    features: [...features].sort(),
     limits,
   };
 }

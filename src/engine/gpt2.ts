@@ -1,0 +1,551 @@
+// The public face for people who import the library: load, forward, generate, in this thread.
+import type {
+  DeviceRequest,
+  DeviceSummary,
+  Dtype,
+  GenerateEvent,
+  GenerationOptions,
+  ModelSummary,
+  ProgressInfo,
+} from '../api.ts';
+import { EngineError } from '../errors.ts';
+import type { Device } from '../gpu/device.ts';
+import type { TensorSource } from '../model/checkpoint.ts';
+import {
+  type ConfigFile,
+  type GptConfig,
+  parameterCount,
+  readConfigFile,
+} from '../model/config.ts';
+import type { Gpt, Session } from '../model/forward.ts';
+import { MOST_ATTENTION_ELEMENTS, attentionTooLarge, checkTokens } from '../model/forward.ts';
+import type { LayoutName } from '../model/layouts.ts';
+import { loadGpt } from '../model/load.ts';
+import { openSafetensors } from '../model/safetensorsSource.ts';
+import { BytePairEncoder } from '../text/bytePairEncoder.ts';
+import { loadGpt2Tokenizer } from '../text/gpt2Tokenizer.ts';
+import { openDevice } from '../model/openDevice.ts';
+import { type ModelFolder, openFolder, parseJsonFile } from './folder.ts';
+import { Conversation, type Vocabulary, generateTokens, startingIds } from './generate.ts';
+
+export interface FromPretrainedOptions {
+  /** `fp16` by default on a graphics card, `fp32` where the processor computes. */
+  readonly dtype?: Dtype;
+  /** A wish, or a `GPUDevice` of one's own (Dawn in Node). */
+  readonly device?: DeviceRequest | GPUDevice;
+  readonly progress_callback?: (info: ProgressInfo) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Numbers with a shape, row-major. */
+export interface OutputTensor {
+  readonly data: Float32Array;
+  readonly dims: number[];
+}
+
+export interface ForwardOptions {
+  /** Same shape as the ids, not shifted; −1 is ignored. Asks for `loss`. */
+  readonly targets?: readonly number[] | readonly (readonly number[])[];
+  /** Logits of the last position alone, dims `[B, 1, V]`. */
+  readonly last_logits_only?: boolean;
+  readonly output_attentions?: boolean;
+  readonly output_hidden_states?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ForwardOutput {
+  /** `[B, T, V]`, or `[B, 1, V]` with `last_logits_only`. */
+  readonly logits: OutputTensor;
+  /** Mean cross-entropy over targets that are not −1; NaN when all are. */
+  readonly loss?: number;
+  /** One `[B, H, T, T]` a layer. */
+  readonly attentions?: OutputTensor[];
+  /**
+   * `[B, T, C]` before each block and after the last, before the final LayerNorm. (In
+   * transformers the last one is after the final LayerNorm.)
+   */
+  readonly hidden_states?: OutputTensor[];
+}
+
+/** One generated token, in transformers.js' words. */
+export interface GeneratedToken {
+  readonly token_id: number;
+  /** Text that became complete with this token; '' while half a character waits for the rest. */
+  readonly text: string;
+  /** ln of the token's probability before the sampling steps. */
+  readonly logprob: number;
+  readonly rank: number;
+  /** The most probable candidates after the sampling steps. */
+  readonly top: readonly { token_id: number; text: string; probability: number }[];
+}
+
+export interface GenerateOptionsInput extends Partial<GenerationOptions> {
+  readonly signal?: AbortSignal;
+  /** How many candidates `top` has; 10 by default. */
+  readonly top_logprobs?: number;
+}
+
+/** Where nothing else is said: greedy, 50 tokens. */
+export const DEFAULT_OPTIONS: GenerationOptions = {
+  do_sample: false,
+  temperature: 1,
+  top_k: 50,
+  top_p: 1,
+  min_p: 0,
+  repetition_penalty: 1,
+  max_new_tokens: 50,
+  stop: [],
+};
+
+interface Parts {
+  readonly device: Device;
+  readonly ownsDevice: boolean;
+  readonly model: Gpt;
+  readonly layout: LayoutName;
+  readonly dtype: Dtype;
+  readonly source: string;
+  readonly name: string;
+  readonly tokenizer: BytePairEncoder | null;
+  readonly file: ConfigFile;
+  readonly defaults: Partial<GenerationOptions>;
+}
+
+/** A GPT-2 or a model of its shape, loaded and ready. Dispose it when done: it holds GPU memory. */
+export class GPT2 {
+  readonly config: GptConfig;
+  /** Null for a model without tokenizer files and with another vocabulary than GPT-2's. */
+  readonly tokenizer: BytePairEncoder | null;
+  readonly #parts: Parts;
+  readonly #vocabulary: Vocabulary;
+  #conversation: Conversation | null = null;
+  #disposed = false;
+  /** The end of the line of those who use the one session. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.config = parts.model.config;
+    this.tokenizer = parts.tokenizer;
+    this.#vocabulary = vocabularyOf(parts.tokenizer);
+  }
+
+  /**
+   * Loads a folder in Hugging Face layout (`config.json`, `model.safetensors`, and `vocab.json`
+   * with `merges.txt` unless it has GPT-2's own vocabulary) from a path or URL.
+   * Throws an `EngineError` that says what to do; nothing stays allocated then.
+   */
+  static async from_pretrained(source: string, options: FromPretrainedOptions = {}): Promise<GPT2> {
+    const folder = openFolder(source, options);
+    const { signal } = options;
+    const config = readConfigFile(
+      parseJsonFile(await required(folder, 'config.json'), 'config.json'),
+    );
+    // The device opens and the small files come while the weights are on their way.
+    const opening = openDevice(options.device);
+    opening.catch(() => {});
+    const others = Promise.all([readTokenizer(folder, config), readDefaults(folder)]);
+    others.catch(() => {});
+    let device: Device | null = null;
+    try {
+      const weights = await required(folder, 'model.safetensors');
+      const [tokenizer, extra] = await others;
+      device = await opening;
+      signal?.throwIfAborted();
+      const gpt2 = await GPT2.from_source(openSafetensors(weights), {
+        device,
+        ownsDevice: typeof options.device !== 'object',
+        dtype: options.dtype,
+        source,
+        name: folder.name,
+        tokenizer,
+        file: { ...config, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
+        defaults: extra.defaults,
+        signal,
+      });
+      options.progress_callback?.({ status: 'ready', name: folder.name });
+      return gpt2;
+    } catch (error) {
+      if (typeof options.device !== 'object') {
+        (device ?? (await opening.catch(() => null)))?.dispose();
+      }
+      throw error;
+    }
+  }
+
+  /** As `from_pretrained`, from tensors that come from anywhere, on a device that is open. */
+  static async from_source(
+    source: TensorSource,
+    options: Partial<Omit<Parts, 'model' | 'layout'>> &
+      Pick<Parts, 'device' | 'file'> & { signal?: AbortSignal },
+  ): Promise<GPT2> {
+    const { device } = options;
+    const dtype = options.dtype ?? (device.summary.isSoftware ? 'fp32' : 'fp16');
+    const { model, layout } = await loadGpt(device, source, options.file, {
+      dtype,
+      signal: options.signal,
+    });
+    return new GPT2({
+      ownsDevice: false,
+      source: '',
+      name: 'model',
+      tokenizer: null,
+      defaults: {},
+      ...options,
+      dtype,
+      model,
+      layout,
+    });
+  }
+
+  get device(): DeviceSummary {
+    return this.#parts.device.summary;
+  }
+
+  /** Resolves with the reason when the device is gone. */
+  get lost(): Promise<string> {
+    return this.#parts.device.lost;
+  }
+
+  get bosTokenId(): number | null {
+    const { file } = this.#parts;
+    return file.bosTokenId ?? file.eosTokenIds?.[0] ?? this.tokenizer?.endOfTextId ?? null;
+  }
+
+  get eosTokenIds(): readonly number[] {
+    const { file } = this.#parts;
+    if (file.eosTokenIds) return file.eosTokenIds;
+    const id = this.tokenizer?.endOfTextId ?? null;
+    return id === null ? [] : [id];
+  }
+
+  get summary(): ModelSummary {
+    const { source, name, layout, dtype, model, defaults, device } = this.#parts;
+    const { nLayer, nHead, nEmbd, nCtx, vocabSize } = this.config;
+    return {
+      source,
+      name,
+      layout,
+      nLayer,
+      nHead,
+      nEmbd,
+      nCtx,
+      vocabSize,
+      parameterCount: parameterCount(this.config),
+      dtype,
+      memoryBytes: model.sizeBytes,
+      bosTokenId: this.bosTokenId,
+      eosTokenIds: this.eosTokenIds,
+      defaults,
+      device: device.summary,
+    };
+  }
+
+  /** The model underneath, for benchmarks and tests. */
+  get model(): Gpt {
+    return this.#parts.model;
+  }
+
+  /** Ids of a text; names of special tokens in it are plain text. */
+  encode(text: string): number[] {
+    if (this.tokenizer) return this.tokenizer.encode(text);
+    throw new EngineError(`${this.#parts.name} came without a tokenizer, so it cannot read text.`, {
+      code: 'tokenizer/missing',
+      hint: 'Put vocab.json and merges.txt into its folder, or give token ids.',
+    });
+  }
+
+  get vocabulary(): Vocabulary {
+    return this.#vocabulary;
+  }
+
+  /**
+   * One pass over a text or a batch of equally long ones. A single list of ids counts as a batch
+   * of one. Throws `tokens/…` in words.
+   */
+  forward(
+    ids: readonly number[] | readonly (readonly number[])[],
+    options: ForwardOptions = {},
+  ): Promise<ForwardOutput> {
+    return this.#inTurn(() => this.#forward(toBatch(ids), options));
+  }
+
+  async #forward(batch: readonly (readonly number[])[], o: ForwardOptions): Promise<ForwardOutput> {
+    const { model } = this.#parts;
+    const { nCtx, nEmbd, nHead, nLayer, vocabSize } = this.config;
+    checkTokens(batch, batch.length, 0, nCtx, this.config);
+    const [B, T] = [batch.length, batch[0].length];
+    const targets = o.targets && toBatch(o.targets);
+    if (targets) checkTargets(targets, B, T, vocabSize);
+    if (o.output_attentions && B * nLayer * nHead * T * T > MOST_ATTENTION_ELEMENTS) {
+      throw attentionTooLarge(B * nLayer * nHead, T);
+    }
+    const hidden = Array.from({ length: o.output_hidden_states ? nLayer + 1 : 0 }, () => ({
+      data: new Float32Array(B * T * nEmbd),
+      dims: [B, T, nEmbd],
+    }));
+    const session = model.createSession({ batch: B, capacity: T });
+    try {
+      const last = await session.append(batch, {
+        lastLogits: o.last_logits_only,
+        signal: o.signal,
+        taps: o.output_hidden_states
+          ? {
+              onHidden: (layer, from, values) => {
+                const rows = values.length / B;
+                for (let b = 0; b < B; b++) {
+                  const part = values.subarray(b * rows, (b + 1) * rows);
+                  hidden[layer].data.set(part, (b * T + from) * nEmbd);
+                }
+              },
+            }
+          : undefined,
+      });
+      const kept = o.last_logits_only ? 1 : T;
+      const logits = { data: new Float32Array(B * kept * vocabSize), dims: [B, kept, vocabSize] };
+      let lossSum = 0;
+      let lossCount = 0;
+      for (let b = 0; b < B; b++) {
+        if (o.last_logits_only) logits.data.set(last[b], b * vocabSize);
+        else {
+          await session.readLogits(b, 0, T, (rows) =>
+            logits.data.set(rows.logits, (b * T + rows.start) * vocabSize),
+          );
+        }
+        if (targets) {
+          const { loss, rank } = await session.score(b, 0, targets[b], o.signal);
+          loss.forEach((value) => (lossSum += value));
+          lossCount += rank.filter((r) => r > 0).length;
+        }
+      }
+      const attentions: OutputTensor[] = [];
+      if (o.output_attentions) {
+        for (let l = 0; l < nLayer; l++) attentions.push(await this.#attentions(session, l));
+      }
+      return {
+        logits,
+        ...(targets ? { loss: lossSum / lossCount } : {}),
+        ...(o.output_attentions ? { attentions } : {}),
+        ...(o.output_hidden_states ? { hidden_states: hidden } : {}),
+      };
+    } finally {
+      session.dispose();
+    }
+  }
+
+  async #attentions(session: Session, layer: number): Promise<OutputTensor> {
+    const { nHead } = this.config;
+    const [B, T] = [session.batch, session.length];
+    const data = new Float32Array(B * nHead * T * T);
+    for (let b = 0; b < B; b++) {
+      data.set(await session.readAttention(b, layer, 0, nHead), b * nHead * T * T);
+    }
+    return { data, dims: [B, nHead, T, T] };
+  }
+
+  /**
+   * Streams tokens after a prompt (text or ids; empty starts from the beginning-of-text token).
+   * Greedy unless `do_sample`. Leaving the loop stops the work; aborting `signal` rejects with
+   * its reason. Throws `sampling/options`, `tokens/…`, `device/lost`.
+   */
+  async *generate(
+    prompt: string | readonly number[],
+    options: GenerateOptionsInput = {},
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    const ids = typeof prompt === 'string' ? this.encode(prompt) : prompt;
+    const { signal, top_logprobs = 10, ...rest } = options;
+    for await (const event of this.events(
+      ids,
+      { ...DEFAULT_OPTIONS, ...rest },
+      top_logprobs,
+      signal,
+    )) {
+      if (event.type === 'token') {
+        const { piece, text, logprob, rank, distribution } = event;
+        const top = distribution.top.map((c) => ({
+          token_id: c.piece.id,
+          text: c.piece.text,
+          probability: c.probability,
+        }));
+        yield { token_id: piece.id, text, logprob, rank, top };
+      }
+    }
+    signal?.throwIfAborted();
+  }
+
+  /** As `generate`, with everything the page shows. An abort ends it with `done: aborted`. */
+  async *events(
+    ids: readonly number[],
+    options: GenerationOptions,
+    top: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    const release = await this.#takeTurn();
+    try {
+      yield* generateTokens({
+        conversation: this.#openConversation(),
+        ids: startingIds(ids, this.bosTokenId),
+        options,
+        vocabulary: this.#vocabulary,
+        eosTokenIds: this.eosTokenIds,
+        top,
+        signal,
+      });
+    } finally {
+      release();
+    }
+  }
+
+  /** Runs `use` on the model's one conversation, after everybody who asked before. */
+  withConversation<T>(use: (conversation: Conversation) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => use(this.#openConversation()));
+  }
+
+  #openConversation(): Conversation {
+    this.#checkUsable();
+    this.#conversation ??= new Conversation(this.#parts.model.createSession());
+    return this.#conversation;
+  }
+
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#queue;
+    let release = (): void => {};
+    this.#queue = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await before;
+    return release;
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const release = await this.#takeTurn();
+    try {
+      this.#checkUsable();
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
+  #checkUsable(): void {
+    if (!this.#disposed) return;
+    throw new EngineError(`${this.#parts.name} was disposed.`, {
+      code: 'engine/disposed',
+      hint: 'Load the model again.',
+    });
+  }
+
+  /** Frees all memory. Work in progress fails with `engine/disposed`. Idempotent. */
+  dispose(): Promise<void> {
+    if (this.#disposed) return Promise.resolve();
+    this.#disposed = true;
+    this.#conversation?.session.dispose();
+    this.#parts.model.dispose();
+    if (this.#parts.ownsDevice) this.#parts.device.dispose();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+function toBatch<T>(values: readonly T[] | readonly (readonly T[])[]): readonly (readonly T[])[] {
+  if (values.length > 0 && Array.isArray(values[0])) return values as readonly (readonly T[])[];
+  return [values as readonly T[]];
+}
+
+function checkTargets(
+  targets: readonly (readonly number[])[],
+  batch: number,
+  length: number,
+  vocabSize: number,
+): void {
+  const found = `${targets.length} × ${targets.map((t) => t.length).join('/')}`;
+  if (targets.length !== batch || targets.some((t) => t.length !== length)) {
+    throw new EngineError(`targets are ${found}; expected ${batch} × ${length}, as the ids.`, {
+      code: 'tokens/targets',
+      hint: 'Give one target a token; -1 is ignored.',
+    });
+  }
+  const outside = targets
+    .flat()
+    .find((id) => id !== -1 && !(Number.isInteger(id) && id >= 0 && id < vocabSize));
+  if (outside === undefined) return;
+  throw new EngineError(
+    `Target ${outside} is outside the vocabulary: ids run from 0 to ${vocabSize - 1}, or -1 to ignore.`,
+    { code: 'tokens/vocabulary', hint: 'Use the tokenizer that belongs to this model.' },
+  );
+}
+
+/** Ids that no tokenizer names (a padded vocabulary) show as their number. */
+function vocabularyOf(tokenizer: BytePairEncoder | null): Vocabulary {
+  const utf8 = new TextEncoder();
+  const name = (id: number): string => `⟨${id}⟩`;
+  const known = (id: number): boolean => tokenizer !== null && id >= 0 && id < tokenizer.vocabSize;
+  return {
+    pieceOf: (id) =>
+      tokenizer && known(id)
+        ? tokenizer.pieceOf(id)
+        : { id, bytes: [...utf8.encode(name(id))], text: name(id), special: false },
+    bytesOf: (id) => (tokenizer && known(id) ? tokenizer.bytesOf(id) : utf8.encode(name(id))),
+    decode: (ids) =>
+      tokenizer && ids.every(known) ? tokenizer.decode(ids) : ids.map(name).join(''),
+  };
+}
+
+async function required(folder: ModelFolder, file: string): Promise<Uint8Array> {
+  const bytes = await folder.read(file);
+  if (!bytes) throw new Error(`${file} is required.`);
+  return bytes;
+}
+
+/** The folder's own tokenizer, GPT-2's for models with its vocabulary, or none. */
+async function readTokenizer(
+  folder: ModelFolder,
+  config: ConfigFile,
+): Promise<BytePairEncoder | null> {
+  const [vocab, merges] = await Promise.all([
+    folder.read('vocab.json', true),
+    folder.read('merges.txt', true),
+  ]);
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  if (vocab && merges) {
+    const tokenizer = BytePairEncoder.fromFiles({ vocab: text(vocab), merges: text(merges) });
+    if (config.vocabSize !== undefined && tokenizer.vocabSize > config.vocabSize) {
+      throw new EngineError(
+        `vocab.json has ids up to ${tokenizer.vocabSize - 1}; config.json expects a vocabulary of ${config.vocabSize}.`,
+        { code: 'tokenizer/vocab', hint: 'The tokenizer files are of another model.' },
+      );
+    }
+    return tokenizer;
+  }
+  // GPT-2's 50,257 tokens, and nanoGPT's padding of them to 50,304.
+  if (config.vocabSize === 50257 || config.vocabSize === 50304) return loadGpt2Tokenizer();
+  return null;
+}
+
+async function readDefaults(folder: ModelFolder): Promise<{
+  defaults: Partial<GenerationOptions>;
+  eosTokenIds?: readonly number[];
+}> {
+  const bytes = await folder.read('generation_config.json', true);
+  if (!bytes) return { defaults: {} };
+  const json = parseJsonFile(bytes, 'generation_config.json');
+  if (typeof json !== 'object' || json === null) return { defaults: {} };
+  const file = json as Record<string, unknown>;
+  const defaults: Record<string, number | boolean> = {};
+  for (const key of [
+    'temperature',
+    'top_k',
+    'top_p',
+    'min_p',
+    'repetition_penalty',
+    'max_new_tokens',
+  ]) {
+    const value = file[key];
+    if (typeof value === 'number' && Number.isFinite(value)) defaults[key] = value;
+  }
+  if (typeof file.do_sample === 'boolean') defaults.do_sample = file.do_sample;
+  const { eosTokenIds } = readConfigFile({ eos_token_id: file.eos_token_id });
+  return { defaults, eosTokenIds };
+}

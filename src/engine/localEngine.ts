@@ -1,0 +1,177 @@
+// The page's engine in this thread: what `Engine` promises, done with a `GPT2`.
+import type {
+  AttentionMap,
+  Distribution,
+  Engine,
+  GenerateEvent,
+  GenerateRequest,
+  LoadOptions,
+  ModelSummary,
+  SamplingOptions,
+  TokenPiece,
+  TokenScores,
+} from '../api.ts';
+import { EngineError } from '../errors.ts';
+import { DEFAULT_OPTIONS, GPT2 } from './gpt2.ts';
+import { describe, startingIds } from './generate.ts';
+
+/** Decode steps that a speed measurement times, after one that warms up. */
+const MEASURED_TOKENS = 12;
+
+export class LocalEngine implements Engine {
+  #model: GPT2 | null = null;
+  #disposed = false;
+  readonly #lostListeners = new Set<(reason: string) => void>();
+
+  async load(source: string, options: LoadOptions = {}): Promise<ModelSummary> {
+    this.#checkUsable();
+    const model = await GPT2.from_pretrained(source, options);
+    if (this.#disposed) {
+      await model.dispose();
+      this.#checkUsable();
+    }
+    // The running model goes only now that the new one is ready.
+    const previous = this.#model;
+    this.#model = model;
+    await previous?.dispose();
+    void model.lost.then((reason) => {
+      if (this.#model !== model || this.#disposed) return;
+      for (const listener of this.#lostListeners) listener(reason);
+    });
+    return model.summary;
+  }
+
+  tokenize(text: string): Promise<TokenPiece[]> {
+    return this.#with((model) => model.encode(text).map((id) => model.vocabulary.pieceOf(id)));
+  }
+
+  detokenize(ids: readonly number[]): Promise<string> {
+    return this.#with((model) => model.vocabulary.decode(ids));
+  }
+
+  distribution(
+    ids: readonly number[],
+    options: SamplingOptions,
+    top = 20,
+    signal?: AbortSignal,
+  ): Promise<Distribution> {
+    return this.#with((model) =>
+      model.withConversation(async (conversation) => {
+        signal?.throwIfAborted();
+        const text = startingIds(ids, model.bosTokenId);
+        const { logits } = await conversation.follow(text, signal);
+        return describe(logits, text, options, top, model.vocabulary, undefined, conversation);
+      }),
+    );
+  }
+
+  score(ids: readonly number[], signal?: AbortSignal): Promise<TokenScores> {
+    return this.#with((model) =>
+      model.withConversation(async (conversation) => {
+        signal?.throwIfAborted();
+        const logprobs = new Float32Array(ids.length).fill(NaN);
+        const ranks = new Uint32Array(ids.length);
+        if (ids.length < 2) return { logprobs, ranks };
+        await conversation.follow(ids, signal);
+        const first = conversation.firstVisible;
+        const targets = ids.slice(first + 1);
+        if (targets.length === 0) return { logprobs, ranks };
+        const { loss, rank } = await conversation.session.score(0, 0, targets, signal);
+        loss.forEach((value, i) => (logprobs[first + 1 + i] = -value));
+        ranks.set(rank, first + 1);
+        return { logprobs, ranks };
+      }),
+    );
+  }
+
+  attention(
+    ids: readonly number[],
+    layer: number,
+    head: number,
+    signal?: AbortSignal,
+  ): Promise<AttentionMap> {
+    return this.#with((model) =>
+      model.withConversation(async (conversation) => {
+        signal?.throwIfAborted();
+        await conversation.follow(startingIds(ids, model.bosTokenId), signal);
+        const { session, firstVisible: firstIndex } = conversation;
+        const weights = await session.readAttention(0, layer, head, 1);
+        return { layer, head, size: session.length, firstIndex, weights };
+      }),
+    );
+  }
+
+  async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {
+    const model = this.#loaded();
+    yield* model.events(request.ids, request.options, request.top ?? 20, request.signal);
+  }
+
+  async measureDevices(signal?: AbortSignal): Promise<{ webgpu: number | null; cpu: number }> {
+    const { source, dtype } = this.#loaded().summary;
+    const speedOn = async (device: 'webgpu' | 'cpu'): Promise<number> => {
+      const model = await GPT2.from_pretrained(source, { device, dtype, signal });
+      try {
+        return await measureSpeed(model, signal);
+      } finally {
+        await model.dispose();
+      }
+    };
+    let webgpu: number | null = null;
+    try {
+      webgpu = await speedOn('webgpu');
+    } catch (error) {
+      if (!(error instanceof EngineError) || !error.code.startsWith('webgpu/')) throw error;
+    }
+    return { webgpu, cpu: await speedOn('cpu') };
+  }
+
+  onLost(listener: (reason: string) => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#model?.dispose();
+    this.#model = null;
+  }
+
+  async #with<T>(use: (model: GPT2) => T | Promise<T>): Promise<T> {
+    return await use(this.#loaded());
+  }
+
+  #loaded(): GPT2 {
+    this.#checkUsable();
+    if (this.#model) return this.#model;
+    throw new EngineError('No model is loaded yet.', {
+      code: 'engine/no-model',
+      hint: 'Wait for the model to load, or load one.',
+    });
+  }
+
+  #checkUsable(): void {
+    if (!this.#disposed) return;
+    throw new EngineError('This engine was disposed.', {
+      code: 'engine/disposed',
+      hint: 'Reload the page.',
+    });
+  }
+}
+
+/** Tokens a second after a short prompt: what a person would see streaming. */
+async function measureSpeed(model: GPT2, signal?: AbortSignal): Promise<number> {
+  const length = Math.min(16, model.config.nCtx - MEASURED_TOKENS - 2);
+  const ids = Array.from({ length }, (_, i) => i % model.config.vocabSize);
+  const options = { ...DEFAULT_OPTIONS, max_new_tokens: MEASURED_TOKENS + 1, eos_token_id: null };
+  let start = 0;
+  let tokens = 0;
+  for await (const event of model.events(ids, options, 1, signal)) {
+    if (event.type !== 'token') continue;
+    // The clock starts with the first token: it waits for the prompt.
+    if (start === 0) start = performance.now();
+    else tokens++;
+  }
+  signal?.throwIfAborted();
+  return (1000 * tokens) / (performance.now() - start);
+}

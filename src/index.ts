@@ -1,0 +1,30 @@
+// The library: GPT-2 in WebGPU, without the page. No React in it.
+export { GPT2 } from './engine/gpt2.ts';
+export type {
+  ForwardOptions,
+  ForwardOutput,
+  FromPretrainedOptions,
+  GenerateOptionsInput,
+  GeneratedToken,
+  OutputTensor,
+} from './engine/gpt2.ts';
+export type {
+  DeviceRequest,
+  DeviceSummary,
+  Dtype,
+  GenerationOptions,
+  ModelSummary,
+  ProgressInfo,
+  SamplingOptions,
+  TokenPiece,
+} from './api.ts';
+export { EngineError } from './errors.ts';
+export {
+  PRESETS,
+  checkConfig,
+  headSizeOf,
+  parameterBytes,
+  parameterCount,
+  toMegabytes,
+} from './model/config.ts';
+export type { GptConfig } from './model/config.ts';

@@ -1,0 +1,43 @@
+// The whole engine against PyTorch's numbers, on WebGPU and on the processor.
+import { describe, expect, it } from 'vitest';
+import { type CaseResult, verifyCase } from '../support/verifyCase.ts';
+
+const PACK = '/tests/fixtures/conformance/';
+const CASES = [
+  'notebook',
+  'notebook-variance',
+  'mingpt',
+  'nanogpt-nobias',
+  'nanogpt-bias',
+  'gpt2',
+  'gpt2-head64',
+  'gpt2-12x12',
+];
+
+function expectOk(result: CaseResult): void {
+  const bad = result.groups.filter((group) => !group.ok);
+  expect(result.groups.length).toBeGreaterThan(4);
+  expect(bad, JSON.stringify(bad, null, 1)).toEqual([]);
+}
+
+describe('the conformance pack', () => {
+  for (const device of ['webgpu', 'cpu'] as const) {
+    for (const name of CASES) {
+      it(`${name} agrees with PyTorch on ${device}`, async () => {
+        const result = await verifyCase(new URL(`${PACK}${name}/`, location.href).href, { device });
+        expectOk(result);
+      });
+    }
+  }
+
+  it(
+    'GPT-2 124M, made from hashes, agrees with PyTorch at full size',
+    { timeout: 240_000 },
+    async () => {
+      const url = new URL(`${PACK}gpt2-124m-hash/`, location.href).href;
+      const result = await verifyCase(url, { device: 'webgpu' });
+      console.info(`${result.name}: ${result.seconds.toFixed(1)} s`);
+      expectOk(result);
+    },
+  );
+});

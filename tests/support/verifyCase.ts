@@ -1,0 +1,281 @@
+// One folder of the conformance pack through the whole engine: `npm run verify` and the tests.
+import type { DeviceRequest, Dtype } from '../../src/api.ts';
+import { GPT2, type ForwardOutput, type OutputTensor } from '../../src/engine/gpt2.ts';
+import { readConfigFile } from '../../src/model/config.ts';
+import { openDevice } from '../../src/model/openDevice.ts';
+import { parseSafetensorsHeader, toFloat32 } from '../../src/model/safetensors.ts';
+import { type Recipe, recipeSource } from './hashModel.ts';
+
+export interface GroupResult {
+  readonly group: string;
+  /** Largest absolute error. */
+  readonly absolute: number;
+  /** Largest error relative to the largest magnitude in its tensor. */
+  readonly relative: number;
+  /** What is compared with the bound, and the bound. */
+  readonly bound: string;
+  readonly ok: boolean;
+  readonly note?: string;
+}
+
+export interface CaseResult {
+  readonly name: string;
+  readonly adapter: string;
+  readonly layout: string;
+  readonly seconds: number;
+  readonly groups: readonly GroupResult[];
+  readonly ok: boolean;
+}
+
+export interface VerifyOptions {
+  readonly device?: DeviceRequest;
+  readonly dtype?: Dtype;
+}
+
+type Expected = (name: string) => { data: Float32Array; dims: readonly number[] };
+
+const RELATIVE_BOUND = 1e-4;
+const ATTENTION_BOUND = 1e-5;
+const ATTENTION_BOUND_124M = 3e-5;
+
+/** Verifies the folder at `url` (with a slash at its end). Throws only when it cannot be run. */
+export async function verifyCase(url: string, options: VerifyOptions = {}): Promise<CaseResult> {
+  const start = performance.now();
+  const name = url.replace(/\/$/, '').split('/').at(-1) ?? url;
+  const recipe = await fetch(`${url}recipe.json`);
+  const expected = await readExpected(`${url}expected.safetensors`);
+  const dtype = options.dtype ?? 'fp32';
+  const isRecipe = recipe.ok && !recipe.headers.get('content-type')?.startsWith('text/html');
+  const model = isRecipe
+    ? await fromRecipe((await recipe.json()) as Recipe, { ...options, dtype })
+    : await GPT2.from_pretrained(url, { device: options.device, dtype });
+  try {
+    const groups = isRecipe
+      ? await verifyHash(model, expected)
+      : await verifyFull(model, expected, await greedyOf(url));
+    return {
+      name,
+      adapter: model.device.label,
+      layout: model.summary.layout,
+      seconds: (performance.now() - start) / 1000,
+      groups,
+      ok: groups.every((group) => group.ok),
+    };
+  } finally {
+    await model.dispose();
+  }
+}
+
+async function fromRecipe(
+  recipe: Recipe,
+  options: VerifyOptions & { dtype: Dtype },
+): Promise<GPT2> {
+  const device = await openDevice(options.device);
+  const file = readConfigFile({ model_type: 'gpt2', n_head: 12, ...recipe.config });
+  const dtype = options.dtype;
+  return GPT2.from_source(recipeSource(recipe), { device, ownsDevice: true, file, dtype });
+}
+
+async function readExpected(url: string): Promise<Expected> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const { tensors } = parseSafetensorsHeader(bytes, bytes.length);
+  return (name) => {
+    const entry = tensors.get(name);
+    if (!entry) throw new Error(`${url} has no ${name}.`);
+    const raw = bytes.slice(entry.begin, entry.end);
+    const data =
+      entry.dtype === 'I32'
+        ? Float32Array.from(new Int32Array(raw.buffer))
+        : entry.dtype === 'I64'
+          ? Float32Array.from(new BigInt64Array(raw.buffer), Number)
+          : toFloat32(raw, entry.dtype);
+    return { data, dims: entry.shape };
+  };
+}
+
+async function greedyOf(url: string): Promise<number[]> {
+  const response = await fetch(`${url}training.json`);
+  if (!response.ok) throw new Error(`${url}training.json: ${response.status}`);
+  return ((await response.json()) as { greedy: number[] }).greedy;
+}
+
+function toRows(tensor: { data: Float32Array; dims: readonly number[] }): number[][] {
+  const [rows, columns] = tensor.dims.length === 1 ? [1, tensor.dims[0]] : tensor.dims;
+  return Array.from({ length: rows }, (_, r) => [
+    ...tensor.data.subarray(r * columns, (r + 1) * columns),
+  ]);
+}
+
+/** Largest absolute error, alone and relative to the largest expected magnitude. NaN counts as ∞. */
+function compare(actual: ArrayLike<number>, expected: ArrayLike<number>) {
+  if (actual.length !== expected.length) {
+    throw new Error(`${actual.length} values; expected ${expected.length}.`);
+  }
+  let absolute = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i] - expected[i]);
+    if (!(error <= absolute)) absolute = Number.isNaN(error) ? Infinity : error;
+    largest = Math.max(largest, Math.abs(expected[i]));
+  }
+  return { absolute, relative: absolute / largest };
+}
+
+function group(
+  name: string,
+  pairs: readonly (readonly [ArrayLike<number>, ArrayLike<number>])[],
+  kind: 'relative' | 'absolute',
+  bound: number,
+): GroupResult {
+  let absolute = 0;
+  let relative = 0;
+  for (const [actual, expected] of pairs) {
+    const error = compare(actual, expected);
+    absolute = Math.max(absolute, error.absolute);
+    relative = Math.max(relative, error.relative);
+  }
+  const ok = (kind === 'relative' ? relative : absolute) <= bound;
+  return { group: name, absolute, relative, bound: `${kind} ${bound}`, ok };
+}
+
+async function verifyFull(
+  model: GPT2,
+  expected: Expected,
+  greedy: readonly number[],
+): Promise<GroupResult[]> {
+  const ids = toRows(expected('input_ids'));
+  const targets = toRows(expected('targets'));
+  const out = await model.forward(ids, {
+    targets,
+    output_attentions: true,
+    output_hidden_states: true,
+  });
+  const last = await model.forward(ids, { last_logits_only: true });
+  const { nLayer, vocabSize } = model.config;
+  const [B, T] = [ids.length, ids[0].length];
+  const layers = Array.from({ length: nLayer }, (_, l) => l);
+  const lastExpected = Array.from({ length: B }, (_, b) =>
+    expected('logits').data.subarray(((b + 1) * T - 1) * vocabSize, (b + 1) * T * vocabSize),
+  );
+  const groups = [
+    group(
+      'hidden states',
+      [...layers, nLayer].map((l) => [
+        dataOf(out, 'hidden_states', l),
+        expected(`hidden.${l}`).data,
+      ]),
+      'relative',
+      RELATIVE_BOUND,
+    ),
+    group(
+      'attention',
+      layers.map((l) => [dataOf(out, 'attentions', l), expected(`attn.${l}`).data]),
+      'absolute',
+      ATTENTION_BOUND,
+    ),
+    group('logits', [[out.logits.data, expected('logits').data]], 'relative', RELATIVE_BOUND),
+    group(
+      'last logits',
+      lastExpected.map((row, b) => [
+        last.logits.data.subarray(b * vocabSize, (b + 1) * vocabSize),
+        row,
+      ]),
+      'relative',
+      RELATIVE_BOUND,
+    ),
+    group('loss', [[[out.loss ?? NaN], expected('loss').data]], 'relative', RELATIVE_BOUND),
+  ];
+  const prompt = greedy.slice(0, 5);
+  const wanted = greedy.slice(5);
+  const found: number[] = [];
+  const options = { max_new_tokens: wanted.length, eos_token_id: null };
+  for await (const { token_id } of model.generate(prompt, options)) found.push(token_id);
+  const wrong = wanted.filter((id, i) => found[i] !== id).length;
+  groups.push({
+    group: 'greedy tokens',
+    absolute: wrong,
+    relative: wrong / wanted.length,
+    bound: `all ${wanted.length} equal`,
+    ok: wrong === 0 && found.length === wanted.length,
+  });
+  return groups;
+}
+
+function dataOf(out: ForwardOutput, key: 'attentions' | 'hidden_states', l: number): Float32Array {
+  const tensor: OutputTensor | undefined = out[key]?.[l];
+  if (!tensor) throw new Error(`forward gave no ${key}[${l}].`);
+  return tensor.data;
+}
+
+async function verifyHash(model: GPT2, expected: Expected): Promise<GroupResult[]> {
+  const ids = toRows(expected('input_ids'))[0];
+  const T = ids.length;
+  const out = await model.forward(ids, { output_hidden_states: true, output_attentions: true });
+  const { vocabSize, nEmbd, nLayer } = model.config;
+  const logits = out.logits.data;
+  const norms = new Float32Array((nLayer + 1) * T);
+  for (let l = 0; l <= nLayer; l++) {
+    const hidden = dataOf(out, 'hidden_states', l);
+    for (let t = 0; t < T; t++) {
+      let squares = 0;
+      for (let c = 0; c < nEmbd; c++) squares += hidden[t * nEmbd + c] ** 2;
+      norms[l * T + t] = Math.sqrt(squares);
+    }
+  }
+  const first8 = new Float32Array(T * 8);
+  for (let t = 0; t < T; t++) first8.set(logits.subarray(t * vocabSize, t * vocabSize + 8), t * 8);
+  const lastLogits = expected('last_logits').data;
+  const largest = lastLogits.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  return [
+    group('hidden norms', [[norms, expected('hidden_norms').data]], 'relative', RELATIVE_BOUND),
+    group(
+      'attention 0, 5, 11',
+      [0, 5, 11].map((l) => [dataOf(out, 'attentions', l), expected(`attn.${l}`).data]),
+      'absolute',
+      ATTENTION_BOUND_124M,
+    ),
+    group(
+      'last logits',
+      [[logits.subarray((T - 1) * vocabSize), lastLogits]],
+      'relative',
+      RELATIVE_BOUND,
+    ),
+    group('first 8 logits', [[first8, expected('first8_logits').data]], 'relative', RELATIVE_BOUND),
+    top20(logits, expected, T, vocabSize, RELATIVE_BOUND * largest),
+  ];
+}
+
+/** Ids may differ only where the two logits are closer than the bound allows to tell. */
+function top20(
+  logits: Float32Array,
+  expected: Expected,
+  T: number,
+  vocabSize: number,
+  bound: number,
+): GroupResult {
+  const ids = expected('top20_ids').data;
+  const values = expected('top20_logits').data;
+  let swaps = 0;
+  let wrong = 0;
+  let absolute = 0;
+  for (let t = 0; t < T; t++) {
+    const row = logits.subarray(t * vocabSize, (t + 1) * vocabSize);
+    const order = Array.from(row.keys()).sort((a, b) => row[b] - row[a]);
+    for (let k = 0; k < 20; k++) {
+      absolute = Math.max(absolute, Math.abs(row[order[k]] - values[t * 20 + k]));
+      if (order[k] === ids[t * 20 + k]) continue;
+      if (Math.abs(row[order[k]] - row[ids[t * 20 + k]]) <= bound) swaps++;
+      else wrong++;
+    }
+  }
+  return {
+    group: 'top-20 ids',
+    absolute,
+    relative: absolute / (bound / RELATIVE_BOUND),
+    bound: `swaps within ${bound.toPrecision(2)}`,
+    ok: wrong === 0 && absolute <= bound,
+    note: `${swaps} of ${20 * T} swapped, ${wrong} wrong`,
+  };
+}
