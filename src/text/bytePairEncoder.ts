@@ -26,6 +26,8 @@ const MAX_TOKENS = 1 << 21;
 const MAX_PIECE = 2 ** 32;
 const CACHED_PIECES = 50_000;
 const CACHED_LENGTH = 64;
+/** Longer pieces, in bytes, get memory of their own for merging. */
+const SHARED_LENGTH = 256;
 
 /** What merging needs to know of a vocabulary. */
 interface Merges {
@@ -228,8 +230,8 @@ export class BytePairEncoder {
   #mergePiece(piece: string): number[] {
     const bytes = utf8.encode(piece);
     const length = bytes.length;
-    if (length >= MAX_PIECE / 2) throw new RangeError('A single word of 2 GB cannot be encoded.');
-    const ids = new Int32Array(length);
+    const { ids, next, previous, ranks, heap } =
+      length <= SHARED_LENGTH ? sharedSpace : createSpace(length);
     for (let i = 0; i < length; i++) {
       const id = this.#byteIds[bytes[i]];
       if (id < 0) throw missingByte(bytes[i], piece);
@@ -238,17 +240,10 @@ export class BytePairEncoder {
     if (length === 1) return [ids[0]];
 
     const { rank, merged } = this.#merges;
-    const next = new Int32Array(length);
-    const previous = new Int32Array(length);
-    /** Rank of the pair that starts at a part; -1 when there is none, so that stale heap entries show. */
-    const ranks = new Int32Array(length).fill(-1);
-    // A candidate is one number, rank · 2³² + position: numeric order is the order of merging.
-    // Each merge takes one out and puts at most two in.
-    const heap = new MinHeap(3 * length);
     for (let i = 0; i < length; i++) {
       next[i] = i + 1;
       previous[i] = i - 1;
-      if (i + 1 < length) ranks[i] = rank(ids[i], ids[i + 1]);
+      ranks[i] = i + 1 < length ? rank(ids[i], ids[i + 1]) : -1;
       if (ranks[i] >= 0) heap.append(ranks[i] * MAX_PIECE + i);
     }
     heap.order();
@@ -278,6 +273,25 @@ export class BytePairEncoder {
     for (let i = 0, part = 0; i < length; i = next[i]) result[part++] = ids[i];
     return result;
   }
+}
+
+/** Room for merging one piece of at most so many bytes; entries beyond the piece are stale. */
+interface MergeSpace {
+  readonly ids: Int32Array;
+  readonly next: Int32Array;
+  readonly previous: Int32Array;
+  /** Rank of the pair that starts at a part; -1 when there is none, so that stale candidates show. */
+  readonly ranks: Int32Array;
+  /**
+   * Candidate pairs, each one number, rank · 2³² + position: numeric order is the order of merging.
+   * A merge takes one out and puts at most two in. Empty between pieces.
+   */
+  readonly heap: MinHeap;
+}
+
+function createSpace(length: number): MergeSpace {
+  const [ids, next, previous, ranks] = Array.from({ length: 4 }, () => new Int32Array(length));
+  return { ids, next, previous, ranks, heap: new MinHeap(3 * length) };
 }
 
 /** Binary min-heap of numbers with a capacity known beforehand. */
@@ -333,6 +347,8 @@ class MinHeap {
     items[at] = value;
   }
 }
+
+const sharedSpace = createSpace(SHARED_LENGTH);
 
 // — Pieces ————————————————————————————————————————————————————————————————————————————————————————
 
