@@ -2,7 +2,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Engine } from './api.ts';
-import { probeGpu } from './gpu/device.ts';
+import { probeGpu } from './gpu/request.ts';
 import { createActions } from './state/actions.ts';
 import { readSaved } from './state/persist.ts';
 import { createAppStore } from './state/store.ts';
@@ -34,6 +34,12 @@ const actions = createActions({
   frame: (callback) => requestAnimationFrame(callback),
 });
 startSync(store, text, actions);
+
+const showTheme = (): void => {
+  document.documentElement.dataset.theme = store.getState().theme;
+};
+showTheme();
+store.subscribe(showTheme);
 
 const root = document.querySelector('#root');
 if (root === null) throw new Error('index.html has no #root.');

@@ -28,19 +28,13 @@ export function App({ app }: { app: AppContext }): ReactNode {
 
 function Page(): ReactNode {
   const { actions, store } = useApp();
-  const { theme, announcement } = useFacts((s) => ({
-    theme: s.theme,
-    announcement: s.announcement,
-  }));
+  const { announcement } = useFacts((s) => ({ announcement: s.announcement }));
   const [help, setHelp] = useState(false);
 
   useEffect(
     () => startShortcuts({ actions, store, openHelp: () => setHelp(true) }),
     [actions, store],
   );
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
 
   return (
     <div className={css.app}>
@@ -61,9 +55,6 @@ function Page(): ReactNode {
           <div data-region="sampler">
             <Sampler />
           </div>
-          <div data-region="next">
-            <NextToken />
-          </div>
         </div>
         <div className={css.centre}>
           <TextStage />
@@ -71,11 +62,14 @@ function Page(): ReactNode {
             <Inside />
           </div>
         </div>
+        <div className={css.next} data-region="next">
+          <NextToken />
+        </div>
       </main>
       <ExplainLine />
-      <p className={controls.visuallyHidden} role="status" data-testid="announcement">
+      <output className={controls.visuallyHidden} data-testid="announcement">
         {announcement}
-      </p>
+      </output>
       <HelpDialog open={help} onClose={() => setHelp(false)} />
     </div>
   );

@@ -128,7 +128,12 @@ function Picker({
       >
         <LeftSign />
       </button>
-      <select className={css.select} id={id} value={value} onChange={(event) => onPick(Number(event.target.value))}>
+      <select
+        className={css.select}
+        id={id}
+        value={value}
+        onChange={(event) => onPick(Number(event.target.value))}
+      >
         {Array.from({ length: count }, (_, i) => (
           <option key={i} value={i}>
             {i}
@@ -150,20 +155,19 @@ function Picker({
 
 function Map({ map }: { map: AttentionMap }): ReactNode {
   const { text, actions } = useApp();
-  const { selected, hovered, scale, theme, length, epoch } = useFacts((s) => ({
+  const { selected, hovered, scale, length } = useFacts((s) => ({
     selected: s.selected,
     hovered: s.hovered,
     scale: s.scale,
-    theme: s.theme,
     length: s.length,
-    epoch: s.epoch,
   }));
   const [whole, setWhole] = useState(false);
   const [cursor, setCursor] = useState<{ q: number; k: number } | null>(null);
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(frame);
-  const colours = useColours(frame, theme);
+  const colours = useColours(frame);
+  const room = Math.max(280, innerHeight * 0.4);
 
   const last = map.firstIndex + map.size - 1;
   const focus = Math.min(last, Math.max(map.firstIndex, hovered ?? selected ?? last));
@@ -174,8 +178,8 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
         const piece = text.pieces[shown.first + i * shown.block];
         return piece === undefined ? '' : tokenAxisLabel(piece);
       }),
-    // oxlint-disable-next-line react/exhaustive-deps -- tokens change with the epoch
-    [shown, text, epoch],
+    // Tokens that changed since belong to the next map, which is on its way.
+    [shown, text],
   );
   const inside = cursor !== null && cursor.q < shown.size && cursor.k <= cursor.q ? cursor : null;
   const focusRow = Math.floor((focus - shown.first) / shown.block);
@@ -186,9 +190,9 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
     drawHeatmap(
       canvas.current,
       { values: shown.values, size: shown.size, labels },
-      { width, scale, row, cursor: inside, colours },
+      { width, room, scale, row, cursor: inside, colours },
     );
-  }, [shown, labels, width, scale, row, inside, colours]);
+  }, [shown, labels, width, room, scale, row, inside, colours]);
 
   function move(to: { q: number; k: number } | null): void {
     setCursor(to);
@@ -198,7 +202,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
   function onPointerMove(event: PointerEvent<HTMLCanvasElement>): void {
     const box = event.currentTarget.getBoundingClientRect();
     const at = cellAt(
-      toGeometry(shown.size, width),
+      toGeometry(shown.size, width, room),
       shown.size,
       event.clientX - box.left,
       event.clientY - box.top,
@@ -232,6 +236,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
   return (
     <div className={css.body}>
       <div className={css.map}>
+        {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- an application */}
         <div
           ref={frame}
           className={css.plot}
@@ -388,7 +393,7 @@ function Twin({ map, query }: { map: AttentionMap; query: number }): ReactNode {
       <summary>The row of “{piece === undefined ? '?' : tokenLabel(piece)}” as a table</summary>
       {open && (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls
-        <div className={css.twinScroll} tabIndex={0} role="region" aria-label="Attention row">
+        <section className={css.twinScroll} tabIndex={0} aria-label="Attention row">
           <table>
             <thead>
               <tr>
@@ -412,7 +417,7 @@ function Twin({ map, query }: { map: AttentionMap; query: number }): ReactNode {
                 })}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </details>
   );
@@ -423,7 +428,6 @@ function useWidth(frame: RefObject<HTMLDivElement | null>): number {
   useLayoutEffect(() => {
     const element = frame.current;
     if (element === null) return;
-    setWidth(Math.floor(element.clientWidth));
     const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
     observer.observe(element);
     return () => observer.disconnect();
@@ -432,7 +436,7 @@ function useWidth(frame: RefObject<HTMLDivElement | null>): number {
 }
 
 /** The tokens' colours, read again when the theme or the system's scheme changes. */
-function useColours(frame: RefObject<HTMLDivElement | null>, theme: string): HeatmapColours | null {
+function useColours(frame: RefObject<HTMLDivElement | null>): HeatmapColours | null {
   const [colours, setColours] = useState<HeatmapColours | null>(null);
   useEffect(() => {
     const read = (): void => {
@@ -441,7 +445,12 @@ function useColours(frame: RefObject<HTMLDivElement | null>, theme: string): Hea
     read();
     const query = matchMedia('(prefers-color-scheme: dark)');
     query.addEventListener('change', read);
-    return () => query.removeEventListener('change', read);
-  }, [frame, theme]);
+    const observer = new MutationObserver(read);
+    observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    return () => {
+      query.removeEventListener('change', read);
+      observer.disconnect();
+    };
+  }, [frame]);
   return colours;
 }

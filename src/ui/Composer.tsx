@@ -105,20 +105,6 @@ export function Composer(): ReactNode {
         >
           <UndoSign /> Undo
         </button>
-        {s.hasRun && (
-          <button
-            className={controls.button}
-            type="button"
-            disabled={busy}
-            title="Make the whole text the prompt"
-            onClick={() => {
-              actions.continueEditing();
-              document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
-            }}
-          >
-            Continue editing
-          </button>
-        )}
       </div>
     </section>
   );

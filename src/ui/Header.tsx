@@ -128,7 +128,7 @@ function ModelDetails(): ReactNode {
         <p className={css.result}>Software adapter: a program on your processor imitates a GPU.</p>
       )}
       <h3 id="choose-precision">Precision</h3>
-      <div className={css.choice} role="group" aria-labelledby="choose-precision">
+      <fieldset className={css.choice} aria-labelledby="choose-precision">
         {(['fp16', 'fp32'] as const).map((dtype) => (
           <button
             key={dtype}
@@ -142,9 +142,9 @@ function ModelDetails(): ReactNode {
           </button>
         ))}
         <span className={controls.quiet}>Changing it loads the model again.</span>
-      </div>
+      </fieldset>
       <h3 id="choose-device">Device</h3>
-      <div className={css.choice} role="group" aria-labelledby="choose-device">
+      <fieldset className={css.choice} aria-labelledby="choose-device">
         <button
           className={controls.button}
           type="button"
@@ -173,7 +173,7 @@ function ModelDetails(): ReactNode {
         >
           {measuring ? 'Measuring…' : 'Measure both'}
         </button>
-      </div>
+      </fieldset>
       {measured !== null && <Measured {...{ measured, onGpu, busy }} />}
       {device === 'cpu' && model?.device.kind === 'cpu' && hasAdapter && (
         <p className={css.result}>The processor was chosen; a GPU is available.</p>

@@ -75,7 +75,9 @@ function Bars({
       <p className={css.about} data-testid="kept">
         {best === undefined
           ? 'No candidates.'
-          : `${greedy ? 'Greedy takes' : 'Most probable is'} “${tokenLabel(best.piece)}”, ${formatPercent(best.probability)}. `}
+          : greedy
+            ? `Greedy takes “${tokenLabel(best.piece)}”. `
+            : `“${tokenLabel(best.piece)}” leads with ${formatPercent(best.probability)}. `}
         Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
       </p>
       <table className={css.table}>
@@ -85,9 +87,6 @@ function Bars({
         <thead>
           <tr>
             <th scope="col">Token</th>
-            <th scope="col">
-              <span className={controls.visuallyHidden}>Bar</span>
-            </th>
             <th scope="col">Sampled</th>
             <th scope="col">Model</th>
           </tr>
@@ -115,7 +114,7 @@ function Bars({
                   {tokenAxisLabel(c.piece)}
                 </button>
               </td>
-              <td>
+              <td className={css.sampled}>
                 <div className={css.track}>
                   <div className={css.ghost} style={{ width: width(c.rawProbability) }} />
                   <div
@@ -125,9 +124,9 @@ function Bars({
                     hidden={c.probability === 0}
                   />
                 </div>
-              </td>
-              <td className={css.value}>
-                {c.probability === 0 ? 'removed' : formatPercent(c.probability)}
+                <span className={css.value}>
+                  {c.probability === 0 ? 'removed' : formatPercent(c.probability)}
+                </span>
               </td>
               <td className={css.raw}>{formatPercent(c.rawProbability)}</td>
             </tr>
@@ -135,7 +134,7 @@ function Bars({
         </tbody>
         <tfoot>
           <tr className={css.rest}>
-            <td colSpan={2}>the other {formatCount(others)}</td>
+            <td>{formatCount(others)} others</td>
             <td className={css.value}>{formatPercent(d.rest)}</td>
             <td className={css.raw}>{formatPercent(d.restRaw)}</td>
           </tr>

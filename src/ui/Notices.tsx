@@ -95,9 +95,9 @@ function Restoring(): ReactNode {
   const { restoring } = useFacts((s) => ({ restoring: s.restoring }));
   if (restoring === null) return null;
   return (
-    <section className={css.notice} role="status">
-      <p className={css.body}>{restoring}</p>
-    </section>
+    <output className={css.notice}>
+      <span className={css.body}>{restoring}</span>
+    </output>
   );
 }
 
@@ -152,6 +152,14 @@ function Gpu(): ReactNode {
       <div className={css.body}>
         <p>
           <strong>{advice.title}</strong> {advice.text}
+          {verdict.code === 'software' && (
+            <>
+              {' '}
+              <button className={controls.link} type="button" popoverTarget="model-details">
+                Compare with the plain processor
+              </button>
+            </>
+          )}
         </p>
         {advice.steps.length > 0 && (
           <details>

@@ -88,7 +88,6 @@ function Knob({ name }: { name: NumericKey }): ReactNode {
         max={range.sliderMax}
         step={range.step}
         value={Math.min(value, range.sliderMax)}
-        aria-description={range.meaning}
         onChange={(event) => {
           setDraft(null);
           actions.changeSettings({ [name]: Number(event.target.value) });
@@ -209,9 +208,9 @@ function unescape(line: string): string {
 
 /** Open where there is room for it; closed behind its summary on a phone. */
 function useWide(): boolean {
-  const [wide, setWide] = useState(() => matchMedia('(min-width: 700px)').matches);
+  const [wide, setWide] = useState(() => matchMedia('(min-width: 800px)').matches);
   useEffect(() => {
-    const query = matchMedia('(min-width: 700px)');
+    const query = matchMedia('(min-width: 800px)');
     const follow = (): void => setWide(query.matches);
     query.addEventListener('change', follow);
     return () => query.removeEventListener('change', follow);

@@ -1,5 +1,6 @@
 // Region A: the text, token by token. Chips are drawn by `textView.ts`; this is what stands around.
 import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { toPlainText } from '../state/tokenText.ts';
 import controls from './controls.module.css';
 import { useApp, useFacts } from './context.ts';
 import { formatBytesHex, formatCount, formatPercent, toBits, tokenLabel } from './format.ts';
@@ -43,13 +44,16 @@ export function TextStage(): ReactNode {
             <i className={css.swatchSurprise} /> surprise
           </span>
         </p>
+        <Tools />
       </div>
       <div className={css.scrollFrame}>
         <div className={css.scroller} ref={scroller}>
           <Pending />
+          {/* No tag is a list of tokens that reads as a text. */}
           <div
             className={css.list}
             ref={list}
+            // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role
             role="listbox"
             aria-label="The text, token by token. Arrow keys move from token to token."
             aria-describedby="token-readout"
@@ -66,6 +70,50 @@ export function TextStage(): ReactNode {
       <WindowLine />
       <TokenReadout />
     </section>
+  );
+}
+
+function Tools(): ReactNode {
+  const { text, actions } = useApp();
+  const { hasText, hasRun, generating } = useFacts((s) => ({
+    hasText: s.length > 0,
+    hasRun: s.length > s.promptCount,
+    generating: s.generating,
+  }));
+  const [copied, setCopied] = useState(false);
+  if (!hasText) return null;
+  return (
+    <div className={css.tools}>
+      <button
+        className={css.tool}
+        type="button"
+        onClick={() => {
+          navigator.clipboard.writeText(toPlainText(text.pieces)).then(
+            () => {
+              setCopied(true);
+              setTimeout(() => setCopied(false), 1500);
+            },
+            () => setCopied(false),
+          );
+        }}
+      >
+        {copied ? 'Copied' : 'Copy'}
+      </button>
+      {hasRun && (
+        <button
+          className={css.tool}
+          type="button"
+          disabled={generating}
+          title="Make the whole text the prompt"
+          onClick={() => {
+            actions.continueEditing();
+            document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
+          }}
+        >
+          Continue editing
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -136,35 +184,35 @@ function TokenReadout(): ReactNode {
   const rank = text.ranks[index] ?? 0;
   return (
     <div className={css.readout} id="token-readout">
-      <span className={css.token}>“{tokenLabel(piece)}”</span>
-      <span className={css.facts}>
+      <p className={css.facts}>
+        <span className={css.token}>“{tokenLabel(piece)}”</span>
         <span>
           id <b>{piece.id}</b>
         </span>
         <span>
           bytes <b>{piece.special ? 'none' : formatBytesHex(piece)}</b>
         </span>
-        {Number.isNaN(logprob) ? (
+      </p>
+      {Number.isNaN(logprob) ? (
+        <p className={css.facts}>
+          {index === 0 ? 'No probability: nothing stands before it.' : 'No probability known yet.'}
+        </p>
+      ) : (
+        <p className={css.facts}>
           <span>
-            {index === 0 ? 'no probability: nothing stands before it' : 'no probability known yet'}
+            probability <b>{formatPercent(Math.exp(logprob))}</b>
           </span>
-        ) : (
-          <>
+          {rank > 0 && (
             <span>
-              probability <b>{formatPercent(Math.exp(logprob))}</b>
+              rank <b>{formatCount(rank)}</b>
+              {model === null ? '' : ` of ${formatCount(model.vocabSize)}`}
             </span>
-            {rank > 0 && (
-              <span>
-                rank <b>{formatCount(rank)}</b>
-                {model === null ? '' : ` of ${formatCount(model.vocabSize)}`}
-              </span>
-            )}
-            <span>
-              surprise <b>{toBits(logprob).toFixed(1)}</b> bits
-            </span>
-          </>
-        )}
-      </span>
+          )}
+          <span>
+            surprise <b>{toBits(logprob).toFixed(1)}</b> bits
+          </span>
+        </p>
+      )}
     </div>
   );
 }

@@ -58,8 +58,8 @@ export function adviseOn(verdict: GpuVerdict, userAgent: string): Advice | null 
       return null;
     case 'software':
       return {
-        title: 'A software adapter answers for the GPU.',
-        text: `A program on your processor imitates a GPU${verdict.adapter === undefined ? '' : ` (${verdict.adapter})`}. Everything works; the plain processor may even be faster. “Measure both”, in the model’s details, finds out.`,
+        title: 'Software adapter:',
+        text: 'a program on your processor imitates a GPU. Everything works, only slower.',
         steps,
       };
     case 'no-api':

@@ -1,6 +1,9 @@
 // Numbers and tokens in words for people.
 import type { ModelSummary, TokenPiece } from '../api.ts';
 
+/** Keeps a number and its unit on one line. */
+const NB = '\u00A0';
+
 const whole = new Intl.NumberFormat('en');
 
 export function formatCount(value: number): string {
@@ -9,13 +12,13 @@ export function formatCount(value: number): string {
 
 /** 0.4217 → `42 %`; small ones keep two digits, tiny ones say so. */
 export function formatPercent(probability: number): string {
-  if (probability <= 0) return '0 %';
+  if (probability <= 0) return `0${NB}%`;
   const percent = probability * 100;
-  if (percent >= 99.95 && percent < 100) return '> 99.9 %';
-  if (percent >= 10) return `${percent.toFixed(percent >= 99.5 ? 1 : 0)} %`;
-  if (percent >= 1) return `${percent.toFixed(1)} %`;
-  if (percent >= 0.01) return `${percent.toFixed(2)} %`;
-  return '< 0.01 %';
+  if (percent >= 99.95 && percent < 100) return `>${NB}99.9${NB}%`;
+  if (percent >= 10) return `${percent.toFixed(percent >= 99.5 ? 1 : 0)}${NB}%`;
+  if (percent >= 1) return `${percent.toFixed(1)}${NB}%`;
+  if (percent >= 0.01) return `${percent.toFixed(2)}${NB}%`;
+  return `<${NB}0.01${NB}%`;
 }
 
 export function formatBytes(bytes: number): string {
@@ -42,9 +45,8 @@ export function tokenLabel(piece: TokenPiece): string {
     .replaceAll('\r', '␍')
     .replaceAll('\n', '↵')
     .replaceAll('\t', '⇥')
-    // oxlint-disable-next-line no-control-regex -- control characters are what this is about
     .replaceAll(
-      /[\u0000-\u001F\u007F-\u009F\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/gu,
+      /[\p{Cc}\p{Cf}]/gu,
       (c) => `U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`,
     );
   if (/^ +$/u.test(text)) return '␣'.repeat(text.length);

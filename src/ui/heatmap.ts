@@ -10,11 +10,11 @@ export interface HeatmapData {
 
 export interface HeatmapView {
   readonly width: number;
+  readonly room: number;
   readonly scale: 'sqrt' | 'linear';
   /** Row that is pointed out without a crosshair. */
   readonly row: number | null;
   readonly cursor: { readonly q: number; readonly k: number } | null;
-  /** Whether a token label fits beside a cell, else every few cells have one. */
   readonly colours: HeatmapColours;
 }
 
@@ -40,12 +40,22 @@ export interface HeatmapGeometry {
 const LABEL_PX = 11;
 const STOPS = 5;
 const MAX_CELL = 30;
+/** Below this a cell cannot be pointed at. */
+const MIN_CELL = 3.4;
 
-/** Where things stand for `size` cells in `width` pixels; the same for drawing and for pointing. */
-export function toGeometry(size: number, width: number): HeatmapGeometry {
+/**
+ * Where things stand for `size` cells in `width` pixels; the same for drawing and for pointing.
+ * `room` is a wish for the height, which many cells override.
+ */
+export function toGeometry(size: number, width: number, room: number): HeatmapGeometry {
   const left = width < 420 ? 64 : 88;
-  const bottom = width < 420 ? 60 : 80;
-  const cell = Math.min(MAX_CELL, (width - left - 8) / Math.max(1, size));
+  const bottom = 64;
+  const count = Math.max(1, size);
+  const cell = Math.min(
+    MAX_CELL,
+    (width - left - 8) / count,
+    Math.max(MIN_CELL, (room - bottom) / count),
+  );
   const side = cell * size;
   return { left, top: 4, cell, side, width, height: Math.ceil(side + 4 + bottom) };
 }
@@ -63,7 +73,7 @@ export function cellAt(
 
 export function drawHeatmap(canvas: HTMLCanvasElement, data: HeatmapData, view: HeatmapView): void {
   const { size } = data;
-  const g = toGeometry(size, view.width);
+  const g = toGeometry(size, view.width, view.room);
   const ratio = Math.min(3, globalThis.devicePixelRatio || 1);
   const pixelWidth = Math.round(g.width * ratio);
   const pixelHeight = Math.round(g.height * ratio);

@@ -98,37 +98,6 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     }
   }
 
-  function fill(chip: HTMLElement, piece: TokenPiece): void {
-    if (piece.special) {
-      chip.classList.add(css.special ?? '');
-      chip.textContent = piece.text;
-      return;
-    }
-    if (isBroken(piece)) {
-      chip.classList.add(css.bytes ?? '');
-      chip.textContent = formatBytesHex(piece);
-      chip.setAttribute('aria-label', `bytes ${formatBytesHex(piece)}`);
-      return;
-    }
-    // Whitespace stays real, so that copied text is the text; marks are drawn over it.
-    for (const part of piece.text.match(/[ \t]|\r?\n|\r|[^ \t\r\n]+/gu) ?? []) {
-      if (part === ' ' || part === '\t') {
-        const space = document.createElement('span');
-        space.className = (part === ' ' ? css.space : css.tab) ?? '';
-        space.textContent = part;
-        chip.append(space);
-      } else if (/[\r\n]/u.test(part)) {
-        const end = document.createElement('span');
-        end.className = css.newline ?? '';
-        end.append(' ');
-        chip.append(end);
-      } else {
-        chip.append(part);
-      }
-    }
-    if (piece.text.trim() === '') chip.setAttribute('aria-label', whitespaceName(piece.text));
-  }
-
   /** Where byte tokens complete a character, the last of them shows it. */
   function showWhole(index: number): void {
     const piece = drawn[index];
@@ -140,7 +109,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       const whole = decode(bytes);
       if (whole === null || whole.trim() === '') continue;
       const chip = chips[index];
-      if (chip !== undefined) chip.dataset.whole = whole.trim();
+      const word = chip?.firstElementChild;
+      if (word instanceof HTMLElement) word.dataset.whole = whole.trim();
       return;
     }
   }
@@ -265,12 +235,6 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   // ── pointer and keys ───────────────────────────────────────────────────────────────────────
 
-  function indexOf(target: EventTarget | null): number | null {
-    if (!(target instanceof Element)) return null;
-    const chip = target.closest<HTMLElement>('[data-i]');
-    return chip === null ? null : Number(chip.dataset.i);
-  }
-
   function onPointerOver(event: PointerEvent): void {
     if (event.pointerType !== 'touch') actions.hover(indexOf(event.target));
   }
@@ -387,6 +351,52 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       list.replaceChildren();
     },
   };
+}
+
+/** Whitespace stays real, so that copied text is the text; its marks are drawn over it. */
+function fill(chip: HTMLElement, piece: TokenPiece): void {
+  const word = document.createElement('span');
+  word.className = css.word ?? '';
+  if (piece.special) {
+    chip.classList.add(css.special ?? '');
+    word.textContent = piece.text;
+    chip.append(word);
+    return;
+  }
+  if (isBroken(piece)) {
+    chip.classList.add(css.bytes ?? '');
+    word.textContent = formatBytesHex(piece);
+    chip.setAttribute('aria-label', `bytes ${formatBytesHex(piece)}`);
+    chip.append(word);
+    return;
+  }
+  // A space before a word stands outside of its underline; alone it is the word.
+  const blank = piece.text.trim() === '';
+  if (!blank && piece.text.startsWith(' ')) chip.append(toSpace(' '));
+  const rest = !blank && piece.text.startsWith(' ') ? piece.text.slice(1) : piece.text;
+  for (const part of rest.match(/[ \t]|\r?\n|\r|[^ \t\r\n]+/gu) ?? []) {
+    word.append(/^\s/u.test(part) ? toSpace(part) : part);
+  }
+  chip.append(word);
+  if (blank) chip.setAttribute('aria-label', whitespaceName(piece.text));
+}
+
+function toSpace(text: string): HTMLElement {
+  const space = document.createElement('span');
+  if (text === ' ' || text === '\t') {
+    space.className = (text === ' ' ? css.space : css.tab) ?? '';
+    space.textContent = text;
+  } else {
+    space.className = css.newline ?? '';
+    space.textContent = ' ';
+  }
+  return space;
+}
+
+function indexOf(target: EventTarget | null): number | null {
+  if (!(target instanceof Element)) return null;
+  const chip = target.closest<HTMLElement>('[data-i]');
+  return chip === null ? null : Number(chip.dataset.i);
 }
 
 /** Whether the bytes are no text alone: part of a character. */
