@@ -264,10 +264,13 @@ export function createActions(options: ActionsOptions) {
     publish({ generating: false, run: run === null ? null : { ...run, reason: 'aborted' } });
   }
 
-  /** Ends the stream and keeps the text. */
+  /** Ends the stream and keeps the text, without waiting for the engine to hear of it. */
   function stop(): void {
     if (get().queued) set({ queued: false });
-    runController?.abort();
+    if (runController === null) return;
+    abortRun();
+    publish({ announcement: 'Stopped. The text is kept.' });
+    refreshPanels();
   }
 
   function generate(): void {
@@ -389,8 +392,10 @@ export function createActions(options: ActionsOptions) {
           ...(stopFound === undefined ? {} : { stop: stopFound }),
         };
         const words = toPlainText(text.pieces.slice(runStart ?? 0));
+        const last = pending;
+        pending = {};
         publish({
-          ...pending,
+          ...last,
           generating: false,
           run,
           announcement: `Finished: ${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}. ${words}`,

@@ -21,6 +21,10 @@ export const EXAMPLES: readonly string[] = [
   '"Who are you?" asked the bear. "I am',
 ];
 
+/** In the story model this head finds the noun that `who` stands for: a good first sight. */
+const FIRST_LAYER = 4;
+const FIRST_HEAD = 1;
+
 export interface RunFacts {
   readonly seed: number;
   readonly tokens: number;
@@ -137,8 +141,8 @@ export function createAppStore(
     distribution: null,
     distributionAt: 0,
     attention: null,
-    layer: saved?.layer ?? 0,
-    head: saved?.head ?? 0,
+    layer: saved?.layer ?? FIRST_LAYER,
+    head: saved?.head ?? FIRST_HEAD,
     scale: saved?.scale ?? 'sqrt',
     attentionHover: null,
     notes: url.notes,

@@ -1,0 +1,113 @@
+// How the page is opened and read in the tests; one place knows its names.
+import { expect, type Locator, type Page } from '@playwright/test';
+
+/** What a page did that no page of ours may do. */
+export interface Watch {
+  readonly errors: string[];
+  readonly foreign: string[];
+  readonly violations: string[];
+}
+
+export interface OpenOptions {
+  /** Query and fragment. */
+  readonly at?: string;
+  /** Waits until the model is ready and the panels speak; true by default. */
+  readonly ready?: boolean;
+}
+
+/** Opens the page and notes console errors, requests to other origins and policy violations. */
+export async function open(
+  page: Page,
+  { at = '?device=cpu', ready = true }: OpenOptions = {},
+): Promise<Watch> {
+  const watch: Watch = { errors: [], foreign: [], violations: [] };
+  page.on('console', (message) => {
+    if (message.type() !== 'error') return;
+    if (/Content Security Policy/u.test(message.text())) watch.violations.push(message.text());
+    watch.errors.push(message.text());
+  });
+  page.on('pageerror', (error) => watch.errors.push(error.message));
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol === 'data:' || protocol === 'blob:') return;
+    if (origin !== new URL(page.url() === 'about:blank' ? request.url() : page.url()).origin) {
+      watch.foreign.push(request.url());
+    }
+  });
+  await page.goto(`./${at}`);
+  if (ready) await untilReady(page);
+  return watch;
+}
+
+/** The model is loaded, the bars and the map are there. */
+export async function untilReady(page: Page): Promise<void> {
+  await expect(bars(page).first()).toBeVisible({ timeout: 45_000 });
+}
+
+export const prompt = (page: Page): Locator => page.getByRole('textbox', { name: 'Prompt' });
+export const button = (page: Page, name: string | RegExp): Locator =>
+  page.getByRole('button', { name, exact: typeof name === 'string' });
+export const generateButton = (page: Page): Locator => button(page, /^Generate/u);
+export const stopButton = (page: Page): Locator => button(page, /^Stop/u);
+export const chips = (page: Page): Locator => page.locator('[data-testid="text"] [data-i]');
+export const chip = (page: Page, index: number): Locator => page.locator(`[data-i="${index}"]`);
+export const bars = (page: Page): Locator =>
+  page.getByTestId('next-token').locator('tbody [data-bar]');
+export const heatmap = (page: Page): Locator => page.getByTestId('heatmap');
+export const readout = (page: Page): Locator => page.locator('#token-readout');
+
+/** The whole text as it stands, with real spaces. */
+export async function wholeText(page: Page): Promise<string> {
+  return page
+    .getByTestId('text')
+    .evaluate((list) =>
+      [...list.querySelectorAll('[data-i]')].map((chip) => chip.textContent).join(''),
+    );
+}
+
+export async function setLength(page: Page, tokens: number): Promise<void> {
+  await openMore(page);
+  await page.getByRole('spinbutton', { name: 'Length, as a number' }).fill(String(tokens));
+}
+
+export async function openMore(page: Page): Promise<void> {
+  const more = page.getByText('More', { exact: true });
+  const length = page.getByRole('spinbutton', { name: 'Length, as a number' });
+  if (!(await length.isVisible())) await more.click();
+}
+
+export async function setSeed(page: Page, seed: number): Promise<void> {
+  await page.getByRole('spinbutton', { name: 'Seed' }).fill(String(seed));
+}
+
+/** Generates and waits for the end. */
+export async function generate(page: Page): Promise<void> {
+  await generateButton(page).click();
+  await expect(stopButton(page)).toBeVisible();
+  await expect(generateButton(page)).toBeVisible({ timeout: 50_000 });
+}
+
+export async function writePrompt(page: Page, text: string, tokens?: number): Promise<void> {
+  await prompt(page).fill(text);
+  if (tokens === undefined) await expect(page.getByText(/^\d+ tokens?$/u)).toBeVisible();
+  else await expect(chips(page)).toHaveCount(tokens);
+}
+
+/** How many different colours the canvas shows, and a number that stands for the picture. */
+export async function readPixels(page: Page): Promise<{ colours: number; print: number }> {
+  return heatmap(page)
+    .locator('canvas')
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const context = canvas.getContext('2d');
+      if (context === null) return { colours: 0, print: 0 };
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const colours = new Set<number>();
+      let print = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        const value = ((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0);
+        if ((data[i + 3] ?? 0) > 0) colours.add(value);
+        print = (Math.imul(print, 31) + value) | 0;
+      }
+      return { colours: colours.size, print };
+    });
+}

@@ -1,0 +1,124 @@
+import { expect, test } from '@playwright/test';
+import {
+  bars,
+  button,
+  chip,
+  chips,
+  heatmap,
+  open,
+  readPixels,
+  setLength,
+  generate,
+  writePrompt,
+} from './helpers.ts';
+
+const LONG = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
+
+test.describe('seeing inside', () => {
+  test('the bars move with the temperature slider before anything is generated', async ({
+    page,
+  }) => {
+    await open(page);
+    const width = (): Promise<string> =>
+      bars(page)
+        .first()
+        .evaluate((bar) => (bar as HTMLElement).style.width);
+    const before = await width();
+    await page.getByRole('slider', { name: 'Temperature' }).fill('0.2');
+    await expect.poll(width).not.toBe(before);
+    await expect(chips(page)).toHaveCount(10);
+  });
+
+  test('“kept” follows top-k, and greedy keeps one', async ({ page }) => {
+    await open(page);
+    await expect(page.getByTestId('kept')).toContainText('Kept 40 of 8,192');
+    await page.getByRole('spinbutton', { name: 'Top-k, as a number' }).fill('5');
+    await expect(page.getByTestId('kept')).toContainText('Kept 5 of 8,192');
+    await expect(page.getByTestId('next-token').getByText('removed')).toHaveCount(15);
+  });
+
+  test('the heat map is not blank and changes with the head', async ({ page }) => {
+    await open(page);
+    await expect(heatmap(page)).toBeVisible();
+    await expect.poll(async () => (await readPixels(page)).colours).toBeGreaterThan(20);
+    const before = await readPixels(page);
+    await page.getByRole('combobox', { name: 'Head' }).selectOption('6');
+    await expect(heatmap(page)).toHaveAttribute('data-head', '6');
+    await expect.poll(async () => (await readPixels(page)).print).not.toBe(before.print);
+    const strip = await readPixels(page);
+    await page.getByRole('radio', { name: 'linear' }).check();
+    await expect.poll(async () => (await readPixels(page)).print).not.toBe(strip.print);
+  });
+
+  test('arrow keys walk the heat map and say the value in words', async ({ page }) => {
+    await open(page);
+    await heatmap(page).focus();
+    await page.keyboard.press('Home');
+    await expect(page.locator('#attention-cell')).toContainText(
+      /“·who” looks at “Once” with [\d.]+ %/u,
+    );
+    await page.keyboard.press('ArrowUp');
+    await expect(page.locator('#attention-cell')).toContainText('“·fox” looks at “Once”');
+  });
+
+  test('pointing at a row of the map tints the words it looks at', async ({ page }) => {
+    await open(page);
+    await heatmap(page).focus();
+    await page.keyboard.press('Home');
+    await expect
+      .poll(() =>
+        chips(page).evaluateAll(
+          (all) =>
+            all.filter((c) => (c as HTMLElement).style.getPropertyValue('--look') !== '').length,
+        ),
+      )
+      .toBeGreaterThan(1);
+  });
+
+  test('the selected row is there as a table, strongest first', async ({ page }) => {
+    await open(page);
+    await expect(page.getByTestId('strongest')).toContainText('looks most at');
+    await page.getByText(/^The row of “who” as a table$/u).click();
+    const shares = await page
+      .getByRole('region', { name: 'Attention row' })
+      .locator('tbody td:last-child')
+      .allTextContents();
+    const numbers = shares.map((s) => Number.parseFloat(s));
+    expect(numbers).toHaveLength(10);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => b - a));
+    expect(Math.abs(numbers.reduce((sum, n) => sum + n, 0) - 100)).toBeLessThan(0.2);
+  });
+
+  test('every token but the first gets its surprise when the page is idle', async ({ page }) => {
+    await open(page);
+    await chip(page, 3).hover();
+    await expect(page.locator('#token-readout')).toContainText(/probability.*rank.*surprise/su);
+    await chip(page, 0).hover();
+    await expect(page.locator('#token-readout')).toContainText('nothing stands before it');
+  });
+
+  test('a prompt longer than the context strikes out what the model does not read', async ({
+    page,
+  }) => {
+    await open(page);
+    await writePrompt(page, LONG);
+    await expect(page.getByTestId('window-line')).toContainText('struck through');
+    await expect(chip(page, 0)).toHaveCSS('text-decoration-line', 'line-through');
+    await expect(heatmap(page)).toBeVisible();
+    await expect.poll(async () => (await readPixels(page)).colours).toBeGreaterThan(20);
+    await expect(button(page, 'Show all')).toBeVisible();
+    await button(page, 'Show all').click();
+    await expect(page.getByText(/strongest of 2 × 2/u)).toBeVisible();
+  });
+
+  test('a text that grows beyond the context dims what is no longer seen', async ({ page }) => {
+    await open(page);
+    await writePrompt(page, LONG.slice(0, 900));
+    const before = await chips(page).count();
+    expect(before).toBeLessThan(256);
+    await setLength(page, 256 - before + 8);
+    await generate(page);
+    await expect(page.getByTestId('window-line')).toContainText('dimmed');
+    await expect(chip(page, 0)).toHaveCSS('opacity', '0.5');
+  });
+});

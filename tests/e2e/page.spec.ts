@@ -1,0 +1,242 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import {
+  bars,
+  button,
+  chip,
+  chips,
+  generate,
+  generateButton,
+  heatmap,
+  open,
+  prompt,
+  setLength,
+  untilReady,
+  wholeText,
+} from './helpers.ts';
+
+async function fakeGpu(page: Page, adapter: 'absent' | 'none' | 'throws'): Promise<void> {
+  await page.addInitScript((kind) => {
+    const gpu =
+      kind === 'absent'
+        ? undefined
+        : {
+            requestAdapter: () =>
+              kind === 'none'
+                ? Promise.resolve(null)
+                : Promise.reject(new Error('no adapter today')),
+            getPreferredCanvasFormat: () => 'bgra8unorm',
+            wgslLanguageFeatures: new Set(),
+          };
+    Object.defineProperty(Navigator.prototype, 'gpu', { get: () => gpu, configurable: true });
+  }, adapter);
+}
+
+test.describe('the verdict on the GPU', () => {
+  test('comes within two seconds on a software adapter, and Generate works there', async ({
+    page,
+  }) => {
+    await open(page, { at: '', ready: false });
+    await expect(page.getByTestId('gpu-verdict')).toContainText('Software adapter', {
+      timeout: 2000,
+    });
+    await untilReady(page);
+    await setLength(page, 4);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(14);
+  });
+
+  test('no API: says so, says what to do in this browser, and writes on the processor', async ({
+    page,
+  }) => {
+    await fakeGpu(page, 'absent');
+    await open(page, { at: '?device=cpu', ready: false });
+    await expect(page.getByTestId('gpu-verdict')).toContainText('no WebGPU', { timeout: 2000 });
+    await page.getByText('What to do', { exact: true }).click();
+    await expect(page.getByTestId('gpu-verdict')).toContainText('chrome://');
+    await untilReady(page);
+    await setLength(page, 3);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(13);
+  });
+
+  for (const kind of ['none', 'throws'] as const) {
+    test(`no adapter (${kind}): says so, and the page goes on`, async ({ page }) => {
+      await fakeGpu(page, kind);
+      await open(page, { at: '?device=cpu', ready: false });
+      await expect(page.getByTestId('gpu-verdict')).toContainText('no GPU answers', {
+        timeout: 2500,
+      });
+      await untilReady(page);
+    });
+  }
+
+  test('an insecure page says that WebGPU needs https', async ({ page }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(globalThis, 'isSecureContext', { get: () => false });
+    });
+    await fakeGpu(page, 'absent');
+    await open(page, { at: '?device=cpu', ready: false });
+    await expect(page.getByTestId('gpu-verdict')).toContainText('secure page', { timeout: 2000 });
+    await untilReady(page);
+  });
+
+  test('?device=cpu computes on the processor and says so', async ({ page }) => {
+    await open(page);
+    await expect(page.getByTestId('gpu-verdict')).toContainText('Computing on the processor');
+    await button(page, /tales-7m/u).click();
+    await expect(page.getByRole('button', { name: 'Processor' })).toHaveAttribute(
+      'aria-pressed',
+      'true',
+    );
+  });
+});
+
+test.describe('the page', () => {
+  test('does the first task with the keyboard alone', async ({ page }) => {
+    await open(page);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await expect(prompt(page)).toBeFocused();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('The wolf said to the');
+    await page.keyboard.press('ControlOrMeta+Enter');
+    await expect(chip(page, 7)).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(generateButton(page)).toBeVisible();
+    expect(await wholeText(page)).toMatch(/^The wolf said to the./u);
+    await chips(page).first().focus();
+    await page.keyboard.press('ArrowRight');
+    await expect(chip(page, 1)).toBeFocused();
+    await expect(chip(page, 1)).toHaveAttribute('aria-selected', 'true');
+    await page.keyboard.press(']');
+    await page.keyboard.press('?');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('dialog')).toBeHidden();
+  });
+
+  test('speaks to screen readers at the start and the end of a run only', async ({ page }) => {
+    await open(page);
+    await page.getByTestId('announcement').evaluate((element) => {
+      const said: string[] = [];
+      Object.assign(globalThis, { said });
+      new MutationObserver(() => said.push(element.textContent ?? '')).observe(element, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
+    });
+    await setLength(page, 12);
+    await generate(page);
+    const said = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said);
+    expect(said).toHaveLength(2);
+    expect(said[1]).toContain('Finished: 12 tokens');
+  });
+
+  test('a link carries the prompt and the settings', async ({ page }) => {
+    await open(page, { at: '?device=cpu&temperature=0.3&top_k=7&seed=9#prompt=Hello+there' });
+    await expect(prompt(page)).toHaveValue('Hello there');
+    await expect(page.getByRole('spinbutton', { name: 'Top-k, as a number' })).toHaveValue('7');
+    await prompt(page).fill('A goose & a fox');
+    await page.getByRole('spinbutton', { name: 'Top-k, as a number' }).fill('11');
+    await expect.poll(() => page.url()).toContain('top_k=11');
+    expect(page.url()).toContain('#prompt=A+goose+%26+a+fox');
+    expect(page.url()).toContain('device=cpu');
+  });
+
+  test('an address with bad values is corrected, with a note', async ({ page }) => {
+    await open(page, {
+      at: '?device=cpu&temperature=900&seed=abc&model=https://elsewhere.example/m&x=1',
+    });
+    const notes = page.getByTestId('address-notes');
+    await expect(notes).toContainText('temperature=900');
+    await expect(notes).toContainText('seed=abc');
+    await expect(notes).toContainText('not a path on this site');
+    await expect(notes).not.toContainText('x=1');
+    await expect(page.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(
+      '5',
+    );
+  });
+
+  test('a model that is not there leads to an error with a way out, and the text stays', async ({
+    page,
+  }) => {
+    await open(page, { at: '?device=cpu&model=models/nowhere#prompt=Kept', ready: false });
+    await expect(page.getByTestId('problem')).toBeVisible({ timeout: 20_000 });
+    await expect(page.getByTestId('problem')).toContainText('Your text is kept.');
+    await expect(button(page, 'Try again')).toBeVisible();
+    await expect(prompt(page)).toHaveValue('Kept');
+  });
+
+  test('logs no error, breaks no policy and asks no other origin for anything', async ({
+    page,
+  }) => {
+    const watch = await open(page, { at: '' });
+    await setLength(page, 5);
+    await generate(page);
+    await page.getByRole('combobox', { name: 'Layer' }).selectOption('2');
+    await expect(heatmap(page)).toHaveAttribute('data-layer', '2');
+    expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
+    await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`has nothing that axe objects to, in ${colorScheme}`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme });
+      await open(page);
+      await setLength(page, 4);
+      await generate(page);
+      await chip(page, 5).click();
+      await page.getByText(/as a table$/u).click();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(
+        violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`),
+      ).toEqual([]);
+      await button(page, /tales-7m/u).click();
+      const details = await new AxeBuilder({ page }).include('#model-details').analyze();
+      expect(details.violations.map(({ id }) => id)).toEqual([]);
+    });
+  }
+
+  test('fits a phone without sideways scrolling, and writes there', async ({ page }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await open(page);
+    const sideways = (): Promise<number> =>
+      page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(await sideways()).toBeLessThanOrEqual(0);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(11);
+    await chip(page, 8).click();
+    await expect(page.locator('#token-readout')).toContainText('fox');
+    await expect(bars(page).first()).toBeVisible();
+    expect(await sideways()).toBeLessThanOrEqual(0);
+  });
+
+  test('the theme switch goes round auto, light and dark, and is remembered', async ({ page }) => {
+    await open(page, { ready: false });
+    await button(page, /^Theme: auto/u).click();
+    await button(page, /^Theme: light/u).click();
+    await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+    await page.waitForTimeout(700);
+    await page.reload();
+    await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  });
+
+  test('scrolling back while it streams is possible, and one button leads to the newest', async ({
+    page,
+  }) => {
+    await open(page);
+    await setLength(page, 300);
+    await page.getByRole('slider', { name: 'Top-k' }).fill('40');
+    await generateButton(page).click();
+    await expect(chip(page, 130)).toBeAttached({ timeout: 40_000 });
+    const scroller = page.getByTestId('text').locator('..');
+    await scroller.evaluate((element) => element.scrollTo(0, 0));
+    await expect(button(page, 'Jump to newest')).toBeVisible();
+    await expect.poll(() => scroller.evaluate((element) => element.scrollTop)).toBe(0);
+    await button(page, 'Jump to newest').click();
+    await expect(button(page, 'Jump to newest')).toBeHidden();
+    await page.keyboard.press('Escape');
+  });
+});

@@ -1,0 +1,205 @@
+import { expect, test } from '@playwright/test';
+import {
+  bars,
+  button,
+  chip,
+  chips,
+  generate,
+  generateButton,
+  heatmap,
+  open,
+  prompt,
+  readout,
+  setLength,
+  setSeed,
+  stopButton,
+  untilReady,
+  wholeText,
+  writePrompt,
+} from './helpers.ts';
+
+test.describe('writing', () => {
+  test('a first visit shows an example with its bars and its map before anything is generated', async ({
+    page,
+  }) => {
+    await open(page);
+    await expect(prompt(page)).toHaveValue(/^Once upon a time/u);
+    await expect(chips(page)).toHaveCount(10);
+    await expect(bars(page)).toHaveCount(20);
+    await expect(heatmap(page)).toBeVisible();
+    await expect(page.getByText('tiny story model, not GPT-2')).toBeVisible();
+  });
+
+  test('Generate streams tokens one after the other behind the prompt', async ({ page }) => {
+    await open(page);
+    await setLength(page, 40);
+    await generateButton(page).click();
+    await expect(chip(page, 10)).toBeVisible();
+    const early = await chips(page).count();
+    await expect.poll(() => chips(page).count()).toBeGreaterThan(early);
+    await expect(generateButton(page)).toBeVisible({ timeout: 40_000 });
+    await expect(chips(page)).toHaveCount(50);
+    expect(await wholeText(page)).toMatch(/^Once upon a time there was a little fox who /u);
+    await expect(readout(page)).toContainText('40 new');
+  });
+
+  test('Esc stops in the middle of the stream and keeps the text', async ({ page }) => {
+    await open(page);
+    await setLength(page, 400);
+    await generateButton(page).click();
+    await expect(chip(page, 14)).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(generateButton(page)).toBeVisible({ timeout: 3000 });
+    const text = await wholeText(page);
+    const count = await chips(page).count();
+    expect(count).toBeGreaterThan(14);
+    expect(count).toBeLessThan(410);
+    await page.waitForTimeout(600);
+    expect(await wholeText(page)).toBe(text);
+  });
+
+  test('the same seed writes the same text, another seed another', async ({ page }) => {
+    await open(page);
+    await setLength(page, 16);
+    await setSeed(page, 42);
+    await generate(page);
+    const first = await wholeText(page);
+    await button(page, 'Regenerate').click();
+    await expect(chips(page)).toHaveCount(10);
+    await expect(chips(page)).toHaveCount(26, { timeout: 30_000 });
+    expect(await wholeText(page)).toBe(first);
+    await button(page, 'Undo').click();
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+    await setSeed(page, 43);
+    await generate(page);
+    expect(await wholeText(page)).not.toBe(first);
+  });
+
+  test('a random seed is shown after the run and can be kept', async ({ page }) => {
+    await open(page);
+    await setLength(page, 3);
+    await generate(page);
+    await button(page, 'Keep it').click();
+    await expect(page.getByRole('spinbutton', { name: 'Seed' })).toHaveValue(/^\d+$/u);
+  });
+
+  test('one token, Regenerate and Undo go forth and back through the text', async ({ page }) => {
+    await open(page);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(11);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(12);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(11);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+    await expect(button(page, 'Undo')).toBeDisabled();
+  });
+
+  test('editing the prompt puts the continuation aside, never away', async ({ page }) => {
+    await open(page);
+    await setLength(page, 5);
+    await generate(page);
+    const before = await wholeText(page);
+    await prompt(page).fill('The king said to his daughter,');
+    await expect(page.getByText(/continuation \(5 tokens\)/u)).toBeVisible();
+    await expect.poll(() => wholeText(page)).toBe('The king said to his daughter,');
+    await button(page, 'Put it after this prompt').click();
+    await expect.poll(() => wholeText(page)).toMatch(/^The king said to his daughter,.+/u);
+    await button(page, 'Undo').click();
+    await button(page, 'Undo').click();
+    await expect.poll(() => wholeText(page)).toBe(before);
+  });
+
+  test('“Continue editing” makes the whole text the prompt', async ({ page }) => {
+    await open(page);
+    await setLength(page, 4);
+    await generate(page);
+    const text = await wholeText(page);
+    await button(page, 'Continue editing').click();
+    await expect(prompt(page)).toHaveValue(text);
+    await expect(prompt(page)).toBeFocused();
+    expect(await wholeText(page)).toBe(text);
+  });
+
+  test('a reload keeps the text, its tokens and the settings', async ({ page }) => {
+    await open(page);
+    await setLength(page, 6);
+    await setSeed(page, 7);
+    await generate(page);
+    const text = await wholeText(page);
+    await page.waitForTimeout(1200);
+    await page.reload();
+    await expect.poll(() => wholeText(page)).toBe(text);
+    await untilReady(page);
+    expect(await wholeText(page)).toBe(text);
+    await expect(page.getByRole('spinbutton', { name: 'Seed' })).toHaveValue('7');
+    await expect(chips(page)).toHaveCount(16);
+  });
+
+  test('an emoji split over tokens shows its bytes and comes back whole', async ({ page }) => {
+    const text = 'A 🦊 said: naïve  café\n\nyes';
+    await open(page);
+    await writePrompt(page, text);
+    await expect(readout(page)).toContainText('tokens');
+    const bytes = page.locator('[data-i][aria-label^="bytes"]');
+    await expect(bytes.first()).toBeVisible();
+    expect(await bytes.count()).toBeGreaterThan(1);
+    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
+    await button(page, '1 token').click();
+    await button(page, 'Continue editing').click();
+    expect(await prompt(page).inputValue()).toContain(text);
+  });
+
+  test('clicking a candidate appends it, and undo takes it back', async ({ page }) => {
+    await open(page);
+    const row = page.getByTestId('next-token').locator('tbody tr').nth(2);
+    const word = ((await row.getByRole('button').textContent()) ?? '').replace('·', ' ');
+    await row.getByRole('button').click();
+    await expect(chips(page)).toHaveCount(11);
+    expect((await wholeText(page)).endsWith(word)).toBe(true);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+  });
+
+  test('a selected token shows what else was likely, and another choice forks there', async ({
+    page,
+  }) => {
+    await open(page);
+    await chip(page, 7).click();
+    await expect(page.getByRole('heading', { name: 'Instead of “little”' })).toBeVisible();
+    await expect(readout(page)).toContainText('surprise');
+    await page.getByTestId('next-token').locator('tbody tr').first().getByRole('button').click();
+    await expect(chips(page)).toHaveCount(8);
+    await expect(prompt(page)).toHaveValue('Once upon a time there was a');
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+  });
+
+  test('an empty prompt lets the model begin by itself', async ({ page }) => {
+    await open(page);
+    await prompt(page).fill('');
+    await expect(page.getByText('Nothing yet.')).toBeVisible();
+    await setLength(page, 4);
+    await generate(page);
+    await expect(chip(page, 0)).toContainText('<|endoftext|>');
+    await expect(chips(page)).toHaveCount(5);
+  });
+
+  test('a stop text ends the run', async ({ page }) => {
+    await open(page);
+    await setLength(page, 200);
+    await page.getByLabel('Stop at').fill('the');
+    await generate(page);
+    expect(await wholeText(page)).toMatch(/the/u);
+    await expect(readout(page)).toContainText(/appeared|reached|ended/u);
+  });
+
+  test('Generate before the model is there waits for it and then starts', async ({ page }) => {
+    await open(page, { ready: false });
+    await generateButton(page).click();
+    await expect(stopButton(page)).toBeVisible();
+    await expect(chip(page, 10)).toBeVisible({ timeout: 45_000 });
+  });
+});

@@ -1,0 +1,281 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type {
+  Distribution,
+  Engine,
+  GenerateRequest,
+  ModelSummary,
+  TokenPiece,
+} from '../../../src/api.ts';
+import { EngineError } from '../../../src/errors.ts';
+import { createActions } from '../../../src/state/actions.ts';
+import { createAppStore } from '../../../src/state/store.ts';
+import { toPlainText } from '../../../src/state/tokenText.ts';
+
+const encoder = new TextEncoder();
+/** One token a character: enough to see what the page does with tokens. */
+const toPiece = (character: string): TokenPiece => ({
+  id: character.codePointAt(0) ?? 0,
+  bytes: [...encoder.encode(character)],
+  text: character,
+  special: false,
+});
+
+const model: ModelSummary = {
+  source: 'x/toy',
+  name: 'toy',
+  layout: 'huggingface',
+  nLayer: 2,
+  nHead: 2,
+  nEmbd: 8,
+  nCtx: 64,
+  vocabSize: 0x110000,
+  parameterCount: 10,
+  dtype: 'fp32',
+  memoryBytes: 40,
+  bosTokenId: 0,
+  eosTokenIds: [],
+  defaults: { temperature: 0.5 },
+  device: {
+    kind: 'cpu',
+    isSoftware: false,
+    label: 'processor',
+    vendor: '',
+    architecture: '',
+    description: '',
+    features: [],
+    limits: {},
+  },
+};
+
+const distribution: Distribution = {
+  top: [{ piece: toPiece('z'), rawProbability: 0.5, probability: 0.6, logit: 1 }],
+  kept: 1,
+  vocabSize: 100,
+  restRaw: 0.5,
+  rest: 0.4,
+  entropyBits: 1,
+};
+
+function createToy() {
+  const lost: ((reason: string) => void)[] = [];
+  const requests: GenerateRequest[] = [];
+  const engine = {
+    load: vi.fn(() => Promise.resolve(model)),
+    tokenize: (text: string) => Promise.resolve([...text].map(toPiece)),
+    detokenize: (ids: readonly number[]) => Promise.resolve(String.fromCodePoint(...ids)),
+    distribution: vi.fn(() => Promise.resolve(distribution)),
+    score: () => Promise.resolve({ logprobs: new Float32Array(0), ranks: new Uint32Array(0) }),
+    attention: () =>
+      Promise.resolve({ layer: 0, head: 0, size: 0, firstIndex: 0, weights: new Float32Array(0) }),
+    async *generate(request: GenerateRequest) {
+      requests.push(request);
+      yield {
+        type: 'start' as const,
+        seed: request.options.seed ?? 1,
+        promptIds: request.ids.length === 0 ? [0] : request.ids,
+        firstVisible: 0,
+        promptMs: 1,
+        computed: 1,
+      };
+      for (let i = 0; i < request.options.max_new_tokens; i++) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (request.signal?.aborted) {
+          yield { type: 'done' as const, reason: 'aborted' as const, text: '' };
+          return;
+        }
+        yield {
+          type: 'token' as const,
+          piece: toPiece(String.fromCodePoint(97 + (i % 26))),
+          text: '',
+          logprob: -1,
+          rank: 1,
+          distribution,
+          tokensPerSecond: 10,
+        };
+      }
+      yield { type: 'done' as const, reason: 'length' as const, text: '' };
+    },
+    measureDevices: () => Promise.resolve({ webgpu: null, cpu: 1 }),
+    onLost: (listener: (reason: string) => void) => {
+      lost.push(listener);
+      return () => {};
+    },
+    dispose: () => Promise.resolve(),
+  } satisfies Engine;
+  const { store, text } = createAppStore(
+    { settings: {}, prompt: 'ab', localEngine: false, notes: [] },
+    null,
+  );
+  const actions = createActions({
+    engine,
+    store,
+    text,
+    source: 'x/toy',
+    savedSource: '',
+    savedOver: null,
+    settingsChosen: false,
+    frame: (callback) => setTimeout(callback),
+  });
+  const words = (): string => toPlainText(text.pieces);
+  const settled = async (): Promise<void> => {
+    await vi.waitFor(() => expect(store.getState().generating).toBe(false));
+    await vi.waitFor(() => expect(store.getState().tokenised).toBe(true));
+  };
+  return { engine, store, text, actions, words, settled, lost, requests };
+}
+
+describe('the page’s actions', () => {
+  let toy = createToy();
+  beforeEach(async () => {
+    toy = createToy();
+    await toy.actions.load();
+    await toy.settled();
+    toy.actions.changeSettings({ max_new_tokens: 3 });
+  });
+
+  it('take the model’s own defaults where nobody chose', () => {
+    expect(toy.store.getState().settings.temperature).toBe(0.5);
+  });
+
+  it('append what is generated, and undo takes it back', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    expect(toy.words()).toBe('ababc');
+    expect(toy.text.promptCount).toBe(2);
+    toy.actions.undo();
+    expect(toy.words()).toBe('ab');
+  });
+
+  it('regenerate only the last run', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.generate();
+    await toy.settled();
+    expect(toy.words()).toBe('ababcabc');
+    toy.actions.regenerate();
+    await toy.settled();
+    expect(toy.words()).toBe('ababcabc');
+    expect(toy.requests.at(-1)?.ids).toHaveLength(5);
+    toy.actions.undo();
+    toy.actions.undo();
+    expect(toy.words()).toBe('ababc');
+  });
+
+  it('stop at once and keep the text so far', async () => {
+    toy.actions.changeSettings({ max_new_tokens: 4000 });
+    toy.actions.generate();
+    await vi.waitFor(() => expect(toy.text.pieces.length).toBeGreaterThan(5));
+    toy.actions.stop();
+    expect(toy.store.getState()).toMatchObject({ generating: false, run: { reason: 'aborted' } });
+    const { length } = toy.text.pieces;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(toy.text.pieces).toHaveLength(length);
+  });
+
+  it('put the continuation aside when the prompt changes, and bring it back on demand', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.setPrompt('xy');
+    await toy.settled();
+    expect(toy.words()).toBe('xy');
+    expect(toy.store.getState().setAside).toBe(3);
+    await toy.actions.putBack();
+    expect(toy.words()).toBe('xyabc');
+    toy.actions.undo();
+    toy.actions.undo();
+    expect(toy.words()).toBe('ababc');
+    expect(toy.store.getState().prompt).toBe('ab');
+  });
+
+  it('fork at the selected token, and undo restores what followed', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.select(3);
+    await vi.waitFor(() => expect(toy.store.getState().distributionAt).toBe(3));
+    const [candidate] = distribution.top;
+    if (candidate !== undefined) toy.actions.choose(candidate);
+    expect(toy.words()).toBe('abaz');
+    toy.actions.undo();
+    expect(toy.words()).toBe('ababc');
+  });
+
+  it('make the text the prompt without another tokenisation', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    const pieces = [...toy.text.pieces];
+    toy.actions.continueEditing();
+    expect(toy.store.getState()).toMatchObject({
+      prompt: 'ababc',
+      promptCount: 5,
+      tokenised: true,
+    });
+    expect(toy.text.pieces).toEqual(pieces);
+  });
+
+  it('show the beginning-of-text token that an empty prompt is given', async () => {
+    toy.actions.setPrompt('');
+    await toy.settled();
+    toy.actions.generate();
+    await toy.settled();
+    expect(toy.text.pieces[0]).toMatchObject({ special: true });
+    expect(toy.text.promptCount).toBe(1);
+  });
+
+  it('give single steps draws of their own under a fixed seed', async () => {
+    toy.actions.changeSettings({ seed: 5 });
+    toy.actions.step();
+    await toy.settled();
+    toy.actions.step();
+    await toy.settled();
+    const seeds = toy.requests.map((r) => r.options.seed);
+    expect(seeds[0]).not.toBe(seeds[1]);
+  });
+
+  it('keep at most one distribution in flight while a slider moves', async () => {
+    await vi.waitFor(() => expect(toy.store.getState().distribution).not.toBeNull());
+    toy.engine.distribution.mockClear();
+    for (let i = 1; i <= 50; i++) toy.actions.changeSettings({ temperature: i / 25 });
+    await vi.waitFor(() => expect(toy.engine.distribution).toHaveBeenCalledTimes(2));
+    expect(toy.engine.distribution).toHaveBeenLastCalledWith(
+      [97, 98],
+      expect.objectContaining({ temperature: 2 }),
+      expect.anything(),
+      expect.anything(),
+    );
+  });
+
+  it('load the model again when the GPU is lost, and keep the text', async () => {
+    toy.actions.generate();
+    await toy.settled();
+    toy.lost[0]?.('gone');
+    expect(toy.store.getState().restoring).toContain('gone');
+    await vi.waitFor(() => expect(toy.store.getState().phase).toBe('ready'));
+    expect(toy.engine.load).toHaveBeenCalledTimes(2);
+    expect(toy.words()).toBe('ababc');
+    expect(toy.store.getState().restoring).toBeNull();
+  });
+
+  it('say what failed while loading, and try again', async () => {
+    toy.engine.load.mockRejectedValueOnce(
+      new EngineError('Not found.', { code: 'network/not-found', hint: 'Check the path.' }),
+    );
+    await toy.actions.load();
+    expect(toy.store.getState()).toMatchObject({
+      phase: 'failed',
+      prompt: 'ab',
+      problem: { during: 'load', info: { code: 'network/not-found' } },
+    });
+    toy.actions.tryAgain();
+    await vi.waitFor(() => expect(toy.store.getState().phase).toBe('ready'));
+    expect(toy.store.getState().problem).toBeNull();
+  });
+
+  it('start a queued run as soon as the model is there', async () => {
+    const fresh = createToy();
+    fresh.actions.changeSettings({ max_new_tokens: 3 });
+    fresh.actions.generate();
+    expect(fresh.store.getState().queued).toBe(true);
+    await fresh.actions.load();
+    await vi.waitFor(() => expect(fresh.words()).toBe('ababc'));
+  });
+});

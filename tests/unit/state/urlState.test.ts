@@ -1,0 +1,112 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  DEFAULT_SETTINGS,
+  NUMERIC_KEYS,
+  RANGES,
+  type Settings,
+} from '../../../src/state/settings.ts';
+import { formatUrl, MAX_PROMPT_IN_URL, parseUrl } from '../../../src/state/urlState.ts';
+
+const BASE = 'https://example.org/glass/';
+
+const numeric = Object.fromEntries(
+  NUMERIC_KEYS.map((key) => {
+    const { min, max, integer } = RANGES[key];
+    return [
+      key,
+      integer
+        ? fc.integer({ min, max })
+        : fc.double({ min, max, noNaN: true, noDefaultInfinity: true }),
+    ];
+  }),
+);
+const settings = fc.record({
+  ...numeric,
+  do_sample: fc.boolean(),
+  seed: fc.option(fc.nat(0xffff_ffff), { nil: null }),
+  stop: fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }), {
+    maxLength: 8,
+  }),
+}) as unknown as fc.Arbitrary<Settings>;
+const prompt = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 400 });
+
+describe('the address as state', () => {
+  it('brings back every setting and every prompt that was written', () => {
+    fc.assert(
+      fc.property(settings, prompt, (wanted, text) => {
+        const { search, hash } = formatUrl(wanted, text);
+        const read = parseUrl(search, hash, BASE);
+        expect(read.notes).toEqual([]);
+        expect({ ...DEFAULT_SETTINGS, ...read.settings }).toEqual(wanted);
+        expect(read.prompt).toBe(text);
+      }),
+    );
+  });
+
+  it('never throws and never leaves the ranges, whatever the address says', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (search, hash) => {
+        const { settings: found } = parseUrl(search, hash, BASE);
+        for (const key of NUMERIC_KEYS) {
+          const value = found[key];
+          if (value === undefined) continue;
+          expect(value).toBeGreaterThanOrEqual(RANGES[key].min);
+          expect(value).toBeLessThanOrEqual(RANGES[key].max);
+        }
+      }),
+    );
+  });
+
+  it('clamps numbers that are out of range and says so', () => {
+    const read = parseUrl('?temperature=99&top_k=-3&seed=1.5', '', BASE);
+    expect(read.settings).toEqual({ temperature: 5, top_k: 0, seed: 2 });
+    expect(read.notes).toHaveLength(3);
+    expect(read.notes[0]).toContain('temperature=99');
+  });
+
+  it('drops what is no number and says so', () => {
+    const read = parseUrl('?temperature=hot&top_p=&seed=x&greedy=maybe', '', BASE);
+    expect(read.settings).toEqual({});
+    expect(read.notes).toHaveLength(4);
+  });
+
+  it('ignores parameters it does not know, in silence', () => {
+    expect(parseUrl('?utm_source=x&whatever=1', '#other=1', BASE)).toEqual({
+      settings: {},
+      localEngine: false,
+      notes: [],
+    });
+  });
+
+  it('takes a model from its own origin only', () => {
+    expect(parseUrl('?model=models/mine/', '', BASE).model).toBe(
+      'https://example.org/glass/models/mine',
+    );
+    for (const foreign of [
+      'https://evil.example/m',
+      '//evil.example/m',
+      'javascript:alert(1)',
+      'data:,x',
+    ]) {
+      const read = parseUrl(`?model=${encodeURIComponent(foreign)}`, '', BASE);
+      expect(read.model).toBeUndefined();
+      expect(read.notes).toHaveLength(1);
+    }
+  });
+
+  it('knows devices, precisions and engines by name', () => {
+    const read = parseUrl('?device=cpu&dtype=fp32&engine=local', '', BASE);
+    expect(read).toMatchObject({ device: 'cpu', dtype: 'fp32', localEngine: true, notes: [] });
+    expect(parseUrl('?device=npu', '', BASE).notes[0]).toContain('device=npu');
+  });
+
+  it('keeps device, precision, model and engine of the old address and drops the rest', () => {
+    const { search } = formatUrl(DEFAULT_SETTINGS, '', '?device=cpu&temperature=1&x=1');
+    expect(search).toBe('?device=cpu');
+  });
+
+  it('leaves long prompts out', () => {
+    expect(formatUrl(DEFAULT_SETTINGS, 'a'.repeat(MAX_PROMPT_IN_URL + 1)).hash).toBe('');
+  });
+});
