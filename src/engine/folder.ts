@@ -164,11 +164,11 @@ function openDiskFolder(path: string, name: string, options: FolderOptions): Mod
       options.signal?.throwIfAborted();
       // Named in a variable so that no bundler for browsers looks for it.
       const module = 'node:fs/promises';
-      const { readFile } = (await import(/* @vite-ignore */ module)) as {
+      const fs = (await import(/* @vite-ignore */ module)) as {
         readFile(path: string): Promise<Uint8Array>;
       };
       try {
-        return await readFile(`${path.replace(/^file:\/\//, '')}/${file}`);
+        return await fs.readFile(`${path.replace(/^file:\/\//, '')}/${file}`);
       } catch (cause) {
         if (optional && (cause as { code?: string }).code === 'ENOENT') return null;
         throw new EngineError(`${path}/${file} could not be read.`, {

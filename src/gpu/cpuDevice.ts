@@ -12,7 +12,7 @@ import {
   elementCount,
   newTensorId,
 } from './device.ts';
-import { halfTable } from './half.ts';
+import { halfToFloat } from './half.ts';
 import type { FloatArray, Kernel } from './kernel.ts';
 
 interface CpuTensor extends Tensor {
@@ -92,8 +92,7 @@ export function createCpuDevice(
         const { array, format } = tensor as CpuTensor;
         if (format === 'f16') {
           // Packed weights are decoded once, here; the loops then read plain floats.
-          const lookup = halfTable();
-          for (let i = 0; i < data.length; i++) array[offset + i] = lookup[data[i]];
+          for (let i = 0; i < data.length; i++) array[offset + i] = halfToFloat(data[i]);
         } else array.set(data, offset);
       },
       dispose() {

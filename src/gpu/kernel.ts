@@ -39,5 +39,5 @@ export function defineKernel<
     sizes: Sizes<P[number] | O[number]>,
   ) => void;
 }): Kernel {
-  return definition as unknown as Kernel;
+  return definition;
 }

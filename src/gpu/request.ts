@@ -20,14 +20,14 @@ const WANTED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize'] as const;
 /** Says within about two seconds whether WebGPU can be used here, and if not, why. Never throws. */
 export async function probeGpu(timeoutMs = 1800): Promise<GpuVerdict> {
   if (!navigator.gpu) {
-    return { code: globalThis.isSecureContext === false ? 'insecure' : 'no-api' };
+    return { code: !(globalThis.isSecureContext ?? true) ? 'insecure' : 'no-api' };
   }
   const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), timeoutMs));
   const adapter = await Promise.race([requestAdapter().catch(() => null), timeout]);
   if (!adapter) return { code: 'no-adapter' };
   const summary = summarise(adapter);
   for (const [name, needed] of Object.entries(NEEDED_LIMITS)) {
-    const offered = Number((adapter.limits as unknown as Record<string, number>)[name] ?? 0);
+    const offered = (adapter.limits as unknown as Record<string, number>)[name] ?? 0;
     if (offered < needed) {
       return { code: 'limits', adapter: summary.label, limit: { name, needed, offered } };
     }
@@ -51,11 +51,11 @@ export function summariseInfo(
   features: ReadonlySet<string>,
 ): DeviceSummary {
   const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  const isSoftware = info.isFallbackAdapter === true || SOFTWARE_NAMES.test(names);
+  const isSoftware = (info.isFallbackAdapter ?? false) || SOFTWARE_NAMES.test(names);
   const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(' ');
   const limits: Record<string, number> = {};
   for (const key of [...Object.keys(NEEDED_LIMITS), ...WANTED_LIMITS]) {
-    limits[key] = Number((supported as unknown as Record<string, number>)[key]);
+    limits[key] = (supported as unknown as Record<string, number>)[key];
   }
   return {
     kind: 'webgpu',
@@ -64,7 +64,7 @@ export function summariseInfo(
     vendor: info.vendor,
     architecture: info.architecture,
     description: info.description,
-    features: [...features].sort(),
+    features: [...features].toSorted(),
     limits,
   };
 }
@@ -91,7 +91,7 @@ export async function requestWebGpuDevice(
   }
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) {
-    for (const name of WANTED_LIMITS) requiredLimits[name] = Number(adapter.limits[name]);
+    for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
   const summary = summarise(adapter);
   try {

@@ -1,7 +1,7 @@
 // From stored tensors to the layout that kernels read: rows of K contiguous weights, heads padded
 // to whole vec4s, everything else padded to multiples of eight with zeros.
 import { type Arena, type Device, type Tensor, roundUp } from '../gpu/device.ts';
-import { toHalves } from '../gpu/half.ts';
+import { toHalf } from '../gpu/half.ts';
 import type { HeadLayout } from '../kernels/attention.ts';
 import { type WeightMatrix, createWeightMatrix } from '../kernels/weightMatrix.ts';
 import { type GptConfig, headSizeOf } from './config.ts';
@@ -150,7 +150,7 @@ export async function loadParameters(
       rows,
       columns,
       format,
-      format === 'f16' ? toHalves(data) : data,
+      format === 'f16' ? toHalf(data) : data,
     );
   const table = async (label: string, name: string, rows: number): Promise<WeightMatrix> => {
     const padded = new Float32Array(roundUp(rows, 8) * w.embd);

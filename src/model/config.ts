@@ -195,7 +195,8 @@ export function readConfigFile(json: unknown): ConfigFile {
 
   let activation: 'gelu-tanh' | 'gelu-exact' | undefined;
   if (file.activation_function !== undefined) {
-    activation = ACTIVATIONS.get(String(file.activation_function));
+    const name = file.activation_function;
+    activation = typeof name === 'string' ? ACTIVATIONS.get(name) : undefined;
     if (!activation) refuse('activation_function', [...ACTIVATIONS.keys()].join(', '));
   }
   const denominator = file.layer_norm_denominator;

@@ -62,7 +62,7 @@ export class WorkerEngine implements Engine {
       type: 'module',
       name: 'glass-gpt engine',
     });
-    return new WorkerEngine(worker as ClientPort);
+    return new WorkerEngine(worker);
   }
 
   load(source: string, options: LoadOptions = {}): Promise<ModelSummary> {

@@ -62,12 +62,12 @@ async function canary(gpu: GPUDevice): Promise<void> {
 export async function scoped<T>(gpu: GPUDevice, body: () => Promise<T>): Promise<T> {
   gpu.pushErrorScope('validation');
   gpu.pushErrorScope('out-of-memory');
-  try {
-    return await body();
-  } finally {
-    const errors = [await gpu.popErrorScope(), await gpu.popErrorScope()];
-    for (const error of errors) if (error) throw new Error(`WebGPU: ${error.message}`);
+  const [outcome] = await Promise.allSettled([body()]);
+  for (const error of [await gpu.popErrorScope(), await gpu.popErrorScope()]) {
+    if (error) throw new Error(`WebGPU: ${error.message}`);
   }
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }
 
 /** Records an op on a device; returns what to read back. */
@@ -80,16 +80,14 @@ export type Op = (
 /** Runs `op` on a device in an arena of its own. */
 export async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
   const arena = device.createArena('test');
-  try {
-    const enc = device.createEncoder();
-    const { out, count, u32 } = op(device, enc, arena);
-    const reading = u32 ? enc.readU32(out, 0, count) : enc.read(out, 0, count);
-    enc.submit();
-    return await reading;
-  } finally {
-    arena.dispose();
-    if (arena.sizeBytes !== 0) throw new Error(`${arena.sizeBytes} bytes were not given back.`);
-  }
+  const enc = device.createEncoder();
+  const { out, count, u32 } = op(device, enc, arena);
+  const reading = u32 ? enc.readU32(out, 0, count) : enc.read(out, 0, count);
+  enc.submit();
+  const values = await reading;
+  arena.dispose();
+  expect(arena.sizeBytes, 'bytes not given back').toBe(0);
+  return values;
 }
 
 /** The op on the GPU against the same op's meanings in float64. */

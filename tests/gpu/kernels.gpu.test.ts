@@ -2,7 +2,7 @@
 // shapes (plain and workgroup), inside error scopes.
 import { describe, expect, it } from 'vitest';
 import type { Arena, Device } from '../../src/gpu/device.ts';
-import { toHalves } from '../../src/gpu/half.ts';
+import { toHalf } from '../../src/gpu/half.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { attentionScores } from '../../src/kernels/attentionScores.ts';
 import { causalSoftmax } from '../../src/kernels/causalSoftmax.ts';
@@ -27,7 +27,7 @@ function weights(
   std = 1,
 ) {
   const values = noise(rows * columns, seed, 0, std);
-  const data = format === 'f16' ? toHalves(values) : values;
+  const data = format === 'f16' ? toHalf(values) : values;
   return createWeightMatrix(device, arena, 'weight', rows, columns, format, data);
 }
 

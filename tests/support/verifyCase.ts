@@ -59,7 +59,7 @@ export async function verifyCase(url: string, options: VerifyOptions = {}): Prom
       layout: model.summary.layout,
       seconds: (performance.now() - start) / 1000,
       groups,
-      ok: groups.every((group) => group.ok),
+      ok: groups.every(({ ok }) => ok),
     };
   } finally {
     await model.dispose();
@@ -262,7 +262,7 @@ function top20(
   let absolute = 0;
   for (let t = 0; t < T; t++) {
     const row = logits.subarray(t * vocabSize, (t + 1) * vocabSize);
-    const order = Array.from(row.keys()).sort((a, b) => row[b] - row[a]);
+    const order = Array.from(row.keys()).toSorted((a, b) => row[b] - row[a]);
     for (let k = 0; k < 20; k++) {
       absolute = Math.max(absolute, Math.abs(row[order[k]] - values[t * 20 + k]));
       if (order[k] === ids[t * 20 + k]) continue;

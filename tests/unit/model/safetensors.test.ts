@@ -1,14 +1,13 @@
 // Files that are right, files that are wrong in one way each, and files with random damage.
+import { halfToFloat, toHalf } from '../../../src/gpu/half.ts';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
 import {
-  halfToFloat,
   parseSafetensorsHeader,
   readHeaderLength,
   toFloat32,
-  toHalf,
   writeSafetensors,
   type SafetensorsDtype,
   type SafetensorsInput,

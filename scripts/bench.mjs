@@ -1,0 +1,98 @@
+// npm run bench -- [--models tales-7m,gpt2-124m-hash] [--device webgpu|cpu] [--dtype fp32|fp16] [--steps N] [--quick] [--json FILE]
+// Measures in the browser, prints a table, and writes JSON with adapter, browser and commit.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { buildConstants } from './constants.mjs';
+import { openEnginePage } from './enginePage.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const MODELS = {
+  'tales-7m': 'public/models/tales-7m',
+  'gpt2-124m-hash': 'tests/fixtures/conformance/gpt2-124m-hash',
+};
+
+const { values } = parseArgs({
+  options: {
+    models: { type: 'string', default: 'tales-7m,gpt2-124m-hash' },
+    device: { type: 'string', default: 'webgpu' },
+    dtype: { type: 'string', default: 'fp32' },
+    steps: { type: 'string', default: '24' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+const names = values.models.split(',');
+for (const name of names) {
+  if (MODELS[name]) continue;
+  console.error(`There is no model ${name}; choose from ${Object.keys(MODELS).join(', ')}.`);
+  process.exit(2);
+}
+
+const engine = await openEnginePage(names.map((name) => resolve(ROOT, MODELS[name])));
+try {
+  const ceilings = await engine.page.evaluate(async () => {
+    const { benchCeilings } = await import('/tests/support/bench.ts');
+    return await benchCeilings();
+  });
+  const results = [];
+  for (const i of names.keys()) {
+    const options = {
+      device: values.device,
+      dtype: values.dtype,
+      steps: Number(values.steps),
+      quick: values.quick,
+    };
+    const result = await engine.page.evaluate(
+      async ([url, asked]) => {
+        const { benchModel } = await import('/tests/support/bench.ts');
+        return await benchModel(new URL(url, location.href).href, asked);
+      },
+      [engine.urlOf(i), options],
+    );
+    results.push({ ...result, model: names[i] });
+  }
+  const constants = buildConstants();
+  const report = {
+    date: new Date().toISOString(),
+    commit: JSON.parse(constants.__COMMIT__),
+    browser: `Chromium ${engine.browser.version()}`,
+    machine: `${cpus().length} × ${cpus()[0].model.trim()}`,
+    node: process.version,
+    ceilings,
+    results,
+  };
+  print(report);
+  const file = values.json ?? resolve(ROOT, 'bench-results', 'latest.json');
+  mkdirSync(dirname(resolve(file)), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`\nWritten to ${file}`);
+} finally {
+  await engine.close();
+}
+
+function print({ browser, machine, commit, ceilings, results }) {
+  console.log(`${browser}, ${machine}, commit ${commit}`);
+  if (ceilings) {
+    const { readGBps, registerGflops, dispatchesPerSecond, roundTripsPerSecond } = ceilings;
+    console.log(
+      `ceilings: reads ${readGBps.toFixed(2)} GB/s, registers ${registerGflops.toFixed(2)} GFLOP/s, ` +
+        `${Math.round(dispatchesPerSecond)} dispatches/s, ${Math.round(roundTripsPerSecond)} round trips/s`,
+    );
+  }
+  for (const r of results) {
+    console.log(`\n${r.model}, ${r.dtype}, ${r.adapter} (${r.device})`);
+    console.log(
+      `  load ${r.loadMs.toFixed(0)} ms   prompt 16: ${r.prompt16Ms.toFixed(0)} ms   prompt 64: ${r.prompt64Ms.toFixed(0)} ms   ` +
+        `token at 64: ${r.decodeMs.toFixed(1)} ms (best ${r.decodeBestMs.toFixed(1)})   ${r.tokensPerSecond.toFixed(1)} tokens/s`,
+    );
+    for (const k of r.kernels) {
+      console.log(
+        `  ${k.phase.padEnd(10)} ${k.kernel.padEnd(16)} ${k.on.padEnd(28)} ${String(k.calls).padStart(3)} ×  ` +
+          `${k.ms.toFixed(2).padStart(8)} ms  ${k.GBps.toFixed(2).padStart(6)} GB/s  ${k.gflops.toFixed(2).padStart(6)} GFLOP/s`,
+      );
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// A real browser page with the engine's modules at hand, for scripts: Vite serves the repository,
+// and any folder of the disk beside it, on loopback.
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright';
+import { createServer } from 'vite';
+import { buildConstants } from './constants.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Opens the page; `urlOf(i)` is where folder number i is served. */
+export async function openEnginePage(folders = []) {
+  const server = await createServer({
+    root: ROOT,
+    configFile: false,
+    logLevel: 'error',
+    appType: 'mpa',
+    define: buildConstants(),
+    optimizeDeps: { include: ['js-tiktoken/ranks/gpt2'] },
+    server: { host: '127.0.0.1', port: 0 },
+    plugins: [folderPlugin(folders)],
+  });
+  await server.listen();
+  const { port } = server.httpServer.address();
+  const { launchOptions } = await import('../tests/chromium.ts').catch(() =>
+    server.ssrLoadModule('/tests/chromium.ts'),
+  );
+  const browser = await chromium.launch({ ...launchOptions, headless: true });
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => console.error(error.message));
+  await page.goto(`http://127.0.0.1:${port}/tests/support/blank.html`);
+  return {
+    page,
+    browser,
+    urlOf: (i) => `/disk/${i}/`,
+    async close() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+function folderPlugin(folders) {
+  return {
+    name: 'folders-from-disk',
+    configureServer(server) {
+      server.middlewares.use('/disk/', (request, response) => {
+        const [, index, file] = /^\/(\d+)\/([\w.-]+)$/.exec(request.url ?? '') ?? [];
+        const path = file && folders[index] ? join(folders[index], file) : '';
+        if (!path || !existsSync(path) || !statSync(path).isFile()) {
+          response.statusCode = 404;
+          response.end();
+          return;
+        }
+        response.setHeader('content-length', statSync(path).size);
+        createReadStream(path).pipe(response);
+      });
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16] [--json FILE]
+// Loads each folder shaped like those of the conformance pack into the engine, in the browser, and
+// compares it with the expected tensors. Exit code 0 only if every group of every case is ok.
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openEnginePage } from './enginePage.mjs';
+
+const USAGE = 'npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16] [--json FILE]';
+
+let parsed;
+try {
+  parsed = parseArgs({
+    allowPositionals: true,
+    options: {
+      device: { type: 'string', default: 'webgpu' },
+      dtype: { type: 'string', default: 'fp32' },
+      json: { type: 'string' },
+    },
+  });
+} catch (error) {
+  stop(error.message);
+}
+const { positionals, values } = parsed;
+if (positionals.length === 0) stop('Name at least one folder.');
+if (!['webgpu', 'cpu'].includes(values.device)) stop(`--device ${values.device}: webgpu or cpu.`);
+if (!['fp32', 'fp16'].includes(values.dtype)) stop(`--dtype ${values.dtype}: fp32 or fp16.`);
+const folders = positionals.map((folder) => resolve(folder));
+for (const folder of folders) {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) stop(`There is no folder ${folder}.`);
+}
+
+function stop(message) {
+  console.error(`${message}\nUsage: ${USAGE}`);
+  process.exit(2);
+}
+
+const engine = await openEnginePage(folders);
+const results = [];
+try {
+  for (const [i, folder] of folders.entries()) {
+    const result = await engine.page
+      .evaluate(
+        async ([url, options]) => {
+          const { verifyCase } = await import('/tests/support/verifyCase.ts');
+          return await verifyCase(new URL(url, location.href).href, options);
+        },
+        [engine.urlOf(i), { device: values.device, dtype: values.dtype }],
+      )
+      .catch((error) => ({ error: error.message.split('\n')[0] }));
+    results.push({ folder, ...result, name: basename(folder) });
+    print(results.at(-1));
+  }
+} finally {
+  await engine.close();
+}
+const ok = results.every((result) => result.ok);
+if (values.json) {
+  const { device, dtype } = values;
+  writeFileSync(values.json, `${JSON.stringify({ device, dtype, ok, cases: results }, null, 2)}\n`);
+}
+console.log(ok ? 'ok' : 'FAIL');
+process.exit(ok ? 0 : 1);
+
+function print(result) {
+  if (result.error) {
+    console.log(`${result.name}\n  ${result.error}\n  FAIL`);
+    return;
+  }
+  const { name, layout, adapter, seconds } = result;
+  console.log(`${name} (${layout}, ${values.dtype}, ${adapter}, ${seconds.toFixed(1)} s)`);
+  for (const group of result.groups) {
+    const [absolute, relative] = [group.absolute, group.relative].map((n) => n.toExponential(2));
+    console.log(
+      `  ${group.ok ? 'ok  ' : 'FAIL'} ${group.group.padEnd(20)} absolute ${absolute}  relative ${relative}  ` +
+        `bound: ${group.bound}${group.note ? `  (${group.note})` : ''}`,
+    );
+  }
+}
