@@ -79,18 +79,15 @@ function ModelChip(): ReactNode {
 
 function ModelDetails(): ReactNode {
   const { actions } = useApp();
-  const { model, device, measured, measuring, verdict, speed, phase, generating } = useFacts(
-    (s) => ({
-      model: s.model,
-      device: s.device,
-      measured: s.measured,
-      measuring: s.measuring,
-      verdict: s.verdict,
-      speed: s.run?.tokensPerSecond ?? 0,
-      phase: s.phase,
-      generating: s.generating,
-    }),
-  );
+  const { model, measured, measuring, verdict, speed, phase, generating } = useFacts((s) => ({
+    model: s.model,
+    measured: s.measured,
+    measuring: s.measuring,
+    verdict: s.verdict,
+    speed: s.run?.tokensPerSecond ?? 0,
+    phase: s.phase,
+    generating: s.generating,
+  }));
   const onGpu = model?.device.kind === 'webgpu';
   const hasAdapter = verdict === null || verdict.code === 'ok' || verdict.code === 'software';
   const busy = phase === 'loading' || generating;
@@ -124,7 +121,7 @@ function ModelDetails(): ReactNode {
           <dd>{speed > 0 ? formatSpeed(speed) : 'shown after the first run'}</dd>
         </dl>
       )}
-      {model?.device.isSoftware === true && (
+      {onGpu && model.device.isSoftware && (
         <p className={css.result}>Software adapter: a program on your processor imitates a GPU.</p>
       )}
       <h3 id="choose-precision">Precision</h3>
@@ -152,7 +149,7 @@ function ModelDetails(): ReactNode {
           aria-pressed={onGpu}
           onClick={() => actions.takeDevice('webgpu')}
         >
-          {model?.device.isSoftware === true || verdict?.code === 'software'
+          {(onGpu && model.device.isSoftware) || verdict?.code === 'software'
             ? 'Software adapter'
             : 'GPU'}
         </button>
@@ -175,9 +172,6 @@ function ModelDetails(): ReactNode {
         </button>
       </fieldset>
       {measured !== null && <Measured {...{ measured, onGpu, busy }} />}
-      {device === 'cpu' && model?.device.kind === 'cpu' && hasAdapter && (
-        <p className={css.result}>The processor was chosen; a GPU is available.</p>
-      )}
     </div>
   );
 }

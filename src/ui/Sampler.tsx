@@ -146,7 +146,7 @@ function Seed(): ReactNode {
           min={0}
           max={4294967295}
           step={1}
-          placeholder={used === null ? 'a new one each run' : String(used)}
+          placeholder={used === null ? 'drawn' : String(used)}
           value={draft ?? (seed === null ? '' : String(seed))}
           onChange={(event) => commit(event.target.value)}
           onBlur={() => setDraft(null)}

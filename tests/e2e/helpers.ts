@@ -61,7 +61,7 @@ export async function wholeText(page: Page): Promise<string> {
   return page
     .getByTestId('text')
     .evaluate((list) =>
-      [...list.querySelectorAll('[data-i]')].map((chip) => chip.textContent).join(''),
+      [...list.querySelectorAll('[data-i]')].map((one) => one.textContent).join(''),
     );
 }
 
@@ -82,8 +82,8 @@ export async function setSeed(page: Page, seed: number): Promise<void> {
 
 /** Generates and waits for the end. */
 export async function generate(page: Page): Promise<void> {
+  // The button says Stop from the click on; a short run may be over before anybody looks.
   await generateButton(page).click();
-  await expect(stopButton(page)).toBeVisible();
   await expect(generateButton(page)).toBeVisible({ timeout: 50_000 });
 }
 

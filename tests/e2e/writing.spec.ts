@@ -27,7 +27,7 @@ test.describe('writing', () => {
     await expect(chips(page)).toHaveCount(10);
     await expect(bars(page)).toHaveCount(20);
     await expect(heatmap(page)).toBeVisible();
-    await expect(page.getByText('tiny story model, not GPT-2')).toBeVisible();
+    await expect(button(page, /tales-7m.*tiny story model, not GPT-2/u)).toBeVisible();
   });
 
   test('Generate streams tokens one after the other behind the prompt', async ({ page }) => {
