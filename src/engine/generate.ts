@@ -1,6 +1,12 @@
 // The token loop: read the text, draw a token, tell the listener, go on; in a window once the
 // context is full.
-import type { Distribution, GenerateEvent, GenerationOptions, SamplingOptions } from '../api.ts';
+import type {
+  Distribution,
+  GenerateEvent,
+  GenerationOptions,
+  SamplingOptions,
+  TokenPiece,
+} from '../api.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../model/forward.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
@@ -18,77 +24,115 @@ import { StopStringMatcher } from './stopStrings.ts';
 /** Turns ids into pieces; a model without a tokenizer has numbers for words. */
 export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf' | 'decode'>;
 
+/** What the model made of a text. */
+export interface Read {
+  /** Logits after the last token, (V). */
+  readonly logits: Float32Array;
+  /** Tokens computed anew; the rest came from the cache. */
+  readonly computed: number;
+  /** Index into the text of the first token that the model sees. */
+  readonly firstVisible: number;
+}
+
 /**
  * A text and what the model has read of it: one session whose cache follows the text as it is
- * edited, grown, or outgrows the context.
+ * edited, grown, or outgrows the context. Several readers may take turns: each call brings the
+ * cache to the text it names, so the worst that interleaving costs is time.
  */
 export class Conversation {
   readonly session: Session;
-  /** Index into the text of the first token in the cache. */
-  firstVisible = 0;
-  #lastLogits: { length: number; logits: Float32Array } | null = null;
+  #firstVisible = 0;
+  /** Logits after the first `length` tokens in the cache. */
+  #known: { length: number; logits: Float32Array } | null = null;
+  /** The end of the line of those who wait for the session. */
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(session: Session) {
     this.session = session;
   }
 
-  /** Where the window must start for a text of `length` tokens that came in whole. */
-  #windowFor(ids: readonly number[]): number {
+  /**
+   * Where the model's window starts for a text that came in whole: it keeps its end. A window that
+   * generation moved stays where it is while the text in it is the same.
+   */
+  windowFor(ids: readonly number[]): number {
     const most = this.session.capacity;
-    const cached = this.session.ids[0];
-    const start = this.firstVisible;
-    // A window that generation moved stays where it is while the text before and in it is the same.
+    const start = this.#firstVisible;
     if (start > 0 && start < ids.length && ids.length - start <= most) {
-      const common = cached.every((id, i) => start + i >= ids.length || ids[start + i] === id);
-      if (common) return start;
+      const cached = this.session.ids[0];
+      const same = cached.every((id, i) => start + i >= ids.length || ids[start + i] === id);
+      if (same) return start;
     }
     return Math.max(0, ids.length - most);
   }
 
-  /**
-   * Brings the cache to `ids`, computing only what it lacks; resolves with the logits after the
-   * last token and the number of tokens computed. `ids` must not be empty.
-   */
-  async follow(
-    ids: readonly number[],
-    signal?: AbortSignal,
-  ): Promise<{ logits: Float32Array; computed: number }> {
-    const start = this.#windowFor(ids);
-    if (start !== this.firstVisible) {
-      this.session.truncate(0);
-      this.firstVisible = start;
-      this.#lastLogits = null;
-    }
-    const visible = ids.slice(start);
-    const before = this.session.length;
-    const common = this.session.keepCommonPrefix(visible);
-    if (common < before) this.#lastLogits = null;
-    if (common < visible.length) {
-      this.#lastLogits = null;
-      const rest = visible.slice(common);
-      const [logits] = await this.session.append([rest], { lastLogits: true, signal });
-      this.#lastLogits = { length: visible.length, logits };
-      return { logits, computed: rest.length };
-    }
-    if (this.#lastLogits?.length !== visible.length) {
-      let logits: Float32Array | null = null;
-      await this.session.readLogits(0, visible.length - 1, 1, (rows) => (logits = rows.logits));
-      if (!logits) throw new Error('No logits were read.');
-      this.#lastLogits = { length: visible.length, logits };
-    }
-    return { logits: this.#lastLogits.logits, computed: 0 };
+  /** As `windowFor` once generation grows the text: when the context is full, half of it stays. */
+  windowAfter(start: number, length: number): number {
+    const { capacity } = this.session;
+    return length - start <= capacity ? start : length - Math.max(1, Math.floor(capacity / 2));
   }
 
   /**
-   * Moves the window when `ids` no longer fit: the last half of the context is read again, which
-   * the following `follow` does. True when it moved.
+   * Brings the cache to `ids` from `firstVisible` on, computing only what it lacks, then lets `use`
+   * read from the session before anybody else may. `ids` must not be empty.
    */
-  makeRoom(ids: readonly number[]): boolean {
-    if (ids.length - this.firstVisible <= this.session.capacity) return false;
-    this.session.truncate(0);
-    this.#lastLogits = null;
-    this.firstVisible = ids.length - Math.max(1, Math.floor(this.session.capacity / 2));
-    return true;
+  async follow<T = Read>(
+    ids: readonly number[],
+    options: { firstVisible?: number; signal?: AbortSignal } = {},
+    use?: (read: Read, session: Session) => Promise<T>,
+  ): Promise<T> {
+    return this.#inTurn(async () => {
+      options.signal?.throwIfAborted();
+      const read = await this.#read(
+        ids,
+        options.firstVisible ?? this.windowFor(ids),
+        options.signal,
+      );
+      return use ? use(read, this.session) : (read as T);
+    });
+  }
+
+  async #read(
+    ids: readonly number[],
+    firstVisible: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Read> {
+    const { session } = this;
+    if (firstVisible !== this.#firstVisible) {
+      session.truncate(0);
+      this.#firstVisible = firstVisible;
+    }
+    const visible = ids.slice(firstVisible);
+    const common = session.commonPrefix(visible);
+    if (common < visible.length) {
+      session.truncate(common);
+      this.#known = null;
+      const rest = visible.slice(common);
+      const [logits] = await session.append([rest], { lastLogits: true, signal });
+      this.#known = { length: visible.length, logits };
+      return { logits, computed: rest.length, firstVisible };
+    }
+    // All of it is in the cache, and maybe more, which stays: the text may be on its way there.
+    if (this.#known?.length !== visible.length) {
+      const rows: Float32Array[] = [];
+      await session.readLogits(0, visible.length - 1, 1, (row) => rows.push(row.logits));
+      this.#known = { length: visible.length, logits: rows[0] };
+    }
+    return { logits: this.#known.logits, computed: 0, firstVisible };
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#queue;
+    let release = (): void => {};
+    this.#queue = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await before;
+    try {
+      return await work();
+    } finally {
+      release();
+    }
   }
 }
 
@@ -126,10 +170,10 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     text: decoder.flush(),
   });
 
-  let step: { logits: Float32Array; computed: number };
+  let step: Read;
   const promptStart = performance.now();
   try {
-    step = await conversation.follow(ids, signal);
+    step = await conversation.follow(ids, { signal });
   } catch (error) {
     if (!signal?.aborted) throw error;
     yield done('aborted');
@@ -139,7 +183,7 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     type: 'start',
     seed,
     promptIds: [...ids],
-    firstVisible: conversation.firstVisible,
+    firstVisible: step.firstVisible,
     promptMs: performance.now() - promptStart,
     computed: step.computed,
   };
@@ -157,15 +201,7 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
       yield done('eos');
       return;
     }
-    const distribution = describe(
-      logits,
-      ids,
-      options,
-      top,
-      vocabulary,
-      probabilities,
-      conversation,
-    );
+    const distribution = describe(step, ids, options, top, vocabulary, probabilities);
     const piece = vocabulary.pieceOf(id);
     const { emit, stopped } = stops.push(decoder.push(vocabulary.bytesOf(id)));
     ids.push(id);
@@ -183,10 +219,9 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     }
     if (n + 1 === options.max_new_tokens) break;
     try {
-      if (conversation.makeRoom(ids)) {
-        yield { type: 'window', firstVisible: conversation.firstVisible };
-      }
-      step = await conversation.follow(ids, signal);
+      const firstVisible = conversation.windowAfter(step.firstVisible, ids.length);
+      if (firstVisible > step.firstVisible) yield { type: 'window', firstVisible };
+      step = await conversation.follow(ids, { firstVisible, signal });
     } catch (error) {
       if (!signal?.aborted) throw error;
       yield done('aborted');
@@ -198,18 +233,15 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
 
 /** The distribution after a text, with where the model's window starts. */
 export function describe(
-  logits: Float32Array,
+  { logits, firstVisible }: Read,
   ids: readonly number[],
   options: SamplingOptions,
   top: number,
   vocabulary: Vocabulary,
-  probabilities: Float64Array | undefined,
-  conversation: Conversation,
+  probabilities?: Float64Array,
 ): Distribution {
-  return {
-    ...toDistribution(logits, ids, options, top, (id) => vocabulary.pieceOf(id), probabilities),
-    firstVisible: conversation.firstVisible,
-  };
+  const pieceOf = (id: number): TokenPiece => vocabulary.pieceOf(id);
+  return { ...toDistribution(logits, ids, options, top, pieceOf, probabilities), firstVisible };
 }
 
 function stopIds(

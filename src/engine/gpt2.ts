@@ -119,8 +119,6 @@ export class GPT2 {
   readonly #vocabulary: Vocabulary;
   #conversation: Conversation | null = null;
   #disposed = false;
-  /** The end of the line of those who use the one session. */
-  #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -262,15 +260,13 @@ export class GPT2 {
    * One pass over a text or a batch of equally long ones. A single list of ids counts as a batch
    * of one. Throws `tokens/…` in words.
    */
-  forward(
+  async forward(
     ids: readonly number[] | readonly (readonly number[])[],
-    options: ForwardOptions = {},
+    o: ForwardOptions = {},
   ): Promise<ForwardOutput> {
-    return this.#inTurn(() => this.#forward(toBatch(ids), options));
-  }
-
-  async #forward(batch: readonly (readonly number[])[], o: ForwardOptions): Promise<ForwardOutput> {
+    this.#checkUsable();
     const { model } = this.#parts;
+    const batch = toBatch(ids);
     const { nCtx, nEmbd, nHead, nLayer, vocabSize } = this.config;
     checkTokens(batch, batch.length, 0, nCtx, this.config);
     const [B, T] = [batch.length, batch[0].length];
@@ -379,51 +375,22 @@ export class GPT2 {
     top: number,
     signal?: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
-    const release = await this.#takeTurn();
-    try {
-      yield* generateTokens({
-        conversation: this.#openConversation(),
-        ids: startingIds(ids, this.bosTokenId),
-        options,
-        vocabulary: this.#vocabulary,
-        eosTokenIds: this.eosTokenIds,
-        top,
-        signal,
-      });
-    } finally {
-      release();
-    }
+    yield* generateTokens({
+      conversation: this.conversation,
+      ids: startingIds(ids, this.bosTokenId),
+      options,
+      vocabulary: this.#vocabulary,
+      eosTokenIds: this.eosTokenIds,
+      top,
+      signal,
+    });
   }
 
-  /** Runs `use` on the model's one conversation, after everybody who asked before. */
-  withConversation<T>(use: (conversation: Conversation) => Promise<T>): Promise<T> {
-    return this.#inTurn(() => use(this.#openConversation()));
-  }
-
-  #openConversation(): Conversation {
+  /** The model's one conversation: a cache that follows whatever text is asked about. */
+  get conversation(): Conversation {
     this.#checkUsable();
     this.#conversation ??= new Conversation(this.#parts.model.createSession());
     return this.#conversation;
-  }
-
-  async #takeTurn(): Promise<() => void> {
-    const before = this.#queue;
-    let release = (): void => {};
-    this.#queue = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await before;
-    return release;
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const release = await this.#takeTurn();
-    try {
-      this.#checkUsable();
-      return await work();
-    } finally {
-      release();
-    }
   }
 
   #checkUsable(): void {

@@ -55,33 +55,27 @@ export class LocalEngine implements Engine {
     top = 20,
     signal?: AbortSignal,
   ): Promise<Distribution> {
-    return this.#with((model) =>
-      model.withConversation(async (conversation) => {
-        signal?.throwIfAborted();
-        const text = startingIds(ids, model.bosTokenId);
-        const { logits } = await conversation.follow(text, signal);
-        return describe(logits, text, options, top, model.vocabulary, undefined, conversation);
-      }),
-    );
+    return this.#with(async (model) => {
+      const text = startingIds(ids, model.bosTokenId);
+      const read = await model.conversation.follow(text, { signal });
+      return describe(read, text, options, top, model.vocabulary);
+    });
   }
 
   score(ids: readonly number[], signal?: AbortSignal): Promise<TokenScores> {
-    return this.#with((model) =>
-      model.withConversation(async (conversation) => {
-        signal?.throwIfAborted();
-        const logprobs = new Float32Array(ids.length).fill(NaN);
-        const ranks = new Uint32Array(ids.length);
-        if (ids.length < 2) return { logprobs, ranks };
-        await conversation.follow(ids, signal);
-        const first = conversation.firstVisible;
-        const targets = ids.slice(first + 1);
-        if (targets.length === 0) return { logprobs, ranks };
-        const { loss, rank } = await conversation.session.score(0, 0, targets, signal);
-        loss.forEach((value, i) => (logprobs[first + 1 + i] = -value));
-        ranks.set(rank, first + 1);
-        return { logprobs, ranks };
-      }),
-    );
+    return this.#with(async (model) => {
+      const logprobs = new Float32Array(ids.length).fill(NaN);
+      const ranks = new Uint32Array(ids.length);
+      if (ids.length < 2) return { logprobs, ranks };
+      await model.conversation.follow(ids, { signal }, async ({ firstVisible }, session) => {
+        const targets = ids.slice(firstVisible + 1);
+        if (targets.length === 0) return;
+        const { loss, rank } = await session.score(0, 0, targets, signal);
+        loss.forEach((value, i) => (logprobs[firstVisible + 1 + i] = -value));
+        ranks.set(rank, firstVisible + 1);
+      });
+      return { logprobs, ranks };
+    });
   }
 
   attention(
@@ -90,15 +84,14 @@ export class LocalEngine implements Engine {
     head: number,
     signal?: AbortSignal,
   ): Promise<AttentionMap> {
-    return this.#with((model) =>
-      model.withConversation(async (conversation) => {
-        signal?.throwIfAborted();
-        await conversation.follow(startingIds(ids, model.bosTokenId), signal);
-        const { session, firstVisible: firstIndex } = conversation;
-        const weights = await session.readAttention(0, layer, head, 1);
-        return { layer, head, size: session.length, firstIndex, weights };
-      }),
-    );
+    return this.#with((model) => {
+      const text = startingIds(ids, model.bosTokenId);
+      return model.conversation.follow(text, { signal }, async ({ firstVisible }, session) => {
+        const size = text.length - firstVisible;
+        const weights = await session.readAttention(0, layer, head, 1, size);
+        return { layer, head, size, firstIndex: firstVisible, weights };
+      });
+    });
   }
 
   async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void, undefined> {

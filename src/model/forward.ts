@@ -62,6 +62,10 @@ export class Gpt {
     this.switches = arena.upload('switches', [count], 'f32', new Float32Array(count).fill(1));
   }
 
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
   /** Bytes of all weights on the device. */
   get sizeBytes(): number {
     return this.#arena.sizeBytes;
@@ -182,12 +186,12 @@ export class Session {
     for (const sequence of this.ids) sequence.length = Math.min(sequence.length, length);
   }
 
-  /** Keeps what the cache shares with `ids`, at most `most` tokens; returns how many that is. */
-  keepCommonPrefix(ids: readonly number[], most: number = ids.length): number {
+  /** How many tokens the cache of a batch of one shares with the beginning of `ids`. */
+  commonPrefix(ids: readonly number[]): number {
     const cached = this.ids[0];
     let common = 0;
-    while (common < cached.length && common < most && cached[common] === ids[common]) common++;
-    this.truncate(common);
+    while (common < cached.length && common < ids.length && cached[common] === ids[common])
+      common++;
     return common;
   }
 
@@ -310,14 +314,15 @@ export class Session {
   }
 
   /**
-   * Softmaxed attention of `heads` heads from `head` on, (heads, T, T) over all T cached tokens,
-   * recomputed from the cached queries and keys.
+   * Softmaxed attention of `heads` heads from `head` on, (heads, T, T) over the first T = `size`
+   * cached tokens (all by default), recomputed from the cached queries and keys.
    */
   async readAttention(
     sequence: number,
     layer: number,
     head: number,
     heads: number,
+    size: number = this.length,
   ): Promise<Float32Array> {
     this.#checkUsable();
     const { device, config, widths } = this.model;
@@ -327,7 +332,6 @@ export class Session {
         { code: 'inspect/head', hint: 'Counting starts at 0.' },
       );
     }
-    const size = this.length;
     if (heads * size * size > MOST_ATTENTION_ELEMENTS) throw attentionTooLarge(heads, size);
     const arena = device.createArena('attention');
     try {
@@ -483,7 +487,7 @@ export class Session {
   }
 
   #checkUsable(): void {
-    if (!this.#disposed) return;
+    if (!this.#disposed && !this.model.disposed) return;
     throw new EngineError('This session was disposed.', {
       code: 'engine/disposed',
       hint: 'Create another session of the model.',

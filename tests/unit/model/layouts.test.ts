@@ -1,0 +1,161 @@
+// The four layouts are told apart by names and shapes, and every mismatch is named.
+import { describe, expect, it } from 'vitest';
+import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { readConfigFile } from '../../../src/model/config.ts';
+import {
+  checkTensors,
+  isStoredMask,
+  recogniseLayout,
+  resolveConfig,
+} from '../../../src/model/layouts.ts';
+import { loadGpt } from '../../../src/model/load.ts';
+import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
+import { writeSafetensors } from '../../../src/model/safetensors.ts';
+import { PACK_CASES, readPackFile, readPackJson } from '../../support/packOnDisk.ts';
+
+const shapesOf = (name: string) =>
+  new Map(openSafetensors(readPackFile(name, 'model.safetensors')).shapes);
+const fileOf = (name: string) => readConfigFile(readPackJson(name, 'config.json'));
+
+function resolve(shapes: Map<string, readonly number[]>, file = fileOf('gpt2')) {
+  const layout = recogniseLayout(shapes);
+  const config = resolveConfig(layout, shapes, file);
+  checkTensors(layout, config, shapes);
+  return { layout, config };
+}
+
+describe('recogniseLayout', () => {
+  const expected = {
+    notebook: 'notebook',
+    'notebook-variance': 'notebook',
+    mingpt: 'mingpt',
+    'nanogpt-nobias': 'nanogpt',
+    'nanogpt-bias': 'nanogpt',
+    gpt2: 'huggingface',
+    'gpt2-head64': 'huggingface',
+    'gpt2-12x12': 'huggingface',
+  };
+  for (const name of PACK_CASES) {
+    it(`knows ${name} from its tensors`, () => {
+      expect(recogniseLayout(shapesOf(name)).name).toBe(expected[name]);
+    });
+  }
+
+  it('does not need the transformer. prefix, and takes foreign ones', () => {
+    for (const prefix of ['', 'module.transformer.', '_orig_mod.transformer.']) {
+      const shapes = new Map(
+        [...shapesOf('gpt2')].map(([name, shape]) => [
+          name.replace(/^transformer\./, prefix),
+          shape,
+        ]),
+      );
+      expect(resolve(shapes).layout.name).toBe('huggingface');
+    }
+  });
+
+  it('says what it expected when nothing fits', () => {
+    expect(() => recogniseLayout(new Map([['model.layers.0.q_proj.weight', [4, 4]]]))).toThrow(
+      'None of the four GPT layouts fits these 1 tensors',
+    );
+  });
+});
+
+describe('resolveConfig', () => {
+  it('reads flags from the tensors where config.json leaves them open', () => {
+    const { config } = resolve(shapesOf('nanogpt-nobias'), { nHead: 3 });
+    expect(config).toMatchObject({
+      qkvBias: false,
+      bias: false,
+      layerNormBias: false,
+      tiedHead: true,
+      activation: 'gelu-exact',
+      nLayer: 3,
+      nCtx: 40,
+      vocabSize: 523,
+      nInner: 192,
+    });
+    expect(resolve(shapesOf('mingpt'), { nHead: 3 }).config.tiedHead).toBe(false);
+    expect(resolve(shapesOf('notebook'), { nHead: 3 }).config.layerNormDenominator).toBe('std');
+  });
+
+  const damage: [string, (shapes: Map<string, readonly number[]>) => void, string][] = [
+    [
+      'a transposed matrix',
+      (s) => s.set('transformer.h.1.mlp.c_fc.weight', [192, 48]),
+      'transformer.h.1.mlp.c_fc.weight is (192, 48); expected (48, 192).',
+    ],
+    [
+      'a short bias',
+      (s) => s.set('transformer.h.0.attn.c_attn.bias', [143]),
+      'transformer.h.0.attn.c_attn.bias is (143); expected (144).',
+    ],
+    [
+      'a missing tensor',
+      (s) => s.delete('transformer.h.2.ln_2.weight'),
+      'The checkpoint has no tensor transformer.h.2.ln_2.weight.',
+    ],
+    [
+      'a missing block',
+      (s) => [...s.keys()].filter((n) => n.includes('.h.2.')).forEach((n) => s.delete(n)),
+      'The checkpoint has no tensor transformer.h.2.attn.c_proj.weight.',
+    ],
+    [
+      'a block too many',
+      (s) => s.set('transformer.h.3.attn.c_proj.weight', [48, 48]),
+      'config.json says 3 blocks, but the file holds 4',
+    ],
+    [
+      'another vocabulary',
+      (s) => s.set('transformer.wte.weight', [524, 48]),
+      'transformer.wte.weight is (524, 48); config.json expects vocabSize = 523, found 524.',
+    ],
+    [
+      'a missing embedding',
+      (s) => s.delete('transformer.wpe.weight'),
+      'The checkpoint has no tensor transformer.wpe.weight.',
+    ],
+  ];
+  for (const [what, change, message] of damage) {
+    it(`names ${what}`, () => {
+      const shapes = shapesOf('gpt2');
+      change(shapes);
+      expect(() => resolve(shapes)).toThrow(message);
+    });
+  }
+
+  it('asks for the heads, which no tensor shows', () => {
+    expect(() => resolve(shapesOf('gpt2'), {})).toThrow('how many heads');
+  });
+});
+
+describe('loadGpt', () => {
+  it('ignores stored masks and gives everything back when a tensor does not fit', async () => {
+    expect(isStoredMask('h.0.attn.bias')).toBe(true);
+    expect(isStoredMask('h.0.attn.c_attn.bias')).toBe(false);
+    const device = createCpuDevice();
+    const freed: string[] = [];
+    const watching = {
+      ...device,
+      createArena: (label: string) => {
+        const arena = device.createArena(label);
+        return { ...arena, dispose: () => freed.push(label) };
+      },
+    };
+    const source = openSafetensors(readPackFile('gpt2', 'model.safetensors'));
+    const broken = { ...source, read: () => Promise.reject(new Error('cut')) };
+    const loading = loadGpt(watching, broken, fileOf('gpt2'), { dtype: 'fp32' });
+    await expect(loading).rejects.toThrow('cut');
+    expect(freed).toEqual(['parameters']);
+  });
+
+  it('leaves out U8 masks but refuses weights of an integer type by name', () => {
+    const mask = { dtype: 'U8', shape: [1, 1, 2, 2], data: new Uint8Array(4) } as const;
+    const weight = { dtype: 'I32', shape: [2], data: new Int32Array(2) } as const;
+    const open = (name: string, tensor: typeof mask | typeof weight) =>
+      openSafetensors(writeSafetensors(new Map([[name, tensor]])));
+    expect([...open('transformer.h.0.attn.bias', mask).shapes.keys()]).toEqual([]);
+    expect(() => open('transformer.ln_f.weight', weight)).toThrow(
+      'transformer.ln_f.weight is stored as I32',
+    );
+  });
+});
