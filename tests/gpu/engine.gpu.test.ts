@@ -1,0 +1,217 @@
+// The engine's contract, on both engines (this thread, a worker) and both devices.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, GenerateEvent, GenerationOptions } from '../../src/api.ts';
+import { LocalEngine } from '../../src/engine/localEngine.ts';
+import { EngineError } from '../../src/errors.ts';
+import { WorkerEngine } from '../../src/worker/client.ts';
+
+const TALES = new URL('/models/tales-7m', location.href).href;
+const OPTIONS: GenerationOptions = {
+  do_sample: false,
+  temperature: 0.8,
+  top_k: 40,
+  top_p: 1,
+  min_p: 0,
+  repetition_penalty: 1,
+  max_new_tokens: 8,
+  stop: [],
+};
+
+interface Expected {
+  prompt: string;
+  ids: number[];
+  top10_ids: number[];
+  top10_logits: number[];
+  greedy: number[];
+  greedy_text: string;
+}
+
+let expected: Expected[];
+beforeAll(async () => {
+  expected = (await (await fetch(`${TALES}/expected.json`)).json()) as Expected[];
+});
+
+async function collect(events: AsyncIterable<GenerateEvent>): Promise<GenerateEvent[]> {
+  const all: GenerateEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+function tokensOf(events: readonly GenerateEvent[]): number[] {
+  return events.flatMap((event) => (event.type === 'token' ? [event.piece.id] : []));
+}
+
+const engines: [string, () => Engine][] = [
+  ['LocalEngine', () => new LocalEngine()],
+  ['WorkerEngine', () => WorkerEngine.create()],
+];
+
+for (const [name, create] of engines) {
+  for (const device of ['webgpu', 'cpu'] as const) {
+    describe(`${name} on ${device}`, () => {
+      let engine: Engine;
+      const progress: string[] = [];
+      beforeAll(async () => {
+        engine = create();
+        const summary = await engine.load(TALES, {
+          device,
+          dtype: 'fp32',
+          progress_callback: ({ status, file }) => progress.push(`${status} ${file ?? ''}`),
+        });
+        expect(summary).toMatchObject({
+          name: 'tales-7m',
+          nLayer: 12,
+          nHead: 12,
+          nCtx: 256,
+          parameterCount: 6_960_768,
+          device: { kind: device },
+        });
+      });
+      afterAll(() => engine.dispose());
+
+      it('reports progress of every file, and that it is ready', () => {
+        expect(progress).toContain('initiate model.safetensors');
+        expect(progress).toContain('progress model.safetensors');
+        expect(progress.at(-1)).toBe('ready ');
+      });
+
+      it('tokenises as the model was trained, and back', async () => {
+        for (const { prompt, ids } of expected) {
+          const pieces = await engine.tokenize(prompt);
+          expect(pieces.map(({ id }) => id)).toEqual(ids);
+          expect(await engine.detokenize(ids)).toBe(prompt);
+        }
+      });
+
+      it("gives PyTorch's ten most probable tokens", async () => {
+        const { ids, top10_ids, top10_logits } = expected[0];
+        const { top } = await engine.distribution(ids, { ...OPTIONS, do_sample: true }, 10);
+        expect(top.map(({ piece }) => piece.id)).toEqual(top10_ids);
+        top.forEach(({ logit }, i) => expect(logit).toBeCloseTo(top10_logits[i], 3));
+      });
+
+      it('streams what PyTorch writes greedily, with text that adds up', async () => {
+        const { prompt, ids, greedy, greedy_text } = expected[1];
+        const options = { ...OPTIONS, max_new_tokens: greedy.length };
+        const events = await collect(engine.generate({ ids, options }));
+        expect(events[0].type).toBe('start');
+        expect(tokensOf(events)).toEqual(greedy);
+        const text = events.map((e) => (e.type === 'token' || e.type === 'done' ? e.text : ''));
+        expect(prompt + text.join('')).toBe(greedy_text);
+        expect(events.at(-1)).toMatchObject({ type: 'done', reason: 'length' });
+      });
+
+      it('gives the same text for the same seed, and reports a seed that nobody chose', async () => {
+        const request = {
+          ids: expected[0].ids,
+          options: { ...OPTIONS, do_sample: true, temperature: 1 },
+        };
+        const first = await collect(engine.generate(request));
+        const seed = first[0].type === 'start' ? first[0].seed : NaN;
+        expect(Number.isInteger(seed)).toBe(true);
+        const again = { ...request, options: { ...request.options, seed } };
+        expect(tokensOf(await collect(engine.generate(again)))).toEqual(tokensOf(first));
+      });
+
+      it('stops in mid-stream and keeps what it wrote', async () => {
+        const controller = new AbortController();
+        const events: GenerateEvent[] = [];
+        const options = { ...OPTIONS, max_new_tokens: 200, eos_token_id: null };
+        const request = { ids: expected[0].ids, options, signal: controller.signal };
+        for await (const event of engine.generate(request)) {
+          events.push(event);
+          if (tokensOf(events).length === 3) controller.abort();
+        }
+        expect(events.at(-1)).toMatchObject({ type: 'done', reason: 'aborted' });
+        // A worker may have sent a few more before it heard.
+        expect(tokensOf(events).length).toBeLessThan(20);
+        expect(tokensOf(events).slice(0, 3)).toEqual(expected[0].greedy.slice(0, 3));
+      });
+
+      it('scores every token of a text as the greedy run saw it', async () => {
+        const { ids, greedy } = expected[2];
+        const events = await collect(engine.generate({ ids, options: OPTIONS }));
+        const { logprobs, ranks } = await engine.score([...ids, ...greedy.slice(0, 8)]);
+        expect(logprobs[0]).toBeNaN();
+        events
+          .filter((event) => event.type === 'token')
+          .forEach((event, i) => {
+            expect(ranks[ids.length + i]).toBe(1);
+            expect(logprobs[ids.length + i]).toBeCloseTo(event.logprob, 4);
+          });
+      });
+
+      it('shows one head: rows that sum to one and look back only', async () => {
+        const { ids } = expected[0];
+        const map = await engine.attention(ids, 3, 5);
+        expect(map).toMatchObject({ layer: 3, head: 5, size: ids.length, firstIndex: 0 });
+        for (let t = 0; t < map.size; t++) {
+          const row = [...map.weights.subarray(t * map.size, (t + 1) * map.size)];
+          expect(row.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+          expect(row.slice(t + 1).every((v) => v === 0)).toBe(true);
+        }
+        await expect(engine.attention(ids, 12, 0)).rejects.toMatchObject({ code: 'inspect/head' });
+      });
+
+      it('answers questions about a text while it streams, without changing the stream', async () => {
+        const { ids, greedy } = expected[0];
+        const seen: number[] = [];
+        const options = { ...OPTIONS, max_new_tokens: 12 };
+        for await (const event of engine.generate({ ids, options })) {
+          if (event.type !== 'token') continue;
+          seen.push(event.piece.id);
+          if (seen.length === 4) {
+            const map = await engine.attention([...ids, ...seen], 0, 0);
+            expect(map.size).toBe(ids.length + 4);
+          }
+        }
+        expect(seen).toEqual(greedy.slice(0, 12));
+      });
+
+      it('starts an empty prompt from the beginning-of-text token', async () => {
+        const [start] = await collect(engine.generate({ ids: [], options: OPTIONS }));
+        expect(start).toMatchObject({ type: 'start', promptIds: [8191] });
+      });
+
+      it('passes errors on with code, message and next step, and goes on working', async () => {
+        const error: unknown = await engine.distribution([8192], OPTIONS).catch((e: unknown) => e);
+        expect(error).toBeInstanceOf(EngineError);
+        expect(error).toMatchObject({ code: 'tokens/vocabulary' });
+        expect((error as EngineError).hint).toContain('tokenizer');
+        const bad = { ids: [1], options: { ...OPTIONS, top_p: 7 } };
+        await expect(collect(engine.generate(bad))).rejects.toMatchObject({
+          code: 'sampling/options',
+        });
+        const missing = engine.load(new URL('/models/none', location.href).href);
+        await expect(missing).rejects.toMatchObject({ code: 'network/not-found' });
+        expect((await engine.distribution([1], OPTIONS)).vocabSize).toBe(8192);
+      });
+
+      it('refuses schemes that are no http', async () => {
+        await expect(engine.load('data:text/plain,x')).rejects.toMatchObject({
+          code: expect.stringMatching(/^network\//) as string,
+        });
+      });
+
+      it('cancels a load and keeps the running model', async () => {
+        const controller = new AbortController();
+        const loading = engine.load(TALES, { device, signal: controller.signal });
+        controller.abort();
+        await expect(loading).rejects.toMatchObject({ name: 'AbortError' });
+        expect((await engine.tokenize('The'))[0].text).toBe('The');
+      });
+    });
+  }
+
+  it(`${name} rejects everything once it is disposed, and may be disposed twice`, async () => {
+    const engine = create();
+    await expect(engine.tokenize('x')).rejects.toMatchObject({ code: 'engine/no-model' });
+    await engine.dispose();
+    await engine.dispose();
+    await expect(engine.tokenize('x')).rejects.toMatchObject({ code: 'engine/disposed' });
+    const request = { ids: [1], options: OPTIONS };
+    await expect(collect(engine.generate(request))).rejects.toMatchObject({
+      code: 'engine/disposed',
+    });
+  });
+}

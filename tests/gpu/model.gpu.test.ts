@@ -1,0 +1,127 @@
+// The model on WebGPU beyond the pack: f16 weights, split weights, real limits, a lost device.
+import { describe, expect, it } from 'vitest';
+import { GPT2 } from '../../src/engine/gpt2.ts';
+import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { requestWebGpuDevice } from '../../src/gpu/request.ts';
+import { createWebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+import { linear } from '../../src/kernels/linear.ts';
+import { createWeightMatrix } from '../../src/kernels/weightMatrix.ts';
+import { readConfigFile } from '../../src/model/config.ts';
+import { openSafetensors } from '../../src/model/safetensorsSource.ts';
+import { noise } from '../support/random.ts';
+import { expectClose, gpuDevice, scoped } from './fixture.ts';
+
+const PACK = '/tests/fixtures/conformance/';
+
+async function packSource(name: string) {
+  const bytes = await (await fetch(`${PACK}${name}/model.safetensors`)).arrayBuffer();
+  const file = readConfigFile(await (await fetch(`${PACK}${name}/config.json`)).json());
+  return { source: openSafetensors(new Uint8Array(bytes)), file };
+}
+
+async function logitsOf(device: Device, name: string, dtype: 'fp32' | 'fp16') {
+  const { source, file } = await packSource(name);
+  await using model = await GPT2.from_source(source, { device, file, dtype });
+  const ids = Array.from({ length: 20 }, (_, i) => (i * 37) % model.config.vocabSize);
+  return (await model.forward(ids)).logits.data;
+}
+
+describe('the model on WebGPU', () => {
+  for (const name of ['gpt2', 'notebook', 'nanogpt-nobias', 'gpt2-12x12']) {
+    it(`computes ${name} in f16 as the processor does from the same halves`, async () => {
+      const { gpu, summary } = await gpuDevice();
+      const oracle = await logitsOf(createCpuDevice('f64'), name, 'fp16');
+      const largest = oracle.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+      for (const prefersPlain of [true, false]) {
+        const device = createWebGpuDevice(gpu, summary, { prefersPlain });
+        const actual = await scoped(gpu, () => logitsOf(device, name, 'fp16'));
+        expectClose(`${name}, plain ${prefersPlain}`, actual, oracle, 1e-5 * largest);
+      }
+    });
+  }
+
+  it('computes gpt2 with workgroup kernels as with plain ones', async () => {
+    const { gpu, summary } = await gpuDevice();
+    const [plain, workgroup] = await Promise.all(
+      [true, false].map((prefersPlain) =>
+        logitsOf(createWebGpuDevice(gpu, summary, { prefersPlain }), 'gpt2', 'fp32'),
+      ),
+    );
+    expectClose('logits', workgroup, plain, 1e-4);
+  });
+
+  it('splits the token embedding where a binding is too small, with the same logits', async () => {
+    const { gpu, summary } = await gpuDevice();
+    const whole = await logitsOf(createWebGpuDevice(gpu, summary), 'gpt2', 'fp32');
+    const capped = createWebGpuDevice(gpu, summary, { maxBindingBytes: 48 * 4 * 300 });
+    const split = await scoped(gpu, () => logitsOf(capped, 'gpt2', 'fp32'));
+    expectClose('logits', split, whole, 0);
+  });
+
+  it("holds GPT-2's f32 head in one binding with raised limits, in two with WebGPU's default ones", async () => {
+    const [rows, columns] = [50264, 768];
+    const heads: Float32Array[] = [];
+    for (const defaultLimits of [false, true]) {
+      const device = await requestWebGpuDevice({ defaultLimits });
+      const arena = device.createArena('head');
+      await scoped(device.gpu, async () => {
+        const weights = noise(rows * columns, 3, 0, 0.05);
+        const weight = createWeightMatrix(device, arena, 'wte', rows, columns, 'f32', weights);
+        expect(weight.parts.length).toBe(defaultLimits ? 2 : 1);
+        expect(device.maxBindingBytes).toBeGreaterThanOrEqual(128 << 20);
+        const zero = arena.zeros('zero', [rows], 'f32');
+        const x = arena.upload('x', [1, columns], 'f32', noise(columns, 4));
+        const out = arena.zeros('out', [1, rows], 'f32');
+        const enc = device.createEncoder();
+        const bias = weight.parts.map(() => zero);
+        linear(device, enc, { x, weight, bias, scale: zero, out }, { rows: 1 });
+        const reading = enc.read(out, 0, rows);
+        enc.submit();
+        heads.push(await reading);
+      });
+      arena.dispose();
+      device.dispose();
+    }
+    expectClose('logits', heads[1], heads[0], 0);
+    expect(Math.abs(heads[0][50256])).toBeGreaterThan(0);
+  });
+
+  it('gives all memory back when it is disposed', async () => {
+    const { gpu, summary } = await gpuDevice();
+    const device = createWebGpuDevice(gpu, summary);
+    const arenas: { readonly sizeBytes: number }[] = [];
+    const watching: Device = {
+      ...device,
+      createArena: (label) => {
+        const arena = device.createArena(label);
+        arenas.push(arena);
+        return arena;
+      },
+    };
+    const { source, file } = await packSource('gpt2');
+    const model = await GPT2.from_source(source, { device: watching, file });
+    await model.forward([1, 2, 3], { output_attentions: true, targets: [2, 3, 4] });
+    for await (const _ of model.generate([1, 2], { max_new_tokens: 3 }));
+    expect(arenas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBeGreaterThan(400_000);
+    await model.dispose();
+    expect(arenas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBe(0);
+  });
+
+  it('says that the GPU was lost, in the middle of a stream, with the next step', async () => {
+    const device = await requestWebGpuDevice();
+    const { source, file } = await packSource('gpt2');
+    const model = await GPT2.from_source(source, { device, file });
+    const run = async (): Promise<void> => {
+      let tokens = 0;
+      for await (const _ of model.generate([1, 2], { max_new_tokens: 30, eos_token_id: null })) {
+        if (++tokens === 3) device.gpu.destroy();
+      }
+    };
+    await expect(run()).rejects.toMatchObject({
+      code: 'device/lost',
+      hint: expect.stringContaining('Load the model again') as string,
+    });
+    expect(await model.lost).not.toBe('');
+  });
+});
