@@ -23,11 +23,13 @@ const engine: Engine = url.localEngine
   ? new (await import('./engine/localEngine.ts')).LocalEngine()
   : WorkerEngine.create();
 
+const ownSource = new URL('models/tales-7m', document.baseURI).href;
 const actions = createActions({
   engine,
   store,
   text,
-  source: url.model ?? new URL('models/tales-7m', document.baseURI).href,
+  source: url.model ?? ownSource,
+  ownSource,
   savedSource: savedOver === null ? (saved?.source ?? '') : '',
   savedOver,
   settingsChosen: saved !== null || Object.keys(url.settings).length > 0,

@@ -37,6 +37,8 @@ export interface ActionsOptions {
   readonly text: TokenText;
   /** Absolute address of the model folder. */
   readonly source: string;
+  /** Absolute address of the model that comes with the page. */
+  readonly ownSource: string;
   /** The model whose tokens the restored text holds; '' if there is none. */
   readonly savedSource: string;
   /** A saved text that the address replaced; undo brings it back. */
@@ -71,6 +73,8 @@ export function createActions(options: ActionsOptions) {
   let losses: number[] = [];
   let settingsChosen = options.settingsChosen;
   let tokenSource = options.savedSource;
+  let { source } = options;
+  set({ wanted: toName(source) });
   let scoreTimer: ReturnType<typeof setTimeout> | undefined;
 
   if (options.savedOver?.text) {
@@ -270,6 +274,7 @@ export function createActions(options: ActionsOptions) {
     if (runController === null) return;
     abortRun();
     publish({ announcement: 'Stopped. The text is kept.' });
+    used('generate');
     refreshPanels();
   }
 
@@ -295,8 +300,10 @@ export function createActions(options: ActionsOptions) {
 
   async function runTokens(settings: Settings, from?: number): Promise<void> {
     if (get().generating) return;
-    if (get().phase !== 'ready') {
+    const { phase } = get();
+    if (phase !== 'ready') {
       set({ queued: true });
+      if (phase === 'failed') void load();
       return;
     }
     const id = ++runId;
@@ -532,7 +539,7 @@ export function createActions(options: ActionsOptions) {
       restoring: why,
     });
     try {
-      const model = await engine.load(options.source, {
+      const model = await engine.load(source, {
         device,
         ...(dtype === undefined ? {} : { dtype }),
         signal: controller.signal,
@@ -552,7 +559,14 @@ export function createActions(options: ActionsOptions) {
       adopt(model);
     } catch (error) {
       if (id !== loadId || controller.signal.aborted) return;
-      set({ phase: 'failed', loading: null, restoring: null });
+      const code = get().verdict?.code ?? 'ok';
+      if (device === 'auto' && code !== 'ok' && code !== 'software') {
+        // No GPU was promised; the processor can do it.
+        set({ device: 'cpu' });
+        await load(why);
+        return;
+      }
+      set({ phase: 'failed', loading: null, restoring: null, queued: false });
       report(error, 'load');
     }
   }
@@ -594,6 +608,13 @@ export function createActions(options: ActionsOptions) {
 
   function takeDtype(dtype: Dtype): void {
     set({ dtype });
+    void load();
+  }
+
+  /** Goes back to the model that comes with the page. */
+  function takeOwnModel(): void {
+    source = options.ownSource;
+    set({ wanted: toName(source) });
     void load();
   }
 
@@ -679,6 +700,8 @@ export function createActions(options: ActionsOptions) {
     },
     takeDevice,
     takeDtype,
+    takeOwnModel,
+    hasOtherModel: () => source !== options.ownSource,
     measure,
     tryAgain,
     dismissProblem: () => set({ problem: null }),
@@ -689,6 +712,10 @@ export function createActions(options: ActionsOptions) {
     },
     used,
   };
+}
+
+function toName(source: string): string {
+  return source.replace(/\/+$/u, '').split('/').at(-1) ?? source;
 }
 
 /** The page's defaults with what the model's own `generation_config.json` says. */

@@ -50,6 +50,8 @@ export interface AppState {
     readonly total: number;
   } | null;
   readonly model: ModelSummary | null;
+  /** Name of the model that was asked for. */
+  readonly wanted: string;
   readonly device: DeviceRequest;
   readonly dtype: Dtype | undefined;
   /** Why the model is being loaded again, in words, while that lasts. */
@@ -117,6 +119,7 @@ export function createAppStore(
     phase: 'starting',
     loading: null,
     model: null,
+    wanted: '',
     device: url.device ?? 'auto',
     dtype: url.dtype,
     restoring: null,

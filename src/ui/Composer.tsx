@@ -111,11 +111,10 @@ export function Composer(): ReactNode {
 }
 
 function Progress(): ReactNode {
-  const { loading, phase, queued, restoring } = useFacts((state) => ({
+  const { loading, phase, queued } = useFacts((state) => ({
     loading: state.loading,
     phase: state.phase,
     queued: state.queued,
-    restoring: state.restoring,
   }));
   if (phase !== 'loading' && phase !== 'starting') return null;
   const known = loading !== null && loading.total > 0;
@@ -125,7 +124,6 @@ function Progress(): ReactNode {
         aria-label="Loading the model"
         {...(known ? { value: loading.loaded, max: loading.total } : {})}
       />
-      {restoring !== null && <p>{restoring}</p>}
       <p>
         {known
           ? `Loading ${loading.what}: ${formatBytes(loading.loaded)} of ${formatBytes(loading.total)}. `

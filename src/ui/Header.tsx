@@ -43,8 +43,9 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
 }
 
 function ModelChip(): ReactNode {
-  const { model, phase, loading, speed } = useFacts((s) => ({
+  const { model, wanted, phase, loading, speed } = useFacts((s) => ({
     model: s.model,
+    wanted: s.wanted,
     phase: s.phase,
     loading: s.loading,
     speed: s.run?.tokensPerSecond ?? 0,
@@ -70,8 +71,8 @@ function ModelChip(): ReactNode {
   return (
     <button className={css.chip} type="button" popoverTarget="model-details">
       <span className={lamp} aria-hidden="true" />
-      <b>{model?.name ?? 'tales-7m'}</b>
-      <span className={css.kind}>{modelKind(model)}</span>
+      <b>{model?.name ?? wanted}</b>
+      <span className={css.kind}>{modelKind(model, wanted)}</span>
       <span className={css.facts}>{facts}</span>
     </button>
   );
@@ -79,25 +80,30 @@ function ModelChip(): ReactNode {
 
 function ModelDetails(): ReactNode {
   const { actions } = useApp();
-  const { model, measured, measuring, verdict, speed, phase, generating } = useFacts((s) => ({
-    model: s.model,
-    measured: s.measured,
-    measuring: s.measuring,
-    verdict: s.verdict,
-    speed: s.run?.tokensPerSecond ?? 0,
-    phase: s.phase,
-    generating: s.generating,
-  }));
+  const { model, wanted, measured, measuring, verdict, speed, phase, generating } = useFacts(
+    (s) => ({
+      model: s.model,
+      wanted: s.wanted,
+      measured: s.measured,
+      measuring: s.measuring,
+      verdict: s.verdict,
+      speed: s.run?.tokensPerSecond ?? 0,
+      phase: s.phase,
+      generating: s.generating,
+    }),
+  );
   const onGpu = model?.device.kind === 'webgpu';
   const hasAdapter = verdict === null || verdict.code === 'ok' || verdict.code === 'software';
   const busy = phase === 'loading' || generating;
   return (
     <div className={css.popover} id="model-details" popover="auto" aria-label="Model details">
-      <h2>{model?.name ?? 'tales-7m'}</h2>
+      <h2>{model?.name ?? wanted}</h2>
       <p className={css.about}>
-        {model === null || model.name === 'tales-7m'
+        {(model?.name ?? wanted) === 'tales-7m'
           ? 'A tiny story model, not GPT-2. It has GPT-2’s architecture in small, was raised on old fairy tales, writes sentences that sound like them and soon loses the thread.'
-          : `${modelKind(model)}.`}
+          : model === null
+            ? 'Not loaded.'
+            : `${modelKind(model, wanted)}.`}
       </p>
       {model !== null && (
         <dl className={css.list}>

@@ -51,7 +51,7 @@ function Problem(): ReactNode {
           <strong>{info.message}</strong>
         </p>
         <p className={css.hint}>
-          {info.hint === '' ? 'Your text is kept.' : `${info.hint} Your text is kept.`}
+          {info.hint} {/text is kept/u.test(info.hint) ? '' : 'Your text is kept.'}
         </p>
         <details>
           <summary>Details ({info.code})</summary>
@@ -80,6 +80,15 @@ function Problem(): ReactNode {
               onClick={() => actions.takeDevice('cpu')}
             >
               Use the processor
+            </button>
+          )}
+          {problem.during === 'load' && actions.hasOtherModel() && (
+            <button
+              className={controls.button}
+              type="button"
+              onClick={() => actions.takeOwnModel()}
+            >
+              Open the story model
             </button>
           )}
           <button className={controls.plain} type="button" onClick={() => actions.dismissProblem()}>

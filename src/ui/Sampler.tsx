@@ -9,6 +9,7 @@ export function Sampler(): ReactNode {
   const { actions } = useApp();
   const { settings } = useFacts((s) => ({ settings: s.settings }));
   const open = useWide();
+  const [roomy] = useState(() => innerHeight >= 860 && innerWidth >= 1200);
   const words = settings.do_sample
     ? `temp ${settings.temperature} · k ${settings.top_k} · p ${settings.top_p}`
     : 'greedy';
@@ -22,7 +23,7 @@ export function Sampler(): ReactNode {
         <Knob name="top_k" />
         <Knob name="top_p" />
         <Seed />
-        <details className={css.more}>
+        <details className={css.more} open={roomy}>
           <summary>More</summary>
           <Knob name="max_new_tokens" />
           <Knob name="min_p" />

@@ -205,7 +205,7 @@ function TokenReadout(): ReactNode {
           {rank > 0 && (
             <span>
               rank <b>{formatCount(rank)}</b>
-              {model === null ? '' : ` of ${formatCount(model.vocabSize)}`}
+              {model !== null && <span className={css.of}> of {formatCount(model.vocabSize)}</span>}
             </span>
           )}
           <span>

@@ -69,8 +69,9 @@ export function toBits(logprob: number): number {
 }
 
 /** Says what kind of model this is, in the words the page must never leave out. */
-export function modelKind(model: ModelSummary | null): string {
-  if (model === null || model.name === 'tales-7m') return 'tiny story model, not GPT-2';
+export function modelKind(model: ModelSummary | null, wanted: string): string {
+  if ((model?.name ?? wanted) === 'tales-7m') return 'tiny story model, not GPT-2';
+  if (model === null) return '';
   if (model.nEmbd >= 768 && model.vocabSize >= 50257 && model.nCtx >= 1024) return 'GPT-2 layout';
   return 'small model with GPT-2’s layout, not GPT-2';
 }

@@ -50,7 +50,7 @@ test.describe('the verdict on the GPU', () => {
     page,
   }) => {
     await fakeGpu(page, 'absent');
-    await open(page, { at: '?device=cpu', ready: false });
+    await open(page, { at: '?engine=local', ready: false });
     await expect(page.getByTestId('gpu-verdict')).toContainText('no WebGPU', { timeout: 2000 });
     await page.getByText('What to do', { exact: true }).click();
     await expect(page.getByTestId('gpu-verdict')).toContainText('chrome://');
@@ -63,11 +63,12 @@ test.describe('the verdict on the GPU', () => {
   for (const kind of ['none', 'throws'] as const) {
     test(`no adapter (${kind}): says so, and the page goes on`, async ({ page }) => {
       await fakeGpu(page, kind);
-      await open(page, { at: '?device=cpu', ready: false });
+      await open(page, { at: '?engine=local', ready: false });
       await expect(page.getByTestId('gpu-verdict')).toContainText('no GPU answers', {
         timeout: 2500,
       });
       await untilReady(page);
+      await expect(button(page, /tales-7m.*on the processor/u)).toBeVisible();
     });
   }
 
@@ -76,7 +77,7 @@ test.describe('the verdict on the GPU', () => {
       Object.defineProperty(globalThis, 'isSecureContext', { get: () => false });
     });
     await fakeGpu(page, 'absent');
-    await open(page, { at: '?device=cpu', ready: false });
+    await open(page, { at: '?engine=local', ready: false });
     await expect(page.getByTestId('gpu-verdict')).toContainText('secure page', { timeout: 2000 });
     await untilReady(page);
   });
@@ -87,6 +88,45 @@ test.describe('the verdict on the GPU', () => {
     await button(page, /tales-7m/u).click();
     await expect(button(page, 'Processor')).toHaveAttribute('aria-pressed', 'true');
     await expect(page.locator('#model-details')).not.toContainText('imitates');
+  });
+
+  test('“Measure both” says how fast each device is', async ({ page }) => {
+    await open(page);
+    await button(page, /tales-7m/u).click();
+    await button(page, 'Measure both').click();
+    await expect(page.locator('#model-details')).toContainText(
+      /GPU: [\d.]+ tokens\/s\. Processor: [\d.]+ tokens\/s/u,
+      { timeout: 45_000 },
+    );
+  });
+
+  test('a lost GPU is told, the model comes back, and the text stays', async ({ page }) => {
+    test.slow();
+    await page.addInitScript(() => {
+      // oxlint-disable-next-line typescript/unbound-method -- called on its adapter below
+      const real = GPUAdapter.prototype.requestDevice;
+      const devices: GPUDevice[] = [];
+      Object.assign(globalThis, { devices });
+      GPUAdapter.prototype.requestDevice = async function requestDevice(...args) {
+        const device = await real.apply(this, args);
+        devices.push(device);
+        return device;
+      };
+    });
+    await open(page, { at: '?engine=local&device=webgpu' });
+    await setLength(page, 4);
+    await generate(page);
+    const text = await wholeText(page);
+    await page.evaluate(() => {
+      for (const device of (globalThis as unknown as { devices: GPUDevice[] }).devices) {
+        device.destroy();
+      }
+    });
+    await expect(page.getByText(/The GPU went away/u)).toBeVisible();
+    await expect(page.getByText(/The GPU went away/u)).toBeHidden({ timeout: 45_000 });
+    expect(await wholeText(page)).toBe(text);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(18);
   });
 });
 
@@ -165,6 +205,9 @@ test.describe('the page', () => {
     await expect(page.getByTestId('problem')).toContainText('Your text is kept.');
     await expect(button(page, 'Try again')).toBeVisible();
     await expect(prompt(page)).toHaveValue('Kept');
+    await button(page, 'Open the story model').click();
+    await untilReady(page);
+    await expect(page.getByTestId('problem')).toBeHidden();
   });
 
   test('logs no error, breaks no policy and asks no other origin for anything', async ({

@@ -111,6 +111,7 @@ function createToy() {
     store,
     text,
     source: 'x/toy',
+    ownSource: 'x/toy',
     savedSource: '',
     savedOver: null,
     settingsChosen: false,
