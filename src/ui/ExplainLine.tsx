@@ -31,7 +31,7 @@ export function ExplainLine(): ReactNode {
     epoch: state.epoch,
   }));
   const gesture = GESTURES.find(({ id }) => !s.done.includes(id));
-  const hidden = s.done.includes('tips');
+  const hidden = s.done.includes('tips') || s.phase !== 'ready';
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
   return (
     <aside className={css.line} aria-label="Explanation">

@@ -73,7 +73,7 @@ function Problem(): ReactNode {
           <button className={controls.button} type="button" onClick={() => actions.tryAgain()}>
             Try again
           </button>
-          {onGpu && (
+          {onGpu && !/^(network|checkpoint|tokens)\//u.test(info.code) && (
             <button
               className={controls.button}
               type="button"
