@@ -18,7 +18,8 @@ export async function openEnginePage(folders = []) {
     appType: 'mpa',
     define: buildConstants(),
     optimizeDeps: { include: ['js-tiktoken/ranks/gpt2'] },
-    server: { host: '127.0.0.1', port: 0 },
+    // Nothing may reload the page while it measures.
+    server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
     plugins: [folderPlugin(folders)],
   });
   await server.listen();

@@ -21,6 +21,7 @@ struct Params {
   partStride4: u32,
   outStride4: u32,
   scaleStart: u32,
+  heads: u32,
 }
 
 override HEAD_SIZE: u32 = 64;

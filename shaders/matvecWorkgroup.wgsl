@@ -44,17 +44,16 @@ struct Eight {
   high: vec4<f32>,
 }
 
-// Weights k8·8 … k8·8 + 7 of row n.
-fn weights(n: u32, k8: u32) -> Eight {
+// Eight weights; `at` counts eights, so row n begins at n · K/8.
+fn weights(at: u32) -> Eight {
   if (WEIGHT_F16) {
-    let w = weight[n * (K / 8u) + k8];
+    let w = weight[at];
     return Eight(
       vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y)),
       vec4<f32>(unpack2x16float(w.z), unpack2x16float(w.w)),
     );
   }
-  let at = n * (K / 4u) + k8 * 2u;
-  return Eight(bitcast<vec4<f32>>(weight[at]), bitcast<vec4<f32>>(weight[at + 1u]));
+  return Eight(bitcast<vec4<f32>>(weight[2u * at]), bitcast<vec4<f32>>(weight[2u * at + 1u]));
 }
 
 // erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2).
@@ -107,10 +106,12 @@ fn matvecWorkgroup(
   let n = group.x * 8u + lane / 8u;
   // Lanes past the last output read its row again rather than leave: barriers need all of them.
   let row = min(n, params.columns4 * 4u - 1u);
+  let weightRow = row * (K / 8u);
+  let xRow = (params.xStart + r) * (K / 4u);
   var sum = vec4<f32>(0.0);
   for (var k8 = lane % 8u; k8 < K / 8u; k8 += 8u) {
-    let w = weights(row, k8);
-    sum += x[(params.xStart + r) * (K / 4u) + k8 * 2u] * w.low + x[(params.xStart + r) * (K / 4u) + k8 * 2u + 1u] * w.high;
+    let w = weights(weightRow + k8);
+    sum += x[xRow + k8 * 2u] * w.low + x[xRow + k8 * 2u + 1u] * w.high;
   }
   partial[lane] = dot(sum, vec4<f32>(1.0));
   workgroupBarrier();

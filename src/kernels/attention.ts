@@ -15,6 +15,7 @@ const interface_ = {
     'partStride4',
     'outStride4',
     'scaleStart',
+    'heads',
   ],
   bindings: { qkv: 'read', headScale: 'read', out: 'write' },
   overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
@@ -80,11 +81,12 @@ export function attention(
     partStride4: o.partStride / 4,
     outStride4: (t.out.shape.at(-1) ?? 0) / 4,
     scaleStart: o.scaleStart,
+    heads: o.nHead,
   };
   const overrides = { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 };
   // Lanes of the workgroup twin own one vec4 of channels each, so wider heads take the plain one.
   if (device.prefersPlain || o.headStride > 256) {
-    const grid = [Math.ceil(o.rows / 4), o.nHead, Math.ceil(o.headStride / 16)] as const;
+    const grid = [Math.ceil((o.nHead * Math.ceil(o.headStride / 32)) / 4), o.rows, 1] as const;
     enc.dispatch(attentionKernel, { ...t }, params, grid, overrides);
   } else {
     enc.dispatch(attentionWorkgroupKernel, { ...t }, params, [o.rows, o.nHead, 1], overrides);
@@ -99,10 +101,9 @@ function meaning(
   s: Sizes<Size>,
 ): void {
   const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];
-  const nHead = part / stride;
   for (let r = 0; r < s.rows; r++) {
     const own = s.past + (r % s.tokens);
-    for (let h = 0; h < nHead; h++) {
+    for (let h = 0; h < s.heads; h++) {
       const base = Math.floor(r / s.tokens) * s.capacity * row + h * stride;
       const weights = new Float64Array(own + 1);
       for (let key = 0; key <= own; key++) {

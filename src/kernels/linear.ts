@@ -111,7 +111,7 @@ export function linear(
       ACTIVATION: ACTIVATIONS.indexOf(activation),
     };
     if (rows > FEW_ROWS) {
-      const grid = [Math.ceil(columns4 / 8), Math.ceil(rows / 8), 1] as const;
+      const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 8), 1] as const;
       enc.dispatch(matmulKernel, tensors, params, grid, overrides);
     } else if (device.prefersPlain) {
       const grid = [Math.ceil(columns4 / MATVEC_WIDTH), rows, 1] as const;
