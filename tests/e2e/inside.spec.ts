@@ -6,6 +6,7 @@ import {
   chips,
   heatmap,
   open,
+  openMore,
   readPixels,
   setLength,
   generate,
@@ -35,6 +36,9 @@ test.describe('seeing inside', () => {
     await page.getByRole('spinbutton', { name: 'Top-k, as a number' }).fill('5');
     await expect(page.getByTestId('kept')).toContainText('Kept 5 of 8,192');
     await expect(page.getByTestId('next-token').getByText('removed')).toHaveCount(15);
+    await openMore(page);
+    await page.getByRole('checkbox', { name: /^Greedy/u }).check();
+    await expect(page.getByTestId('kept')).toContainText('Kept 1 of 8,192');
   });
 
   test('the heat map is not blank and changes with the head', async ({ page }) => {
@@ -89,7 +93,9 @@ test.describe('seeing inside', () => {
     expect(Math.abs(numbers.reduce((sum, n) => sum + n, 0) - 100)).toBeLessThan(0.2);
   });
 
-  test('every token but the first gets its surprise when the page is idle', async ({ page }) => {
+  test('a token shows its probability, rank and surprise before anything is generated; the first has none', async ({
+    page,
+  }) => {
     await open(page);
     await chip(page, 3).hover();
     await expect(page.locator('#token-readout')).toContainText(/probability.*rank.*surprise/su);
