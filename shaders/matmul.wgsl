@@ -10,8 +10,8 @@
 //   scale   (·)     f32         in    element scaleIndex is used: 1, or 0 to switch a part off
 //   out     (·, O)  f32         out   columns outColumn … outColumn + N of row m(r)
 //
-// One thread eight rows by eight outputs: sixteen loads of eight values feed 512 multiply-adds, and
-// nothing is shared, so there is no barrier and no workgroup memory.
+// One thread eight rows by eight outputs: sixteen vec4 loads feed 256 multiply-adds, and nothing is
+// shared, so there is no barrier and no workgroup memory.
 // Dispatch (⌈N/8 / 8⌉, ⌈R/8⌉, 1).
 // Source: GPT-2's Conv1D, nn.Linear; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415.
 
@@ -40,21 +40,14 @@ override ACTIVATION: u32 = 0;
 @group(0) @binding(4) var<storage, read> scale: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 
-struct Eight {
-  low: vec4<f32>,
-  high: vec4<f32>,
-}
-
-// Eight weights; `at` counts eights, so row n begins at n · K/8.
-fn weights(at: u32) -> Eight {
+// Four weights of the row that begins at `row` eights; k4 counts fours.
+fn weights4(row: u32, k4: u32) -> vec4<f32> {
   if (WEIGHT_F16) {
-    let w = weight[at];
-    return Eight(
-      vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y)),
-      vec4<f32>(unpack2x16float(w.z), unpack2x16float(w.w)),
-    );
+    let w = weight[row + k4 / 2u];
+    let pair = select(w.xy, w.zw, (k4 & 1u) == 1u);
+    return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y));
   }
-  return Eight(bitcast<vec4<f32>>(weight[2u * at]), bitcast<vec4<f32>>(weight[2u * at + 1u]));
+  return bitcast<vec4<f32>>(weight[2u * row + k4]);
 }
 
 // erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2).
@@ -103,19 +96,20 @@ fn matmul(@builtin(global_invocation_id) gid: vec3<u32>) {
   if (c4 >= params.columns4 || r >= params.rows) {
     return;
   }
-  // Offsets are worked out once: not every compiler moves them out of the loop.
-  let eights = K / 8u;
-  let n0 = c4 * 4u * eights;
-  let n1 = n0 + eights;
-  let n2 = n1 + eights;
-  let n3 = n2 + eights;
-  let n4 = n3 + eights;
-  let n5 = n4 + eights;
-  let n6 = n5 + eights;
-  let n7 = n6 + eights;
-  // Rows past the last are computed from it again and never stored.
+  // Rows and outputs past the last are computed from it again and never stored.
   let last = params.rows - 1u;
-  let x0 = (params.xStart + min(r + 0u, last)) * (K / 4u);
+  let lastColumn = params.columns4 * 4u - 1u;
+  let n = c4 * 4u;
+  // Offsets are worked out once: not every compiler moves them out of the loop.
+  let n0 = min(n, lastColumn) * (K / 8u);
+  let n1 = min(n + 1u, lastColumn) * (K / 8u);
+  let n2 = min(n + 2u, lastColumn) * (K / 8u);
+  let n3 = min(n + 3u, lastColumn) * (K / 8u);
+  let n4 = min(n + 4u, lastColumn) * (K / 8u);
+  let n5 = min(n + 5u, lastColumn) * (K / 8u);
+  let n6 = min(n + 6u, lastColumn) * (K / 8u);
+  let n7 = min(n + 7u, lastColumn) * (K / 8u);
+  let x0 = (params.xStart + min(r, last)) * (K / 4u);
   let x1 = (params.xStart + min(r + 1u, last)) * (K / 4u);
   let x2 = (params.xStart + min(r + 2u, last)) * (K / 4u);
   let x3 = (params.xStart + min(r + 3u, last)) * (K / 4u);
@@ -123,96 +117,76 @@ fn matmul(@builtin(global_invocation_id) gid: vec3<u32>) {
   let x5 = (params.xStart + min(r + 5u, last)) * (K / 4u);
   let x6 = (params.xStart + min(r + 6u, last)) * (K / 4u);
   let x7 = (params.xStart + min(r + 7u, last)) * (K / 4u);
-  var a0 = vec4<f32>(0.0);
-  var b0 = vec4<f32>(0.0);
-  var a1 = vec4<f32>(0.0);
-  var b1 = vec4<f32>(0.0);
-  var a2 = vec4<f32>(0.0);
-  var b2 = vec4<f32>(0.0);
-  var a3 = vec4<f32>(0.0);
-  var b3 = vec4<f32>(0.0);
-  var a4 = vec4<f32>(0.0);
-  var b4 = vec4<f32>(0.0);
-  var a5 = vec4<f32>(0.0);
-  var b5 = vec4<f32>(0.0);
-  var a6 = vec4<f32>(0.0);
-  var b6 = vec4<f32>(0.0);
-  var a7 = vec4<f32>(0.0);
-  var b7 = vec4<f32>(0.0);
-  for (var k8 = 0u; k8 < K / 8u; k8++) {
-    let w0 = weights(n0 + k8);
-    let w1 = weights(n1 + k8);
-    let w2 = weights(n2 + k8);
-    let w3 = weights(n3 + k8);
-    let w4 = weights(n4 + k8);
-    let w5 = weights(n5 + k8);
-    let w6 = weights(n6 + k8);
-    let w7 = weights(n7 + k8);
-    let aLow = mat4x4<f32>(w0.low, w1.low, w2.low, w3.low);
-    let aHigh = mat4x4<f32>(w0.high, w1.high, w2.high, w3.high);
-    let bLow = mat4x4<f32>(w4.low, w5.low, w6.low, w7.low);
-    let bHigh = mat4x4<f32>(w4.high, w5.high, w6.high, w7.high);
-    let low0 = x[x0 + k8 * 2u];
-    let high0 = x[x0 + k8 * 2u + 1u];
-    a0 += low0 * aLow + high0 * aHigh;
-    b0 += low0 * bLow + high0 * bHigh;
-    let low1 = x[x1 + k8 * 2u];
-    let high1 = x[x1 + k8 * 2u + 1u];
-    a1 += low1 * aLow + high1 * aHigh;
-    b1 += low1 * bLow + high1 * bHigh;
-    let low2 = x[x2 + k8 * 2u];
-    let high2 = x[x2 + k8 * 2u + 1u];
-    a2 += low2 * aLow + high2 * aHigh;
-    b2 += low2 * bLow + high2 * bHigh;
-    let low3 = x[x3 + k8 * 2u];
-    let high3 = x[x3 + k8 * 2u + 1u];
-    a3 += low3 * aLow + high3 * aHigh;
-    b3 += low3 * bLow + high3 * bHigh;
-    let low4 = x[x4 + k8 * 2u];
-    let high4 = x[x4 + k8 * 2u + 1u];
-    a4 += low4 * aLow + high4 * aHigh;
-    b4 += low4 * bLow + high4 * bHigh;
-    let low5 = x[x5 + k8 * 2u];
-    let high5 = x[x5 + k8 * 2u + 1u];
-    a5 += low5 * aLow + high5 * aHigh;
-    b5 += low5 * bLow + high5 * bHigh;
-    let low6 = x[x6 + k8 * 2u];
-    let high6 = x[x6 + k8 * 2u + 1u];
-    a6 += low6 * aLow + high6 * aHigh;
-    b6 += low6 * bLow + high6 * bHigh;
-    let low7 = x[x7 + k8 * 2u];
-    let high7 = x[x7 + k8 * 2u + 1u];
-    a7 += low7 * aLow + high7 * aHigh;
-    b7 += low7 * bLow + high7 * bHigh;
+  var a0_0 = vec4<f32>(0.0);
+  var a0_1 = vec4<f32>(0.0);
+  var a1_0 = vec4<f32>(0.0);
+  var a1_1 = vec4<f32>(0.0);
+  var a2_0 = vec4<f32>(0.0);
+  var a2_1 = vec4<f32>(0.0);
+  var a3_0 = vec4<f32>(0.0);
+  var a3_1 = vec4<f32>(0.0);
+  var a4_0 = vec4<f32>(0.0);
+  var a4_1 = vec4<f32>(0.0);
+  var a5_0 = vec4<f32>(0.0);
+  var a5_1 = vec4<f32>(0.0);
+  var a6_0 = vec4<f32>(0.0);
+  var a6_1 = vec4<f32>(0.0);
+  var a7_0 = vec4<f32>(0.0);
+  var a7_1 = vec4<f32>(0.0);
+  for (var k4 = 0u; k4 < K / 4u; k4++) {
+    let m0 = mat4x4<f32>(
+      weights4(n0, k4),
+      weights4(n1, k4),
+      weights4(n2, k4),
+      weights4(n3, k4),
+    );
+    let m1 = mat4x4<f32>(
+      weights4(n4, k4),
+      weights4(n5, k4),
+      weights4(n6, k4),
+      weights4(n7, k4),
+    );
+    let v0 = x[x0 + k4];
+    a0_0 += v0 * m0;
+    a0_1 += v0 * m1;
+    let v1 = x[x1 + k4];
+    a1_0 += v1 * m0;
+    a1_1 += v1 * m1;
+    let v2 = x[x2 + k4];
+    a2_0 += v2 * m0;
+    a2_1 += v2 * m1;
+    let v3 = x[x3 + k4];
+    a3_0 += v3 * m0;
+    a3_1 += v3 * m1;
+    let v4 = x[x4 + k4];
+    a4_0 += v4 * m0;
+    a4_1 += v4 * m1;
+    let v5 = x[x5 + k4];
+    a5_0 += v5 * m0;
+    a5_1 += v5 * m1;
+    let v6 = x[x6 + k4];
+    a6_0 += v6 * m0;
+    a6_1 += v6 * m1;
+    let v7 = x[x7 + k4];
+    a7_0 += v7 * m0;
+    a7_1 += v7 * m1;
   }
-  store(r, c4, a0);
-  store(r, c4 + 1u, b0);
-  if (r + 1u <= last) {
-    store(r + 1u, c4, a1);
-    store(r + 1u, c4 + 1u, b1);
-  }
-  if (r + 2u <= last) {
-    store(r + 2u, c4, a2);
-    store(r + 2u, c4 + 1u, b2);
-  }
-  if (r + 3u <= last) {
-    store(r + 3u, c4, a3);
-    store(r + 3u, c4 + 1u, b3);
-  }
-  if (r + 4u <= last) {
-    store(r + 4u, c4, a4);
-    store(r + 4u, c4 + 1u, b4);
-  }
-  if (r + 5u <= last) {
-    store(r + 5u, c4, a5);
-    store(r + 5u, c4 + 1u, b5);
-  }
-  if (r + 6u <= last) {
-    store(r + 6u, c4, a6);
-    store(r + 6u, c4 + 1u, b6);
-  }
-  if (r + 7u <= last) {
-    store(r + 7u, c4, a7);
-    store(r + 7u, c4 + 1u, b7);
+  // One store in a loop, not one a sum: compilers copy the activation into each.
+  var sums = array<vec4<f32>, 16>(
+    a0_0, a0_1,
+    a1_0, a1_1,
+    a2_0, a2_1,
+    a3_0, a3_1,
+    a4_0, a4_1,
+    a5_0, a5_1,
+    a6_0, a6_1,
+    a7_0, a7_1,
+  );
+  for (var i = 0u; i < 16u; i++) {
+    let row = r + i / 2u;
+    let column4 = c4 + i % 2u;
+    if (row < params.rows && column4 < params.columns4) {
+      store(row, column4, sums[i]);
+    }
   }
 }

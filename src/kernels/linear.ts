@@ -1,6 +1,8 @@
-// The linear layer in three shapes: matvec (few rows, no lanes), matvecWorkgroup (few rows, real
-// lanes) and matmul (many rows), all with bias, GELU, residual and part switch fused.
+// The linear layer in four shapes: matvec (few rows, no lanes), matvecWorkgroup (few rows, real
+// lanes), matmul (more rows) and matmulWide (many rows, no lanes), all with bias, GELU, residual
+// and part switch fused.
 import matmulSource from '../../shaders/matmul.wgsl?raw';
+import matmulWideSource from '../../shaders/matmulWide.wgsl?raw';
 import matvecSource from '../../shaders/matvec.wgsl?raw';
 import matvecWorkgroupSource from '../../shaders/matvecWorkgroup.wgsl?raw';
 import type { Device, Encoder, Tensor } from '../gpu/device.ts';
@@ -51,6 +53,13 @@ export const matmulKernel = defineKernel({
   overrides: ['K', 'WEIGHT_F16', 'ACTIVATION'],
 });
 
+export const matmulWideKernel = defineKernel({
+  name: 'matmulWide',
+  source: matmulWideSource,
+  ...interface_,
+  overrides: ['K', 'WEIGHT_F16', 'ACTIVATION'],
+});
+
 export interface LinearTensors {
   /** (·, K) with K padded to a multiple of 8. */
   readonly x: Tensor;
@@ -77,6 +86,12 @@ export interface LinearOptions {
 
 /** Up to this many rows, reading each weight once a row beats a register tile of eight. */
 const FEW_ROWS = 2;
+
+/**
+ * From this many rows and weights on, a software adapter gains from a tile of sixteen. Its shader
+ * takes seconds to compile there, which a small model would never earn back.
+ */
+const WIDE = { rows: 16, weights: 1 << 18 };
 
 /** Threads in a workgroup of `matvec`; a software adapter spreads workgroups over its cores. */
 const MATVEC_WIDTH = 8;
@@ -110,7 +125,11 @@ export function linear(
       WEIGHT_F16: t.weight.format === 'f16' ? 1 : 0,
       ACTIVATION: ACTIVATIONS.indexOf(activation),
     };
-    if (rows > FEW_ROWS) {
+    const isLarge = rows >= WIDE.rows && t.weight.rows * t.weight.columns >= WIDE.weights;
+    if (isLarge && device.prefersPlain) {
+      const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 16), 1] as const;
+      enc.dispatch(matmulWideKernel, tensors, params, grid, overrides);
+    } else if (rows > FEW_ROWS) {
       const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 8), 1] as const;
       enc.dispatch(matmulKernel, tensors, params, grid, overrides);
     } else if (device.prefersPlain) {
