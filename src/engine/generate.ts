@@ -147,7 +147,7 @@ export interface GenerateOptions {
 }
 
 /** A seed nobody chose: unsigned 32 bits. */
-export function drawSeed(): number {
+function drawSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }
 

@@ -7,7 +7,6 @@ import {
   type Encoder,
   type Format,
   type Tensor,
-  type TensorData,
   bytesPerElement,
   elementCount,
   newTensorId,
@@ -164,10 +163,3 @@ function disposedError(): EngineError {
     hint: 'Load the model again.',
   });
 }
-
-/** For tests and float64 comparison: the tensor's array itself, not a copy. */
-export function cpuArray(tensor: Tensor): FloatArray {
-  return (tensor as CpuTensor).array;
-}
-
-export type { TensorData };

@@ -40,7 +40,7 @@ function requestAdapter(): Promise<GPUAdapter | null> {
 }
 
 /** An adapter in facts; browsers that hide them leave the strings empty. */
-export function summarise(adapter: GPUAdapter): DeviceSummary {
+function summarise(adapter: GPUAdapter): DeviceSummary {
   return summariseInfo(adapter.info, adapter.limits, adapter.features);
 }
 

@@ -22,13 +22,13 @@ const interface_ = {
   meaning,
 } as const;
 
-export const attentionKernel = defineKernel({
+const attentionKernel = defineKernel({
   name: 'attention',
   source: plainSource,
   ...interface_,
 });
 
-export const attentionWorkgroupKernel = defineKernel({
+const attentionWorkgroupKernel = defineKernel({
   name: 'attentionWorkgroup',
   source: workgroupSource,
   ...interface_,

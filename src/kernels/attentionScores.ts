@@ -14,7 +14,7 @@ const params = [
   'head',
 ] as const;
 
-export const attentionScoresKernel = defineKernel({
+const attentionScoresKernel = defineKernel({
   name: 'attentionScores',
   source,
   params,

@@ -4,7 +4,7 @@ import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { softmaxInPlace } from './attention.ts';
 
-export const causalSoftmaxKernel = defineKernel({
+const causalSoftmaxKernel = defineKernel({
   name: 'causalSoftmax',
   source,
   params: ['rows', 'columns', 'first'],

@@ -3,7 +3,7 @@ import source from '../../shaders/crossEntropy.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 
-export const crossEntropyKernel = defineKernel({
+const crossEntropyKernel = defineKernel({
   name: 'crossEntropy',
   source,
   params: ['rows', 'vocab', 'stride'],

@@ -4,7 +4,7 @@ import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import type { WeightMatrix } from './weightMatrix.ts';
 
-export const embeddingKernel = defineKernel({
+const embeddingKernel = defineKernel({
   name: 'embedding',
   source,
   params: ['rows', 'channels8', 'tokens', 'past', 'partStart', 'partRows'],

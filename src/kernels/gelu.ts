@@ -3,7 +3,7 @@ import source from '../../shaders/gelu.wgsl?raw';
 import { type Encoder, type Tensor, elementCount } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 
-export const geluKernel = defineKernel({
+const geluKernel = defineKernel({
   name: 'gelu',
   source,
   params: ['count4'],
@@ -36,7 +36,7 @@ export function geluExact(x: number): number {
  * The error function to double precision: its Maclaurin series near zero, erfc's continued
  * fraction further out (Abramowitz & Stegun 7.1.5 and 7.1.14).
  */
-export function erf(x: number): number {
+function erf(x: number): number {
   const z = Math.abs(x);
   if (z < 2.5) {
     let term = x;

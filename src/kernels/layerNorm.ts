@@ -13,13 +13,13 @@ const interface_ = {
   meaning,
 } as const;
 
-export const layerNormKernel = defineKernel({
+const layerNormKernel = defineKernel({
   name: 'layerNorm',
   source: plainSource,
   ...interface_,
 });
 
-export const layerNormWorkgroupKernel = defineKernel({
+const layerNormWorkgroupKernel = defineKernel({
   name: 'layerNormWorkgroup',
   source: workgroupSource,
   ...interface_,

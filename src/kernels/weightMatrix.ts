@@ -25,7 +25,7 @@ export interface WeightPart {
 }
 
 /** Rows of `columns` values that one binding can show, a multiple of 8. */
-export function rowsPerPart(device: Device, columns: number, format: Format): number {
+function rowsPerPart(device: Device, columns: number, format: Format): number {
   const rows = Math.floor(device.maxBindingBytes / (columns * bytesPerElement(format)));
   return Math.max(8, rows - (rows % 8));
 }

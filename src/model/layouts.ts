@@ -247,7 +247,7 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
 }
 
 /** Every tensor that a checkpoint of this layout must hold, with the shapes that are accepted. */
-export function expectedTensors(layout: Layout, config: GptConfig): ExpectedTensor[] {
+function expectedTensors(layout: Layout, config: GptConfig): ExpectedTensor[] {
   const { vocabSize, nCtx, nLayer, nEmbd: c, nInner } = config;
   const expected: ExpectedTensor[] = [];
   const add = (name: string, ...shapes: (readonly number[])[]) => expected.push({ name, shapes });

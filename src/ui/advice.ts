@@ -10,7 +10,7 @@ export interface Advice {
 
 type Browser = 'chrome' | 'edge' | 'firefox' | 'safari' | 'android' | 'ios' | 'other';
 
-export function nameBrowser(userAgent: string): Browser {
+function nameBrowser(userAgent: string): Browser {
   if (/iPhone|iPad|iPod/u.test(userAgent)) return 'ios';
   if (/Android/u.test(userAgent)) return 'android';
   if (/Edg\//u.test(userAgent)) return 'edge';

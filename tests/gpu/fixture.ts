@@ -78,7 +78,7 @@ export type Op = (
 ) => { readonly out: Tensor; readonly count: number; readonly u32?: boolean };
 
 /** Runs `op` on a device in an arena of its own. */
-export async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
+async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
   const arena = device.createArena('test');
   const enc = device.createEncoder();
   const { out, count, u32 } = op(device, enc, arena);
