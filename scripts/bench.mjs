@@ -65,7 +65,7 @@ try {
     results,
   };
   print(report);
-  const file = values.json ?? resolve(ROOT, 'bench-results', 'latest.json');
+  const file = values.json ?? resolve(ROOT, 'test-results', 'bench.json');
   mkdirSync(dirname(resolve(file)), { recursive: true });
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   console.log(`\nWritten to ${file}`);

@@ -152,8 +152,9 @@ function drawSeed(): number {
 }
 
 /**
- * Streams tokens after `ids`. Draw number n uses `uniform(seed, n)`, so the same seed gives the
- * same text wherever the logits agree. End-of-text ends the stream and is not part of the text.
+ * Streams tokens after `ids`. The token at position t is drawn with `uniform(seed, t)`, so the same
+ * seed gives the same text wherever the logits agree, in one run or token by token. End-of-text
+ * ends the stream and is not part of the text.
  */
 export async function* generateTokens(request: GenerateOptions): AsyncGenerator<GenerateEvent> {
   const { conversation, options, vocabulary, signal, top } = request;
@@ -196,7 +197,7 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     }
     const { logits } = step;
     const probabilities = processLogits(logits, ids, options);
-    const id = sampleToken(probabilities, uniform(seed, n));
+    const id = sampleToken(probabilities, uniform(seed, ids.length));
     if (eos.has(id)) {
       yield done('eos');
       return;

@@ -284,12 +284,8 @@ export function createActions(options: ActionsOptions) {
 
   function step(): void {
     const { settings } = get();
-    // A fixed seed would give every single step the same draw; the position tells them apart.
-    const seed =
-      settings.seed === null
-        ? null
-        : (settings.seed + Math.imul(text.pieces.length, 0x9e3779b1)) >>> 0;
-    void runTokens({ ...settings, seed, max_new_tokens: 1, stop: [] });
+    // Draws go by position, so under a fixed seed steps write what one run would.
+    void runTokens({ ...settings, max_new_tokens: 1, stop: [] });
   }
 
   function regenerate(): void {

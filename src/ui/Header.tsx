@@ -63,7 +63,7 @@ function ModelChip(): ReactNode {
           ? ''
           : [
               formatParameters(model.parameterCount),
-              model.dtype,
+              `${formatBytes(model.memoryBytes)} ${model.dtype}`,
               deviceWords(model),
               ...(speed > 0 ? [formatSpeed(speed)] : []),
             ].join(' · ');

@@ -18,7 +18,7 @@ export interface OpenOptions {
 /** Opens the page and notes console errors, requests to other origins and policy violations. */
 export async function open(
   page: Page,
-  { at = '?device=cpu', ready = true }: OpenOptions = {},
+  { at = '?device=webgpu', ready = true }: OpenOptions = {},
 ): Promise<Watch> {
   const watch: Watch = { errors: [], foreign: [], violations: [] };
   page.on('console', (message) => {

@@ -225,6 +225,16 @@ describe('generate', () => {
     expect(await idsOf(tales, 'Once upon a time', { ...options, seed: 8 })).not.toEqual(first);
   });
 
+  it('writes token by token under a seed what one run writes', async () => {
+    const options = { do_sample: true, temperature: 0.9, seed: 7 };
+    const ids = tales.encode('Once upon a time');
+    const whole = await idsOf(tales, ids, { ...options, max_new_tokens: 6 });
+    for (let n = 0; n < 6; n++) {
+      ids.push(...(await idsOf(tales, ids, { ...options, max_new_tokens: 1 })));
+    }
+    expect(ids.slice(-6)).toEqual(whole);
+  });
+
   it("keeps to the top 50 candidates, as source 003's sampling loop does", async () => {
     const options = { do_sample: true, temperature: 2, top_k: 50, max_new_tokens: 10, seed: 1 };
     for await (const { rank } of tales.generate('The king', options)) {
