@@ -9,6 +9,8 @@ import { linear } from '../../src/kernels/linear.ts';
 import { createWeightMatrix } from '../../src/kernels/weightMatrix.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { openSafetensors } from '../../src/model/safetensorsSource.ts';
+import { writeSafetensors } from '../../src/model/safetensors.ts';
+import { type NaiveConfig, createNaiveGpt } from '../support/naiveGpt.ts';
 import { noise } from '../support/random.ts';
 import { expectClose, gpuDevice, scoped } from './fixture.ts';
 
@@ -37,6 +39,58 @@ describe('the model on WebGPU', () => {
         const device = createWebGpuDevice(gpu, summary, { prefersPlain });
         const actual = await scoped(gpu, () => logitsOf(device, name, 'fp16'));
         expectClose(`${name}, plain ${prefersPlain}`, actual, oracle, 1e-5 * largest);
+      }
+    });
+  }
+
+  const base = {
+    layout: 'nanogpt',
+    qkvBias: true,
+    bias: true,
+    normBias: true,
+    std: false,
+    exact: false,
+    tied: true,
+  } as const;
+  const odd: [string, NaiveConfig][] = [
+    ['one of everything', { ...base, V: 1, S: 1, L: 1, H: 1, C: 1, F: 1 }],
+    ['heads of five', { ...base, V: 29, S: 11, L: 2, H: 3, C: 15, F: 7 }],
+    ['heads of one, untied', { ...base, V: 9, S: 70, L: 1, H: 7, C: 7, F: 33, tied: false }],
+    ['a head of 65 by deviation', { ...base, V: 50, S: 67, L: 1, H: 1, C: 65, F: 66, std: true }],
+    [
+      'no bias, exact',
+      { ...base, V: 17, S: 30, L: 2, H: 2, C: 18, F: 20, bias: false, exact: true },
+    ],
+  ];
+  for (const [what, config] of odd) {
+    it(`computes odd shapes, in one pass and token by token: ${what}`, async () => {
+      const naive = createNaiveGpt(config, 3);
+      const tensors = new Map(
+        [...naive.toCheckpoint()].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
+      );
+      const source = openSafetensors(writeSafetensors(tensors));
+      const file = readConfigFile({
+        n_head: config.H,
+        activation_function: config.exact ? 'gelu' : 'gelu_new',
+        layer_norm_denominator: config.std ? 'std' : 'variance',
+      });
+      const ids = Array.from({ length: config.S }, (_, i) => (i * 7) % config.V);
+      const expected = naive.forward(ids);
+      const largest = Math.max(...expected.flat().map(Math.abs));
+      const { gpu, summary } = await gpuDevice();
+      for (const prefersPlain of [true, false]) {
+        const device = createWebGpuDevice(gpu, summary, { prefersPlain });
+        await scoped(gpu, async () => {
+          await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
+          const { logits } = await model.forward(ids);
+          expectClose('one pass', logits.data, expected.flat(), 2e-5 * largest);
+          const session = model.model.createSession();
+          for (const [t, id] of ids.entries()) {
+            const [last] = await session.append([[id]], { lastLogits: true });
+            expectClose(`token ${t}`, last, expected[t], 2e-5 * largest);
+          }
+          session.dispose();
+        });
       }
     });
   }

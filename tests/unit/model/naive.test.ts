@@ -1,0 +1,62 @@
+// The engine against a GPT written a second time, plainly: any shape, any flags, any layout.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { readConfigFile } from '../../../src/model/config.ts';
+import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
+import { writeSafetensors } from '../../../src/model/safetensors.ts';
+import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
+
+const LAYOUTS = ['huggingface', 'nanogpt', 'mingpt', 'notebook'] as const;
+
+async function compare(config: NaiveConfig, seed: number, prefix: string): Promise<void> {
+  const naive = createNaiveGpt(config, seed);
+  const tensors = new Map(
+    [...naive.toCheckpoint(prefix)].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
+  );
+  const source = openSafetensors(writeSafetensors(tensors));
+  const file = readConfigFile({
+    n_head: config.H,
+    activation_function: config.exact ? 'gelu' : 'gelu_new',
+    layer_norm_denominator: config.std ? 'std' : 'variance',
+  });
+  await using model = await GPT2.from_source(source, { device: createCpuDevice('f64'), file });
+  expect(model.summary.layout).toBe(config.layout);
+  const ids = Array.from({ length: Math.min(config.S, 9) }, (_, i) => (i * 5 + seed) % config.V);
+  const { logits } = await model.forward([ids, ids.toReversed()]);
+  const expected = [naive.forward(ids), naive.forward(ids.toReversed())].flat(2);
+  const largest = Math.max(...expected.map(Math.abs));
+  expected.forEach((value, i) => {
+    expect(Math.abs(logits.data[i] - value) / largest).toBeLessThan(2 ** -22);
+  });
+}
+
+describe('the engine and a second GPT, written plainly', () => {
+  it('agree on any width that the heads divide, any flags, any of the four layouts', async () => {
+    const shapes = fc.record({
+      layout: fc.constantFrom(...LAYOUTS),
+      V: fc.integer({ min: 1, max: 30 }),
+      S: fc.integer({ min: 1, max: 12 }),
+      L: fc.integer({ min: 1, max: 2 }),
+      H: fc.integer({ min: 1, max: 5 }),
+      D: fc.integer({ min: 1, max: 9 }),
+      F: fc.integer({ min: 1, max: 40 }),
+      qkvBias: fc.boolean(),
+      bias: fc.boolean(),
+      normBias: fc.boolean(),
+      std: fc.boolean(),
+      exact: fc.boolean(),
+      tied: fc.boolean(),
+    });
+    const prefixes = fc.constantFrom('', 'module.', '_orig_mod.');
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.nat(1000), prefixes, async ({ D, ...shape }, seed, prefix) => {
+        const C = shape.H * D;
+        // A standard deviation over one channel does not exist.
+        await compare({ ...shape, C, std: shape.std && C > 1 }, seed, prefix);
+      }),
+      { numRuns: 120 },
+    );
+  });
+});
