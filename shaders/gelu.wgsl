@@ -32,7 +32,8 @@ fn erf4(v: vec4<f32>) -> vec4<f32> {
   p = p * t + 0.37409196;
   p = p * t + 1.00002368;
   p = p * t - 1.26551223;
-  return sign(v) * (1.0 - t * exp(p - v * v));
+  let erfc = t * exp(p - v * v);
+  return sign(v) * (1.0 - erfc);
 }
 
 @compute @workgroup_size(64, 1, 1)
