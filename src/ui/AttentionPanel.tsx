@@ -17,6 +17,7 @@ import controls from './controls.module.css';
 import { formatPercent, tokenAxisLabel, tokenLabel } from './format.ts';
 import {
   cellAt,
+  cellsThatFit,
   cutWindow,
   drawHeatmap,
   maxPool,
@@ -26,8 +27,13 @@ import {
 } from './heatmap.ts';
 import { LeftSign, RightSign } from './icons.tsx';
 
-/** More cells than this are shown as a window, or pooled. */
+/** More cells than this, or than there is room for, are shown as a window, or pooled. */
 const MAX_CELLS = 128;
+
+/** Less height than this makes no map. */
+const MIN_ROOM = 230;
+/** The line at the foot of the window, and the panel's own edge. */
+const BELOW_MAP = 72;
 
 interface Shown {
   readonly values: Float32Array;
@@ -58,10 +64,9 @@ export function AttentionPanel(): ReactNode {
 
 function Controls(): ReactNode {
   const { actions } = useApp();
-  const { layer, head, scale, layers, heads } = useFacts((s) => ({
+  const { layer, head, layers, heads } = useFacts((s) => ({
     layer: s.layer,
     head: s.head,
-    scale: s.scale,
     layers: s.model?.nLayer ?? 12,
     heads: s.model?.nHead ?? 12,
   }));
@@ -83,19 +88,6 @@ function Controls(): ReactNode {
         onPick={(value) => actions.setAttention({ head: value })}
         onMove={(by) => actions.moveHead(by)}
       />
-      <fieldset className={css.switch} aria-label="Shade">
-        {(['sqrt', 'linear'] as const).map((name) => (
-          <label key={name}>
-            <input
-              type="radio"
-              name="scale"
-              checked={scale === name}
-              onChange={() => actions.setAttention({ scale: name })}
-            />
-            {name === 'sqrt' ? 'square root' : 'linear'}
-          </label>
-        ))}
-      </fieldset>
     </div>
   );
 }
@@ -165,13 +157,18 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
   const [cursor, setCursor] = useState<{ q: number; k: number } | null>(null);
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const width = useWidth(frame);
+  const { width, room } = useSpace(frame);
   const colours = useColours(frame);
-  const room = Math.max(280, innerHeight * 0.4);
+  const limit = Math.min(MAX_CELLS, cellsThatFit(width, room));
 
   const last = map.firstIndex + map.size - 1;
   const focus = Math.min(last, Math.max(map.firstIndex, hovered ?? selected ?? last));
-  const shown = useMemo(() => toShown(map, whole, selected), [map, whole, selected]);
+  const shown = useMemo(() => toShown(map, limit, whole, selected), [
+    map,
+    limit,
+    whole,
+    selected,
+  ]);
   const labels = useMemo(
     () =>
       Array.from({ length: shown.size }, (_, i) => {
@@ -270,7 +267,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
             ? 'Each row is a token that looks back; each column is a token looked at. Point at a cell or use the arrow keys.'
             : cellWords(shown, inside, labels)}
         </p>
-        {map.size > MAX_CELLS && (
+        {map.size > limit && (
           <p className={css.caution}>
             {whole
               ? `All ${map.size} tokens; a cell is the strongest of ${shown.block} × ${shown.block}. `
@@ -299,16 +296,16 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
   );
 }
 
-function toShown(map: AttentionMap, whole: boolean, selected: number | null): Shown {
+function toShown(map: AttentionMap, limit: number, whole: boolean, selected: number | null): Shown {
   const { size, firstIndex, weights } = map;
-  if (size <= MAX_CELLS) return { values: weights, size, first: firstIndex, block: 1 };
-  if (whole) return { ...maxPool(weights, size, MAX_CELLS), first: firstIndex };
+  if (size <= limit) return { values: weights, size, first: firstIndex, block: 1 };
+  if (whole) return { ...maxPool(weights, size, limit), first: firstIndex };
   const wanted = selected === null ? size - 1 : selected - firstIndex;
-  const end = Math.max(MAX_CELLS, Math.min(size, Math.max(wanted + 1, 0) + MAX_CELLS / 4));
-  const first = end - MAX_CELLS;
+  const end = Math.max(limit, Math.min(size, Math.max(wanted + 1, 0) + Math.floor(limit / 4)));
+  const first = end - limit;
   return {
-    values: cutWindow(weights, size, first, MAX_CELLS),
-    size: MAX_CELLS,
+    values: cutWindow(weights, size, first, limit),
+    size: limit,
     first: firstIndex + first,
     block: 1,
   };
@@ -369,16 +366,30 @@ function cellWords(
 }
 
 function Legend({ scale }: { scale: 'sqrt' | 'linear' }): ReactNode {
+  const { actions } = useApp();
   const ticks =
     scale === 'sqrt' ? ['0', '6', '25', '56', '100 %'] : ['0', '25', '50', '75', '100 %'];
   return (
     <div className={css.legend}>
-      <div className={css.rampSqrt} aria-hidden="true" />
+      <div className={css.ramp} aria-hidden="true" />
       <div className={css.ticks}>
         {ticks.map((tick) => (
           <span key={tick}>{tick}</span>
         ))}
       </div>
+      <fieldset className={css.switch} aria-label="Shade">
+        {(['sqrt', 'linear'] as const).map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name="scale"
+              checked={scale === name}
+              onChange={() => actions.setAttention({ scale: name })}
+            />
+            {name === 'sqrt' ? 'square root' : 'linear'}
+          </label>
+        ))}
+      </fieldset>
     </div>
   );
 }
@@ -423,16 +434,32 @@ function Twin({ map, query }: { map: AttentionMap; query: number }): ReactNode {
   );
 }
 
-function useWidth(frame: RefObject<HTMLDivElement | null>): number {
-  const [width, setWidth] = useState(0);
+/** The pixels there are for the map: its column's width, and what the fold leaves of the height. */
+function useSpace(frame: RefObject<HTMLDivElement | null>): { width: number; room: number } {
+  const [space, setSpace] = useState({ width: 0, room: MIN_ROOM });
   useLayoutEffect(() => {
     const element = frame.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    observer.observe(element);
-    return () => observer.disconnect();
+    const measure = (): void => {
+      const width = Math.floor(element.clientWidth);
+      const top = element.getBoundingClientRect().top + scrollY;
+      const left = Math.floor(innerHeight - top - BELOW_MAP);
+      // Far down a narrow page the fold says nothing.
+      const room = Math.max(MIN_ROOM, left < 0 ? innerHeight * 0.4 : left);
+      setSpace((old) => (old.width === width && old.room === room ? old : { width, room }));
+    };
+    const observer = new ResizeObserver(measure);
+    // Whatever appears or goes above the map moves one of these.
+    for (const part of [element, document.body, element.closest('main')]) {
+      if (part !== null) observer.observe(part);
+    }
+    addEventListener('resize', measure);
+    return () => {
+      observer.disconnect();
+      removeEventListener('resize', measure);
+    };
   }, [frame]);
-  return width;
+  return space;
 }
 
 /** The tokens' colours, read again when the theme or the system's scheme changes. */

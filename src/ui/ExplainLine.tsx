@@ -31,7 +31,8 @@ export function ExplainLine(): ReactNode {
     epoch: state.epoch,
   }));
   const gesture = GESTURES.find(({ id }) => !s.done.includes(id));
-  const hidden = s.done.includes('tips') || s.phase !== 'ready';
+  // While it writes, the text is what there is to look at.
+  const hidden = s.done.includes('tips') || s.phase !== 'ready' || s.generating;
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
   return (
     <aside className={css.line} aria-label="Explanation">

@@ -41,23 +41,36 @@ const LABEL_PX = 11;
 const STOPS = 5;
 const MAX_CELL = 30;
 /** Below this a cell cannot be pointed at. */
-const MIN_CELL = 3.4;
+const MIN_CELL = 2;
+
+const TOP = 4;
+const BOTTOM = 64;
+const RIGHT = 8;
+
+function labelWidth(width: number): number {
+  return width < 420 ? 64 : 88;
+}
+
+/** How many cells can be drawn, and pointed at, without leaving `width` by `room` pixels. */
+export function cellsThatFit(width: number, room: number): number {
+  const side = Math.min(width - labelWidth(width) - RIGHT, room - TOP - BOTTOM);
+  return Math.max(32, Math.floor(side / MIN_CELL));
+}
 
 /**
  * Where things stand for `size` cells in `width` pixels; the same for drawing and for pointing.
  * `room` is a wish for the height, which many cells override.
  */
 export function toGeometry(size: number, width: number, room: number): HeatmapGeometry {
-  const left = width < 420 ? 64 : 88;
-  const bottom = 64;
+  const left = labelWidth(width);
   const count = Math.max(1, size);
   const cell = Math.min(
     MAX_CELL,
-    (width - left - 8) / count,
-    Math.max(MIN_CELL, (room - bottom) / count),
+    (width - left - RIGHT) / count,
+    Math.max(MIN_CELL, (room - TOP - BOTTOM) / count),
   );
   const side = cell * size;
-  return { left, top: 4, cell, side, width, height: Math.ceil(side + 4 + bottom) };
+  return { left, top: TOP, cell, side, width, height: Math.ceil(side + TOP + BOTTOM) };
 }
 
 export function cellAt(
