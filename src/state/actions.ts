@@ -356,7 +356,8 @@ export function createActions(options: ActionsOptions) {
             facts = {
               ...facts,
               tokens: facts.tokens + 1,
-              tokensPerSecond: event.tokensPerSecond,
+              // One token is no measurement.
+              tokensPerSecond: facts.tokens === 0 ? 0 : event.tokensPerSecond,
             };
             pending.run = { ...facts, reason: null };
             if (get().selected === null) {
@@ -567,6 +568,15 @@ export function createActions(options: ActionsOptions) {
     }
   }
 
+  function setVerdict(verdict: GpuVerdict): void {
+    set({ verdict, verdictLate: false });
+    const { device, model } = get();
+    if (verdict.code !== 'limits' || device !== 'auto' || model?.device.kind === 'cpu') return;
+    // Such a GPU may hand out a device all the same; the kernels would fail on it.
+    set({ device: 'cpu' });
+    void load();
+  }
+
   function adopt(model: ModelSummary): void {
     const { layer, head } = get();
     const foreign = tokenSource !== '' && tokenSource !== model.name;
@@ -668,7 +678,7 @@ export function createActions(options: ActionsOptions) {
 
   return {
     load,
-    setVerdict: (verdict: GpuVerdict) => set({ verdict, verdictLate: false }),
+    setVerdict,
     setVerdictLate: () => {
       if (get().verdict === null) set({ verdictLate: true });
     },

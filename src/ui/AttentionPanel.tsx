@@ -163,12 +163,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
 
   const last = map.firstIndex + map.size - 1;
   const focus = Math.min(last, Math.max(map.firstIndex, hovered ?? selected ?? last));
-  const shown = useMemo(() => toShown(map, limit, whole, selected), [
-    map,
-    limit,
-    whole,
-    selected,
-  ]);
+  const shown = useMemo(() => toShown(map, limit, whole, selected), [map, limit, whole, selected]);
   const labels = useMemo(
     () =>
       Array.from({ length: shown.size }, (_, i) => {

@@ -4,7 +4,7 @@ import { EXAMPLES } from '../state/store.ts';
 import css from './Composer.module.css';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
-import { formatBytes } from './format.ts';
+import { formatBytes, SMALL_BYTES } from './format.ts';
 import { AgainSign, PlaySign, StepSign, StopSign, UndoSign } from './icons.tsx';
 
 export function Composer(): ReactNode {
@@ -67,7 +67,6 @@ export function Composer(): ReactNode {
           </button>
         </p>
       )}
-      <Progress />
       <div className={css.row}>
         {busy ? (
           <button className={controls.primary} type="button" onClick={() => actions.stop()}>
@@ -106,6 +105,8 @@ export function Composer(): ReactNode {
           <UndoSign /> Undo
         </button>
       </div>
+      {/* Last, so that no button moves away from the pointer when it goes. */}
+      <Progress />
     </section>
   );
 }
@@ -117,7 +118,7 @@ function Progress(): ReactNode {
     queued: state.queued,
   }));
   if (phase !== 'loading' && phase !== 'starting') return null;
-  const known = loading !== null && loading.total > 0;
+  const known = loading !== null && loading.total > SMALL_BYTES;
   return (
     <div className={css.progress}>
       <progress

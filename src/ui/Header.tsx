@@ -10,6 +10,7 @@ import {
   formatParameters,
   formatSpeed,
   modelKind,
+  SMALL_BYTES,
 } from './format.ts';
 import css from './Header.module.css';
 import { HalfSign, Mark } from './icons.tsx';
@@ -51,7 +52,7 @@ function ModelChip(): ReactNode {
     speed: s.run?.tokensPerSecond ?? 0,
   }));
   const percent =
-    loading !== null && loading.total > 0
+    loading !== null && loading.total > SMALL_BYTES
       ? `${Math.floor((loading.loaded / loading.total) * 100)} %`
       : '…';
   const facts =

@@ -19,7 +19,7 @@ export function NextToken(): ReactNode {
   }));
   const actual = at < length ? text.pieces[at] : undefined;
   const title =
-    actual === undefined
+    actual === undefined || distribution === null
       ? 'Next token'
       : generating
         ? `Drawn: “${tokenLabel(actual)}”`

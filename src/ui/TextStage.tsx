@@ -3,7 +3,14 @@ import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { toPlainText } from '../state/tokenText.ts';
 import controls from './controls.module.css';
 import { useApp, useFacts } from './context.ts';
-import { formatBytesHex, formatCount, formatPercent, toBits, tokenLabel } from './format.ts';
+import {
+  formatBytesHex,
+  formatCount,
+  formatPercent,
+  formatSpeed,
+  toBits,
+  tokenLabel,
+} from './format.ts';
 import { DownSign } from './icons.tsx';
 import css from './TextStage.module.css';
 import { createTextView, type TextView } from './textView.ts';
@@ -146,12 +153,12 @@ function WindowLine(): ReactNode {
   const size = formatCount(model.nCtx);
   return (
     <p className={css.window} data-testid="window-line">
+      This model sees {size} tokens at a time.
       {dropped > 0
-        ? `The text is longer than the ${size} tokens this model can see. The first ${formatCount(Math.max(dropped, 1))} are struck through: the model does not read them.`
+        ? ` The first ${formatCount(dropped)} are struck through: it has not read them.`
         : ''}
-      {dropped > 0 && firstVisible > dropped ? ' ' : ''}
       {firstVisible > dropped
-        ? `This model sees ${size} tokens at a time: the first ${formatCount(firstVisible)} are dimmed, and it no longer sees them.`
+        ? ` The ${dropped > 0 ? 'next' : 'first'} ${formatCount(firstVisible - dropped)} are dimmed: it no longer sees them.`
         : ''}
     </p>
   );
@@ -226,10 +233,10 @@ function summary(
   if (generating) {
     return run === null || run.tokens === 0
       ? `${tokens}. Reading the prompt…`
-      : `${tokens}. Writing, ${run.tokensPerSecond.toFixed(1)} a second.`;
+      : `${tokens}. Writing${run.tokensPerSecond > 0 ? `, ${run.tokensPerSecond.toFixed(1)} a second` : ''}.`;
   }
   if (run === null || run.reason === null) {
-    return `${tokens}. Point at a word, or walk with the arrow keys, to see how likely it was.`;
+    return `${tokens}. Choose a word (point, tap or arrow keys) to see how likely it was.`;
   }
   const why = {
     length: 'the length you set was reached',
@@ -238,5 +245,5 @@ function summary(
     aborted: 'you stopped it',
     failed: 'an error ended it',
   }[run.reason];
-  return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}, ${run.tokensPerSecond.toFixed(1)} tokens/s.`;
+  return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}${run.tokensPerSecond > 0 ? `, ${formatSpeed(run.tokensPerSecond)}` : ''}.`;
 }

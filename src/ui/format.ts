@@ -27,6 +27,9 @@ export function formatBytes(bytes: number): string {
   return `${Math.round(bytes / 1e3)} kB`;
 }
 
+/** Files up to this size are there before anybody could read how far they are. */
+export const SMALL_BYTES = 100_000;
+
 export function formatParameters(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(2)} B`;
   if (count >= 1e8) return `${(count / 1e6).toFixed(0)} M`;

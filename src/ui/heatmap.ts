@@ -212,6 +212,8 @@ function drawMarks(context: CanvasRenderingContext2D, g: HeatmapGeometry, view: 
 export function readColours(host: HTMLElement): HeatmapColours {
   const probe = document.createElement('span');
   probe.hidden = true;
+  // In forced colours too, a map has shades.
+  probe.style.setProperty('forced-color-adjust', 'none');
   host.append(probe);
   const canvas = new OffscreenCanvas(1, 1);
   const context = canvas.getContext('2d', { willReadFrequently: true });

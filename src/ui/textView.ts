@@ -73,6 +73,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     drawnPrompt = text.promptCount;
     caret.classList.toggle(css.streaming ?? '', state.generating);
     if ((wasShort || changed) && pinned) scroller.scrollTop = scroller.scrollHeight;
+    // A text that got shorter may end in sight again without any scrolling.
+    if (changed && !pinned) onScroll();
   }
 
   function add(index: number): void {

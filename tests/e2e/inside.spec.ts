@@ -114,7 +114,7 @@ test.describe('seeing inside', () => {
     await expect.poll(async () => (await readPixels(page)).colours).toBeGreaterThan(20);
     await expect(button(page, 'Show all')).toBeVisible();
     await button(page, 'Show all').click();
-    await expect(page.getByText(/strongest of 2 × 2/u)).toBeVisible();
+    await expect(page.getByText(/strongest of \d × \d/u)).toBeVisible();
   });
 
   test('a text that grows beyond the context dims what is no longer seen', async ({ page }) => {

@@ -10,6 +10,7 @@ import {
   heatmap,
   open,
   prompt,
+  readPixels,
   setLength,
   untilReady,
   wholeText,
@@ -82,8 +83,38 @@ test.describe('the verdict on the GPU', () => {
     await untilReady(page);
   });
 
+  test('limits too small: names the limit and both numbers, and writes on the processor', async ({
+    page,
+  }) => {
+    await page.addInitScript(() => {
+      const real = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'limits');
+      Object.defineProperty(GPUAdapter.prototype, 'limits', {
+        configurable: true,
+        get(this: GPUAdapter) {
+          // A device can still be had: the page must not compute on it.
+          const limits = real?.get?.call(this) as GPUSupportedLimits;
+          return new Proxy(limits, {
+            get: (target, name): unknown =>
+              name === 'maxComputeInvocationsPerWorkgroup' ? 64 : Reflect.get(target, name),
+          });
+        },
+      });
+    });
+    await open(page, { at: '?engine=local', ready: false });
+    const verdict = page.getByTestId('gpu-verdict');
+    await expect(verdict).toContainText('too small', { timeout: 2500 });
+    await expect(verdict).toContainText('maxComputeInvocationsPerWorkgroup is 64');
+    await expect(verdict).toContainText('needs 256');
+    await page.getByText('What to do', { exact: true }).click();
+    await expect(verdict.getByRole('listitem').first()).toBeVisible();
+    await expect(button(page, /tales-7m.*on the processor/u)).toBeVisible({ timeout: 45_000 });
+    await setLength(page, 3);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(13);
+  });
+
   test('?device=cpu computes on the processor and says so', async ({ page }) => {
-    await open(page);
+    await open(page, { at: '?device=cpu' });
     await expect(page.getByTestId('gpu-verdict')).toContainText('Computing on the processor');
     await button(page, /tales-7m/u).click();
     await expect(button(page, 'Processor')).toHaveAttribute('aria-pressed', 'true');
@@ -131,6 +162,67 @@ test.describe('the verdict on the GPU', () => {
 });
 
 test.describe('the page', () => {
+  test('shows before any script what the story model wrote, and wrote it', async ({
+    browser,
+    page,
+    baseURL,
+  }) => {
+    const still = await browser.newPage({ javaScriptEnabled: false });
+    await still.goto(baseURL ?? '');
+    const words = await still.locator('.first-text').innerText();
+    await expect(still.getByText(/needs JavaScript/u)).toBeVisible();
+    await expect(still.locator('.first-wait')).toBeHidden();
+    await still.close();
+    await open(page, { at: '?device=cpu&seed=4&temperature=0.8&top_k=40&max_new_tokens=40' });
+    await generate(page);
+    expect(await wholeText(page)).toContain(words.trim());
+  });
+
+  for (const [width, height] of [
+    [1280, 720],
+    [1440, 900],
+  ] as const) {
+    test(`shows text, bars and the whole map at ${width} × ${height}`, async ({ page }) => {
+      await page.setViewportSize({ width, height });
+      await open(page);
+      await setLength(page, 60);
+      await generate(page);
+      await expect(heatmap(page)).toBeInViewport({ ratio: 1 });
+      const fold = await page.getByRole('complementary', { name: 'Explanation' }).boundingBox();
+      const map = await heatmap(page).locator('canvas').boundingBox();
+      expect((map?.y ?? 0) + (map?.height ?? Infinity)).toBeLessThanOrEqual(fold?.y ?? 0);
+      expect(await page.evaluate(() => scrollY)).toBe(0);
+    });
+  }
+
+  test('a long prompt, its note and the examples stay inside their panes', async ({ page }) => {
+    await page.setViewportSize({ width: 1280, height: 720 });
+    await open(page);
+    await prompt(page).fill('The little fox went to the river. '.repeat(150).slice(0, 5000));
+    const line = page.getByTestId('window-line');
+    await expect(line).toContainText('struck through');
+    const scroller = await page.getByTestId('text').locator('..').boundingBox();
+    const note = await line.boundingBox();
+    expect((scroller?.y ?? 0) + (scroller?.height ?? 0)).toBeLessThanOrEqual((note?.y ?? 0) + 1);
+    const pane = await page.getByRole('region', { name: 'Prompt' }).boundingBox();
+    for (const example of await page
+      .getByRole('list', { name: 'Example prompts' })
+      .getByRole('button')
+      .all()) {
+      const box = await example.boundingBox();
+      expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThan((pane?.x ?? 0) + (pane?.width ?? 0));
+    }
+    await prompt(page).fill('Short');
+    await expect(chips(page)).toHaveCount(2);
+    await expect(button(page, 'Jump to newest')).toBeHidden();
+  });
+
+  test('in forced colours the map keeps its shades', async ({ page }) => {
+    await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
+    await open(page);
+    await expect.poll(async () => (await readPixels(page)).colours).toBeGreaterThan(20);
+  });
+
   test('does the first task with the keyboard alone', async ({ page }) => {
     await open(page);
     await page.keyboard.press('Tab');

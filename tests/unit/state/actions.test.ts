@@ -138,6 +138,28 @@ describe('the page’s actions', () => {
     expect(toy.store.getState().settings.temperature).toBe(0.5);
   });
 
+  it('leave a GPU whose limits are too small for the processor, once', async () => {
+    const gpu = { ...model, device: { ...model.device, kind: 'webgpu' as const } };
+    toy.engine.load.mockResolvedValueOnce(gpu);
+    await toy.actions.load();
+    toy.engine.load.mockClear();
+    const verdict = { code: 'limits' as const, adapter: 'small' };
+    toy.actions.setVerdict(verdict);
+    await vi.waitFor(() => expect(toy.store.getState().model?.device.kind).toBe('cpu'));
+    toy.actions.setVerdict(verdict);
+    expect(toy.store.getState().device).toBe('cpu');
+    expect(toy.engine.load.mock.calls).toMatchObject([['x/toy', { device: 'cpu' }]]);
+  });
+
+  it('call no speed what was measured on one token', async () => {
+    toy.actions.step();
+    await toy.settled();
+    expect(toy.store.getState().run).toMatchObject({ tokens: 1, tokensPerSecond: 0 });
+    toy.actions.generate();
+    await toy.settled();
+    expect(toy.store.getState().run).toMatchObject({ tokens: 3, tokensPerSecond: 10 });
+  });
+
   it('append what is generated, and undo takes it back', async () => {
     toy.actions.generate();
     await toy.settled();
