@@ -31,6 +31,15 @@ for (const name of names) {
   process.exit(2);
 }
 
+if (!['webgpu', 'cpu'].includes(values.device) || !['fp32', 'fp16'].includes(values.dtype)) {
+  console.error('--device is webgpu or cpu; --dtype is fp32 or fp16.');
+  process.exit(2);
+}
+if (!/^[1-9]\d*$/.test(values.steps)) {
+  console.error(`--steps ${values.steps}: a whole number from 1 on.`);
+  process.exit(2);
+}
+
 const engine = await openEnginePage(names.map((name) => resolve(ROOT, MODELS[name])));
 try {
   const ceilings = await engine.page.evaluate(async () => {

@@ -1,6 +1,9 @@
-// npm start: from a fresh clone to a page in the browser. Checks Node, installs what is missing, serves, prints the URL.
+// npm start: from a fresh clone to a page in the browser. Checks Node, installs what is missing, builds, serves, prints the URL.
 // Options: --port N, --host NAME, --open.
 // @ts-check
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkNode, fail, install, root } from './setup.mjs';
 
@@ -8,19 +11,24 @@ checkNode();
 const { port, host, open } = readOptions();
 install();
 
-const { createServer } = await import('vite');
-const server = await createServer({
-  root,
-  logLevel: 'warn',
-  clearScreen: false,
-  server: { port, host, open, strictPort: false },
-});
+// The built page, not the development one: it opens at once, and React is several times faster in it.
+const { build, preview } = await import('vite');
+const outDir = mkdtempSync(join(tmpdir(), 'glass-gpt-'));
+process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
+/** @type {import('vite').PreviewServer} */
+let server;
 try {
-  await server.listen();
+  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  server = await preview({
+    root,
+    logLevel: 'error',
+    build: { outDir },
+    preview: { port, host, open, strictPort: false },
+  });
 } catch (error) {
-  fail(`The server could not start: ${error instanceof Error ? error.message : String(error)}`);
+  fail(`The page could not start: ${error instanceof Error ? error.message : String(error)}`);
 }
-const address = server.httpServer?.address();
+const address = server.httpServer.address();
 const actual = typeof address === 'object' && address ? address.port : port;
 const shown = host === '127.0.0.1' ? 'localhost' : host;
 console.log(`Glass GPT is running at http://${shown}:${actual}/ (Ctrl-C stops it)`);

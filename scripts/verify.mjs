@@ -1,8 +1,8 @@
 // npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16] [--json FILE]
 // Loads each folder shaped like those of the conformance pack into the engine, in the browser, and
 // compares it with the expected tensors. Exit code 0 only if every group of every case is ok.
-import { existsSync, statSync, writeFileSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEnginePage } from './enginePage.mjs';
 
@@ -56,6 +56,7 @@ try {
 }
 const ok = results.every((result) => result.ok);
 if (values.json) {
+  mkdirSync(dirname(resolve(values.json)), { recursive: true });
   const { device, dtype } = values;
   writeFileSync(values.json, `${JSON.stringify({ device, dtype, ok, cases: results }, null, 2)}\n`);
 }

@@ -1,6 +1,7 @@
 // Reads the files of a model folder in Hugging Face layout: over http(s), or from disk in Node.
 import type { ProgressInfo } from '../api.ts';
 import { EngineError } from '../errors.ts';
+import { parseSafetensorsHeader, readHeaderLength } from '../model/safetensors.ts';
 
 export interface FolderOptions {
   readonly signal?: AbortSignal;
@@ -17,6 +18,8 @@ export interface ModelFolder {
 
 /** Files whose sizes are believed up to this; weights may be as large as memory allows. */
 const SMALL_FILE_BYTES = 64 << 20;
+
+const WEIGHTS = 'model.safetensors';
 
 /**
  * Opens a folder given as a path or URL. In a page or worker a path is relative to the page; other
@@ -76,6 +79,11 @@ async function download(
   }
   // Servers of single-page apps answer every path with their page.
   const isPage = response.headers.get('content-type')?.startsWith('text/html') ?? false;
+  // Some stores answer 403 for what is not there.
+  if (optional && [403, 404, 410].includes(response.status)) {
+    await response.body?.cancel();
+    return null;
+  }
   if (response.status === 404 || (response.ok && isPage)) {
     await response.body?.cancel();
     if (optional) return null;
@@ -94,14 +102,15 @@ async function download(
   // A compressed answer states its compressed length, which says nothing of ours.
   const plain = !response.headers.get('content-encoding');
   const told = plain ? Number(response.headers.get('content-length') ?? 0) : 0;
-  const bytes = await readBody(response, file, told, (loaded, total) =>
+  const sameOrigin = globalThis.location === undefined || url.origin === globalThis.location.origin;
+  const bytes = await readBody(response, file, told, sameOrigin, (loaded, total) =>
     progress_callback?.({
       status: 'progress',
       name,
       file,
       loaded,
       total,
-      progress: total > 0 ? (100 * loaded) / total : 0,
+      progress: total > 0 ? Math.min(100, (100 * loaded) / total) : 0,
     }),
   );
   progress_callback?.({ status: 'done', name, file });
@@ -112,10 +121,12 @@ async function readBody(
   response: Response,
   file: string,
   told: number,
+  isExact: boolean,
   onProgress: (loaded: number, total: number) => void,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let loaded = 0;
+  let headerChecked = told === 0 || !isExact;
   if (!response.body) return new Uint8Array(await response.arrayBuffer());
   const reader = response.body.getReader();
   try {
@@ -123,7 +134,7 @@ async function readBody(
       const { done, value } = await reader.read();
       if (done) break;
       loaded += value.byteLength;
-      if (file !== 'model.safetensors' && loaded > SMALL_FILE_BYTES) {
+      if (file !== WEIGHTS && loaded > SMALL_FILE_BYTES) {
         await reader.cancel();
         throw new EngineError(`${file} is larger than ${SMALL_FILE_BYTES} bytes.`, {
           code: 'network/size',
@@ -131,6 +142,7 @@ async function readBody(
         });
       }
       chunks.push(value);
+      if (file === WEIGHTS && !headerChecked) headerChecked = checkHeader(chunks, loaded, told);
       onProgress(loaded, told);
     }
   } catch (cause) {
@@ -141,13 +153,40 @@ async function readBody(
       cause,
     });
   }
-  if (told > 0 && loaded !== told) {
+  // Across origins the encoding is hidden, so `told` may be a compressed length: only less is wrong.
+  if (told > 0 && loaded < told) {
     throw new EngineError(`${file} ended after ${loaded} of ${told} bytes.`, {
       code: 'network/truncated',
       hint: 'Try again; the connection may have broken.',
     });
   }
-  const bytes = new Uint8Array(loaded);
+  return join(chunks, loaded);
+}
+
+/**
+ * Refuses a file whose header lies as soon as the header is here, not after the last byte. True
+ * once it has been seen whole.
+ */
+function checkHeader(chunks: Uint8Array[], loaded: number, total: number): boolean {
+  if (loaded < 8) return false;
+  if (chunks[0].byteLength < 8) chunks.splice(0, chunks.length, join(chunks, loaded));
+  if (loaded < 8 + readHeaderLength(chunks[0].subarray(0, 8), total)) return false;
+  chunks.splice(0, chunks.length, join(chunks, loaded));
+  parseSafetensorsHeader(chunks[0], total);
+  return true;
+}
+
+function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(size);
+  } catch (cause) {
+    throw new EngineError(`There is no memory for ${size} bytes.`, {
+      code: 'device/out-of-memory',
+      hint: 'Close other tabs, or choose a smaller model.',
+      cause,
+    });
+  }
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);

@@ -52,42 +52,31 @@ export class Conversation {
   }
 
   /**
-   * Where the model's window starts for a text that came in whole: it keeps its end. A window that
-   * generation moved stays where it is while the text in it is the same.
+   * Where the model's window starts for a text of `length` tokens. It depends on the length alone,
+   * so that a text reads the same whether it grew or came in whole: up to the context all of it is
+   * seen; one token more, and the last half is read again, and so on each time that is full.
    */
-  windowFor(ids: readonly number[]): number {
-    const most = this.session.capacity;
-    const start = this.#firstVisible;
-    if (start > 0 && start < ids.length && ids.length - start <= most) {
-      const cached = this.session.ids[0];
-      const same = cached.every((id, i) => start + i >= ids.length || ids[start + i] === id);
-      if (same) return start;
-    }
-    return Math.max(0, ids.length - most);
-  }
-
-  /** As `windowFor` once generation grows the text: when the context is full, half of it stays. */
-  windowAfter(start: number, length: number): number {
+  windowFor(length: number): number {
     const { capacity } = this.session;
-    return length - start <= capacity ? start : length - Math.max(1, Math.floor(capacity / 2));
+    if (length <= capacity) return 0;
+    const half = Math.max(1, Math.floor(capacity / 2));
+    const first = capacity + 1 - half;
+    const step = capacity + 1 - half;
+    return first + step * Math.floor((length - capacity - 1) / step);
   }
 
   /**
-   * Brings the cache to `ids` from `firstVisible` on, computing only what it lacks, then lets `use`
-   * read from the session before anybody else may. `ids` must not be empty.
+   * Brings the cache to the window of `ids`, computing only what it lacks, then lets `use` read from
+   * the session before anybody else may. `ids` must not be empty.
    */
   async follow<T = Read>(
     ids: readonly number[],
-    options: { firstVisible?: number; signal?: AbortSignal } = {},
+    options: { signal?: AbortSignal } = {},
     use?: (read: Read, session: Session) => Promise<T>,
   ): Promise<T> {
     return this.#inTurn(async () => {
       options.signal?.throwIfAborted();
-      const read = await this.#read(
-        ids,
-        options.firstVisible ?? this.windowFor(ids),
-        options.signal,
-      );
+      const read = await this.#read(ids, this.windowFor(ids.length), options.signal);
       return use ? use(read, this.session) : (read as T);
     });
   }
@@ -168,7 +157,8 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     type: 'done',
     reason,
     ...(stop === undefined ? {} : { stop }),
-    text: decoder.flush(),
+    // After a stop string nothing more is text, not even half a character.
+    text: stop === undefined ? decoder.flush() : '',
   });
 
   let step: Read;
@@ -220,9 +210,9 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     }
     if (n + 1 === options.max_new_tokens) break;
     try {
-      const firstVisible = conversation.windowAfter(step.firstVisible, ids.length);
+      const firstVisible = conversation.windowFor(ids.length);
       if (firstVisible > step.firstVisible) yield { type: 'window', firstVisible };
-      step = await conversation.follow(ids, { firstVisible, signal });
+      step = await conversation.follow(ids, { signal });
     } catch (error) {
       if (!signal?.aborted) throw error;
       yield done('aborted');

@@ -133,29 +133,30 @@ export class GPT2 {
    * Throws an `EngineError` that says what to do; nothing stays allocated then.
    */
   static async from_pretrained(source: string, options: FromPretrainedOptions = {}): Promise<GPT2> {
-    const folder = openFolder(source, options);
-    const { signal } = options;
+    checkChoice('dtype', options.dtype, ['fp32', 'fp16']);
+    // The first thing to fail stops the others: nobody downloads weights for a missing adapter.
+    const stop = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    const folder = openFolder(source, { ...options, signal });
     const config = readConfigFile(
       parseJsonFile(await required(folder, 'config.json'), 'config.json'),
     );
-    // The device opens and the small files come while the weights are on their way.
     const opening = openDevice(options.device);
-    opening.catch(() => {});
-    const others = Promise.all([readTokenizer(folder, config), readDefaults(folder)]);
-    others.catch(() => {});
-    let device: Device | null = null;
     try {
-      const weights = await required(folder, 'model.safetensors');
-      const [tokenizer, extra] = await others;
-      device = await opening;
-      signal?.throwIfAborted();
-      const gpt2 = await GPT2.from_source(openSafetensors(weights), {
+      const [device, weights, tokenizerFiles, extra] = await Promise.all([
+        opening,
+        required(folder, 'model.safetensors'),
+        readTokenizerFiles(folder),
+        readDefaults(folder),
+      ]);
+      const tensors = openSafetensors(weights);
+      const gpt2 = await GPT2.from_source(tensors, {
         device,
-        ownsDevice: typeof options.device !== 'object',
+        ownsDevice: true,
         dtype: options.dtype,
         source,
         name: folder.name,
-        tokenizer,
+        tokenizer: await toTokenizer(tokenizerFiles, folder.name, vocabSizeOf(tensors, config)),
         file: { ...config, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
         defaults: extra.defaults,
         signal,
@@ -163,9 +164,11 @@ export class GPT2 {
       options.progress_callback?.({ status: 'ready', name: folder.name });
       return gpt2;
     } catch (error) {
-      if (typeof options.device !== 'object') {
-        (device ?? (await opening.catch(() => null)))?.dispose();
-      }
+      stop.abort();
+      await opening.then(
+        (device) => device.dispose(),
+        () => {},
+      );
       throw error;
     }
   }
@@ -177,6 +180,7 @@ export class GPT2 {
       Pick<Parts, 'device' | 'file'> & { signal?: AbortSignal },
   ): Promise<GPT2> {
     const { device } = options;
+    checkChoice('dtype', options.dtype, ['fp32', 'fp16']);
     const dtype = options.dtype ?? (device.summary.isSoftware ? 'fp32' : 'fp16');
     const { model, layout } = await loadGpt(device, source, options.file, {
       dtype,
@@ -407,6 +411,7 @@ export class GPT2 {
     this.#disposed = true;
     this.#conversation?.session.dispose();
     this.#parts.model.dispose();
+    // The wrapper of somebody else's `GPUDevice` goes, the `GPUDevice` stays.
     if (this.#parts.ownsDevice) this.#parts.device.dispose();
     return Promise.resolve();
   }
@@ -466,29 +471,68 @@ async function required(folder: ModelFolder, file: string): Promise<Uint8Array> 
   return bytes;
 }
 
-/** The folder's own tokenizer, GPT-2's for models with its vocabulary, or none. */
-async function readTokenizer(
-  folder: ModelFolder,
-  config: ConfigFile,
+interface TokenizerTexts {
+  readonly vocab: string | null;
+  readonly merges: string | null;
+}
+
+async function readTokenizerFiles(folder: ModelFolder): Promise<TokenizerTexts> {
+  const [vocab, merges] = await Promise.all(
+    ['vocab.json', 'merges.txt'].map(async (file) => {
+      const bytes = await folder.read(file, true);
+      return bytes && new TextDecoder().decode(bytes);
+    }),
+  );
+  return { vocab, merges };
+}
+
+/** The vocabulary's size, by the tensors; 0 where the layout is unknown, which loading will say. */
+function vocabSizeOf(source: TensorSource, config: ConfigFile): number {
+  if (config.vocabSize !== undefined) return config.vocabSize;
+  for (const [name, shape] of source.shapes) {
+    if (/(?:^|\.)(?:wte|tok_emb)\.weight$/.test(name)) return shape[0];
+  }
+  return 0;
+}
+
+/** The folder's own tokenizer, GPT-2's for models with its vocabulary and no files, or none. */
+async function toTokenizer(
+  { vocab, merges }: TokenizerTexts,
+  name: string,
+  vocabSize: number,
 ): Promise<BytePairEncoder | null> {
-  const [vocab, merges] = await Promise.all([
-    folder.read('vocab.json', true),
-    folder.read('merges.txt', true),
-  ]);
-  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  if (vocab && merges) {
-    const tokenizer = BytePairEncoder.fromFiles({ vocab: text(vocab), merges: text(merges) });
-    if (config.vocabSize !== undefined && tokenizer.vocabSize > config.vocabSize) {
+  if (vocab !== null && merges !== null) {
+    const tokenizer = BytePairEncoder.fromFiles({ vocab, merges });
+    if (tokenizer.vocabSize > vocabSize) {
       throw new EngineError(
-        `vocab.json has ids up to ${tokenizer.vocabSize - 1}; config.json expects a vocabulary of ${config.vocabSize}.`,
+        `vocab.json has ids up to ${tokenizer.vocabSize - 1}; the model expects a vocabulary of ${vocabSize}.`,
         { code: 'tokenizer/vocab', hint: 'The tokenizer files are of another model.' },
       );
     }
     return tokenizer;
   }
+  if (vocab !== null || merges !== null) {
+    const [there, absent] =
+      vocab === null ? ['merges.txt', 'vocab.json'] : ['vocab.json', 'merges.txt'];
+    throw new EngineError(`${name} has ${there} but no ${absent}.`, {
+      code: 'tokenizer/missing',
+      hint: 'A byte-level BPE needs both files; put the other one beside it.',
+    });
+  }
   // GPT-2's 50,257 tokens, and nanoGPT's padding of them to 50,304.
-  if (config.vocabSize === 50257 || config.vocabSize === 50304) return loadGpt2Tokenizer();
+  if (vocabSize === 50257 || vocabSize === 50304) return loadGpt2Tokenizer();
   return null;
+}
+
+function checkChoice(option: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  throw new EngineError(
+    `${option} is ${JSON.stringify(value)}; expected ${choices.join(' or ')}.`,
+    {
+      code: `options/${option}`,
+      hint: `Leave ${option} out for what suits this machine.`,
+    },
+  );
 }
 
 async function readDefaults(folder: ModelFolder): Promise<{

@@ -21,14 +21,21 @@ const MEASURED_TOKENS = 12;
 export class LocalEngine implements Engine {
   #model: GPT2 | null = null;
   #disposed = false;
+  /** Counts loads: of several at once the one that was asked for last stays. */
+  #turn = 0;
   readonly #lostListeners = new Set<(reason: string) => void>();
 
   async load(source: string, options: LoadOptions = {}): Promise<ModelSummary> {
     this.#checkUsable();
+    const turn = ++this.#turn;
     const model = await GPT2.from_pretrained(source, options);
-    if (this.#disposed) {
+    if (this.#disposed || turn !== this.#turn) {
       await model.dispose();
       this.#checkUsable();
+      throw new EngineError('Another model was asked for in the meantime.', {
+        code: 'engine/superseded',
+        hint: 'Nothing to do: the model that was asked for last is loaded.',
+      });
     }
     // The running model goes only now that the new one is ready.
     const previous = this.#model;
@@ -154,7 +161,7 @@ export class LocalEngine implements Engine {
 
 /** Tokens a second after a short prompt: what a person would see streaming. */
 async function measureSpeed(model: GPT2, signal?: AbortSignal): Promise<number> {
-  const length = Math.min(16, model.config.nCtx - MEASURED_TOKENS - 2);
+  const length = Math.max(1, Math.min(16, model.config.nCtx - MEASURED_TOKENS - 2));
   const ids = Array.from({ length }, (_, i) => i % model.config.vocabSize);
   const options = { ...DEFAULT_OPTIONS, max_new_tokens: MEASURED_TOKENS + 1, eos_token_id: null };
   let start = 0;

@@ -15,7 +15,7 @@ import { halfToFloat } from './half.ts';
 import type { FloatArray, Kernel } from './kernel.ts';
 
 interface CpuTensor extends Tensor {
-  readonly array: FloatArray;
+  array: FloatArray;
 }
 
 /** Kernels whose plain meaning is too slow to stream with may bring a faster twin. */
@@ -46,6 +46,7 @@ export function createCpuDevice(
 
   function createArena(label: string): Arena {
     let sizeBytes = 0;
+    const owned: CpuTensor[] = [];
     const allocate = (
       name: string,
       shape: readonly number[],
@@ -61,6 +62,7 @@ export function createCpuDevice(
         array,
       };
       sizeBytes += array.byteLength;
+      owned.push(tensor);
       return tensor;
     };
     return {
@@ -95,6 +97,8 @@ export function createCpuDevice(
         } else array.set(data, offset);
       },
       dispose() {
+        // Whoever still holds a tensor holds no memory with it.
+        for (const tensor of owned) tensor.array = new Float32Array(0);
         sizeBytes = 0;
       },
     };

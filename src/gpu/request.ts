@@ -14,6 +14,8 @@ const NEEDED_LIMITS: Readonly<Record<string, number>> = {
 /** Names by which programs that imitate a GPU on the processor call themselves. */
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
 
+const ADAPTER_TIMEOUT_MS = 10_000;
+
 /** Largest sizes worth asking for: an f32 embedding of 50,257 × 1,600 is 322 MB. */
 const WANTED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize'] as const;
 
@@ -82,7 +84,9 @@ export async function requestWebGpuDevice(
       hint: 'Use a current browser over https:// or on localhost, or compute on the processor.',
     });
   }
-  const adapter = await requestAdapter();
+  // A browser that never answers has no adapter either.
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), ADAPTER_TIMEOUT_MS));
+  const adapter = await Promise.race([requestAdapter(), late]);
   if (!adapter) {
     throw new EngineError('WebGPU is there, but it found no graphics adapter.', {
       code: 'webgpu/no-adapter',
@@ -96,7 +100,7 @@ export async function requestWebGpuDevice(
   const summary = summarise(adapter);
   try {
     const gpu = await adapter.requestDevice({ label: 'glass-gpt', requiredLimits });
-    return createWebGpuDevice(gpu, summary, options);
+    return createWebGpuDevice(gpu, summary, { ...options, ownsGpu: true });
   } catch (cause) {
     throw new EngineError(`${summary.label} refused a device: ${String(cause)}`, {
       code: 'webgpu/no-device',

@@ -46,12 +46,13 @@ const UNIFORM_SLOTS = 1024;
 
 /**
  * Wraps a `GPUDevice`, from a page, a worker or Dawn in Node. `maxBindingBytes` can be set lower
- * than the device's limit, which tests use to exercise weights split over several bindings.
+ * than the device's limit, which tests use to exercise weights split over several bindings. With
+ * `ownsGpu` disposing also destroys the `GPUDevice`.
  */
 export function createWebGpuDevice(
   gpu: GPUDevice,
   summary: DeviceSummary,
-  options: { maxBindingBytes?: number; prefersPlain?: boolean } = {},
+  options: { maxBindingBytes?: number; prefersPlain?: boolean; ownsGpu?: boolean } = {},
 ): WebGpuDevice {
   const maxBindingBytes = Math.min(
     options.maxBindingBytes ?? Infinity,
@@ -71,11 +72,18 @@ export function createWebGpuDevice(
   const readbacks: GPUBuffer[] = [];
   let disposed = false;
   let lostReason: string | null = null;
+  /** The first error that no scope caught: from then on results would be garbage. */
+  let refused: EngineError | null = null;
 
   const lost = gpu.lost.then((info) => {
     lostReason = info.message || info.reason || 'unknown reason';
     return lostReason;
   });
+
+  const hearError = ({ error }: GPUUncapturedErrorEvent): void => {
+    refused ??= toEngineError(error);
+  };
+  gpu.addEventListener('uncapturederror', hearError);
 
   function checkUsable(): void {
     if (disposed) {
@@ -85,6 +93,7 @@ export function createWebGpuDevice(
       });
     }
     if (lostReason !== null) throw deviceLost(lostReason);
+    if (refused) throw refused;
   }
 
   function layoutOf(kernel: Kernel) {
@@ -201,7 +210,10 @@ export function createWebGpuDevice(
       if (bytes > maxBindingBytes) {
         throw new EngineError(
           `${name} (${shape.join(' × ')}) needs a binding of ${bytes} bytes; this adapter allows ${maxBindingBytes}.`,
-          { code: 'device/binding-size', hint: 'Choose fp16 or a smaller model.' },
+          {
+            code: 'device/binding-size',
+            hint: 'Shorten the text or the batch, or choose a smaller model.',
+          },
         );
       }
       const buffer = gpu.createBuffer({
@@ -317,7 +329,8 @@ export function createWebGpuDevice(
           const data = step.staging.getMappedRange(0, step.sizeBytes).slice(0);
           step.staging.unmap();
           returnReadback(step.staging);
-          step.resolve(data);
+          if (refused) step.reject(refused);
+          else step.resolve(data);
         },
         (cause: unknown) => {
           // Mapping fails when the device goes away under it; say that rather than "mapAsync".
@@ -442,12 +455,17 @@ export function createWebGpuDevice(
       await gpu.queue.onSubmittedWorkDone();
       return (performance.now() - start) / 1000;
     },
-    idle: () => gpu.queue.onSubmittedWorkDone(),
+    async idle() {
+      await gpu.queue.onSubmittedWorkDone();
+      checkUsable();
+    },
     dispose() {
       if (disposed) return;
       disposed = true;
       for (const buffer of readbacks) buffer.destroy();
-      gpu.destroy();
+      uniforms.destroy();
+      gpu.removeEventListener('uncapturederror', hearError);
+      if (options.ownsGpu) gpu.destroy();
     },
   };
 }
@@ -459,6 +477,19 @@ function checkGrid(kernel: Kernel, grid: readonly [number, number, number], max:
     }
   }
   return grid;
+}
+
+function toEngineError(error: GPUError): EngineError {
+  if (error instanceof GPUOutOfMemoryError) {
+    return new EngineError(`The GPU has no memory left: ${error.message}`, {
+      code: 'device/out-of-memory',
+      hint: 'Close other tabs, choose fp16 or a smaller model, or compute on the processor.',
+    });
+  }
+  return new EngineError(`The GPU refused a command: ${error.message}`, {
+    code: 'device/refused',
+    hint: 'Load the model again, or compute on the processor.',
+  });
 }
 
 function deviceLost(reason: string, cause?: unknown): EngineError {

@@ -93,6 +93,9 @@ const FEW_ROWS = 2;
  */
 const WIDE = { rows: 16, weights: 1 << 18 };
 
+/** WebGPU's guaranteed number of workgroups along one side of a grid. */
+const MOST_WORKGROUPS = 65535;
+
 /** Threads in a workgroup of `matvec`; a software adapter spreads workgroups over its cores. */
 const MATVEC_WIDTH = 8;
 
@@ -132,7 +135,7 @@ export function linear(
     } else if (rows > FEW_ROWS) {
       const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 8), 1] as const;
       enc.dispatch(matmulKernel, tensors, params, grid, overrides);
-    } else if (device.prefersPlain) {
+    } else if (device.prefersPlain || columns4 / 2 > MOST_WORKGROUPS) {
       const grid = [Math.ceil(columns4 / MATVEC_WIDTH), rows, 1] as const;
       enc.dispatch(matvecKernel, tensors, params, grid, { ...overrides, WIDTH: MATVEC_WIDTH });
     } else {

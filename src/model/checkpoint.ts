@@ -10,6 +10,8 @@ import type { Layout, LinearNames, NormNames } from './layouts.ts';
 /** Reads tensors of a checkpoint one at a time, so that no more than one is held at once. */
 export interface TensorSource {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Tensors whose type holds no weights (integers, booleans), by name. */
+  readonly unreadable?: ReadonlyMap<string, string>;
   /** All values of a tensor in row-major order. */
   read(name: string): Promise<Float32Array>;
 }
@@ -162,6 +164,10 @@ export async function loadParameters(
     padded.set(await read(name));
     return arena.upload(name, [width], 'f32', padded);
   };
+  const biasParts = (weight: WeightMatrix, name: string, bias: Float32Array | null): Tensor[] =>
+    weight.parts.map(({ start, rows }) =>
+      bias ? arena.upload(name, [rows], 'f32', bias.subarray(start, start + rows)) : zeros,
+    );
   const norm = async (names: NormNames): Promise<Norm> => ({
     weight: await vector(names.weight, w.embd),
     bias: config.layerNormBias
@@ -180,7 +186,9 @@ export async function loadParameters(
     const stored = await read(names.weight);
     arrange(padded, paddedInputs, stored, outputs, inputs, inputFirst, inPlace, columnOf);
     const weight = matrix(names.weight, paddedOutputs, paddedInputs, padded);
-    return { weight, bias: [config.bias ? await vector(names.bias, paddedOutputs) : zeros] };
+    const bias = new Float32Array(paddedOutputs);
+    if (config.bias) bias.set(await read(names.bias));
+    return { weight, bias: biasParts(weight, names.bias, config.bias ? bias : null) };
   };
   /** Channel c of all heads side by side moves to where its head starts after padding. */
   const inHeads: Places = (c) => Math.floor(c / headSize) * headStride + (c % headSize);
@@ -198,10 +206,8 @@ export async function loadParameters(
         (await read(biases[i])).forEach((value, n) => (paddedBias[place(n)] = value));
       }
     }
-    return {
-      weight: matrix(weights[0], w.head.rowStride, w.embd, padded),
-      bias: [arena.upload(biases[0], [w.head.rowStride], 'f32', paddedBias)],
-    };
+    const weight = matrix(weights[0], w.head.rowStride, w.embd, padded);
+    return { weight, bias: biasParts(weight, biases[0], config.qkvBias ? paddedBias : null) };
   };
 
   const wte = await table('wte', layout.wte, vocabSize);

@@ -85,15 +85,26 @@ export class Gpt {
       const arena = this.device.createArena('activations');
       const rows = batch * this.rowsPerSequence(batch);
       const { embd, heads, inner, vocab } = this.widths;
-      const tensors = {
+      const create = (): Activations => ({
         ids: arena.zeros('ids', [rows], 'u32'),
         residual: arena.zeros('residual', [rows, embd], 'f32'),
         normed: arena.zeros('normed', [rows, embd], 'f32'),
         heads: arena.zeros('heads', [rows, heads], 'f32'),
         hidden: arena.zeros('hidden', [rows, inner], 'f32'),
         lastLogits: arena.zeros('lastLogits', [batch, vocab], 'f32'),
-      };
-      entry = { arena, tensors };
+      });
+      try {
+        entry = { arena, tensors: create() };
+      } catch (error) {
+        arena.dispose();
+        throw error;
+      }
+      // One conversation is always about; of other batch sizes only the last is kept.
+      for (const [size, { arena: old }] of this.#activations) {
+        if (size === 1 || batch === 1) continue;
+        old.dispose();
+        this.#activations.delete(size);
+      }
       this.#activations.set(batch, entry);
     }
     return entry.tensors;
@@ -110,6 +121,7 @@ export class Gpt {
     try {
       await this.device.prepare((enc) => {
         session.encode(enc, 1, { lastLogits: true });
+        session.encode(enc, Math.min(3, this.config.nCtx), { lastLogits: true });
         session.encode(enc, Math.min(16, this.config.nCtx), { lastLogits: true });
       });
     } finally {
@@ -471,6 +483,7 @@ export class Session {
     try {
       const logits = arena.zeros('logits', [Math.min(most, count), widths.vocab], 'f32');
       for (let start = from; start < from + count; start += most) {
+        this.#checkUsable();
         const rows = Math.min(most, from + count - start);
         const enc = device.createEncoder();
         linear(

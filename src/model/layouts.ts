@@ -226,6 +226,25 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     });
   }
   const headStored = shapes.has(layout.lmHead);
+  for (const [flag, names] of [
+    ['qkvBias', first.cAttn.biases],
+    ['bias', [first.cProj.bias, first.cFc.bias]],
+    ['layerNormBias', [first.ln1.bias]],
+  ] as const) {
+    const stored = names.find((name) => shapes.has(name));
+    if (file[flag] === false && stored !== undefined) {
+      throw new EngineError(`config.json says ${flag} = false, but the file holds ${stored}.`, {
+        code: 'checkpoint/shape',
+        hint: 'config.json and the weights are of two different models.',
+      });
+    }
+  }
+  for (const name of shapes.keys()) {
+    const [, number] = /(?:^|\.)(?:h|blocks|trf_blocks)\.(\d+)\./.exec(name) ?? [];
+    if (number !== undefined && Number(number) > nLayer) {
+      throw missing([layout.block(nLayer).cProj.weight]);
+    }
+  }
   const config: GptConfig = {
     ...fromTensors,
     nHead: file.nHead,
@@ -287,9 +306,25 @@ function expectedTensors(layout: Layout, config: GptConfig): ExpectedTensor[] {
   return expected;
 }
 
-/** Throws unless every expected tensor is there with its shape; names tensor, expected and found. */
-export function checkTensors(layout: Layout, config: GptConfig, shapes: TensorShapes): void {
+/**
+ * Throws unless every expected tensor is there with its shape; names tensor, expected and found.
+ * `unreadable` maps names to types that are no type of weights; only expected ones matter.
+ */
+export function checkTensors(
+  layout: Layout,
+  config: GptConfig,
+  shapes: TensorShapes,
+  unreadable: ReadonlyMap<string, string> = new Map(),
+): void {
   const expected = expectedTensors(layout, config);
+  for (const { name } of expected) {
+    const dtype = unreadable.get(name);
+    if (dtype === undefined) continue;
+    throw new EngineError(`${name} is stored as ${dtype}; expected F32, F16 or BF16.`, {
+      code: 'safetensors/dtype',
+      hint: 'Convert the checkpoint to one of these types and save it again.',
+    });
+  }
   const absent = expected.filter(({ name }) => !shapes.has(name)).map(({ name }) => name);
   if (absent.length > 0) throw missing(absent);
   for (const { name, shapes: accepted } of expected) {

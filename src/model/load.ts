@@ -25,8 +25,9 @@ export async function loadGpt(
 ): Promise<{ model: Gpt; config: GptConfig; layout: LayoutName }> {
   const layout = recogniseLayout(source.shapes);
   const config = resolveConfig(layout, source.shapes, file);
-  checkTensors(layout, config, source.shapes);
+  checkTensors(layout, config, source.shapes, source.unreadable);
   const arena = device.createArena('parameters');
+  let model: Gpt | null = null;
   try {
     let done = 0;
     const parameters = await loadParameters(
@@ -39,10 +40,13 @@ export async function loadGpt(
       () => options.onTensor?.(++done, source.shapes.size),
       options.signal,
     );
-    const model = new Gpt(device, arena, config, parameters);
+    model = new Gpt(device, arena, config, parameters);
     await model.prepare();
+    // Allocations fail late on a GPU: only now is it known that all of them are there.
+    await device.idle();
     return { model, config, layout: layout.name };
   } catch (error) {
+    model?.dispose();
     arena.dispose();
     throw error;
   }

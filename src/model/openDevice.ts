@@ -7,10 +7,16 @@ import { requestWebGpuDevice, summariseInfo } from '../gpu/request.ts';
 import { createWebGpuDevice } from '../gpu/webGpuDevice.ts';
 import { CPU_TWINS } from '../kernels/cpuTwins.ts';
 
-/** A device for the wish. `auto` takes the processor only where there is no WebGPU at all. */
+/** A device for the wish. `auto` takes the processor where WebGPU is not there or gives no device. */
 export async function openDevice(wish: DeviceRequest | GPUDevice = 'auto'): Promise<Device> {
   if (typeof wish === 'object') {
     return createWebGpuDevice(wish, summariseInfo(wish.adapterInfo, wish.limits, wish.features));
+  }
+  if (!['auto', 'webgpu', 'cpu'].includes(wish)) {
+    throw new EngineError(`device is ${JSON.stringify(wish)}; expected auto, webgpu or cpu.`, {
+      code: 'options/device',
+      hint: 'Leave device out for what suits this machine.',
+    });
   }
   if (wish === 'cpu') return createCpuDevice('f32', CPU_TWINS);
   try {

@@ -11,7 +11,7 @@ import type {
   TokenPiece,
   TokenScores,
 } from '../api.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, toErrorInfo } from '../errors.ts';
 import type { CallName, CallResult, Calls, ToPage, ToWorker } from './protocol.ts';
 
 /** The part of a Worker that the client needs; tests hand in a MessagePort. */
@@ -68,6 +68,14 @@ export class WorkerEngine implements Engine {
   load(source: string, options: LoadOptions = {}): Promise<ModelSummary> {
     const { dtype, device, signal, progress_callback } = options;
     // A worker resolves paths against its own file, the page against its address.
+    if (!URL.canParse(source, document.baseURI)) {
+      return Promise.reject(
+        new EngineError(`${JSON.stringify(source)} is not a path or URL.`, {
+          code: 'network/url',
+          hint: 'Give the address of a folder that holds config.json and model.safetensors.',
+        }),
+      );
+    }
     const absolute = new URL(source, document.baseURI).href;
     const input = { source: absolute, options: { dtype, device } };
     return this.#call('load', input, signal, (message) => {
@@ -158,6 +166,9 @@ export class WorkerEngine implements Engine {
     this.#disposed = true;
     await disposing;
     this.#port.terminate?.();
+    // Whatever still waited will never be answered now.
+    const problem = toErrorInfo(this.#problem());
+    for (const [id, { take }] of this.#waiting) take({ type: 'error', id, error: problem });
   }
 
   #problem(): EngineError | null {

@@ -203,6 +203,36 @@ for (const [name, create] of engines) {
     });
   }
 
+  it(`${name} answers what waits when it is disposed`, async () => {
+    const engine = create();
+    await engine.load(TALES, { device: 'cpu' });
+    const loading = engine.load(TALES, { device: 'cpu' }).then(
+      () => 'loaded',
+      (error: unknown) => (error as EngineError).code,
+    );
+    const options = { ...OPTIONS, max_new_tokens: 200, eos_token_id: null };
+    const stream = collect(engine.generate({ ids: [1, 2], options })).then(
+      () => 'ended',
+      (error: unknown) => (error as EngineError).code,
+    );
+    await engine.distribution([1], OPTIONS);
+    await engine.dispose();
+    expect(await loading).toBe('engine/disposed');
+    expect(await stream).toBe('engine/disposed');
+  });
+
+  it(`${name} keeps the model that was asked for last when loads overlap`, async () => {
+    const engine = create();
+    const first = engine.load(TALES, { device: 'cpu' });
+    const second = engine.load(TALES, { device: 'cpu', dtype: 'fp16' });
+    await expect(first).rejects.toMatchObject({ code: 'engine/superseded' });
+    expect((await second).dtype).toBe('fp16');
+    await expect(engine.load('http://[')).rejects.toMatchObject({ code: 'network/url' });
+    const wish = { dtype: 'q9' as unknown as 'fp16' };
+    await expect(engine.load(TALES, wish)).rejects.toMatchObject({ code: 'options/dtype' });
+    await engine.dispose();
+  });
+
   it(`${name} rejects everything once it is disposed, and may be disposed twice`, async () => {
     const engine = create();
     await expect(engine.tokenize('x')).rejects.toMatchObject({ code: 'engine/no-model' });

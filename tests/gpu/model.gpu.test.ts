@@ -95,6 +95,42 @@ describe('the model on WebGPU', () => {
     });
   }
 
+  it('splits every large matrix and its bias where a binding is too small', async () => {
+    const config = { ...base, V: 30, S: 8, L: 1, H: 2, C: 128, F: 256 };
+    const naive = createNaiveGpt(config, 5);
+    const tensors = new Map(
+      [...naive.toCheckpoint()].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
+    );
+    const source = openSafetensors(writeSafetensors(tensors));
+    const { gpu, summary } = await gpuDevice();
+    const device = createWebGpuDevice(gpu, summary, { maxBindingBytes: 70_000 });
+    await scoped(gpu, async () => {
+      const file = readConfigFile({ n_head: 2, activation_function: 'gelu_new' });
+      await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
+      const [block] = model.model.parameters.h;
+      expect(block.attn.cAttn.weight.parts.length).toBe(3);
+      expect(block.mlp.cFc.bias.length).toBe(2);
+      for (const ids of [[1, 2, 3, 4, 5], [7]]) {
+        const expected = naive.forward(ids).flat();
+        const largest = Math.max(...expected.map(Math.abs));
+        expectClose('logits', (await model.forward(ids)).logits.data, expected, 2e-5 * largest);
+      }
+    });
+  });
+
+  it('says what the GPU refused, instead of writing text from garbage', async () => {
+    const device = await requestWebGpuDevice();
+    const { source, file } = await packSource('gpt2');
+    const model = await GPT2.from_source(source, { device, ownsDevice: true, file });
+    // An allocation beyond the limits makes an invalid buffer, as a failed one does.
+    device.gpu.createBuffer({ size: 2 ** 46, usage: GPUBufferUsage.STORAGE });
+    const run = async (): Promise<void> => {
+      for await (const _ of model.generate([1, 2], { max_new_tokens: 20 }));
+    };
+    await expect(run()).rejects.toMatchObject({ code: 'device/refused' });
+    await model.dispose();
+  });
+
   it('computes gpt2 with workgroup kernels as with plain ones', async () => {
     const { gpu, summary } = await gpuDevice();
     const [plain, workgroup] = await Promise.all(

@@ -123,6 +123,20 @@ describe('resolveConfig', () => {
     });
   }
 
+  for (const flag of ['qkvBias', 'bias', 'layerNormBias'] as const) {
+    it(`names biases that are stored although config.json denies them: ${flag}`, () => {
+      expect(() => resolve(shapesOf('gpt2'), { nHead: 3, [flag]: false })).toThrow(
+        `config.json says ${flag} = false, but the file holds transformer.h.0.`,
+      );
+    });
+  }
+
+  it('names a block that is missing in the middle, without being told how many there are', () => {
+    const shapes = shapesOf('gpt2');
+    [...shapes.keys()].filter((n) => n.includes('.h.1.')).forEach((n) => shapes.delete(n));
+    expect(() => resolve(shapes, { nHead: 3 })).toThrow('no tensor transformer.h.1.');
+  });
+
   it('asks for the heads, which no tensor shows', () => {
     expect(() => resolve(shapesOf('gpt2'), {})).toThrow('how many heads');
   });
@@ -148,14 +162,18 @@ describe('loadGpt', () => {
     expect(freed).toEqual(['parameters']);
   });
 
-  it('leaves out U8 masks but refuses weights of an integer type by name', () => {
-    const mask = { dtype: 'U8', shape: [1, 1, 2, 2], data: new Uint8Array(4) } as const;
-    const weight = { dtype: 'I32', shape: [2], data: new Int32Array(2) } as const;
-    const open = (name: string, tensor: typeof mask | typeof weight) =>
-      openSafetensors(writeSafetensors(new Map([[name, tensor]])));
-    expect([...open('transformer.h.0.attn.bias', mask).shapes.keys()]).toEqual([]);
-    expect(() => open('transformer.ln_f.weight', weight)).toThrow(
-      'transformer.ln_f.weight is stored as I32',
+  it('minds the type of weights alone: other buffers may be integers', async () => {
+    const ids = { dtype: 'I32', shape: [2], data: new Int32Array(2) } as const;
+    const { shapes, unreadable } = openSafetensors(
+      writeSafetensors(new Map([['transformer.position_ids', ids]])),
     );
+    expect([...(unreadable ?? [])]).toEqual([['transformer.position_ids', 'I32']]);
+    expect(shapes.size).toBe(1);
+    const source = openSafetensors(readPackFile('gpt2', 'model.safetensors'));
+    const wrong = new Map([['transformer.ln_f.weight', 'I32']]);
+    const loading = loadGpt(createCpuDevice(), { ...source, unreadable: wrong }, fileOf('gpt2'), {
+      dtype: 'fp32',
+    });
+    await expect(loading).rejects.toThrow('transformer.ln_f.weight is stored as I32');
   });
 });
