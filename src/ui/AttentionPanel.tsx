@@ -10,7 +10,7 @@ import {
   type ReactNode,
   type RefObject,
 } from 'react';
-import type { AttentionMap } from '../api.ts';
+import type { AttentionMap, TokenPiece } from '../api.ts';
 import css from './AttentionPanel.module.css';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
@@ -163,15 +163,16 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
 
   const last = map.firstIndex + map.size - 1;
   const focus = Math.min(last, Math.max(map.firstIndex, hovered ?? selected ?? last));
+  // As they were when the map came: tokens that changed since belong to the next, on its way.
+  const pieces = useMemo(() => piecesOf(map, text.pieces), [map, text]);
   const shown = useMemo(() => toShown(map, limit, whole, selected), [map, limit, whole, selected]);
   const labels = useMemo(
     () =>
       Array.from({ length: shown.size }, (_, i) => {
-        const piece = text.pieces[shown.first + i * shown.block];
+        const piece = pieces[shown.first + i * shown.block];
         return piece === undefined ? '' : tokenAxisLabel(piece);
       }),
-    // Tokens that changed since belong to the next map, which is on its way.
-    [shown, text],
+    [shown, pieces],
   );
   const inside = cursor !== null && cursor.q < shown.size && cursor.k <= cursor.q ? cursor : null;
   const focusRow = Math.floor((focus - shown.first) / shown.block);
@@ -256,7 +257,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
         </div>
       </div>
       <div className={css.words}>
-        <Sentence query={query} links={links} />
+        <Sentence {...{ pieces, query, links }} />
         <p className={css.cell} id="attention-cell" aria-live="polite">
           {inside === null
             ? 'Each row is a token that looks back; each column is a token looked at. Point at a cell or use the arrow keys.'
@@ -280,7 +281,7 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
           </p>
         )}
         <Legend scale={scale} />
-        <Twin map={map} query={query} />
+        <Twin {...{ pieces, map, query }} />
         <p className={css.caution}>
           Looking is not the same as mattering: a strong link is no proof that the token changed
           what comes next.
@@ -289,6 +290,10 @@ function Map({ map }: { map: AttentionMap }): ReactNode {
       </div>
     </div>
   );
+}
+
+function piecesOf(map: AttentionMap, pieces: readonly TokenPiece[]): readonly TokenPiece[] {
+  return pieces.slice(0, map.firstIndex + map.size);
 }
 
 function toShown(map: AttentionMap, limit: number, whole: boolean, selected: number | null): Shown {
@@ -317,15 +322,16 @@ function strongest(map: AttentionMap, query: number): { index: number; weight: n
 }
 
 function Sentence({
+  pieces,
   query,
   links,
 }: {
+  pieces: readonly TokenPiece[];
   query: number;
   links: readonly { index: number; weight: number }[];
 }): ReactNode {
-  const { text } = useApp();
   const name = (index: number): string => {
-    const piece = text.pieces[index];
+    const piece = pieces[index];
     return piece === undefined ? '?' : tokenLabel(piece);
   };
   const [first, second, third] = links;
@@ -390,10 +396,17 @@ function Legend({ scale }: { scale: 'sqrt' | 'linear' }): ReactNode {
 }
 
 /** The selected row as a table, strongest first. */
-function Twin({ map, query }: { map: AttentionMap; query: number }): ReactNode {
-  const { text } = useApp();
+function Twin({
+  pieces,
+  map,
+  query,
+}: {
+  pieces: readonly TokenPiece[];
+  map: AttentionMap;
+  query: number;
+}): ReactNode {
   const [open, setOpen] = useState(false);
-  const piece = text.pieces[query];
+  const piece = pieces[query];
   return (
     <details className={css.twin} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>The row of “{piece === undefined ? '?' : tokenLabel(piece)}” as a table</summary>
@@ -412,7 +425,7 @@ function Twin({ map, query }: { map: AttentionMap; query: number }): ReactNode {
               {strongest(map, query)
                 .slice(0, 200)
                 .map(({ index, weight }) => {
-                  const key = text.pieces[index];
+                  const key = pieces[index];
                   return (
                     <tr key={index}>
                       <td>{index + 1}</td>

@@ -1,5 +1,5 @@
 // Region B: what could come next, and how the sampler changes it.
-import type { ReactNode } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import { formatCount, formatPercent, tokenAxisLabel, tokenLabel } from './format.ts';
@@ -7,19 +7,22 @@ import css from './NextToken.module.css';
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
-  const { distribution, at, length, generating, greedy, ready, selected } = useFacts((s) => ({
+  const { distribution, at, generating, greedy, ready, selected } = useFacts((s) => ({
     distribution: s.distribution,
     at: s.distributionAt,
-    length: s.length,
     generating: s.generating,
     greedy: !s.settings.do_sample,
     ready: s.phase === 'ready',
     selected: s.selected,
     epoch: s.epoch,
   }));
-  const actual = at < length ? text.pieces[at] : undefined;
+  // As it was when these numbers came: a text that changed since has others on their way.
+  const actual = useMemo(
+    () => (distribution === null ? undefined : text.pieces[at]),
+    [distribution, at, text],
+  );
   const title =
-    actual === undefined || distribution === null
+    actual === undefined
       ? 'Next token'
       : generating
         ? `Drawn: “${tokenLabel(actual)}”`

@@ -36,6 +36,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   let unseen = 0;
   let dropped = 0;
   let pinned = true;
+  let height = scroller.clientHeight;
   let focusable: HTMLElement | null = null;
 
   const caret = document.createElement('span');
@@ -320,7 +321,17 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     return best;
   }
 
+  /** A line that appears below takes height from the text; whoever read the newest still does. */
+  function keepNewest(): boolean {
+    if (!pinned || scroller.clientHeight === height) return false;
+    height = scroller.clientHeight;
+    scroller.scrollTop = scroller.scrollHeight;
+    return true;
+  }
+
   function onScroll(): void {
+    if (keepNewest()) return;
+    height = scroller.clientHeight;
     const now = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_BOTTOM_PX;
     if (now === pinned) return;
     pinned = now;
@@ -333,6 +344,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   list.addEventListener('focusin', onFocusIn);
   list.addEventListener('keydown', onKeyDown);
   scroller.addEventListener('scroll', onScroll, { passive: true });
+  const resized = new ResizeObserver(keepNewest);
+  resized.observe(scroller);
   const unsubscribe = store.subscribe(update);
   update(store.getState(), null);
 
@@ -344,6 +357,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     },
     dispose() {
       unsubscribe();
+      resized.disconnect();
       list.removeEventListener('pointerover', onPointerOver);
       list.removeEventListener('pointerleave', onPointerLeave);
       list.removeEventListener('click', onClick);

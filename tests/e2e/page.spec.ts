@@ -212,6 +212,7 @@ test.describe('the page', () => {
       const box = await example.boundingBox();
       expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThan((pane?.x ?? 0) + (pane?.width ?? 0));
     }
+    await expect(button(page, 'Jump to newest')).toBeHidden();
     await prompt(page).fill('Short');
     await expect(chips(page)).toHaveCount(2);
     await expect(button(page, 'Jump to newest')).toBeHidden();
