@@ -30,6 +30,8 @@ const UNDO_LEVELS = 100;
 const TYPING_PAUSE_MS = 1500;
 const SCORE_DELAY_MS = 250;
 const ATTENTION_WHILE_STREAMING_MS = 1000;
+/** Bars that change more often cannot be read, and drawing them takes the processor from the model. */
+const PANELS_WHILE_STREAMING_MS = 125;
 
 export interface ActionsOptions {
   readonly engine: Engine;
@@ -317,6 +319,7 @@ export function createActions(options: ActionsOptions) {
       pending = {};
     };
     let lastAttention = performance.now();
+    let lastPanels = 0;
     let ended: NonNullable<AppState['run']>['reason'] = 'failed';
     let stopFound: string | undefined;
     let facts = { seed: 0, tokens: 0, tokensPerSecond: 0, promptMs: 0 };
@@ -359,12 +362,15 @@ export function createActions(options: ActionsOptions) {
               // One token is no measurement.
               tokensPerSecond: facts.tokens === 0 ? 0 : event.tokensPerSecond,
             };
-            pending.run = { ...facts, reason: null };
-            if (get().selected === null) {
-              pending.distribution = event.distribution;
-              pending.distributionAt = text.pieces.length - 1;
-            }
             const now = performance.now();
+            if (now - lastPanels > PANELS_WHILE_STREAMING_MS) {
+              lastPanels = now;
+              pending.run = { ...facts, reason: null };
+              if (get().selected === null) {
+                pending.distribution = event.distribution;
+                pending.distributionAt = text.pieces.length - 1;
+              }
+            }
             if (now - lastAttention > ATTENTION_WHILE_STREAMING_MS && !attention.busy) {
               lastAttention = now;
               attention.ask();
@@ -441,6 +447,11 @@ export function createActions(options: ActionsOptions) {
       );
       if (signal.aborted || text.epoch !== epoch || get().generating) return;
       set({ distribution: result, distributionAt: at });
+      const { firstVisible } = result;
+      if (firstVisible !== undefined && at === text.pieces.length) {
+        const isPrompt = text.promptCount === text.pieces.length;
+        set(isPrompt ? { firstVisible, dropped: firstVisible } : { firstVisible });
+      }
     } catch (error) {
       if (!signal.aborted) report(error, 'panels');
     }
