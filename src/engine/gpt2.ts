@@ -20,7 +20,7 @@ import {
 import type { Gpt, Session } from '../model/forward.ts';
 import { MOST_ATTENTION_ELEMENTS, attentionTooLarge, checkTokens } from '../model/forward.ts';
 import type { LayoutName } from '../model/layouts.ts';
-import { loadGpt } from '../model/load.ts';
+import { compileEarly, loadGpt } from '../model/load.ts';
 import { openSafetensors } from '../model/safetensorsSource.ts';
 import { BytePairEncoder } from '../text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../text/gpt2Tokenizer.ts';
@@ -142,6 +142,10 @@ export class GPT2 {
       parseJsonFile(await required(folder, 'config.json'), 'config.json'),
     );
     const opening = openDevice(options.device);
+    // What goes wrong here goes wrong again, in words, once the weights are here.
+    opening
+      .then((device) => compileEarly(device, config, dtypeFor(device, options.dtype)))
+      .catch(() => {});
     try {
       const [device, weights, tokenizerFiles, extra] = await Promise.all([
         opening,
@@ -181,7 +185,7 @@ export class GPT2 {
   ): Promise<GPT2> {
     const { device } = options;
     checkChoice('dtype', options.dtype, ['fp32', 'fp16']);
-    const dtype = options.dtype ?? (device.summary.isSoftware ? 'fp32' : 'fp16');
+    const dtype = dtypeFor(device, options.dtype);
     const { model, layout } = await loadGpt(device, source, options.file, {
       dtype,
       signal: options.signal,
@@ -522,6 +526,11 @@ async function toTokenizer(
   // GPT-2's 50,257 tokens, and nanoGPT's padding of them to 50,304.
   if (vocabSize === 50257 || vocabSize === 50304) return loadGpt2Tokenizer();
   return null;
+}
+
+/** Half the bytes where memory is what counts; full ones where the processor would unpack them. */
+function dtypeFor(device: Device, wish: Dtype | undefined): Dtype {
+  return wish ?? (device.summary.isSoftware ? 'fp32' : 'fp16');
 }
 
 function checkChoice(option: string, value: unknown, choices: readonly string[]): void {

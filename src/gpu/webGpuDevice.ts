@@ -68,6 +68,7 @@ export function createWebGpuDevice(
   const layouts = new Map<Kernel, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const modules = new Map<Kernel, GPUShaderModule>();
   const pipelines = new Map<string, GPUComputePipeline>();
+  const compiling = new Map<string, Promise<void>>();
   const bindGroups = new Map<string, { group: GPUBindGroup; tensorIds: readonly number[] }>();
   const readbacks: GPUBuffer[] = [];
   let disposed = false;
@@ -413,17 +414,20 @@ export function createWebGpuDevice(
     createEncoder,
     async prepare(use) {
       checkUsable();
-      const waiting = new Map<string, Promise<void>>();
+      const waiting: Promise<void>[] = [];
       const collector: Encoder = {
         dispatch(kernel, _tensors, _params, _grid, overrides = {}) {
           const key = pipelineKey(kernel, overrides);
-          if (pipelines.has(key) || waiting.has(key)) return;
-          waiting.set(
-            key,
-            gpu
+          if (pipelines.has(key)) return;
+          let compile = compiling.get(key);
+          if (!compile) {
+            compile = gpu
               .createComputePipelineAsync(pipelineDescriptor(kernel, overrides))
-              .then((pipeline) => void pipelines.set(key, pipeline)),
-          );
+              .then((pipeline) => void pipelines.set(key, pipeline))
+              .finally(() => compiling.delete(key));
+            compiling.set(key, compile);
+          }
+          waiting.push(compile);
         },
         read: () => Promise.resolve(new Float32Array(0)),
         readU32: () => Promise.resolve(new Uint32Array(0)),
@@ -431,7 +435,7 @@ export function createWebGpuDevice(
       };
       use(collector);
       try {
-        await Promise.all(waiting.values());
+        await Promise.all(waiting);
       } catch (cause) {
         if (lostReason !== null) throw deviceLost(lostReason, cause);
         throw new EngineError(

@@ -30,6 +30,27 @@ function rowsPerPart(device: Device, columns: number, format: Format): number {
   return Math.max(8, rows - (rows % 8));
 }
 
+/** The parts that `createWeightMatrix` would make, without their memory: enough to compile for. */
+export function planWeightMatrix(
+  device: Device,
+  rows: number,
+  columns: number,
+  format: 'f32' | 'f16',
+): WeightMatrix {
+  const step = rowsPerPart(device, columns, format);
+  const parts: WeightPart[] = [];
+  for (let start = 0; start < rows; start += step) {
+    const count = Math.min(step, rows - start);
+    parts.push({ start, rows: count, tensor: planTensor([count, columns], format) });
+  }
+  return { rows, columns, format, parts };
+}
+
+/** A tensor of this shape that nothing may be computed with. */
+export function planTensor(shape: readonly number[], format: Format): Tensor {
+  return { id: 0, label: 'planned', shape, format, sizeBytes: 0 };
+}
+
 /**
  * Uploads `data` (rows × columns, both multiples of 8; half bits for `f16`), in as many parts as
  * the device's binding limit asks for.

@@ -3,7 +3,12 @@
 import { type Arena, type Device, type Tensor, roundUp } from '../gpu/device.ts';
 import { toHalf } from '../gpu/half.ts';
 import type { HeadLayout } from '../kernels/attention.ts';
-import { type WeightMatrix, createWeightMatrix } from '../kernels/weightMatrix.ts';
+import {
+  type WeightMatrix,
+  createWeightMatrix,
+  planTensor,
+  planWeightMatrix,
+} from '../kernels/weightMatrix.ts';
 import { type GptConfig, headSizeOf } from './config.ts';
 import type { Layout, LinearNames, NormNames } from './layouts.ts';
 
@@ -73,6 +78,29 @@ export function widthsOf(config: GptConfig): Widths {
       rowStride: roundUp(3 * partStride, 8),
     },
   };
+}
+
+/** Parameters by shape alone, so that pipelines can compile before a weight has arrived. */
+export function planParameters(
+  device: Device,
+  config: GptConfig,
+  format: 'f32' | 'f16',
+): Parameters {
+  const w = widthsOf(config);
+  const linear = (rows: number, columns: number): Linear => {
+    const weight = planWeightMatrix(device, rows, columns, format);
+    return { weight, bias: weight.parts.map(({ rows: n }) => planTensor([n], 'f32')) };
+  };
+  const norm = { weight: planTensor([w.embd], 'f32'), bias: planTensor([w.embd], 'f32') };
+  const block: Block = {
+    ln1: norm,
+    attn: { cAttn: linear(w.head.rowStride, w.embd), cProj: linear(w.embd, w.heads) },
+    ln2: norm,
+    mlp: { cFc: linear(w.inner, w.embd), cProj: linear(w.embd, w.inner) },
+  };
+  const lmHead = linear(w.vocab, w.embd);
+  const wpe = planWeightMatrix(device, roundUp(config.nCtx, 8), w.embd, format);
+  return { wte: lmHead.weight, wpe, h: [block], lnF: norm, lmHead };
 }
 
 /** Index of each of `n` elements after padding; the identity where nothing is padded inside. */

@@ -1,8 +1,8 @@
 // A checkpoint, whatever codebase wrote it, becomes a model on a device.
 import type { Dtype } from '../api.ts';
 import type { Device } from '../gpu/device.ts';
-import { type TensorSource, loadParameters } from './checkpoint.ts';
-import { type ConfigFile, type GptConfig } from './config.ts';
+import { type TensorSource, loadParameters, planParameters } from './checkpoint.ts';
+import { type ConfigFile, type GptConfig, checkConfig } from './config.ts';
 import { Gpt } from './forward.ts';
 import { type LayoutName, checkTensors, recogniseLayout, resolveConfig } from './layouts.ts';
 
@@ -29,6 +29,9 @@ export async function loadGpt(
   const arena = device.createArena('parameters');
   let model: Gpt | null = null;
   try {
+    // Shaders compile while weights are read and arranged.
+    const compiling = compileFor(device, config, options.dtype);
+    compiling.catch(() => {});
     let done = 0;
     const parameters = await loadParameters(
       device,
@@ -41,7 +44,7 @@ export async function loadGpt(
       options.signal,
     );
     model = new Gpt(device, arena, config, parameters);
-    await model.prepare();
+    await compiling;
     // Allocations fail late on a GPU: only now is it known that all of them are there.
     await device.idle();
     return { model, config, layout: layout.name };
@@ -50,4 +53,48 @@ export async function loadGpt(
     arena.dispose();
     throw error;
   }
+}
+
+/** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */
+async function compileFor(device: Device, config: GptConfig, dtype: Dtype): Promise<void> {
+  if (device.summary.kind === 'cpu') return;
+  const arena = device.createArena('plan');
+  // One block stands for all: the others use the same pipelines.
+  const plan = new Gpt(
+    device,
+    arena,
+    { ...config, nLayer: 1 },
+    planParameters(device, config, dtype === 'fp16' ? 'f16' : 'f32'),
+  );
+  try {
+    await plan.prepare();
+  } finally {
+    plan.dispose();
+  }
+}
+
+/**
+ * Starts compiling from what `config.json` says, before the weights are here. A guess that turns
+ * out wrong costs a few unused pipelines and nothing else.
+ */
+export async function compileEarly(device: Device, file: ConfigFile, dtype: Dtype): Promise<void> {
+  const { vocabSize, nCtx, nLayer, nHead, nEmbd } = file;
+  if (!vocabSize || !nCtx || !nLayer || !nHead || !nEmbd) return;
+  const config: GptConfig = {
+    vocabSize,
+    nCtx,
+    nLayer,
+    nHead,
+    nEmbd,
+    nInner: file.nInner ?? 4 * nEmbd,
+    qkvBias: true,
+    bias: true,
+    layerNormBias: true,
+    layerNormDenominator: file.layerNormDenominator ?? 'variance',
+    layerNormEpsilon: file.layerNormEpsilon ?? 1e-5,
+    activation: file.activation ?? 'gelu-tanh',
+    tiedHead: true,
+  };
+  checkConfig(config);
+  await compileFor(device, config, dtype);
 }
