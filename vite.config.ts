@@ -44,8 +44,7 @@ function workerLicences(): Plugin {
     writeBundle: ({ dir }) => {
       const folder = 'node_modules/js-tiktoken';
       const facts = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-      const source =
-        facts.repository?.url ?? facts.homepage ?? 'https://github.com/dqbd/tiktoken';
+      const source = facts.repository?.url ?? facts.homepage ?? 'https://github.com/dqbd/tiktoken';
       appendFileSync(
         `${dir}/${LICENCES}`,
         `\n## ${facts.name} - ${facts.version} (${facts.license})\n\nGPT-2's merge ranks. Source and licence: ${source}\n`,
