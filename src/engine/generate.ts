@@ -60,9 +60,9 @@ export class Conversation {
     const { capacity } = this.session;
     if (length <= capacity) return 0;
     const half = Math.max(1, Math.floor(capacity / 2));
-    const first = capacity + 1 - half;
+    // The window is full again each time the text has grown by this much.
     const step = capacity + 1 - half;
-    return first + step * Math.floor((length - capacity - 1) / step);
+    return step * (1 + Math.floor((length - capacity - 1) / step));
   }
 
   /**

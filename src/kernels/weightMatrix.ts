@@ -64,17 +64,11 @@ export function createWeightMatrix(
   format: 'f32' | 'f16',
   data: TensorData,
 ): WeightMatrix {
-  const step = rowsPerPart(device, columns, format);
-  const parts: WeightPart[] = [];
-  for (let start = 0; start < rows; start += step) {
-    const count = Math.min(step, rows - start);
-    const name = rows > step ? `${label}[${start}…${start + count}]` : label;
+  const plan = planWeightMatrix(device, rows, columns, format);
+  const parts = plan.parts.map(({ start, rows: count }): WeightPart => {
+    const name = count < rows ? `${label}[${start}…${start + count}]` : label;
     const values = data.subarray(start * columns, (start + count) * columns);
-    parts.push({
-      start,
-      rows: count,
-      tensor: arena.upload(name, [count, columns], format, values),
-    });
-  }
-  return { rows, columns, format, parts };
+    return { start, rows: count, tensor: arena.upload(name, [count, columns], format, values) };
+  });
+  return { ...plan, parts };
 }

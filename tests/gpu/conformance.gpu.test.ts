@@ -1,19 +1,9 @@
 // The whole engine against PyTorch's numbers, on WebGPU and on the processor.
 import { describe, expect, it } from 'vitest';
+import { PACK_CASES } from '../support/packCases.ts';
 import { type CaseResult, verifyCase } from '../support/verifyCase.ts';
 
 const PACK = '/tests/fixtures/conformance/';
-const CASES = [
-  'notebook',
-  'notebook-variance',
-  'mingpt',
-  'nanogpt-nobias',
-  'nanogpt-bias',
-  'gpt2',
-  'gpt2-head64',
-  'gpt2-12x12',
-];
-
 function expectOk(result: CaseResult): void {
   const bad = result.groups.filter((group) => !group.ok);
   expect(result.groups.length).toBeGreaterThan(4);
@@ -22,7 +12,7 @@ function expectOk(result: CaseResult): void {
 
 describe('the conformance pack', () => {
   for (const device of ['webgpu', 'cpu'] as const) {
-    for (const name of CASES) {
+    for (const name of PACK_CASES) {
       it(`${name} agrees with PyTorch on ${device}`, async () => {
         const result = await verifyCase(new URL(`${PACK}${name}/`, location.href).href, { device });
         expectOk(result);

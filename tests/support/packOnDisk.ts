@@ -6,17 +6,6 @@ import { loadGpt } from '../../src/model/load.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/model/safetensors.ts';
 import { openSafetensors } from '../../src/model/safetensorsSource.ts';
 
-export const PACK_CASES = [
-  'notebook',
-  'notebook-variance',
-  'mingpt',
-  'nanogpt-nobias',
-  'nanogpt-bias',
-  'gpt2',
-  'gpt2-head64',
-  'gpt2-12x12',
-] as const;
-
 const ROOT = new URL('../fixtures/conformance/', import.meta.url);
 
 export function packPath(name: string): string {

@@ -11,7 +11,8 @@ import {
 import { loadGpt } from '../../../src/model/load.ts';
 import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/model/safetensors.ts';
-import { PACK_CASES, readPackFile, readPackJson } from '../../support/packOnDisk.ts';
+import { PACK_CASES } from '../../support/packCases.ts';
+import { readPackFile, readPackJson } from '../../support/packOnDisk.ts';
 
 const shapesOf = (name: string) =>
   new Map(openSafetensors(readPackFile(name, 'model.safetensors')).shapes);

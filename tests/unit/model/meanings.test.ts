@@ -1,7 +1,8 @@
 // The kernels' meanings, run in float64, are the oracle of every shader: here they meet PyTorch.
 import { describe, expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
-import { PACK_CASES, loadPackCase, readExpected } from '../../support/packOnDisk.ts';
+import { PACK_CASES } from '../../support/packCases.ts';
+import { loadPackCase, readExpected } from '../../support/packOnDisk.ts';
 
 /** The pack stores float64 results as float32: half a unit in the last place, and a little. */
 const STORED = 2 ** -23;
