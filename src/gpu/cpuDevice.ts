@@ -8,8 +8,11 @@ import {
   type Format,
   type Tensor,
   bytesOf,
+  checkCopy,
+  createNames,
   elementCount,
   newTensorId,
+  said,
 } from './device.ts';
 import { halfToFloat } from './half.ts';
 import { fromInt8Rows } from './int8.ts';
@@ -109,7 +112,18 @@ export function createCpuDevice(
   }
 
   function createEncoder(): Encoder {
+    const { now, within } = createNames();
     return {
+      within,
+      copy(from, to) {
+        if (disposed) throw disposedError();
+        checkCopy(now(), from, to);
+        (to as CpuTensor).array.set((from as CpuTensor).array);
+      },
+      clear(tensor) {
+        if (disposed) throw disposedError();
+        (tensor as CpuTensor).array.fill(0);
+      },
       dispatch(kernel, tensors, params, _grid, overrides = {}) {
         if (disposed) throw disposedError();
         const arrays: Record<string, FloatArray> = {};
@@ -117,7 +131,11 @@ export function createCpuDevice(
           arrays[name] = (tensors[name] as CpuTensor).array;
         }
         const run = twins.get(kernel) ?? kernel.meaning;
-        run(arrays, { ...params, ...overrides });
+        try {
+          run(arrays, { ...params, ...overrides });
+        } catch (cause) {
+          throw faultIn(now(), kernel, cause);
+        }
       },
       read(tensor, from, count) {
         const values = Float32Array.from((tensor as CpuTensor).array.subarray(from, from + count));
@@ -163,6 +181,18 @@ function breathe(): Promise<void> {
       resolve();
     });
   });
+}
+
+/** What went wrong in a kernel, and where it stood. */
+function faultIn(at: string, { name }: Kernel, cause: unknown): EngineError {
+  return new EngineError(
+    `${said(at)}${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    {
+      code: cause instanceof RangeError ? 'device/out-of-memory' : 'device/refused',
+      hint: 'Load the model again, or choose a smaller one.',
+      cause,
+    },
+  );
 }
 
 function disposedError(): EngineError {

@@ -52,6 +52,15 @@ export interface Encoder {
     grid: Grid,
     overrides?: Readonly<Record<string, number>>,
   ): void;
+  /** Records that all of `to` becomes what `from` is at this point; both of one format and size. */
+  copy(from: Tensor, to: Tensor): void;
+  /** Records that all of `tensor` becomes zero. */
+  clear(tensor: Tensor): void;
+  /**
+   * Names what `record` records, for whoever hears of an error in it. Names in one another are joined: `attn`
+   * within `h.3` is `h.3.attn`.
+   */
+  within(name: string, record: () => void): void;
   /**
    * Values of `count` elements from `from`, as they are at this point of the recording; whole rows of
    * `int8`, an even `from` of `f16`.
@@ -100,6 +109,37 @@ export function bytesOf(count: number, shape: readonly number[], format: Format)
   if (format !== 'int8') return count * (format === 'f16' ? 2 : 4);
   const columns = shape[shape.length - 1];
   return (count / columns) * int8RowWords(columns) * 4;
+}
+
+/** Throws where a tensor cannot become another by a copy. */
+export function checkCopy(at: string, from: Tensor, to: Tensor): void {
+  const [count, room] = [elementCount(from.shape), elementCount(to.shape)];
+  if (from.format === to.format && count === room && from.id !== to.id) return;
+  const say = ({ label, shape, format }: Tensor): string =>
+    `${label} (${shape.join(' × ')}, ${format})`;
+  throw new Error(`${said(at)}${say(from)} cannot be copied to ${say(to)}.`);
+}
+
+/** The name of a step as the beginning of a sentence about it; nothing where it has none. */
+export function said(at: string): string {
+  return at === '' ? '' : `${at}: `;
+}
+
+/** The names that stand around what is recorded. */
+export function createNames(): { readonly now: () => string; readonly within: Encoder['within'] } {
+  let now = '';
+  return {
+    now: () => now,
+    within(name, record) {
+      const before = now;
+      now = before === '' ? name : `${before}.${name}`;
+      try {
+        record();
+      } finally {
+        now = before;
+      }
+    },
+  };
 }
 
 /** `n` rounded up to a multiple of `step`. */

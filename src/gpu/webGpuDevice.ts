@@ -9,9 +9,12 @@ import {
   type Format,
   type Tensor,
   bytesOf,
+  checkCopy,
+  createNames,
   elementCount,
   newTensorId,
   roundUp,
+  said,
 } from './device.ts';
 import { halfToFloat } from './half.ts';
 import { fromInt8Rows } from './int8.ts';
@@ -24,6 +27,8 @@ interface GpuTensor extends Tensor {
 
 /** One recorded dispatch, ready to be encoded; the benchmark replays these. */
 export interface RecordedDispatch {
+  /** The names it was recorded within. */
+  readonly at: string;
   readonly kernel: Kernel;
   readonly pipeline: GPUComputePipeline;
   /** Made when it is submitted: of buffers that are known not to be there, nothing is made. */
@@ -350,7 +355,14 @@ export function createWebGpuDevice(
     return uniform;
   }
 
+  interface Copy {
+    readonly at: string;
+    /** Null for zeros. */
+    readonly from: GpuTensor | null;
+    readonly to: GpuTensor;
+  }
   interface PendingRead {
+    readonly at: string;
     readonly tensor: GpuTensor;
     readonly fromBytes: number;
     readonly sizeBytes: number;
@@ -358,22 +370,27 @@ export function createWebGpuDevice(
     readonly resolve: (data: ArrayBuffer) => void;
     readonly reject: (error: unknown) => void;
   }
-  type Step = RecordedDispatch | PendingRead;
+  type Step = RecordedDispatch | Copy | PendingRead;
 
   /** Why the steps compute nothing, or null. */
   function failureOf(steps: readonly Step[]): EngineError | null {
     if (!anyFailed) return null;
     for (const step of steps) {
-      const tensors = 'kernel' in step ? Object.values(step.tensors) : [step.tensor];
-      for (const tensor of tensors) {
+      for (const tensor of tensorsOf(step)) {
         const { failure } = (tensor as GpuTensor).arena;
-        if (failure) return failure;
+        if (failure) return named(failure, step.at);
       }
       // A copy into a buffer that is not there takes all of its submit with it.
       const full = 'staging' in step && starved.get(step.staging);
-      if (full) return full;
+      if (full) return named(full, step.at);
     }
     return null;
+  }
+
+  function tensorsOf(step: Step): readonly Tensor[] {
+    if ('kernel' in step) return Object.values(step.tensors);
+    if ('to' in step) return step.from ? [step.from, step.to] : [step.to];
+    return [step.tensor];
   }
 
   function encodeSteps(steps: readonly Step[]): void {
@@ -399,6 +416,12 @@ export function createWebGpuDevice(
       } else {
         pass?.end();
         pass = null;
+        if ('to' in step) {
+          if (!step.from) encoder.clearBuffer(step.to.buffer);
+          else
+            encoder.copyBufferToBuffer(step.from.buffer, 0, step.to.buffer, 0, step.to.sizeBytes);
+          continue;
+        }
         encoder.copyBufferToBuffer(
           step.tensor.buffer,
           step.fromBytes,
@@ -469,6 +492,7 @@ export function createWebGpuDevice(
   function createEncoder(): Encoder & { readonly steps: Step[] } {
     let steps: Step[] = [];
     let dispatches = 0;
+    const { now, within } = createNames();
 
     function recordRead(tensor: Tensor, from: number, count: number): Promise<ArrayBuffer> {
       const { shape, format } = tensor;
@@ -476,6 +500,7 @@ export function createWebGpuDevice(
       const sizeBytes = roundUp(bytesOf(count, shape, format), 4);
       return new Promise((resolve, reject) => {
         steps.push({
+          at: now(),
           tensor: tensor as GpuTensor,
           fromBytes,
           sizeBytes,
@@ -492,6 +517,7 @@ export function createWebGpuDevice(
         if (dispatches === UNIFORM_SLOTS) this.submit();
         dispatches++;
         steps.push({
+          at: now(),
           kernel,
           pipeline: pipelineOf(kernel, overrides),
           uniform: toUniform(kernel, params),
@@ -499,6 +525,14 @@ export function createWebGpuDevice(
           tensors,
         });
       },
+      copy(from, to) {
+        checkCopy(now(), from, to);
+        steps.push({ at: now(), from: from as GpuTensor, to: to as GpuTensor });
+      },
+      clear(tensor) {
+        steps.push({ at: now(), from: null, to: tensor as GpuTensor });
+      },
+      within,
       read: async (tensor, from, count) =>
         toFloats(await recordRead(tensor, from, count), count, tensor),
       readU32: async (tensor, from, count) =>
@@ -544,6 +578,9 @@ export function createWebGpuDevice(
           }
           waiting.push(compile);
         },
+        copy() {},
+        clear() {},
+        within: (_name, step) => step(),
         read: () => Promise.resolve(new Float32Array(0)),
         readU32: () => Promise.resolve(new Uint32Array(0)),
         submit() {},
@@ -613,6 +650,13 @@ function outOfMemory(cause: unknown, what = '', who = 'GPU'): EngineError {
     hint: 'Close other tabs, choose fp16 or a smaller model, or compute on the processor.',
     cause,
   });
+}
+
+/** The same failure, with the step that met it. */
+function named(failure: EngineError, at: string): EngineError {
+  if (at === '') return failure;
+  const { code, hint } = failure;
+  return new EngineError(`${said(at)}${failure.message}`, { code, hint, cause: failure });
 }
 
 function toEngineError(error: GPUError): EngineError {
