@@ -14,7 +14,7 @@ import type {
 import { EngineError } from '../errors.ts';
 import type { Arena, Device } from '../gpu/device.ts';
 import { toAnatomy } from '../model/anatomy.ts';
-import type { TensorSource } from '../model/checkpoint.ts';
+import type { TensorSource } from '../formats/tensorSource.ts';
 import {
   type ConfigFile,
   type GptConfig,

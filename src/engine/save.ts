@@ -6,7 +6,7 @@ import { nodeFiles } from '../hub/nodeFiles.ts';
 import type { DropRates, GptConfig } from '../model/config.ts';
 import { exportTensors } from '../model/exportTensors.ts';
 import type { Gpt } from '../model/forward.ts';
-import { planSafetensors } from '../model/safetensors.ts';
+import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
 import type { Vocabulary } from './generate.ts';

@@ -1,7 +1,7 @@
 // The body of an HTTP answer as a file that is read once, from its beginning to its end: a few
 // megabytes ahead of whoever reads, never the whole file.
 import { EngineError } from '../errors.ts';
-import { type ByteSource, roomFor } from '../model/safetensorsSource.ts';
+import { type ByteSource, roomFor } from '../formats/byteSource.ts';
 import { broken } from './network.ts';
 import type { PieceReader } from './pieces.ts';
 

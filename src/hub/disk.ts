@@ -1,6 +1,6 @@
 // Where files are kept: folders one level deep, in the browser's private file system or in a directory of Node's.
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
 
 /** A file that grows at its end. One at a time may be open for a name. */
 export interface GrowingFile {

@@ -1,7 +1,7 @@
 // A model's folder on this machine's disk, in Node.
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
-import { parseShardIndex, streamShards, streamWeights } from '../model/shards.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import {
   type FolderOptions,
   INDEX,

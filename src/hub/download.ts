@@ -3,7 +3,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
 import { createBodyStream } from './bodyStream.ts';
 import type { GrowingFile } from './disk.ts';
 import {

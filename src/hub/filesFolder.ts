@@ -1,7 +1,7 @@
 // Files that somebody dropped or chose: one of weights or several with an index, and what belongs to them.
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
-import { parseShardIndex, streamShards, streamWeights } from '../model/shards.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { Meter } from './meter.ts';
 import {
   type FolderOptions,

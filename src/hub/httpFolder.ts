@@ -1,8 +1,9 @@
 // A model's folder on any web server: its files under their own names, read as they come and kept nowhere.
 import { EngineError } from '../errors.ts';
-import { MAX_HEADER_BYTES, readHeaderLength, sizeByHeader } from '../model/safetensors.ts';
-import { type ByteSource, LENGTH_BYTES } from '../model/safetensorsSource.ts';
-import { parseShardIndex, streamShards, streamWeights } from '../model/shards.ts';
+import { MAX_HEADER_BYTES, readHeaderLength, sizeByHeader } from '../formats/safetensors.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+import { LENGTH_BYTES } from '../formats/safetensorsSource.ts';
+import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { UNKNOWN_SIZE, createBodyStream, truncated } from './bodyStream.ts';
 import { Meter } from './meter.ts';
 import {

@@ -1,6 +1,6 @@
 // The Hub's API: which commit a revision means, which files it has, and which of them a GPT-2 needs.
 import { EngineError } from '../errors.ts';
-import { parseShardIndex } from '../model/shards.ts';
+import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from './address.ts';
 import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
 import { type Patience, discard, readAll, requestPatiently, retryAfterMs } from './network.ts';

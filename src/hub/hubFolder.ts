@@ -4,8 +4,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
 import type { ModelOrigin } from '../api.ts';
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
-import { type Weights, parseShardIndex, streamShards, streamWeights } from '../model/shards.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+import { type Weights, parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { openDownload } from './download.ts';
 import { readStart } from './httpFolder.ts';
 import {

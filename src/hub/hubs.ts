@@ -2,7 +2,7 @@
 import type { ModelPlan, ModelRequest, StorageFacts, StoredModelFacts } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { readConfigFile } from '../model/config.ts';
-import { parseShardIndex } from '../model/shards.ts';
+import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from './address.ts';
 import type { Disk } from './disk.ts';
 import { openDiskFolder } from './diskFolder.ts';

@@ -1,7 +1,7 @@
 // What loading needs of a model's files, wherever they are.
 import type { ModelOrigin, ProgressInfo } from '../api.ts';
 import { EngineError } from '../errors.ts';
-import type { Weights } from '../model/shards.ts';
+import type { Weights } from '../formats/shards.ts';
 import type { Patience } from './network.ts';
 
 export interface FolderOptions {

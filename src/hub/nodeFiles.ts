@@ -1,6 +1,6 @@
 // Files on a disk, in Node: a model's folder, and a directory that keeps downloads.
 import { EngineError } from '../errors.ts';
-import { type ByteSource, roomFor } from '../model/safetensorsSource.ts';
+import { type ByteSource, roomFor } from '../formats/byteSource.ts';
 import { type Disk, toReadError, toWriteError } from './disk.ts';
 
 interface FileHandle {

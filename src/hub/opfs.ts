@@ -1,7 +1,7 @@
 // The browser's private file system. Files are written through synchronous handles in a worker, which keep
 // what was written when the page goes; elsewhere through streams, which keep it when they are closed.
 import { EngineError } from '../errors.ts';
-import { roomFor } from '../model/safetensorsSource.ts';
+import { roomFor } from '../formats/byteSource.ts';
 import { type Disk, type GrowingFile, fromBlob, toWriteError } from './disk.ts';
 
 const ROOT = 'models';

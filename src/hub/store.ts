@@ -1,7 +1,7 @@
 // Models that are kept: one folder a model and commit, with a manifest that says what is in it. A file has its
 // own name once all of it was checked, and ends in .part before; the manifest says `complete` last of all.
 import { EngineError } from '../errors.ts';
-import type { ByteSource } from '../model/safetensorsSource.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
 import type { Disk, GrowingFile } from './disk.ts';
 
 /** A file of a model as its Hub lists it. */

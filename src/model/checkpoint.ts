@@ -1,5 +1,6 @@
 // From stored tensors to the layout that kernels read: rows of K contiguous weights, heads padded
 // to whole vec4s, everything else padded to multiples of eight with zeros.
+import type { TensorSource } from '../formats/tensorSource.ts';
 import { type Arena, type Device, type Tensor, roundUp } from '../gpu/device.ts';
 import type { HeadLayout } from '../kernels/attention.ts';
 import {
@@ -12,25 +13,6 @@ import {
 } from '../kernels/weightMatrix.ts';
 import { type GptConfig, headSizeOf } from './config.ts';
 import type { Layout, LinearNames, NormNames } from './layouts.ts';
-
-/** Reads tensors of a checkpoint piece by piece, so that no more than a piece is held at once. */
-export interface TensorSource {
-  /** In the order in which reading costs least: a file's own, where bytes come one after the other. */
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** Tensors whose type holds no weights (integers, booleans), by name. */
-  readonly unreadable?: ReadonlyMap<string, string>;
-  /**
-   * Values `from` … `from + count` of a tensor in row-major order; all of them by default. Tensors
-   * are asked for in the order of `shapes`, and the pieces of one from its first value to its last. They
-   * may lie in `into`, where that has room, as `ByteSource` has it.
-   */
-  read(
-    name: string,
-    from?: number,
-    count?: number,
-    into?: Float32Array<ArrayBuffer>,
-  ): Promise<Float32Array>;
-}
 
 export interface Norm {
   readonly weight: Tensor;

@@ -1,5 +1,5 @@
 // A checkpoint's fingerprint: what it is known by, whatever file, folder or type of numbers it came in.
-import type { TensorSource } from './checkpoint.ts';
+import type { TensorSource } from '../formats/tensorSource.ts';
 import type { GptConfig } from './config.ts';
 
 /** Values of each tensor that count: its first. */

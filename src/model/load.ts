@@ -1,12 +1,19 @@
 // A checkpoint, whatever codebase wrote it, becomes a model on a device.
 import type { Dtype } from '../api.ts';
+import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
-import { type TensorSource, loadParameters, planParameters } from './checkpoint.ts';
+import { loadParameters, planParameters } from './checkpoint.ts';
 import { type ConfigFile, type GptConfig, checkConfig, parameterBytes } from './config.ts';
 import { sampled } from './fingerprint.ts';
 import { Gpt } from './forward.ts';
-import { type LayoutName, checkTensors, recogniseLayout, resolveConfig } from './layouts.ts';
+import {
+  type LayoutName,
+  checkTensors,
+  isStoredMask,
+  recogniseLayout,
+  resolveConfig,
+} from './layouts.ts';
 
 export interface LoadGptOptions {
   /** Left out, it is what suits the device. */
@@ -43,10 +50,11 @@ export interface LoadedGpt {
  */
 export async function loadGpt(
   device: Device,
-  source: TensorSource,
+  stored: TensorSource,
   file: ConfigFile,
   options: LoadGptOptions,
 ): Promise<LoadedGpt> {
+  const source = withoutMasks(stored);
   const layout = recogniseLayout(source.shapes);
   const config = resolveConfig(layout, source.shapes, file);
   checkTensors(layout, config, source.shapes, source.unreadable);
@@ -84,6 +92,14 @@ export async function loadGpt(
     arena.dispose();
     throw error;
   }
+}
+
+/** The source without the masks that are stored beside the weights; a bias of that name stays. */
+function withoutMasks(source: TensorSource): TensorSource {
+  const shapes = [...source.shapes].filter(
+    ([name, shape]) => shape.length === 1 || !isStoredMask(name),
+  );
+  return { ...source, shapes: new Map(shapes) };
 }
 
 /** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */

@@ -8,7 +8,7 @@ import {
   parseSafetensorsHeader,
   toFloat32,
   writeSafetensors,
-} from '../../src/model/safetensors.ts';
+} from '../../src/formats/safetensors.ts';
 import { button, chips, closeViews, generateButton, open, setLength } from './helpers.ts';
 
 const TALES = new URL('../../public/models/tales-7m/', import.meta.url);

@@ -1,7 +1,7 @@
 // GPT-2 124M, made of hashes, as files: 498 MB of safetensors written piece by piece, and what lies beside it.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { planSafetensors } from '../../src/model/safetensors.ts';
+import { planSafetensors } from '../../src/formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../../src/text/gpt2Files.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 import type { BigFile } from './hubServer.ts';

@@ -1,5 +1,5 @@
 // GPT-2 124M without a file of weights: every value is a hash of its place, by a recipe.
-import type { TensorSource } from '../../src/model/checkpoint.ts';
+import type { TensorSource } from '../../src/formats/tensorSource.ts';
 import { lowbias32 } from './random.ts';
 
 interface RecipeTensor {

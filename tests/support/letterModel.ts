@@ -1,5 +1,5 @@
 // A small model that reads letters: no byte but those of a to z, space and full stop has a token.
-import { writeSafetensors } from '../../src/model/safetensors.ts';
+import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { createNaiveGpt } from './naiveGpt.ts';
 
 export const LETTERS = [...'abcdefghijklmnopqrstuvwxyzĠ.'];

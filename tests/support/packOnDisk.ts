@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { type Device } from '../../src/gpu/device.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { loadGpt } from '../../src/model/load.ts';
-import { parseSafetensorsHeader, toFloat32 } from '../../src/model/safetensors.ts';
-import { openSafetensors } from '../../src/model/safetensorsSource.ts';
+import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
+import { openSafetensors } from '../../src/formats/safetensorsSource.ts';
 
 const ROOT = new URL('../fixtures/conformance/', import.meta.url);
 

@@ -1,6 +1,6 @@
 // Models for the Hub of the tests: the pack's gpt2 with a tokenizer of its own, whole and in shards.
 import { readFileSync } from 'node:fs';
-import { parseSafetensorsHeader, writeSafetensors } from '../../src/model/safetensors.ts';
+import { parseSafetensorsHeader, writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { ServedModel } from './hubServer.ts';
 
 const utf8 = new TextEncoder();

@@ -5,7 +5,7 @@ import { answer } from '../../src/engine/answers.ts';
 import { GPT2, type ForwardOutput, type OutputTensor } from '../../src/engine/gpt2.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { openDevice } from '../../src/model/openDevice.ts';
-import { parseSafetensorsHeader, toFloat32 } from '../../src/model/safetensors.ts';
+import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 
 export interface GroupResult {

@@ -11,7 +11,7 @@ import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
 import { Session } from '../../../src/model/forward.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { loadGpt2Tokenizer } from '../../../src/text/gpt2Tokenizer.ts';
-import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
+import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { PACK_CASES } from '../../support/packCases.ts';
 import { packPath, readExpected, readPackFile, readPackJson } from '../../support/packOnDisk.ts';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { GrowingFile } from '../../../src/hub/disk.ts';
 import { type DownloadOptions, openDownload } from '../../../src/hub/download.ts';
-import type { ByteSource } from '../../../src/model/safetensorsSource.ts';
+import type { ByteSource } from '../../../src/formats/byteSource.ts';
 import { type HubServer, startHub } from '../../support/hubServer.ts';
 import { tinyModel } from '../../support/servedModels.ts';
 

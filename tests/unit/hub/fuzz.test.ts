@@ -2,8 +2,8 @@
 // file does not have.
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
-import { parseSafetensorsHeader } from '../../../src/model/safetensors.ts';
-import { parseShardIndex, streamShards } from '../../../src/model/shards.ts';
+import { parseSafetensorsHeader } from '../../../src/formats/safetensors.ts';
+import { parseShardIndex, streamShards } from '../../../src/formats/shards.ts';
 import { lowbias32 } from '../../support/random.ts';
 import { shardedModel, tinyModel } from '../../support/servedModels.ts';
 

@@ -4,7 +4,7 @@ import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import type { Device, Tensor } from '../../../src/gpu/device.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
-import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
+import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { readPackFile, readPackJson } from '../../support/packOnDisk.ts';
 
 const unheard: unknown[] = [];

@@ -9,8 +9,8 @@ import {
   resolveConfig,
 } from '../../../src/model/layouts.ts';
 import { loadGpt } from '../../../src/model/load.ts';
-import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
-import { writeSafetensors } from '../../../src/model/safetensors.ts';
+import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
+import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { PACK_CASES } from '../../support/packCases.ts';
 import { readPackFile, readPackJson } from '../../support/packOnDisk.ts';
 

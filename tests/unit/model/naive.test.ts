@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
-import { openSafetensors } from '../../../src/model/safetensorsSource.ts';
-import { writeSafetensors } from '../../../src/model/safetensors.ts';
+import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
+import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
 import { naiveShapes } from '../../support/naiveShapes.ts';
 

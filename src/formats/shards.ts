@@ -1,9 +1,10 @@
 // A checkpoint's files of weights as one source of tensors: one safetensors file, or several with an
 // index. Files are read in order, each from its beginning to its end, and never held whole.
 import { EngineError } from '../errors.ts';
-import type { TensorSource } from './checkpoint.ts';
+import type { ByteSource } from './byteSource.ts';
 import { parseSafetensorsHeader, readHeaderLength, sizeByHeader } from './safetensors.ts';
-import { type ByteSource, LENGTH_BYTES, streamSafetensors, toSource } from './safetensorsSource.ts';
+import { LENGTH_BYTES, streamSafetensors, toSource } from './safetensorsSource.ts';
+import type { TensorSource } from './tensorSource.ts';
 
 /** Which file holds each tensor, as `model.safetensors.index.json` says. */
 export interface ShardIndex {

@@ -1,47 +1,18 @@
 // A safetensors file as a source of tensors, read in the order of its bytes and never held whole.
-import { elementCount } from '../gpu/device.ts';
-import type { TensorSource } from './checkpoint.ts';
-import { isStoredMask } from './layouts.ts';
+import { type ByteSource, inMemory } from './byteSource.ts';
 import {
   type SafetensorsHeader,
   parseSafetensorsHeader,
   readHeaderLength,
   toFloat32,
 } from './safetensors.ts';
-
-/** A file, from wherever it comes. */
-export interface ByteSource {
-  /** In bytes. */
-  readonly size: number;
-  /**
-   * Bytes `from` … `from + count`; a later `from` is never before an earlier one's end. They may lie in
-   * `into`, where that has room: whoever gives it reads a large file without leaving buffers behind.
-   */
-  read(from: number, count: number, into?: Uint8Array): Promise<Uint8Array>;
-  /** Takes in what was not read, and checks the whole where its sum is known. Throws `download/…`. */
-  finish?(): Promise<void>;
-  close(): Promise<void>;
-}
+import type { TensorSource } from './tensorSource.ts';
 
 const WEIGHT_TYPES = new Set(['F32', 'F16', 'BF16']);
 /** Bytes in front of the header: its length. */
 export const LENGTH_BYTES = 8;
 
-/** The beginning of `into` where it has room for `count` bytes, else a buffer of its own. */
-export function roomFor(count: number, into?: Uint8Array): Uint8Array {
-  return into && into.length >= count ? into.subarray(0, count) : new Uint8Array(count);
-}
-
-/** A file that is in memory. */
-function inMemory(file: Uint8Array): ByteSource {
-  return {
-    size: file.byteLength,
-    read: (from, count) => Promise.resolve(file.subarray(from, from + count)),
-    close: () => Promise.resolve(),
-  };
-}
-
-/** Opens a file that is in memory; stored masks are left out. Throws `safetensors/…`. */
+/** Opens a file that is in memory. Throws `safetensors/…`. */
 export function openSafetensors(file: Uint8Array): TensorSource {
   return toSource(parseSafetensorsHeader(file, file.byteLength), inMemory(file));
 }
@@ -56,12 +27,11 @@ export async function streamSafetensors(file: ByteSource): Promise<TensorSource>
   return toSource(parseSafetensorsHeader(header, file.size), file);
 }
 
-/** The tensors of a checked header, read from its file; stored masks are left out. */
+/** The tensors of a checked header, read from its file. */
 export function toSource({ tensors }: SafetensorsHeader, file: ByteSource): TensorSource {
   const shapes = new Map<string, readonly number[]>();
   const unreadable = new Map<string, string>();
   for (const [name, { dtype, shape }] of tensors) {
-    if (isStoredMask(name) && shape.length !== 1) continue;
     shapes.set(name, shape);
     if (!WEIGHT_TYPES.has(dtype)) unreadable.set(name, dtype);
   }
@@ -74,7 +44,7 @@ export function toSource({ tensors }: SafetensorsHeader, file: ByteSource): Tens
       const entry = tensors.get(name);
       if (!entry) throw new Error(`No tensor ${name}.`);
       const { dtype, shape } = entry;
-      const each = (entry.end - entry.begin) / elementCount(shape) || 0;
+      const each = (entry.end - entry.begin) / shape.reduce((product, n) => product * n, 1) || 0;
       const begin = entry.begin + from * each;
       const bytes = count === undefined ? entry.end - begin : count * each;
       if (!into || into.byteLength * each < bytes * 4) {

@@ -11,7 +11,7 @@ import {
   writeSafetensors,
   type SafetensorsDtype,
   type SafetensorsInput,
-} from '../../../src/model/safetensors.ts';
+} from '../../../src/formats/safetensors.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, root)));

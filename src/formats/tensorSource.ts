@@ -1,0 +1,20 @@
+// Named tensors of numbers, whatever file they are stored in.
+
+/** Reads tensors of a checkpoint piece by piece, so that no more than a piece is held at once. */
+export interface TensorSource {
+  /** In the order in which reading costs least: a file's own, where bytes come one after the other. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Tensors whose type holds no weights (integers, booleans), by name. */
+  readonly unreadable?: ReadonlyMap<string, string>;
+  /**
+   * Values `from` … `from + count` of a tensor in row-major order; all of them by default. Tensors
+   * are asked for in the order of `shapes`, and the pieces of one from its first value to its last. They
+   * may lie in `into`, where that has room, as `ByteSource` has it.
+   */
+  read(
+    name: string,
+    from?: number,
+    count?: number,
+    into?: Float32Array<ArrayBuffer>,
+  ): Promise<Float32Array>;
+}
