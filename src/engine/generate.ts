@@ -22,7 +22,7 @@ import {
 } from './sampler.ts';
 import { StopStringMatcher } from './stopStrings.ts';
 import { Turns } from './turns.ts';
-import { windowStart } from './window.ts';
+import { windowStart } from '../window.ts';
 
 /** Turns ids into pieces; a model without a tokenizer has numbers for words. */
 export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf' | 'decode'>;

@@ -6,7 +6,7 @@ import { toPartsOff } from '../model/partsOff.ts';
 import { startingIds } from './generate.ts';
 import type { GPT2 } from './gpt2.ts';
 import { logprobAndRank } from './sampler.ts';
-import { windowStart } from './window.ts';
+import { windowStart } from '../window.ts';
 
 /** What is kept of a text between the heads may take so much, in bytes: GPT-2 XL with 800 tokens. */
 const MOST_KEPT_BYTES = 2 ** 29;

@@ -6,7 +6,7 @@ import { lensRowsPerPass, readTopTokens } from '../model/lens.ts';
 import { NOTHING_OFF, type PartsOff } from '../model/partsOff.ts';
 import type { SwitchOff } from './generate.ts';
 import { Turns } from './turns.ts';
-import { windowStart } from './window.ts';
+import { windowStart } from '../window.ts';
 
 /** The lens at one position: the most probable token at each depth (L + 1), and ln of its probability. */
 export interface LensColumn {
