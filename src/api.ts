@@ -461,7 +461,8 @@ export type GenerateEvent =
       readonly rank: number;
       /** The distribution the token was drawn from. */
       readonly distribution: Distribution;
-      readonly tokensPerSecond: number;
+      /** Decode steps a second since the first token; null for that one, which took none. */
+      readonly tokensPerSecond: number | null;
     }
   | {
       /** The context was full: the last half was read again. */

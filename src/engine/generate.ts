@@ -186,6 +186,7 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     computed: step.computed,
   };
 
+  // The first token's logits are here already: after token n the model has taken n more steps.
   const start = performance.now();
   for (let n = 0; n < options.max_new_tokens; n++) {
     if (signal?.aborted) {
@@ -209,7 +210,7 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
       text: emit,
       ...logprobAndRank(logits, id),
       distribution,
-      tokensPerSecond: (1000 * (n + 1)) / (performance.now() - start),
+      tokensPerSecond: tokensPerSecond(n, performance.now() - start),
     };
     if (stopped !== undefined) {
       yield done('stop', stopped);
@@ -227,6 +228,11 @@ export async function* generateTokens(request: GenerateOptions): AsyncGenerator<
     }
   }
   yield done('length');
+}
+
+/** Speed of `steps` decode steps that took `elapsedMs`; null where nothing was measured. */
+function tokensPerSecond(steps: number, elapsedMs: number): number | null {
+  return steps > 0 && elapsedMs > 0 ? (1000 * steps) / elapsedMs : null;
 }
 
 /** The distribution after a text, with where the model's window starts and what it cost. */

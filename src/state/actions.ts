@@ -276,8 +276,7 @@ export function createActions(options: ActionsOptions) {
             facts = {
               ...facts,
               tokens: facts.tokens + 1,
-              // One token is no measurement.
-              tokensPerSecond: facts.tokens === 0 ? 0 : event.tokensPerSecond,
+              tokensPerSecond: event.tokensPerSecond ?? 0,
             };
             runFacts = facts;
             const now = performance.now();

@@ -135,7 +135,7 @@ function createToy(url: Partial<UrlState> = {}) {
           logprob: -1,
           rank: 1,
           distribution,
-          tokensPerSecond: 10,
+          tokensPerSecond: i === 0 ? null : 10,
         };
       }
       yield { type: 'done' as const, reason: 'length' as const, text: '' };
