@@ -42,9 +42,9 @@ import {
   type Vocabulary,
   generateTokens,
   startingIds,
-} from './generate.ts';
+} from './sampling/generate.ts';
 import type { SaveOptions, SavedFacts, SavedModel } from './save.ts';
-import { Trace, type TraceReader } from './trace.ts';
+import { Trace, type TraceReader } from './reading/trace.ts';
 
 export interface FromPretrainedOptions {
   /** By default `fp16` on a graphics card, `fp32` where the processor computes, `q8` where that is too large. */
@@ -542,7 +542,7 @@ export class GPT2 {
     const arena = this.#means;
     const measure = async (): Promise<PartMeans> => {
       const { measurePartMeans } = await import('../model/partMeans.ts');
-      const { referenceIds } = await import('./referenceText.ts');
+      const { referenceIds } = await import('./reading/referenceText.ts');
       return measurePartMeans(model, arena, referenceIds(this.tokenizer, this.config));
     };
     this.#measuring ??= measure();

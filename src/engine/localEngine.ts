@@ -14,10 +14,10 @@ import type {
   SweepRequest,
 } from '../api.ts';
 import { EngineError } from '../errors.ts';
-import { answer } from './answers.ts';
+import { answer } from './questions/answers.ts';
 import { GPT2 } from './gpt2.ts';
-import type { CheckedModel } from './selfCheck.ts';
-import { answerStore, isStoreQuestion } from './storage.ts';
+import type { CheckedModel } from './checking/selfCheck.ts';
+import { answerStore, isStoreQuestion } from './questions/storage.ts';
 
 /** `answer` for a question that needs a model, which TypeScript cannot see of `Q`. */
 type Ask<Q extends Question> = (
@@ -49,7 +49,7 @@ export class LocalEngine implements Engine {
     try {
       model = await GPT2.from_pretrained(source, { ...options, signal });
       if (options.selfCheck) {
-        checked = await (await import('./selfCheck.ts')).checkedModel(model, signal);
+        checked = await (await import('./checking/selfCheck.ts')).checkedModel(model, signal);
         ({ model } = checked);
       }
     } catch (error) {
@@ -99,7 +99,7 @@ export class LocalEngine implements Engine {
 
   async *sweep(request: SweepRequest): AsyncGenerator<SweepEvent, void, undefined> {
     const model = this.#loaded();
-    const { sweepHeads } = await import('./sweep.ts');
+    const { sweepHeads } = await import('./questions/sweep.ts');
     yield* sweepHeads(model, request);
   }
 

@@ -9,7 +9,7 @@ import type { Gpt } from '../model/forward.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
-import type { Vocabulary } from './generate.ts';
+import type { Vocabulary } from './sampling/generate.ts';
 
 /** Ids of GPT-2's own tokenizer. */
 const GPT2_VOCABULARY = 50257;

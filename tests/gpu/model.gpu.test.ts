@@ -1,11 +1,11 @@
 // The model on WebGPU beyond the pack: f16 weights, split weights, real limits, a lost device.
 import { describe, expect, it } from 'vitest';
 import type { Dtype, PartOff } from '../../src/api.ts';
-import { topOf } from '../../src/engine/agreement.ts';
-import { answer } from '../../src/engine/answers.ts';
+import { topOf } from '../../src/engine/checking/agreement.ts';
+import { answer } from '../../src/engine/questions/answers.ts';
 import { DEFAULT_OPTIONS, GPT2 } from '../../src/engine/gpt2.ts';
-import { referenceIds } from '../../src/engine/referenceText.ts';
-import { sweepHeads } from '../../src/engine/sweep.ts';
+import { referenceIds } from '../../src/engine/reading/referenceText.ts';
+import { sweepHeads } from '../../src/engine/questions/sweep.ts';
 import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { requestWebGpuDevice } from '../../src/gpu/request.ts';

@@ -1,6 +1,6 @@
 // The project's benchmark, in the browser: load, prompts, decode, each kernel beside the ceilings.
 import type { DeviceRequest, Dtype } from '../../src/api.ts';
-import { answer } from '../../src/engine/answers.ts';
+import { answer } from '../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { Encoder } from '../../src/gpu/device.ts';
 import type { RecordedDispatch, WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';

@@ -1,6 +1,6 @@
 // What others published of checkpoints that the repository does not hold: numbers of PyTorch in float32, or of
 // a runtime that was compared with it.
-import { referenceOf, type ReferenceText } from '../../src/engine/selfCheckReferences.ts';
+import { referenceOf, type ReferenceText } from '../../src/engine/checking/references.ts';
 
 /** Some logits at one position of a text. */
 export interface PublishedValues {

@@ -1,7 +1,7 @@
 // One folder of the conformance pack through the whole engine: `npm run verify` and the tests.
 import type { DeviceRequest, Dtype } from '../../src/api.ts';
-import { type Agreement, agreementOf } from '../../src/engine/agreement.ts';
-import { answer } from '../../src/engine/answers.ts';
+import { type Agreement, agreementOf } from '../../src/engine/checking/agreement.ts';
+import { answer } from '../../src/engine/questions/answers.ts';
 import { GPT2, type ForwardOutput, type OutputTensor } from '../../src/engine/gpt2.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { openDevice } from '../../src/model/openDevice.ts';

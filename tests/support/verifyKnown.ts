@@ -3,7 +3,7 @@
 // so this compares fewer numbers than verifyCase.ts does.
 import type { DeviceRequest, Dtype } from '../../src/api.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
-import { AGAINST, againstPublished, selfCheck } from '../../src/engine/selfCheck.ts';
+import { AGAINST, againstPublished, selfCheck } from '../../src/engine/checking/selfCheck.ts';
 import { openModel } from '../../src/hub/open.ts';
 import { keyOf } from '../../src/hub/store.ts';
 import { type Continuation, type Published, publishedOf } from './published.ts';

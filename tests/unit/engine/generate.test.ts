@@ -1,7 +1,7 @@
 // The token loop by itself: what it says of its speed.
 import { expect, it, vi } from 'vitest';
 import type { GenerationOptions } from '../../../src/api.ts';
-import { generateTokens } from '../../../src/engine/generate.ts';
+import { generateTokens } from '../../../src/engine/sampling/generate.ts';
 
 const OPTIONS: GenerationOptions = {
   do_sample: false,

@@ -1,7 +1,7 @@
 // What heads look at: rows, thumbnails and scores against PyTorch's attention and plain loops.
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Behaviour, HeadScores } from '../../../src/api.ts';
-import { answer } from '../../../src/engine/answers.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { packPath, readExpected } from '../../support/packOnDisk.ts';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LensColumns, ModelQuestion } from '../../../src/api.ts';
-import { answer } from '../../../src/engine/answers.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { readConfigFile } from '../../../src/model/config.ts';

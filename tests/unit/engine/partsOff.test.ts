@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PartOff, SweepEvent } from '../../../src/api.ts';
-import { answer } from '../../../src/engine/answers.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
-import { referenceIds } from '../../../src/engine/referenceText.ts';
-import { sweepHeads } from '../../../src/engine/sweep.ts';
+import { referenceIds } from '../../../src/engine/reading/referenceText.ts';
+import { sweepHeads } from '../../../src/engine/questions/sweep.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { toPartsOff } from '../../../src/model/partsOff.ts';

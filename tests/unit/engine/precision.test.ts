@@ -1,7 +1,7 @@
 // What a precision costs: measured against the same model in f32, on the processor.
 import { describe, expect, it } from 'vitest';
-import { agreementOf } from '../../../src/engine/agreement.ts';
-import { answer } from '../../../src/engine/answers.ts';
+import { agreementOf } from '../../../src/engine/checking/agreement.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { packPath } from '../../support/packOnDisk.ts';
 

@@ -1,6 +1,6 @@
 // The stateless random numbers against Random123's published vectors.
 import { expect, it } from 'vitest';
-import { philox4x32, uniform, type Words4 } from '../../../src/engine/random.ts';
+import { philox4x32, uniform, type Words4 } from '../../../src/engine/sampling/random.ts';
 
 const ones = 0xffffffff;
 

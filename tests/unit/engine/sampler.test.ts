@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GenerationOptions, SamplingOptions, TokenPiece } from '../../../src/api.ts';
-import { uniform } from '../../../src/engine/random.ts';
+import { uniform } from '../../../src/engine/sampling/random.ts';
 import {
   argmax,
   checkOptions,
@@ -11,7 +11,7 @@ import {
   processLogits,
   sampleToken,
   toDistribution,
-} from '../../../src/engine/sampler.ts';
+} from '../../../src/engine/sampling/sampler.ts';
 import { STEPS_OFF as off } from '../../support/stepsOff.ts';
 
 interface Case {

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SamplerSteps, SamplingOptions, TokenPiece } from '../../../src/api.ts';
-import { uniform } from '../../../src/engine/random.ts';
-import { processLogits, sampleToken } from '../../../src/engine/sampler.ts';
-import { toSamplerSteps } from '../../../src/engine/samplerSteps.ts';
+import { uniform } from '../../../src/engine/sampling/random.ts';
+import { processLogits, sampleToken } from '../../../src/engine/sampling/sampler.ts';
+import { toSamplerSteps } from '../../../src/engine/sampling/samplerSteps.ts';
 import { STEPS_OFF } from '../../support/stepsOff.ts';
 
 const pieceOf = (id: number): TokenPiece => ({ id, bytes: [], text: `t${id}`, special: false });

@@ -1,11 +1,15 @@
 // The self-check on the processor: what passes, what it says, what it costs to be wrong.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { answer } from '../../../src/engine/answers.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
-import { logSumExp, topOf } from '../../../src/engine/agreement.ts';
-import { againstPublished, checkedModel, selfCheck } from '../../../src/engine/selfCheck.ts';
-import { referenceOf, type ReferenceText } from '../../../src/engine/selfCheckReferences.ts';
+import { logSumExp, topOf } from '../../../src/engine/checking/agreement.ts';
+import {
+  againstPublished,
+  checkedModel,
+  selfCheck,
+} from '../../../src/engine/checking/selfCheck.ts';
+import { referenceOf, type ReferenceText } from '../../../src/engine/checking/references.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
 import { Session } from '../../../src/model/forward.ts';

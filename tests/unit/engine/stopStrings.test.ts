@@ -1,7 +1,7 @@
 // Stop strings in text that comes in pieces.
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { StopStringMatcher } from '../../../src/engine/stopStrings.ts';
+import { StopStringMatcher } from '../../../src/engine/sampling/stopStrings.ts';
 
 /** All that a stream emits, and the stop string that ended it. */
 function stream(stops: readonly string[], parts: readonly string[]): [string, string | undefined] {

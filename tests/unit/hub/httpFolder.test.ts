@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type RequestListener, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { answer } from '../../../src/engine/answers.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { planModel } from '../../../src/hub/hubs.ts';
 import { packPath } from '../../support/packOnDisk.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { logSumExp } from '../../../src/engine/agreement.ts';
+import { logSumExp } from '../../../src/engine/checking/agreement.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { loadGpt2Tokenizer } from '../../../src/text/gpt2Tokenizer.ts';
 import { type HubServer, startHub } from '../../support/hubServer.ts';

@@ -1,9 +1,9 @@
 // The next token according to the whole model, and to the one with parts off.
-import type { Comparison, Input } from '../api.ts';
-import { divergenceBits } from './agreement.ts';
-import { startingIds } from './generate.ts';
-import type { GPT2 } from './gpt2.ts';
-import { entropyBits, softmax, topIds } from './sampler.ts';
+import type { Comparison, Input } from '../../api.ts';
+import { divergenceBits } from '../checking/agreement.ts';
+import { startingIds } from '../sampling/generate.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { entropyBits, softmax, topIds } from '../sampling/sampler.ts';
 
 /** Both distributions after `ids`, the `top` most probable of each, and how far they are apart. */
 export async function compareParts(

@@ -1,14 +1,14 @@
 // Whether this device computes this model rightly: known numbers where the checkpoint is known, else the
 // kernels' plain meanings; and another way of computing where it does not.
-import type { SelfCheck } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { createCpuDevice } from '../gpu/cpuDevice.ts';
-import type { Session } from '../model/forward.ts';
-import { checkAgainstMeanings } from '../model/plainCheck.ts';
+import type { SelfCheck } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { createCpuDevice } from '../../gpu/cpuDevice.ts';
+import type { Session } from '../../model/forward.ts';
+import { checkAgainstMeanings } from '../../model/plainCheck.ts';
 import { agreementOf, logSumExp, topOf } from './agreement.ts';
-import type { FromPretrainedOptions, GPT2 } from './gpt2.ts';
-import { readableIds } from './referenceText.ts';
-import { type Reference, referenceOf, type ReferenceText } from './selfCheckReferences.ts';
+import type { FromPretrainedOptions, GPT2 } from '../gpt2.ts';
+import { readableIds } from '../reading/referenceText.ts';
+import { type Reference, referenceOf, type ReferenceText } from './references.ts';
 
 /**
  * How far logits may be from fp32's, as a part of the largest: f32 sums differ by less than 1e-4 over

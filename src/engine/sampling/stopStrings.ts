@@ -1,6 +1,6 @@
 // Ends a generation at a stop string, wherever token boundaries fall. As in transformers the stop string
 // itself stays in the text, so nothing is ever withheld: text that may begin one is due either way.
-import { EngineError } from '../errors.ts';
+import { EngineError } from '../../errors.ts';
 
 /** What of a pushed text to emit, and the stop string that ended it. */
 export interface StopStringResult {

@@ -1,6 +1,6 @@
 // The sampler under a microscope: what every step leaves of the distribution, and the draw.
 // The steps themselves are sampler.ts'; here they are only watched.
-import type { SamplerStage, SamplerSteps, SamplingOptions, TokenPiece } from '../api.ts';
+import type { SamplerStage, SamplerSteps, SamplingOptions, TokenPiece } from '../../api.ts';
 import { uniform } from './random.ts';
 import {
   applySteps,

@@ -1,11 +1,11 @@
 // What heads look at: one token's rows, an atlas of every map, and what each head is known for.
-import type { Answer, AttentionAtlas, Behaviour, HeadScores, Input } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { type MapSummary, readAttentionRows, readMapSummary } from '../model/attentionMaps.ts';
-import type { GptConfig } from '../model/config.ts';
-import { startingIds } from './generate.ts';
-import type { GPT2 } from './gpt2.ts';
-import { uniform } from './random.ts';
+import type { Answer, AttentionAtlas, Behaviour, HeadScores, Input } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { type MapSummary, readAttentionRows, readMapSummary } from '../../model/attentionMaps.ts';
+import type { GptConfig } from '../../model/config.ts';
+import { startingIds } from '../sampling/generate.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { uniform } from '../sampling/random.ts';
 
 /** Random tokens of the probe, which then come a second time. */
 const PROBE_TOKENS = 32;

@@ -1,13 +1,13 @@
 // The questions about what a text is on its way through the depths: the logit lens, and the norms
 // of the residual stream. A trace keeps what they need.
-import type { Input, LensCell, LensColumns, LensCurve, Looked, ResidualNorms } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { checkTokenId } from '../model/forward.ts';
-import { readLogitsOf, readTokenScores } from '../model/lens.ts';
-import { startingIds } from './generate.ts';
-import type { GPT2 } from './gpt2.ts';
-import { entropyBits, softmax, topIds } from './sampler.ts';
-import type { TracedPosition } from './trace.ts';
+import type { Input, LensCell, LensColumns, LensCurve, Looked, ResidualNorms } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { checkTokenId } from '../../model/forward.ts';
+import { readLogitsOf, readTokenScores } from '../../model/lens.ts';
+import { startingIds } from '../sampling/generate.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { entropyBits, softmax, topIds } from '../sampling/sampler.ts';
+import type { TracedPosition } from '../reading/trace.ts';
 
 /** The lens over some columns; those that the model does not see are left out. */
 export async function lensColumns(

@@ -1,8 +1,8 @@
 // Texts that stand for others: what parts put out on average is measured over one that is usual.
-import { EngineError } from '../errors.ts';
-import type { GptConfig } from '../model/config.ts';
-import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
-import { uniform } from './random.ts';
+import { EngineError } from '../../errors.ts';
+import type { GptConfig } from '../../model/config.ts';
+import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { uniform } from '../sampling/random.ts';
 
 const TOKENS = 64;
 

@@ -1,9 +1,9 @@
 // What each question of the treaty means, asked of a loaded model. A new question is a line in the
 // table and a function that answers it.
-import type { Answer, Input, ModelQuestion, TokenScores } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { describe, startingIds } from './generate.ts';
-import { DEFAULT_OPTIONS, GPT2 } from './gpt2.ts';
+import type { Answer, Input, ModelQuestion, TokenScores } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { describe, startingIds } from '../sampling/generate.ts';
+import { DEFAULT_OPTIONS, GPT2 } from '../gpt2.ts';
 
 type Answers = {
   readonly [Q in ModelQuestion]: (
@@ -44,7 +44,7 @@ const ANSWERS: Answers = {
   samplerSteps: async (model, { ids, options, seed, top, off }, signal) => {
     const text = startingIds(ids, model.bosTokenId);
     const { logits } = await model.conversation(off).follow(text, { signal });
-    const { toSamplerSteps } = await import('./samplerSteps.ts');
+    const { toSamplerSteps } = await import('../sampling/samplerSteps.ts');
     return toSamplerSteps(logits, text, { ...options, seed }, top, (id) =>
       model.vocabulary.pieceOf(id),
     );
@@ -52,7 +52,7 @@ const ANSWERS: Answers = {
   compare: later(async () => (await import('./compare.ts')).compareParts),
   anatomy: (model) => model.anatomy,
   precisionCost: later(async () => (await import('./precision.ts')).precisionCost),
-  selfCheck: later(async () => (await import('./selfCheck.ts')).selfCheck),
+  selfCheck: later(async () => (await import('../checking/selfCheck.ts')).selfCheck),
   measureDevices,
 };
 

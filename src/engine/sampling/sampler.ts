@@ -7,8 +7,8 @@ import type {
   SamplerStage,
   SamplingOptions,
   TokenPiece,
-} from '../api.ts';
-import { EngineError } from '../errors.ts';
+} from '../../api.ts';
+import { EngineError } from '../../errors.ts';
 
 /** One row of logits or of probabilities, indexed by token id. */
 type Row = Float32Array | Float64Array;

@@ -6,12 +6,12 @@ import type {
   GenerationOptions,
   SamplingOptions,
   TokenPiece,
-} from '../api.ts';
-import { EngineError } from '../errors.ts';
-import type { Session } from '../model/forward.ts';
-import type { PartsOff } from '../model/partsOff.ts';
-import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
-import { StreamingDecoder } from '../text/streamingDecoder.ts';
+} from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import type { Session } from '../../model/forward.ts';
+import type { PartsOff } from '../../model/partsOff.ts';
+import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { StreamingDecoder } from '../../text/streamingDecoder.ts';
 import { uniform } from './random.ts';
 import {
   checkOptions,
@@ -21,8 +21,8 @@ import {
   toDistribution,
 } from './sampler.ts';
 import { StopStringMatcher } from './stopStrings.ts';
-import { Turns } from './turns.ts';
-import { windowStart } from '../window.ts';
+import { Turns } from '../reading/turns.ts';
+import { windowStart } from '../../window.ts';
 
 /** Turns ids into pieces; a model without a tokenizer has numbers for words. */
 export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf' | 'decode'>;

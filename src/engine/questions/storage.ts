@@ -1,8 +1,8 @@
 // What can be asked without a model: what there is to load, and what is kept.
-import type { Answer, Input, Question, StoreQuestion } from '../api.ts';
+import type { Answer, Input, Question, StoreQuestion } from '../../api.ts';
 
 /** Not part of what a first visit loads. */
-const hubs = () => import('../hub/hubs.ts');
+const hubs = () => import('../../hub/hubs.ts');
 
 type StoreAnswers = {
   readonly [Q in StoreQuestion]: (

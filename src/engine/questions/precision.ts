@@ -1,10 +1,10 @@
 // What a precision costs this model: the same text read in f32 and as the model is stored.
-import type { Dtype, Input, PrecisionCost } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { parameterBytes } from '../model/config.ts';
-import { agreementOf } from './agreement.ts';
-import type { GPT2 } from './gpt2.ts';
-import { referenceIds } from './referenceText.ts';
+import type { Dtype, Input, PrecisionCost } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { parameterBytes } from '../../model/config.ts';
+import { agreementOf } from '../checking/agreement.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { referenceIds } from '../reading/referenceText.ts';
 
 /** A reference larger than this is not loaded unasked, in bytes. */
 const MOST_REFERENCE_BYTES = 2 ** 30;

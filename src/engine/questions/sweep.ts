@@ -1,12 +1,12 @@
 // The effect of every head on one token: each is switched off in turn.
-import type { PartOff, SweepEvent, SweepRequest } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import type { BlockInputs, Session } from '../model/forward.ts';
-import { toPartsOff } from '../model/partsOff.ts';
-import { startingIds } from './generate.ts';
-import type { GPT2 } from './gpt2.ts';
-import { logprobAndRank } from './sampler.ts';
-import { windowStart } from '../window.ts';
+import type { PartOff, SweepEvent, SweepRequest } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import type { BlockInputs, Session } from '../../model/forward.ts';
+import { toPartsOff } from '../../model/partsOff.ts';
+import { startingIds } from '../sampling/generate.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { logprobAndRank } from '../sampling/sampler.ts';
+import { windowStart } from '../../window.ts';
 
 /** What is kept of a text between the heads may take so much, in bytes: GPT-2 XL with 800 tokens. */
 const MOST_KEPT_BYTES = 2 ** 29;

@@ -1,12 +1,12 @@
 // What flowed through the model while it read a text, kept on the processor: the residual stream at
 // every depth of every position, the size of what each part added, and what the lens made of it.
-import { EngineError } from '../errors.ts';
-import { type Gpt, type Session, disposedError } from '../model/forward.ts';
-import { lensRowsPerPass, readTopTokens } from '../model/lens.ts';
-import { NOTHING_OFF, type PartsOff } from '../model/partsOff.ts';
-import type { SwitchOff } from './generate.ts';
+import { EngineError } from '../../errors.ts';
+import { type Gpt, type Session, disposedError } from '../../model/forward.ts';
+import { lensRowsPerPass, readTopTokens } from '../../model/lens.ts';
+import { NOTHING_OFF, type PartsOff } from '../../model/partsOff.ts';
+import type { SwitchOff } from '../sampling/generate.ts';
 import { Turns } from './turns.ts';
-import { windowStart } from '../window.ts';
+import { windowStart } from '../../window.ts';
 
 /** The lens at one position: the most probable token at each depth (L + 1), and ln of its probability. */
 export interface LensColumn {
