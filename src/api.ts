@@ -7,7 +7,7 @@
  */
 export type Dtype = 'fp32' | 'fp16' | 'q8';
 
-/** Which device to compute on; `auto` takes WebGPU wherever there is an adapter. */
+/** Which device to compute on; `auto` takes WebGPU where a hardware adapter is, else the processor. */
 export type DeviceRequest = 'auto' | 'webgpu' | 'cpu';
 
 /** What computes, in facts the page can put into words. */

@@ -14,18 +14,18 @@ const NEEDED_LIMITS: Readonly<Record<string, number>> = {
 /** Names by which programs that imitate a GPU on the processor call themselves. */
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
 
+/** A busy machine is slow to answer; a browser that never does has no adapter. */
 const ADAPTER_TIMEOUT_MS = 10_000;
 
 /** Largest sizes worth asking for: an f32 embedding of 50,257 × 1,600 is 322 MB. */
 const WANTED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize'] as const;
 
-/** Says within about two seconds whether WebGPU can be used here, and if not, why. Never throws. */
-export async function probeGpu(timeoutMs = 1800): Promise<GpuVerdict> {
+/** Says whether WebGPU can be used here, and if not, why. Never throws. */
+export async function probeGpu(): Promise<GpuVerdict> {
   if (!navigator.gpu) {
     return { code: !(globalThis.isSecureContext ?? true) ? 'insecure' : 'no-api' };
   }
-  const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), timeoutMs));
-  const adapter = await Promise.race([requestAdapter().catch(() => null), timeout]);
+  const adapter = await requestAdapter().catch(() => null);
   if (!adapter) return { code: 'no-adapter' };
   const summary = summarise(adapter);
   for (const [name, needed] of Object.entries(NEEDED_LIMITS)) {
@@ -38,7 +38,9 @@ export async function probeGpu(timeoutMs = 1800): Promise<GpuVerdict> {
 }
 
 function requestAdapter(): Promise<GPUAdapter | null> {
-  return navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), ADAPTER_TIMEOUT_MS));
+  const answer = navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return Promise.race([answer, late]);
 }
 
 /** An adapter in facts; browsers that hide them leave the strings empty. */
@@ -73,10 +75,16 @@ export function summariseInfo(
 
 /**
  * A WebGPU device with the limits GPT-2 can use. `defaultLimits` keeps WebGPU's guaranteed ones,
- * under which a large embedding is split over several bindings. Throws `webgpu/…`.
+ * under which a large embedding is split over several bindings. With `hardwareOnly` a software adapter
+ * counts as none. Throws `webgpu/…`.
  */
 export async function requestWebGpuDevice(
-  options: { defaultLimits?: boolean; maxBindingBytes?: number; prefersPlain?: boolean } = {},
+  options: {
+    defaultLimits?: boolean;
+    hardwareOnly?: boolean;
+    maxBindingBytes?: number;
+    prefersPlain?: boolean;
+  } = {},
 ): Promise<WebGpuDevice> {
   if (!globalThis.navigator?.gpu) {
     throw new EngineError('This browser does not offer WebGPU here.', {
@@ -84,20 +92,24 @@ export async function requestWebGpuDevice(
       hint: 'Use a current browser over https:// or on localhost, or compute on the processor.',
     });
   }
-  // A browser that never answers has no adapter either.
-  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), ADAPTER_TIMEOUT_MS));
-  const adapter = await Promise.race([requestAdapter(), late]);
+  const adapter = await requestAdapter();
   if (!adapter) {
     throw new EngineError('WebGPU is there, but it found no graphics adapter.', {
       code: 'webgpu/no-adapter',
       hint: 'Switch hardware acceleration on in the browser settings, or compute on the processor.',
     });
   }
+  const summary = summarise(adapter);
+  if (options.hardwareOnly && summary.isSoftware) {
+    throw new EngineError(`${summary.label} is a program on the processor, not a GPU.`, {
+      code: 'webgpu/software',
+      hint: 'Compute on the processor, or ask for webgpu to use it all the same.',
+    });
+  }
   const requiredLimits: Record<string, number> = {};
   if (!options.defaultLimits) {
     for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
-  const summary = summarise(adapter);
   try {
     const gpu = await adapter.requestDevice({ label: 'glass-gpt', requiredLimits });
     return createWebGpuDevice(gpu, summary, { ...options, ownsGpu: true });

@@ -8,8 +8,8 @@ import { createWebGpuDevice } from '../gpu/webGpuDevice.ts';
 import { CPU_TWINS } from '../kernels/cpuTwins.ts';
 
 /**
- * A device for the wish. `auto` takes the processor where WebGPU is not there or gives no device. With
- * `plain` the kernels without barriers and workgroup memory run, which suits software adapters.
+ * A device for the wish. `auto` takes the processor where WebGPU is not there, gives no device, or has only
+ * a software adapter: a program that imitates a GPU is slower than the processor it runs on. With `plain` the kernels without barriers and workgroup memory run, which suits software adapters.
  */
 export async function openDevice(
   wish: DeviceRequest | GPUDevice = 'auto',
@@ -28,7 +28,7 @@ export async function openDevice(
   }
   if (wish === 'cpu') return createCpuDevice('f32', CPU_TWINS);
   try {
-    return await requestWebGpuDevice(options);
+    return await requestWebGpuDevice({ ...options, hardwareOnly: wish === 'auto' });
   } catch (error) {
     const absent = error instanceof EngineError && error.code.startsWith('webgpu/');
     if (wish === 'auto' && absent) return createCpuDevice('f32', CPU_TWINS);

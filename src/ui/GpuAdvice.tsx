@@ -3,7 +3,6 @@ import type { ReactNode } from 'react';
 import type { GpuVerdict } from '../api.ts';
 import { adviseOn } from './advice.ts';
 import { useApp } from './context.ts';
-import controls from './controls.module.css';
 import { CloseSign } from './icons.tsx';
 import css from './Notices.module.css';
 
@@ -16,20 +15,10 @@ export function GpuAdvice({ verdict }: { verdict: GpuVerdict }): ReactNode {
       <div className={css.body}>
         <p>
           <strong>{advice.title}</strong> {advice.text}
-          {verdict.code === 'software' && (
-            <>
-              {' '}
-              <button className={controls.link} type="button" popoverTarget="model-details">
-                Compare with the plain processor
-              </button>
-            </>
-          )}
         </p>
         {advice.steps.length > 0 && (
           <details>
-            <summary>
-              {verdict.code === 'software' ? 'How to get a real GPU' : 'What to do'}
-            </summary>
+            <summary>What to do</summary>
             <ul>
               {advice.steps.map((step) => (
                 <li key={step}>{step}</li>

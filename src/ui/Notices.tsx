@@ -178,13 +178,14 @@ function Gpu(): ReactNode {
       </section>
     ) : null;
   }
-  if (device === 'cpu' && (verdict.code === 'ok' || verdict.code === 'software')) {
+  // A software adapter is slower than the processor, which computes then: the model's details offer it.
+  if (verdict.code === 'software') return null;
+  if (device === 'cpu' && verdict.code === 'ok') {
     if (done.includes('gpu-chosen-cpu')) return null;
     return (
       <section className={css.notice} aria-label="GPU" data-testid="gpu-verdict">
         <p className={css.body}>
-          <strong>Computing on the processor</strong>, as asked. A{' '}
-          {verdict.code === 'ok' ? 'GPU' : 'software adapter'} is available too:{' '}
+          <strong>Computing on the processor</strong>, as asked. A GPU is available too:{' '}
           <button
             className={controls.link}
             type="button"

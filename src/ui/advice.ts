@@ -51,17 +51,18 @@ const SWITCH_ON: Readonly<Record<Browser, readonly string[]>> = {
   other: ['Use a current Chrome, Edge, Firefox or Safari.'],
 };
 
+/** How this browser is led to the machine's GPU. */
+export function stepsToGpu(userAgent: string): readonly string[] {
+  return SWITCH_ON[nameBrowser(userAgent)];
+}
+
+/** What is told above the page; nothing where there is a GPU, or a program that imitates one. */
 export function adviseOn(verdict: GpuVerdict, userAgent: string): Advice | null {
-  const steps = SWITCH_ON[nameBrowser(userAgent)];
+  const steps = stepsToGpu(userAgent);
   switch (verdict.code) {
     case 'ok':
-      return null;
     case 'software':
-      return {
-        title: 'Software adapter:',
-        text: 'a program on your processor imitates a GPU. Everything works, only slower.',
-        steps,
-      };
+      return null;
     case 'no-api':
       return {
         title: 'This browser has no WebGPU.',

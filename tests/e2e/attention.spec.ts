@@ -304,7 +304,7 @@ test.describe('a stream', () => {
             seen.add((await atlas(page).getAttribute('data-query')) ?? '');
             return seen.size;
           },
-          { timeout: 30_000, intervals: [100] },
+          { intervals: [100] },
         )
         .toBeGreaterThan(2);
       // It is painted for answers, not for tokens.

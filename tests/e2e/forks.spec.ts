@@ -65,7 +65,6 @@ test.describe('forks', () => {
   test('at a streamed token and at a prompt token leave the old text whole, and cost one step', async ({
     page,
   }) => {
-    test.slow();
     await expect(page.getByTestId('branches')).toBeHidden();
     const alone = await recordOf(page);
     const first = { text: await wholeText(page), facts: await factsOf(page, 7, 12, 15) };

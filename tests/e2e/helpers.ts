@@ -102,7 +102,7 @@ function withSeed(at: string, seed: number): string {
 
 /** The model is loaded, the bars and the map are there. */
 export async function untilReady(page: Page): Promise<void> {
-  await expect(bars(page).first()).toBeVisible({ timeout: 45_000 });
+  await expect(bars(page).first()).toBeVisible();
 }
 
 export const prompt = (page: Page): Locator => page.getByRole('textbox', { name: 'Prompt' });
@@ -158,7 +158,7 @@ export async function copyLink(page: Page): Promise<string> {
 export async function generate(page: Page): Promise<void> {
   // The button says Stop from the click on; a short run may be over before anybody looks.
   await generateButton(page).click();
-  await expect(generateButton(page)).toBeVisible({ timeout: 50_000 });
+  await expect(generateButton(page)).toBeVisible();
 }
 
 export async function writePrompt(page: Page, text: string, tokens?: number): Promise<void> {

@@ -88,10 +88,10 @@ async function ask(page: Page, id: string, host: string, revision = ''): Promise
 }
 
 const isStatus = async (page: Page, status: string): Promise<void> =>
-  expect(offer(page)).toHaveAttribute('data-status', status, { timeout: 10_000 });
+  expect(offer(page)).toHaveAttribute('data-status', status);
 
 const isLoaded = async (page: Page, name: string | RegExp): Promise<void> =>
-  expect(chipOf(page).locator('b')).toHaveText(name, { timeout: 20_000 });
+  expect(chipOf(page).locator('b')).toHaveText(name);
 
 const asksFor = (hub: HubServer, part: string): string[] =>
   hub.seen.map(({ path }) => path).filter((path) => path.includes(part));
@@ -370,7 +370,7 @@ test('what cannot be looked up is said under the field, which keeps what was typ
       arrange?.(hub);
       await ask(page, id, host, revision);
       const answer = page.getByTestId('field-answer');
-      await expect(answer).toContainText(says, { timeout: 8000 });
+      await expect(answer).toContainText(says);
       await expect(answer).toContainText(`Details (${code}`);
       await expect(field(page)).toHaveValue(id);
       await expect(field(page)).toHaveAttribute('aria-invalid', 'true');
@@ -615,7 +615,7 @@ test('a dropped folder: without a config it asks for the heads; a pickle is refu
     .find((n) => n !== before && n !== '1');
   await heads.getByRole('combobox').selectOption(other ?? '');
   await heads.getByRole('button', { name: 'Load with these' }).click();
-  await expect(heads).toHaveCount(0, { timeout: 15_000 });
+  await expect(heads).toHaveCount(0);
   await chipOf(page).click();
   await expect(page.locator('#model-details')).toContainText(`${other} heads`);
   await page.keyboard.press('Escape');
@@ -658,7 +658,6 @@ test(
   'a server that always breaks off is given up after a while; text that is dragged goes where it always went',
   { tag: '@thorough' },
   async ({ page, context, hub }) => {
-    test.slow();
     await openPage(page);
     const session = await context.newCDPSession(page);
     const box = await prompt(page).boundingBox();
@@ -676,7 +675,7 @@ test(
     hub.faults.set(WEIGHTS, { cutAfter: 0 });
     await button(page, /^Download/u).click();
     await expect(offer(page)).toContainText('trying again in');
-    await expect(offer(page)).toHaveAttribute('data-status', 'failed', { timeout: 60_000 });
+    await expect(offer(page)).toHaveAttribute('data-status', 'failed');
     await expect(offer(page)).toContainText(/could not be reached|times in a row/u);
     hub.reset();
     await button(page, 'Try again').click();

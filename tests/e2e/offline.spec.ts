@@ -11,16 +11,14 @@ test.use({ serviceWorkers: 'allow' });
 /** Kept a while after the model is there; the last file of the model is the sign. */
 async function untilKept(page: Page): Promise<void> {
   await expect
-    .poll(
-      async () =>
-        page.evaluate(async () => {
-          const files = ['./', 'models/tales-7m/vocab.json'];
-          const kept = await Promise.all(
-            files.map(async (path) => caches.match(new URL(path, document.baseURI))),
-          );
-          return kept.every((file) => file !== undefined);
-        }),
-      { timeout: 30_000 },
+    .poll(async () =>
+      page.evaluate(async () => {
+        const files = ['./', 'models/tales-7m/vocab.json'];
+        const kept = await Promise.all(
+          files.map(async (path) => caches.match(new URL(path, document.baseURI))),
+        );
+        return kept.every((file) => file !== undefined);
+      }),
     )
     .toBe(true);
 }
@@ -99,7 +97,6 @@ test(
   'opens on a line that hangs, after waiting for it once',
   { tag: '@thorough' },
   async ({ page }) => {
-    test.slow();
     const site = await serveSite();
     try {
       await page.goto(site.address);

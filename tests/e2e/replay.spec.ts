@@ -58,7 +58,6 @@ test.describe('a link that replays', () => {
     page,
     browser,
   }) => {
-    test.slow();
     await record(page);
     // The rest of the text is written without one of the parts, with a head pinned.
     await button(page, 'Switch off').first().click();
@@ -126,7 +125,7 @@ test.describe('a link that replays', () => {
       await page.waitForTimeout(900);
       // Into the address line of the page that is open: no new page is asked for.
       await page.evaluate((hash) => location.assign(hash), new URL(href).hash);
-      await expect(replay(page)).toBeVisible({ timeout: 30_000 });
+      await expect(replay(page)).toBeVisible();
       await expect(chips(page)).toHaveCount(18);
       await button(page, 'Undo').click();
       await expect.poll(() => wholeText(page)).toBe('My own words');
@@ -137,9 +136,9 @@ test.describe('a link that replays', () => {
       await expect(page.locator('[data-branch]')).toHaveCount(2);
       await page.goto('about:blank');
       await page.goto(`./?device=cpu${new URL(href).hash}`);
-      await expect(replay(page)).toBeVisible({ timeout: 30_000 });
+      await expect(replay(page)).toBeVisible();
       await page.reload();
-      await expect(replay(page)).toBeVisible({ timeout: 30_000 });
+      await expect(replay(page)).toBeVisible();
       await expect(chips(page)).toHaveCount(18);
     },
   );

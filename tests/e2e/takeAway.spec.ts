@@ -35,7 +35,7 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
   await expect(async () => {
     numbers = JSON.parse((await save(page, group, 'JSON')).toString()) as Numbers;
     expect(numbers.values.some((value) => value !== null && value !== 0)).toBe(true);
-  }).toPass({ timeout: 30_000 });
+  }).toPass();
   expect(numbers).toMatchObject({ program: 'Glass GPT', model: 'tales-7m', prompt: PROMPT });
   expect(numbers.settings).toMatchObject({ top_k: 40, do_sample: true });
   expect(numbers.finding.length).toBeGreaterThan(10);
@@ -87,7 +87,6 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
 test('every view can be taken away as PNG, SVG, CSV and JSON, and each file reads back', async ({
   page,
 }) => {
-  test.setTimeout(120_000);
   await open(page, { at: '?device=cpu&seed=5' });
   await writePrompt(page, PROMPT);
   const groups = page.getByRole('group', { name: 'Save this view' });
@@ -114,13 +113,13 @@ test('every view can be taken away as PNG, SVG, CSV and JSON, and each file read
   ] as const) {
     await page.getByRole('tab', { name: view }).click();
     // A view's charts come one after the other; the first in the page is the last to wait for.
-    await expect(groups).toHaveCount(charts, { timeout: 30_000 });
+    await expect(groups).toHaveCount(charts);
     await checkFiles(page, groups.first());
   }
 
   await page.getByRole('tab', { name: 'Switch off' }).click();
   await page.getByRole('button', { name: /^Head 3\.2/u }).click();
-  await expect(groups.first()).toBeVisible({ timeout: 30_000 });
+  await expect(groups.first()).toBeVisible();
   const parts = await checkFiles(page, groups.first());
   expect(parts).toMatchObject({ off: [{ part: 'head', layer: 3, head: 2, by: 'zero' }] });
 });

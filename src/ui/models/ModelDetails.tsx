@@ -1,6 +1,7 @@
 // All about the model that runs: what it is, where it came from, what it computes with.
 import type { ReactNode } from 'react';
 import type { ModelOrigin, ModelSummary } from '../../api.ts';
+import { stepsToGpu } from '../advice.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatBytes, formatCount, formatParameters, formatSpeed, modelKind } from '../format.ts';
@@ -88,9 +89,6 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
         <dd>{speed > 0 ? formatSpeed(speed) : 'shown after the first run'}</dd>
         {origin !== undefined && <Origin origin={origin} />}
       </dl>
-      {model.device.kind === 'webgpu' && model.device.isSoftware && (
-        <p className={css.result}>Software adapter: a program on your processor imitates a GPU.</p>
-      )}
     </>
   );
 }
@@ -156,6 +154,7 @@ function Device({ busy, why }: Busy): ReactNode {
     verdict: s.verdict,
   }));
   const onGpu = model?.device.kind === 'webgpu';
+  const isSoftware = (onGpu && model.device.isSoftware) || verdict?.code === 'software';
   const hasAdapter = verdict === null || verdict.code === 'ok' || verdict.code === 'software';
   const described = why === '' ? undefined : 'model-blocked';
   return (
@@ -169,9 +168,7 @@ function Device({ busy, why }: Busy): ReactNode {
           aria-pressed={onGpu}
           onClick={() => actions.takeDevice('webgpu')}
         >
-          {(onGpu && model.device.isSoftware) || verdict?.code === 'software'
-            ? 'Software adapter'
-            : 'GPU'}
+          {isSoftware ? 'Software adapter' : 'GPU'}
         </button>
         <button
           className={controls.button}
@@ -191,18 +188,54 @@ function Device({ busy, why }: Busy): ReactNode {
           {measuring ? 'Measuring…' : 'Measure both'}
         </button>
       </fieldset>
-      {measured !== null && <Measured {...{ measured, onGpu, busy }} />}
+      {isSoftware && <SoftwareAdapter {...{ onGpu, busy }} />}
+      {measured !== null && <Measured {...{ measured, onGpu, isSoftware, busy }} />}
     </section>
+  );
+}
+
+/** Why the processor computes where WebGPU is there, and how to have WebGPU all the same. */
+function SoftwareAdapter({ onGpu, busy }: { onGpu: boolean; busy: boolean }): ReactNode {
+  const { actions } = useApp();
+  return (
+    <div className={css.result}>
+      <p>
+        WebGPU has only a software adapter here: a program on your processor imitates a GPU, and
+        writes more slowly than the processor does by itself.{' '}
+        {onGpu ? (
+          'It is in use, as asked.'
+        ) : (
+          <button
+            className={controls.link}
+            type="button"
+            disabled={busy}
+            onClick={() => actions.takeDevice('webgpu')}
+          >
+            Use WebGPU all the same
+          </button>
+        )}
+      </p>
+      <details>
+        <summary>How to get a real GPU</summary>
+        <ul>
+          {stepsToGpu(navigator.userAgent).map((step) => (
+            <li key={step}>{step}</li>
+          ))}
+        </ul>
+      </details>
+    </div>
   );
 }
 
 function Measured({
   measured,
   onGpu,
+  isSoftware,
   busy,
 }: {
   measured: { readonly webgpu: number | null; readonly cpu: number };
   onGpu: boolean;
+  isSoftware: boolean;
   busy: boolean;
 }): ReactNode {
   const { actions } = useApp();
@@ -210,11 +243,12 @@ function Measured({
   const already = (faster === 'webgpu') === onGpu;
   return (
     <p className={css.result}>
-      GPU: {measured.webgpu === null ? 'not available' : formatSpeed(measured.webgpu)}. Processor:{' '}
+      {isSoftware ? 'WebGPU' : 'GPU'}:{' '}
+      {measured.webgpu === null ? 'not available' : formatSpeed(measured.webgpu)}. Processor:{' '}
       {formatSpeed(measured.cpu)}.{' '}
       {already ? (
         'The faster one is in use.'
-      ) : (
+      ) : faster === 'webgpu' && isSoftware ? null : (
         <button
           className={controls.link}
           type="button"
