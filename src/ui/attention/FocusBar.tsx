@@ -1,0 +1,109 @@
+// Which head is in focus, how it is drawn, whether it is pinned and whether it is on.
+import type { ReactNode } from 'react';
+import { isSameHead } from '../../state/facts/attention.ts';
+import { useApp, useFacts } from '../context.ts';
+import css from './attention.module.css';
+
+export function FocusBar({
+  kind,
+  setKind,
+}: {
+  readonly kind: 'matrix' | 'arcs';
+  readonly setKind: (kind: 'matrix' | 'arcs') => void;
+}): ReactNode {
+  const { actions, store } = useApp();
+  const { layer, head, layers, heads, pins, off } = useFacts((s) => ({
+    layer: s.layer,
+    head: s.head,
+    layers: s.model?.nLayer ?? 12,
+    heads: s.model?.nHead ?? 12,
+    pins: s.pins,
+    off: s.off,
+  }));
+  const focused = { layer, head };
+  const pinned = pins.some((pin) => isSameHead(pin, focused));
+  const isOff = off.some((p) => p.part === 'head' && p.layer === layer && p.head === head);
+  return (
+    <div className={css.bar}>
+      <Picker
+        name="Layer"
+        value={layer}
+        count={layers}
+        keys="Keys: { }"
+        onPick={(value) => actions.setAttention({ layer: value })}
+      />
+      <Picker
+        name="Head"
+        value={head}
+        count={heads}
+        keys="Keys: [ ]"
+        onPick={(value) => actions.setAttention({ head: value })}
+      />
+      <fieldset className={css.segments} aria-label="Draw the head as">
+        {(['matrix', 'arcs'] as const).map((one) => (
+          <label key={one} className={css.segment}>
+            <input
+              type="radio"
+              name="focus-kind"
+              checked={kind === one}
+              onChange={() => setKind(one)}
+            />
+            <span>{one === 'matrix' ? 'Map' : 'Arcs'}</span>
+          </label>
+        ))}
+      </fieldset>
+      <button
+        className={css.small}
+        type="button"
+        aria-pressed={pinned}
+        title="Pinned heads stay side by side, three at most"
+        onClick={() => actions.togglePin(focused)}
+      >
+        {pinned ? 'Unpin' : 'Pin'}
+      </button>
+      <button
+        className={css.small}
+        type="button"
+        aria-pressed={isOff}
+        title={`Switch head ${layer}.${head} ${isOff ? 'on again' : 'off, and see what changes'}`}
+        onClick={() => actions.togglePart({ part: 'head', ...focused, by: store.getState().offBy })}
+      >
+        {isOff ? 'Switch on' : 'Switch off'}
+      </button>
+    </div>
+  );
+}
+
+function Picker({
+  name,
+  value,
+  count,
+  keys,
+  onPick,
+}: {
+  readonly name: string;
+  readonly value: number;
+  readonly count: number;
+  readonly keys: string;
+  readonly onPick: (value: number) => void;
+}): ReactNode {
+  const id = `pick-${name}`;
+  return (
+    <span className={css.picker}>
+      <label htmlFor={id}>{name}</label>
+      <select
+        className={css.select}
+        id={id}
+        title={keys}
+        value={value}
+        onChange={(event) => onPick(Number(event.target.value))}
+      >
+        {Array.from({ length: count }, (_, i) => (
+          <option key={i} value={i}>
+            {i}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}

@@ -1,0 +1,163 @@
+// What a head does in words and numbers: for one token, for one cell, and by its scores.
+import { useMemo, type ReactNode } from 'react';
+import type { AttentionMap, TokenPiece } from '../../api.ts';
+import type { HeadRef } from '../../state/facts/attention.ts';
+import {
+  BEHAVIOURS,
+  formatScore,
+  headSentence,
+  labelWords,
+  scoreOf,
+} from '../../state/headLabels.ts';
+import { useApp, useFacts } from '../context.ts';
+import { formatPercent } from '../format.ts';
+import css from './attention.module.css';
+import type { Cell } from './matrixDrawing.ts';
+import { rankOf, strongest, type Shown } from './weights.ts';
+import { namesOf } from './words.ts';
+
+export function HeadWords({
+  map,
+  pieces,
+  query,
+  shown,
+  inside,
+}: {
+  readonly map: AttentionMap;
+  readonly pieces: readonly TokenPiece[];
+  readonly query: number;
+  readonly shown: Shown;
+  readonly inside: Cell | null;
+}): ReactNode {
+  const { probe, generating } = useFacts((s) => ({ probe: s.probe, generating: s.generating }));
+  return (
+    <>
+      <Sentence {...{ map, pieces, query }} />
+      <p className={css.named} data-testid="head-sentence">
+        {headSentence(probe, map.layer, map.head)}
+      </p>
+      <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
+        {inside === null
+          ? 'Point at a word of the text or at the map: what it looks at is tinted in the text.'
+          : cellWords(map, pieces, shown, inside)}
+      </p>
+      <Legend />
+      <Scores of={map} />
+    </>
+  );
+}
+
+function Sentence({
+  map,
+  pieces,
+  query,
+}: {
+  readonly map: AttentionMap;
+  readonly pieces: readonly TokenPiece[];
+  readonly query: number;
+}): ReactNode {
+  const { name } = namesOf(pieces);
+  const [first, second, third] = useMemo(() => strongest(map, query), [map, query]);
+  if (first === undefined) return <p className={css.sentence}>This token is not in the map.</p>;
+  const atFirst = map.firstIndex === 0 ? ' (the first token)' : ' (the first it sees)';
+  const target = (link: { readonly index: number; readonly weight: number }): ReactNode => (
+    <>
+      {link.index === query ? 'itself' : <b>{name(link.index)}</b>}
+      {link.index === map.firstIndex && query !== map.firstIndex ? atFirst : ''}{' '}
+      {formatPercent(link.weight)}
+    </>
+  );
+  return (
+    <p className={css.sentence} data-testid="strongest">
+      <b>{name(query)}</b> looks most at {target(first)}
+      {second === undefined || second.weight < 0.005 ? null : <>, then at {target(second)}</>}
+      {third === undefined || third.weight < 0.005 ? null : <>, then at {target(third)}</>}.
+    </p>
+  );
+}
+
+function cellWords(
+  map: AttentionMap,
+  pieces: readonly TokenPiece[],
+  shown: Shown,
+  at: Cell,
+): ReactNode {
+  const { axis } = namesOf(pieces);
+  const query = shown.firstRow + at.q * shown.block;
+  const key = shown.firstColumn + at.k * shown.block;
+  const value = shown.values[at.q * shown.size + at.k] ?? 0;
+  return (
+    <>
+      “{axis(query)}” looks at “{axis(key)}” with <b>{(value * 100).toFixed(2)} %</b> of its
+      attention
+      {shown.block > 1
+        ? ' (strongest of the block).'
+        : `, rank ${rankOf(map, query, key)} of ${query - map.firstIndex + 1}.`}{' '}
+      Row {query + 1}, column {key + 1}.
+    </>
+  );
+}
+
+function Legend(): ReactNode {
+  const { actions } = useApp();
+  const { scale } = useFacts((s) => ({ scale: s.scale }));
+  const ticks =
+    scale === 'sqrt' ? ['0', '6', '25', '56', '100 %'] : ['0', '25', '50', '75', '100 %'];
+  return (
+    <div className={css.legend}>
+      <div>
+        <div className={css.ramp} aria-hidden="true" />
+        <div className={css.ticks}>
+          {ticks.map((tick) => (
+            <span key={tick}>{tick}</span>
+          ))}
+        </div>
+      </div>
+      <fieldset className={css.switch} aria-label="Shade">
+        {(['sqrt', 'linear'] as const).map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name="scale"
+              checked={scale === name}
+              onChange={() => actions.setAttention({ scale: name })}
+            />
+            {name === 'sqrt' ? 'square root' : 'linear'}
+          </label>
+        ))}
+      </fieldset>
+    </div>
+  );
+}
+
+/** All scores of the head: on random tokens, which name it, and on this text. */
+function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
+  const { probe, atlas } = useFacts((s) => ({ probe: s.probe, atlas: s.atlas }));
+  const score = (scores: typeof probe, behaviour: (typeof BEHAVIOURS)[number]): string =>
+    scores === null ? '–' : formatScore(scoreOf(scores, behaviour, layer, head));
+  return (
+    <details className={css.scores}>
+      <summary>
+        Scores of head {layer}.{head}
+      </summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Behaviour</th>
+            <th scope="col">Random tokens</th>
+            <th scope="col">This text</th>
+          </tr>
+        </thead>
+        <tbody>
+          {BEHAVIOURS.map((behaviour) => (
+            <tr key={behaviour}>
+              <th scope="row">{labelWords(behaviour)}</th>
+              <td>{score(probe, behaviour)}</td>
+              <td>{score(atlas, behaviour)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}
