@@ -53,7 +53,17 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
   const drawn = await page.evaluate((text) => {
     const root = new DOMParser().parseFromString(text, 'image/svg+xml');
     const metadata = root.querySelector('metadata')?.textContent ?? '{}';
+    // As it is set in the fonts of this machine.
+    const shown = document.body.appendChild(document.importNode(root.documentElement, true));
+    const words = [...shown.querySelectorAll('text')].filter((one) =>
+      one.getAttribute('font-family')?.includes('system-ui'),
+    );
+    const right = Math.max(...words.map((one) => one.getBBox().x + one.getBBox().width));
+    const width = Number(shown.getAttribute('width'));
+    shown.remove();
     return {
+      words: words.map((one) => one.textContent).join(' '),
+      right: right / width,
       broken: root.querySelector('parsererror') !== null,
       title: root.querySelector('title')?.textContent,
       model: (JSON.parse(metadata) as { model?: string }).model,
@@ -62,6 +72,9 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
   }, svg);
   expect(drawn).toMatchObject({ broken: false, title: numbers.title, model: 'tales-7m' });
   expect(drawn.strokes).toBeGreaterThan(5);
+  // What there is to see stands above the picture, whole and inside of it.
+  expect(drawn.words).toContain(`${numbers.title} ${numbers.finding} tales-7m`);
+  expect(drawn.right).toBeLessThan(1);
 
   const png = await save(page, group, 'PNG');
   // The text chunk holds where the picture came from.
@@ -74,13 +87,20 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
     context?.drawImage(image, 0, 0);
     const data = context?.getImageData(0, 0, image.width, image.height).data ?? [];
     const colours = new Set<number>();
+    // The margin to the right is 16 CSS pixels, and no word stands in it.
+    const clear = image.width - 28;
+    let written = 0;
     for (let i = 0; i < data.length; i += 4) {
-      colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+      const colour = ((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0);
+      colours.add(colour);
+      const ground = ((data[0] ?? 0) << 16) | ((data[1] ?? 0) << 8) | (data[2] ?? 0);
+      if ((i / 4) % image.width >= clear && colour !== ground) written += 1;
     }
-    return { width: image.width, colours: colours.size };
+    return { width: image.width, colours: colours.size, written };
   }, png.toString('base64'));
   expect(picture.width).toBeGreaterThan(400);
   expect(picture.colours).toBeGreaterThan(8);
+  expect(picture.written).toBe(0);
   return numbers;
 }
 

@@ -126,6 +126,70 @@ export function createCanvasPainter(
   };
 }
 
+/** How wide a text is, in CSS pixels. */
+export type MeasureText = (
+  text: string,
+  style: Pick<TextStyle, 'size' | 'weight' | 'family'>,
+) => number;
+
+/** As the canvas will draw it. */
+export function measureOn(
+  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
+  fonts: Readonly<Record<keyof typeof FAMILY_VARIABLE, string>>,
+): MeasureText {
+  return (text, { size = 11, weight = 400, family = 'mono' }) => {
+    context.font = `${weight} ${size}px ${fonts[family]}`;
+    return context.measureText(text).width;
+  };
+}
+
+/**
+ * For drawings, whose fonts are those of whoever opens them: rather too wide than too narrow, so that a line
+ * ends before the picture does. Signs of the wide scripts and emoji fill a square.
+ */
+export const guessWidth: MeasureText = (text, { size = 11, family = 'mono', weight = 400 }) => {
+  let ems = 0;
+  for (const sign of text) {
+    if (sign >= '\u1100') ems += sign <= '\u11FF' || sign >= '\u2E80' ? 1.05 : 0.75;
+    else if (family === 'mono') ems += 0.61;
+    else if (/[WM@%mw]/u.test(sign)) ems += 1;
+    else if (/[\p{Lu}]/u.test(sign)) ems += 0.75;
+    else if (/[ iljtfr.,:;'|!()[\]]/u.test(sign)) ems += 0.4;
+    else ems += 0.62;
+  }
+  return ems * size * (weight >= 600 ? 1.06 : 1);
+};
+
+/** The text in lines no wider than `room`: broken at spaces, and within a word only where it alone is wider. */
+export function wrapText(
+  text: string,
+  room: number,
+  style: TextStyle,
+  measure: MeasureText,
+): readonly string[] {
+  const fits = (line: string): boolean => measure(line, style) <= room;
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (fits(longer)) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = '';
+    for (const sign of word) {
+      // A line holds one sign at least, however narrow the picture is.
+      if (line !== '' && !fits(line + sign)) {
+        lines.push(line);
+        line = '';
+      }
+      line += sign;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
 function fit(context: { measureText(text: string): TextMetrics }, text: string, room: number) {
   if (context.measureText(text).width <= room) return text;
   const signs = [...text];

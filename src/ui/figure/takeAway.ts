@@ -5,7 +5,16 @@ import { toSamplingOptions } from '../../state/settings.ts';
 import type { AppState } from '../../state/store.ts';
 import { toPlainText, type TokenText } from '../../state/tokenText.ts';
 import type { Figure, FigureTheme } from './figure.ts';
-import { createCanvasPainter, createSvgPainter, type Painter } from './painter.ts';
+import {
+  createCanvasPainter,
+  createSvgPainter,
+  guessWidth,
+  measureOn,
+  wrapText,
+  type MeasureText,
+  type Painter,
+  type TextStyle,
+} from './painter.ts';
 
 export type FileKind = 'png' | 'svg' | 'csv' | 'json';
 
@@ -43,10 +52,13 @@ export function toProvenance(state: AppState, text: TokenText): Provenance {
   };
 }
 
-const HEAD = 58;
 const MARGIN = 16;
-/** Narrower pictures would cut their own title. */
+/** Between the words and the drawing. */
+const GAP = 8;
+/** Narrower pictures would break their title into single words. */
 const LEAST_WIDTH = 420;
+/** Signs of the prompt that a picture names; its metadata has all. */
+const PROMPT_SIGNS = 120;
 
 export async function toFile(
   kind: FileKind,
@@ -73,9 +85,9 @@ export function toSvg(
   theme: FigureTheme,
   width: number,
 ): string {
-  const size = pageSize(figure, width);
-  const painter = createSvgPainter(size.width, size.height);
-  paintPage(painter, figure, provenance, theme, width);
+  const page = layoutPage(figure, provenance, theme, width, guessWidth);
+  const painter = createSvgPainter(page.width, page.height);
+  paintPage(painter, page, figure, theme, width);
   return painter.finish(figure.title, figure.finding, JSON.stringify(provenance));
 }
 
@@ -85,48 +97,76 @@ async function toPng(
   theme: FigureTheme,
   width: number,
 ): Promise<Blob> {
-  const size = pageSize(figure, width);
-  // Sharp in print; a browser's largest canvas is a bound all the same.
-  const ratio = Math.min(2, 8192 / Math.max(size.width, size.height));
-  const canvas = new OffscreenCanvas(Math.ceil(size.width * ratio), Math.ceil(size.height * ratio));
+  const canvas = new OffscreenCanvas(1, 1);
   const context = canvas.getContext('2d');
   if (context === null) throw new Error('This browser gives no 2D canvas.');
+  const page = layoutPage(figure, provenance, theme, width, measureOn(context, theme.fonts));
+  // Sharp in print; a browser's largest canvas is a bound all the same.
+  const ratio = Math.min(2, 8192 / Math.max(page.width, page.height));
+  canvas.width = Math.ceil(page.width * ratio);
+  canvas.height = Math.ceil(page.height * ratio);
   context.scale(ratio, ratio);
-  paintPage(createCanvasPainter(context, theme.fonts), figure, provenance, theme, width);
+  paintPage(createCanvasPainter(context, theme.fonts), page, figure, theme, width);
   const blob = await canvas.convertToBlob({ type: 'image/png' });
   return addPngText(blob, { Title: figure.title, Description: JSON.stringify(provenance) });
 }
 
-function pageSize(figure: Figure, width: number): { width: number; height: number } {
-  const inner = figure.size(width);
-  return {
-    width: Math.max(LEAST_WIDTH, inner.width + 2 * MARGIN),
-    height: inner.height + HEAD + 2 * MARGIN,
-  };
+/** A picture with its words above it: each in as many lines as it takes, so that none is cut. */
+interface Page {
+  readonly width: number;
+  readonly height: number;
+  readonly lines: readonly {
+    readonly y: number;
+    readonly text: string;
+    readonly style: TextStyle;
+  }[];
+  /** y of the drawing. */
+  readonly top: number;
 }
 
-function paintPage(
-  painter: Painter,
+function layoutPage(
   figure: Figure,
   provenance: Provenance,
   theme: FigureTheme,
   width: number,
+  measure: MeasureText,
+): Page {
+  const inner = figure.size(width);
+  const pageWidth = Math.max(LEAST_WIDTH, inner.width + 2 * MARGIN);
+  const lines: Page['lines'][number][] = [];
+  let y = MARGIN;
+  const write = (text: string, lineHeight: number, style: TextStyle): void => {
+    for (const line of wrapText(text, pageWidth - 2 * MARGIN, style, measure)) {
+      lines.push({ y: y + lineHeight / 2, text: line, style });
+      y += lineHeight;
+    }
+  };
+  write(figure.title, 20, { family: 'sans', fill: theme.ink, size: 14, weight: 600 });
+  write(figure.finding, 16, { family: 'sans', fill: theme.ink2, size: 12 });
+  y += 2;
+  write(originOf(provenance), 15, { family: 'sans', fill: theme.ink2, size: 11 });
+  const top = y + GAP;
+  return { width: pageWidth, height: top + inner.height + MARGIN, lines, top };
+}
+
+/** The model, the prompt's beginning, the seed. */
+function originOf({ model, seed, prompt }: Provenance): string {
+  const signs = [...prompt.replaceAll(/\s+/gu, ' ')];
+  const start = signs.slice(0, PROMPT_SIGNS).join('');
+  const shown = `${start}${signs.length > PROMPT_SIGNS ? '…' : ''}`;
+  return `${model} · “${shown}”${seed === null ? '' : ` · seed ${seed}`}`;
+}
+
+function paintPage(
+  painter: Painter,
+  page: Page,
+  figure: Figure,
+  theme: FigureTheme,
+  width: number,
 ): void {
-  const size = pageSize(figure, width);
-  const room = size.width - 2 * MARGIN;
-  painter.rect(0, 0, size.width, size.height, theme.ground);
-  const line = { family: 'sans', maxWidth: room } as const;
-  painter.text(MARGIN, MARGIN + 6, figure.title, {
-    ...line,
-    fill: theme.ink,
-    size: 14,
-    weight: 600,
-  });
-  painter.text(MARGIN, MARGIN + 25, figure.finding, { ...line, fill: theme.ink2, size: 12 });
-  const { model, seed, prompt } = provenance;
-  const from = `${model} · “${prompt.replaceAll(/\s+/gu, ' ').slice(0, 120)}”${seed === null ? '' : ` · seed ${seed}`}`;
-  painter.text(MARGIN, MARGIN + 42, from, { ...line, fill: theme.ink2, size: 11 });
-  figure.paint(shifted(painter, MARGIN, MARGIN + HEAD), theme, width);
+  painter.rect(0, 0, page.width, page.height, theme.ground);
+  for (const { y, text, style } of page.lines) painter.text(MARGIN, y, text, style);
+  figure.paint(shifted(painter, MARGIN, page.top), theme, width);
 }
 
 /** The same strokes, further right and down. */

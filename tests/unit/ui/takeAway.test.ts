@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Figure, FigureTheme } from '../../../src/ui/figure/figure.ts';
+import { guessWidth } from '../../../src/ui/figure/painter.ts';
 import { toCsv, toJson, toSvg, type Provenance } from '../../../src/ui/figure/takeAway.ts';
 
 const provenance: Provenance = {
@@ -128,7 +129,59 @@ describe('a figure as JSON', () => {
   });
 });
 
+/** The texts of a drawing, in their order, as a reader sees them. */
+function textsOf(svg: string): { text: string; size: number; y: number }[] {
+  const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', amp: '&' };
+  return [
+    ...svg.matchAll(/<text x="[^"]+" y="([^"]+)".*?font-size="([^"]+)".*?>(.*?)<\/text>/gsu),
+  ].map(([, y, size, text = '']) => ({
+    y: Number(y),
+    size: Number(size),
+    text: text.replaceAll(/&(lt|gt|quot|amp);/gu, (_, name: string) => entities[name] ?? ''),
+  }));
+}
+
 describe('a figure as SVG', () => {
+  test('has its whole title, its whole finding and its seed, in lines that end before the picture does', () => {
+    const word = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...'abwmWM.,“”%<&·漢😀'), minLength: 1, maxLength: 12 }),
+      fc
+        .string({ unit: 'grapheme', minLength: 60, maxLength: 90 })
+        .filter((s) => !/[\s\p{C}]/u.test(s)),
+    );
+    const sentence = fc
+      .array(word, { minLength: 1, maxLength: 60 })
+      .map((words) => words.join(' '));
+    fc.assert(
+      fc.property(
+        sentence,
+        sentence,
+        fc.integer({ min: 40, max: 1200 }),
+        (title, finding, width) => {
+          const figure = { ...toFigure([]), title, finding };
+          const svg = toSvg(figure, { ...provenance, prompt: finding }, theme, width);
+          const page = Number(/width="(\d+)"/u.exec(svg)?.[1]);
+          const lines = textsOf(svg);
+          const read = lines
+            .map(({ text }) => text)
+            .join(' ')
+            .replaceAll(' ', '');
+          expect(read).toContain(`${title}${finding}tales-7m`.replaceAll(' ', ''));
+          expect(read).toContain('·seed7');
+          for (const { text, size } of lines) {
+            if ([...text].length === 1) continue;
+            expect(guessWidth(text, { size, family: 'sans' })).toBeLessThanOrEqual(page - 32);
+          }
+          // One under the other, above the drawing.
+          const [drawing = ''] = /<g transform="translate\([^)]+\)/u.exec(svg) ?? [];
+          const top = Number(/ ([\d.]+)\)/u.exec(drawing)?.[1]);
+          const head = lines.slice(0, -1).map(({ y }) => y);
+          expect(head.every((y, i) => y - (head[i - 1] ?? 0) >= 14 && y + 7 <= top)).toBe(true);
+        },
+      ),
+    );
+  });
+
   test('escapes what it was given, and holds its provenance', () => {
     const svg = toSvg(toFigure([]), provenance, theme, 300);
     expect(svg).toContain('<title>Weights of &lt;a&gt; &amp; &quot;b&quot;</title>');
