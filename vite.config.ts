@@ -4,24 +4,14 @@ import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { buildConstants } from './scripts/constants.mjs';
+import { HEADERS, HEADERS_FILE, POLICY } from './scripts/policy.mjs';
 
 const LICENCES = 'licenses.md';
 
-// Models may come from any https host the user names, or from a server on this machine; nothing else leaves the origin.
-const POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data: blob:",
-  "font-src 'self'",
-  "worker-src 'self'",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
-
-/** Puts the content security policy first in the head of the built page (the dev server needs inline scripts). */
+/**
+ * Puts the content security policy first in the head of the built page, and beside it a file that has static hosts
+ * send it as a header (the dev server has none: it needs inline scripts).
+ */
 function contentSecurityPolicy(): Plugin {
   return {
     name: 'content-security-policy',
@@ -33,6 +23,9 @@ function contentSecurityPolicy(): Plugin {
         const meta = `<meta http-equiv="Content-Security-Policy" content="${POLICY}" />`;
         return html.replace('<head>', `<head>\n    ${meta}`);
       },
+    },
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: '_headers', source: HEADERS_FILE });
     },
   };
 }
@@ -83,6 +76,7 @@ function keptFiles(): Plugin {
           __FILES__: [...built, ...site],
           __MODEL_FILES__: model,
           __BUILD__: hash.digest('hex').slice(0, 16),
+          __HEADERS__: HEADERS,
         };
         for (const [name, value] of Object.entries(values)) {
           worker.code = worker.code.replaceAll(name, JSON.stringify(value));
@@ -135,5 +129,5 @@ export default defineConfig({
     ],
   },
   server: { host: '127.0.0.1', port: 5173 },
-  preview: { host: '127.0.0.1', port: 4173 },
+  preview: { host: '127.0.0.1', port: 4173, headers: HEADERS },
 });

@@ -1,7 +1,8 @@
 // Keeps the page itself for times without a network; models from elsewhere lie in the origin's private
 // file system and need no help. The network goes first wherever a newer version may be there: what is
 // kept answers only when nobody else does, which a line that hangs does not either. Nothing of other origins
-// passes through here.
+// passes through here. What the site is to be sent with (scripts/policy.mjs) is added where the host did not:
+// from the second visit on its worker, too, stands under the policy.
 
 /** Files of the built site, relative to it; the build puts them here. */
 declare const __FILES__: readonly string[];
@@ -9,6 +10,8 @@ declare const __FILES__: readonly string[];
 declare const __MODEL_FILES__: readonly string[];
 /** Stands for the contents of all of them. */
 declare const __BUILD__: string;
+/** Headers that page and scripts are to have. */
+declare const __HEADERS__: Readonly<Record<string, string>>;
 
 interface WorkerEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
@@ -61,10 +64,11 @@ scope.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || !request.url.startsWith(home)) return;
   const path = new URL(request.url).pathname.slice(new URL(home).pathname.length);
   if (request.mode === 'navigate') {
-    if (path === '' || path === 'index.html') event.respondWith(networkFirst(request, PAGE));
+    if (path === '' || path === 'index.html')
+      event.respondWith(networkFirst(request, PAGE).then(withHeaders));
   } else if (path.startsWith('assets/')) {
     // Their names change with their contents.
-    event.respondWith(cacheFirst(request));
+    event.respondWith(cacheFirst(request).then(withHeaders));
   } else if (__FILES__.includes(path) || path.startsWith(MODEL)) {
     event.respondWith(networkFirst(request, path));
   }
@@ -104,6 +108,17 @@ async function networkFirst(request: Request, path: string): Promise<Response> {
   const answer = isHanging ? null : await ask(request);
   // A gateway may speak for a server that is away.
   return answer === null || answer.status >= 500 ? kept : answer;
+}
+
+/** The same answer with the headers that the host left out; a header of its own stays as it is. */
+function withHeaders(answer: Response): Response {
+  const missing = Object.entries(__HEADERS__).filter(([name]) => !answer.headers.has(name));
+  // A redirect, for one, cannot be made anew, and what is no file of the site runs nothing.
+  if (!answer.ok || missing.length === 0) return answer;
+  const { body, status, statusText } = answer;
+  const headers = new Headers(answer.headers);
+  for (const [name, value] of missing) headers.set(name, value);
+  return new Response(body, { status, statusText, headers });
 }
 
 /** null where nobody answers in time. */

@@ -10,6 +10,8 @@ let line: Line;
 /** What was asked of the network, below HOME. */
 let asked: string[];
 let claimed: number;
+/** What the host sends with every file. */
+let own: Record<string, string>;
 let listeners: Map<string, (event: unknown) => void>;
 
 beforeEach(async () => {
@@ -18,6 +20,7 @@ beforeEach(async () => {
   line = 'up';
   asked = [];
   claimed = 0;
+  own = {};
   listeners = new Map();
   const shelves = new Map<string, Map<string, string>>();
   const find = (shelf: Map<string, string>, url: URL | string): Response | undefined => {
@@ -26,6 +29,7 @@ beforeEach(async () => {
   };
   vi.stubGlobal('__BUILD__', 'now');
   vi.stubGlobal('__FILES__', ['first.css', 'assets/index-1234.js']);
+  vi.stubGlobal('__HEADERS__', { 'content-security-policy': "default-src 'self'" });
   vi.stubGlobal('__MODEL_FILES__', [`${MODEL}config.json`, `${MODEL}model.safetensors`]);
   vi.stubGlobal('self', {
     registration: { scope: HOME },
@@ -55,7 +59,8 @@ beforeEach(async () => {
       });
     }
     if (line === 'away') throw new TypeError('Failed to fetch');
-    return line === 'gateway' ? new Response('sorry', { status: 503 }) : new Response('fresh');
+    if (line === 'gateway') return new Response('sorry', { status: 503 });
+    return new Response('fresh', { headers: own });
   });
   await import(String(new URL('../../../src/offline/serviceWorker.ts', import.meta.url)));
   await tell('install');
@@ -74,13 +79,19 @@ async function tell(name: string, facts: object = {}): Promise<void> {
   await work;
 }
 
-/** What a page gets for a file of the site; 'pending' where nothing has come in `ms`. */
-async function get(path: string, { mode = 'no-cors', ms = 0 } = {}): Promise<string> {
+/** What the service worker answers a page; undefined where it leaves that to the browser. */
+function answerTo(path: string, mode = 'no-cors'): Promise<Response> | undefined {
   let answer: Promise<Response> | undefined;
   listeners.get('fetch')?.({
     request: { method: 'GET', url: HOME + path, mode },
     respondWith: (given: Promise<Response>) => (answer = given),
   });
+  return answer;
+}
+
+/** What a page gets for a file of the site; 'pending' where nothing has come in `ms`. */
+async function get(path: string, { mode = 'no-cors', ms = 0 } = {}): Promise<string> {
+  const answer = answerTo(path, mode);
   let got = answer === undefined ? 'left to the browser' : 'pending';
   const words = answer?.then(
     async (response) => (response.ok ? response.text() : String(response.status)),
@@ -140,3 +151,15 @@ for (const broken of ['away', 'gateway'] as const) {
     expect(await get('first.css')).toBe('fresh');
   });
 }
+
+test('page and scripts get the policy where the host sends none, from the network and from what is kept', async () => {
+  const policyOf = async (path: string, mode?: string): Promise<string | null | undefined> =>
+    (await answerTo(path, mode))?.headers.get('content-security-policy');
+  expect(await policyOf('', 'navigate')).toBe("default-src 'self'");
+  expect(await policyOf('assets/index-1234.js')).toBe("default-src 'self'");
+  line = 'away';
+  expect(await policyOf('', 'navigate')).toBe("default-src 'self'");
+  line = 'up';
+  own = { 'content-security-policy': "default-src 'none'" };
+  expect(await policyOf('', 'navigate')).toBe("default-src 'none'");
+});
