@@ -565,6 +565,11 @@ export interface StorageFacts {
 }
 
 export interface LoadOptions extends Omit<ModelRequest, 'source'> {
+  /**
+   * The commit that `revision` meant when somebody agreed to fetch it (`ModelPlan.commit`): if the branch
+   * has moved since, that one is fetched all the same.
+   */
+  readonly commit?: string;
   readonly dtype?: Dtype;
   readonly device?: DeviceRequest;
   /** Files that were dropped or chosen, instead of what `source` names; it is their title then. */

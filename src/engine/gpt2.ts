@@ -55,6 +55,8 @@ export interface FromPretrainedOptions {
   readonly plain?: boolean;
   /** Branch, tag or commit of a model on a Hub; `main` by default. */
   readonly revision?: string;
+  /** What `revision` meant when it was agreed to, 40 hex digits: nothing else is fetched then. */
+  readonly commit?: string;
   /** A mirror of the Hub, or a server that has models under the same addresses. */
   readonly host?: string;
   /** What paths are relative to; the page's own address by default. */
@@ -191,8 +193,8 @@ export class GPT2 {
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const reporter = new PartReporter(options.progress_callback);
-    const { revision, host, base, files, keep, cache_dir, patience } = options;
-    const place: OpenOptions = { revision, host, base, files, keep, cache_dir, patience };
+    const { revision, commit, host, base, files, keep, cache_dir, patience } = options;
+    const place: OpenOptions = { revision, commit, host, base, files, keep, cache_dir, patience };
     const folder = await openModel(source, {
       ...place,
       signal,
@@ -218,8 +220,8 @@ export class GPT2 {
           origin: folder.origin,
           headsToChoose,
           again: async (other) => {
-            const commit = await keptCommit(folder.origin, place);
-            const same = { ...place, ...(commit !== null && { revision: commit }) };
+            const kept = await keptCommit(folder.origin, place);
+            const same = { ...place, ...(kept !== null && { revision: kept }) };
             return GPT2.from_pretrained(source, {
               ...same,
               nHead,

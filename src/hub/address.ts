@@ -10,6 +10,8 @@ export type Address =
       readonly id: string;
       /** Branch, tag or commit. */
       readonly revision: string;
+      /** What `revision` meant when somebody agreed to it, 40 hex digits; it is not asked again then. */
+      readonly commit?: string;
     }
   | { readonly kind: 'folder'; /** Ends with a slash. */ readonly url: URL }
   | { readonly kind: 'path'; readonly path: string };
@@ -17,6 +19,8 @@ export type Address =
 export interface AddressOptions {
   /** Branch, tag or commit; `main` where nothing is said. */
   readonly revision?: string;
+  /** The commit of `revision` that was agreed to. */
+  readonly commit?: string;
   /** A mirror, or a server that speaks the Hub's language: `https://mirror.example`, `localhost:8000`. */
   readonly host?: string;
   /** What paths are relative to; without it they are paths on this machine. */
@@ -38,6 +42,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** A part of an id: letters, digits, `-`, `_` and single dots, which neither begin nor end it. */
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.|$)){0,95}$/;
+const COMMIT = /^[0-9a-f]{40}$/;
 const REVISION = /^[A-Za-z0-9_](?:[A-Za-z0-9_/-]|\.(?!\.)){0,200}$/;
 
 /**
@@ -64,12 +69,12 @@ export function parseAddress(source: string, options: AddressOptions = {}): Addr
   const isPath = /^(?:\.{1,2}\/|\/|models\/|~\/)/.test(text) || text === '.' || text === '..';
   if (options.host !== undefined) {
     if (isPath) throw badId(text, 'a path');
-    return onHub(toId(text), toHost(options.host, options), options.revision);
+    return onHub(toId(text), toHost(options.host, options), options);
   }
-  if (Object.hasOwn(ALIASES, text)) return onHub(ALIASES[text], HUB, options.revision);
+  if (Object.hasOwn(ALIASES, text)) return onHub(ALIASES[text], HUB, options);
   const parts = text.split('/');
   if (!isPath && parts.length === 2 && parts.every((part) => NAME.test(part))) {
-    return onHub(text, HUB, options.revision);
+    return onHub(text, HUB, options);
   }
   if (isLocal) return { kind: 'path', path: text.replace(/^file:\/\//, '') };
   // What looks like an id and tries to leave its folder is no path that anybody means.
@@ -102,17 +107,25 @@ function fromUrl(text: string, options: AddressOptions): Address {
   const told = verb < 0 ? undefined : parts[verb + 1];
   const revision = options.revision ?? (told === undefined ? undefined : decoded(told));
   const own = isHub ? HUB : url.origin;
-  return onHub(id, options.host === undefined ? own : toHost(options.host, options), revision);
+  const host = options.host === undefined ? own : toHost(options.host, options);
+  return onHub(id, host, { ...options, revision });
 }
 
-function onHub(id: string, host: string, revision = 'main'): Address {
+function onHub(id: string, host: string, { revision = 'main', commit }: AddressOptions): Address {
   if (!REVISION.test(revision)) {
     throw new EngineError(`${JSON.stringify(revision.slice(0, 80))} is no revision.`, {
       code: 'hub/revision',
       hint: 'Give a branch, a tag or a commit: main, v1.0, e7da7f2.',
     });
   }
-  return { kind: 'hub', host, id, revision };
+  if (commit === undefined) return { kind: 'hub', host, id, revision };
+  if (!COMMIT.test(commit)) {
+    throw new EngineError(`${JSON.stringify(commit.slice(0, 80))} is no commit.`, {
+      code: 'hub/revision',
+      hint: 'A commit has 40 hex digits. Leave it out for the newest of the revision.',
+    });
+  }
+  return { kind: 'hub', host, id, revision, commit };
 }
 
 function toId(text: string): string {

@@ -24,18 +24,13 @@ const MOST_FILES = 100_000;
 /** The list comes in pages of a thousand. */
 const MOST_PAGES = 20;
 
-/** Asks which commit and which files `revision` means. Throws `hub/…` and `network/…`. */
+/**
+ * Asks which commit `revision` means, unless one was agreed to, and which files it has. Throws `hub/…`
+ * and `network/…`.
+ */
 export async function resolveModel(address: HubAddress, options: HubOptions): Promise<HubModel> {
-  const { host, id, revision } = address;
-  const asked = new URL(`${host}/api/models/${id}/revision/${encodeURIComponent(revision)}`);
-  const answer = await requestPatiently(asked, options.patience, options);
-  if (!answer.ok) throw await toHubError(answer, address, options);
-  const facts = await readJson(answer, asked, options);
-  const commit = isObject(facts) ? facts.sha : undefined;
-  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit)) {
-    throw notTheHub(asked, 'it names no commit');
-  }
-  if (isObject(facts) && facts.gated !== undefined && facts.gated !== false) throw gated(address);
+  const { host, id } = address;
+  const commit = address.commit ?? (await commitOf(address, options));
   const files = new Map<string, ListedFile>();
   let next: URL | null = new URL(`${host}/api/models/${id}/tree/${commit}?recursive=true`);
   for (let page = 0; next !== null && page < MOST_PAGES; page++) {
@@ -48,6 +43,21 @@ export async function resolveModel(address: HubAddress, options: HubOptions): Pr
     next = nextPage(list, url);
   }
   return { host, id, commit, files };
+}
+
+/** The commit that `revision` means now. */
+async function commitOf(address: HubAddress, options: HubOptions): Promise<string> {
+  const { host, id, revision } = address;
+  const asked = new URL(`${host}/api/models/${id}/revision/${encodeURIComponent(revision)}`);
+  const answer = await requestPatiently(asked, options.patience, options);
+  if (!answer.ok) throw await toHubError(answer, address, options);
+  const facts = await readJson(answer, asked, options);
+  const commit = isObject(facts) ? facts.sha : undefined;
+  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit)) {
+    throw notTheHub(asked, 'it names no commit');
+  }
+  if (isObject(facts) && facts.gated !== undefined && facts.gated !== false) throw gated(address);
+  return commit;
 }
 
 function addFile(files: Map<string, ListedFile>, entry: unknown, url: URL): void {
@@ -163,7 +173,7 @@ function noWeights(id: string, names: readonly string[]): EngineError {
 /** What an answer that is no success means. */
 export async function toHubError(
   response: Response,
-  { host, id, revision }: HubAddress,
+  { host, id, revision, commit = revision }: HubAddress,
   options: HubOptions,
 ): Promise<EngineError> {
   await discard(response);
@@ -186,7 +196,7 @@ export async function toHubError(
     const isThere =
       word === 'RevisionNotFound' || (await hasModel(`${host}/api/models/${id}`, options));
     if (isThere) {
-      return new EngineError(`${id} on ${name} has no revision ${JSON.stringify(revision)}.`, {
+      return new EngineError(`${id} on ${name} has no revision ${JSON.stringify(commit)}.`, {
         code: 'hub/revision',
         hint: 'Leave the revision out for the newest, or look at the history of the model for a commit.',
       });

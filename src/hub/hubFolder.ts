@@ -43,9 +43,9 @@ export async function openHub(
   options: HubFolderOptions,
 ): Promise<ModelFolder> {
   const { store, signal } = options;
-  const { host, id, revision } = address;
+  const { host, id, revision, commit } = address;
   const meter = new Meter(id.split('/').at(-1) ?? id, options.progress_callback);
-  const stored = await store?.find(host, id, revision);
+  const stored = await store?.find(host, id, commit ?? revision);
   if (stored)
     return new HubFolder(source, address, toListed(stored), stored, meter, options).used();
   const model = await resolveModel(address, options);

@@ -7,6 +7,7 @@ import { isNode } from './isNode.ts';
 
 export interface OpenOptions extends FolderOptions {
   readonly revision?: string;
+  readonly commit?: string;
   readonly host?: string;
   readonly base?: string;
   /** Files that were dropped, instead of an address. */
@@ -20,10 +21,10 @@ export interface OpenOptions extends FolderOptions {
 /** The meaning of `source` here. Throws as `parseAddress` does. */
 export async function toAddress(
   source: string,
-  { revision, host, base }: OpenOptions,
+  { revision, commit, host, base }: OpenOptions,
 ): Promise<Address> {
   const own = isNode() ? undefined : globalThis.location.href;
-  const address = parseAddress(source, { revision, host, base: base ?? own });
+  const address = parseAddress(source, { revision, commit, host, base: base ?? own });
   // In Node a folder that is there goes before a name on the Hub.
   const mayBeHere = isNode() && host === undefined && base === undefined;
   if (

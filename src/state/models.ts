@@ -4,7 +4,7 @@ import type { Dtype, Engine, ErrorInfo, LoadOptions, ModelSummary, ProgressInfo 
 import { toErrorInfo } from '../errors.ts';
 import type { ModelsState, Offer, Wish } from './facts/models.ts';
 import { hostOf, isSameName, nameOfStored, titleOf, type ModelName } from './modelName.ts';
-import { readDownload, writeDownload } from './persist.ts';
+import { readDownload, writeDownload, type Download } from './persist.ts';
 import type { SliceContext } from './slices/slice.ts';
 
 /** From this size on nothing is fetched without a click. */
@@ -86,7 +86,9 @@ export function createModels(options: ModelsOptions) {
   async function bring(change: Partial<Wish> = {}): Promise<void> {
     const { offer } = get();
     if (offer === null) return;
-    const wish = { ...offer.wish, ...change };
+    // The click agrees to what was shown, whatever the branch means by now.
+    const commit = offer.plan?.commit ?? offer.wish.commit;
+    const wish = { ...offer.wish, ...change, ...(commit === undefined ? {} : { commit }) };
     stopWork();
     const controller = new AbortController();
     working = controller;
@@ -180,8 +182,8 @@ export function createModels(options: ModelsOptions) {
     if (wish.files !== undefined || wish.keep === false || hostOf(wish, base) === null) return;
     // What nothing keeps cannot go on.
     if (get().offer?.plan?.keptIn === 'memory') return;
-    const { source, revision, host } = wish;
-    writeDownload({ source, revision, host, paused, at: Date.now() });
+    const { source, revision, host, commit } = wish;
+    writeDownload({ source, revision, host, commit, paused, at: Date.now() });
   }
 
   function forget(): void {
@@ -196,7 +198,7 @@ export function createModels(options: ModelsOptions) {
     if (offer === null) {
       const wish = toRequest(broken);
       if (except !== null && isSameName(wish, except)) return;
-      show(wish, { status: 'paused' });
+      show(agreed(wish, broken), { status: 'paused' });
     } else if (offer.status !== 'paused' || !isSameName(offer.wish, broken)) return;
     const { wish } = get().offer ?? {};
     const isFresh = !broken.paused && Date.now() - broken.at < GOES_ON_MS;
@@ -235,7 +237,8 @@ export function createModels(options: ModelsOptions) {
     const broken = readDownload();
     const isAgreed = broken !== null && isSameName(broken, wish);
     // It goes on once the page's own model is there, which would break it off.
-    show(wish, { status: isAgreed ? 'paused' : 'asked', fromAddress: true, stored: kept });
+    const meant = isAgreed ? agreed(wish, broken) : wish;
+    show(meant, { status: isAgreed ? 'paused' : 'asked', fromAddress: true, stored: kept });
     return false;
   }
 
@@ -403,6 +406,11 @@ export function toRequest({ source, revision, host }: Wish): ModelName {
     ...(revision === undefined ? {} : { revision }),
     ...(host === undefined ? {} : { host }),
   };
+}
+
+/** A wish at the commit to which a download that broke off had come. */
+function agreed(wish: Wish, { commit }: Download): Wish {
+  return commit === undefined ? wish : { ...wish, commit };
 }
 
 /** What a wish says beside its source. */

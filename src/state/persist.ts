@@ -260,6 +260,8 @@ export function writeTree(tree: Tree): boolean {
 
 /** A download that was agreed to. */
 export interface Download extends ModelName {
+  /** Of the revision, when it was agreed to. */
+  readonly commit?: string;
   readonly paused: boolean;
   /** When it was last begun or paused, in milliseconds since 1970. */
   readonly at: number;
@@ -268,12 +270,13 @@ export interface Download extends ModelName {
 function parseDownload(json: string | null): Download | null {
   const value = parseJson(json);
   if (!isRecord(value) || value.version !== VERSION) return null;
-  const { source, revision, host, at } = value;
+  const { source, revision, host, commit, at } = value;
   if (typeof source !== 'string' || source === '' || source.length > MAX_NAME) return null;
   return {
     source,
     ...(typeof revision === 'string' ? { revision } : {}),
     ...(typeof host === 'string' ? { host } : {}),
+    ...(typeof commit === 'string' && /^[0-9a-f]{40}$/u.test(commit) ? { commit } : {}),
     paused: value.paused !== false,
     at: typeof at === 'number' && Number.isFinite(at) ? at : 0,
   };

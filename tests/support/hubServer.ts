@@ -16,7 +16,7 @@ export interface ServedModel {
   readonly id: string;
   /** 40 hex digits. */
   readonly commit: string;
-  /** `main` where nothing is said. */
+  /** `main` where nothing is said. An older commit of the same id has none, and is known by itself alone. */
   readonly revisions?: readonly string[];
   readonly files: Readonly<Record<string, Uint8Array | BigFile>>;
   readonly gated?: boolean;
@@ -167,7 +167,7 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
     const parts = url.pathname.split('/').slice(1).map(decodeURIComponent);
     const isApi = parts[0] === 'api';
     const [owner, name, verb, revision, ...rest] = isApi ? parts.slice(2) : parts;
-    const model = models.find(({ id }) => id === `${owner}/${name}`);
+    const versions = models.filter(({ id }) => id === `${owner}/${name}`);
     const fault = faultOf(isApi ? `api/${verb ?? ''}` : rest.join('/'), true);
     if (fault.status !== undefined) {
       seen.status = fault.status;
@@ -175,12 +175,13 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
       response.end();
       return;
     }
-    if (!model) return missing(seen, response, 'RepoNotFound');
-    if (isApi && verb === undefined) return json(seen, response, { id: model.id });
-    const known = model.revisions ?? ['main'];
-    const isKnown =
-      known.includes(revision) || (revision.length >= 7 && model.commit.startsWith(revision));
-    if (!isKnown) return missing(seen, response, 'RevisionNotFound');
+    if (versions.length === 0) return missing(seen, response, 'RepoNotFound');
+    if (isApi && verb === undefined) return json(seen, response, { id: versions[0].id });
+    const model = versions.find(
+      ({ commit, revisions = ['main'] }) =>
+        revisions.includes(revision) || (revision.length >= 7 && commit.startsWith(revision)),
+    );
+    if (!model) return missing(seen, response, 'RevisionNotFound');
     if (isApi && verb === 'revision') {
       return json(seen, response, {
         id: model.id,
@@ -195,15 +196,20 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
     }
     seen.status = 302;
     const to = hub.redirectTo ?? hub.filesOrigin;
-    response.writeHead(302, { location: `${to}/${model.id}/${file}?signed=${Date.now()}` });
+    response.writeHead(302, { location: `${to}/${model.id}/${file}?of=${model.commit}` });
     response.end();
   }
 
   async function files(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!open(request, response)) return;
     const seen = note(request);
-    const path = new URL(seen.path, 'http://hub').pathname.split('/').slice(1);
-    const model = models.find(({ id }) => id === path.slice(0, 2).join('/'));
+    const url = new URL(seen.path, 'http://hub');
+    const path = url.pathname.split('/').slice(1);
+    // Whoever comes without the Hub's word for it gets the newest.
+    const of = url.searchParams.get('of');
+    const model = models.find(
+      ({ id, commit }) => id === path.slice(0, 2).join('/') && (of === null || of === commit),
+    );
     const name = path.slice(2).join('/');
     const file = model?.files[name];
     if (!file) {

@@ -21,6 +21,8 @@ export interface Wish extends ModelName {
   /** Where it is to be computed and how it is to be stored, if not as the page says. */
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;
+  /** What the revision meant when its size was shown: that is what a click agrees to. */
+  readonly commit?: string;
   /** False loads it without keeping it. */
   readonly keep?: boolean;
 }

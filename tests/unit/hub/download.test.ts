@@ -32,7 +32,7 @@ function open(change: Partial<DownloadOptions> = {}): { file: ByteSource; notes:
     sha256: null,
     part: null,
     etag: null,
-    patience: { tries: 4, baseMs: 10, silenceMs: 400 },
+    patience: { tries: 4, baseMs: 10, silenceMs: 20_000 },
     windowBytes: WINDOW,
     onEtag: () => Promise.resolve(),
     onBytes: () => {},

@@ -17,7 +17,7 @@ const utf8 = new TextEncoder();
 const IDS = [5, 17, 300, 42];
 const WEIGHTS = tinyModel().files['model.safetensors'] as Uint8Array;
 const SIZE = WEIGHTS.length;
-const PATIENCE = { tries: 4, baseMs: 10, silenceMs: 400 };
+const PATIENCE = { tries: 4, baseMs: 10, silenceMs: 20_000 };
 
 const other = (id: string, change: Record<string, Uint8Array | null>) => {
   const files: Record<string, Uint8Array> = {
@@ -42,6 +42,9 @@ beforeAll(async () => {
     other('tests/pickle', { 'model.safetensors': null, 'pytorch_model.bin': utf8.encode('x') }),
     other('tests/gguf', { 'model.safetensors': null, 'model.gguf': utf8.encode('x') }),
     other('tests/no-config', { 'config.json': null }),
+    // The branch has moved on since somebody looked.
+    { ...other('tests/moved', { 'config.json': null }), commit: 'f'.repeat(40) },
+    { ...tinyModel('tests/moved'), revisions: [] },
     other('tests/lying', {
       'model.safetensors': utf8.encode(`${'\xff'.repeat(4)}lies about itself`),
     }),
@@ -102,6 +105,19 @@ async function errorOf(work: Promise<unknown>): Promise<EngineError> {
 }
 
 describe('a model of a Hub', () => {
+  test('at the commit that was agreed to is that one, wherever its branch is by now', async () => {
+    const { summary, logits } = await load('tests/moved', { commit: COMMIT });
+    expect(summary.origin?.commit).toBe(COMMIT);
+    expect(logits).toEqual(expected);
+    // Nobody asks again what the branch means.
+    expect(hub.seen.filter(({ path }) => path.includes('/revision/'))).toEqual([]);
+    // It is kept under the name by which it was asked for.
+    expect((await load('tests/moved')).summary.origin?.commit).toBe(COMMIT);
+    const none = await errorOf(load('tests/moved', { commit: 'a'.repeat(40) }));
+    expect(none.code).toBe('hub/revision');
+    expect((await errorOf(load('tests/moved', { commit: 'main' }))).code).toBe('hub/revision');
+  });
+
   test('is the model on disk, is kept, and is loaded again without a request', async () => {
     const seen: ProgressInfo[] = [];
     const first = await load('tests/tiny-gpt2', { progress_callback: (info) => seen.push(info) });

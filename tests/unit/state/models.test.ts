@@ -126,6 +126,8 @@ describe('a model beside the running one', () => {
     toy.actions.fetchModel();
     await toy.until('arriving');
     expect(toy.arriving[0]).toMatchObject({ options: { host: 'mirror.example', selfCheck: true } });
+    // The commit whose size was shown, not what the branch means when the click comes.
+    expect(toy.arriving[0]?.options.commit).toBe(plan.commit);
     expect(toy.store.getState()).toMatchObject({ phase: 'ready', model: { name: 'toy' } });
     toy.arriving[0]?.options.progress_callback?.({
       status: 'progress',
@@ -183,6 +185,7 @@ describe('a model beside the running one', () => {
     const again = createToy();
     await again.actions.start();
     await again.until('arriving');
+    expect(again.arriving[0]?.options.commit).toBe(plan.commit);
     expect(again.arriving[0]).toMatchObject({ source: 'owner/name' });
   });
 
