@@ -5,6 +5,7 @@ import type { Engine } from './api.ts';
 import { probeGpu } from './gpu/request.ts';
 import { keepPage } from './offline/keepPage.ts';
 import { createActions } from './state/actions.ts';
+import { modelOf } from './state/facts/model.ts';
 import { dropBefore, keepBefore, readBefore, readSaved, readTree } from './state/persist.ts';
 import { createAppStore } from './state/store.ts';
 import { startSync } from './state/sync.ts';
@@ -49,7 +50,7 @@ startSync(store, actions);
 
 const showTheme = (): void => {
   const { dataset } = document.documentElement;
-  const { theme } = store.getState();
+  const { theme } = store.getState().page;
   // Writing the same again would tell every chart that its colours have changed.
   if (dataset.theme !== theme) dataset.theme = theme;
 };
@@ -71,9 +72,9 @@ probeGpu().then(
 );
 void actions.start();
 
-const stopWaiting = store.subscribe(({ phase, model }) => {
-  if (phase !== 'ready') return;
+const stopWaiting = store.subscribe((state) => {
+  if (state.model.at !== 'here') return;
   stopWaiting();
   // The first answers go first.
-  setTimeout(() => void keepPage(model?.source === ownSource), KEEP_MS);
+  setTimeout(() => void keepPage(modelOf(state)?.source === ownSource), KEEP_MS);
 });

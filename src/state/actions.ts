@@ -32,8 +32,17 @@ import { createParts } from './slices/parts.ts';
 import { createReplay } from './slices/replay.ts';
 import { createSampler } from './slices/sampler.ts';
 import type { Slice, SliceContext } from './slices/slice.ts';
-import type { AppState, AppStore, Problem, RunFacts } from './store.ts';
+import {
+  change,
+  withWork,
+  type AppState,
+  type AppStore,
+  type Patch,
+  type Problem,
+  type RunFacts,
+} from './store.ts';
 import { append, fillScores, toIds, toPlainText, type TokenText } from './tokenText.ts';
+import { modelOf, placeOf, progressOf, whyOf, type Asked, type Progress } from './facts/model.ts';
 
 /** How many candidates the next-token panel shows. */
 const TOP = 20;
@@ -62,37 +71,24 @@ export interface ActionsOptions {
   readonly frame: (callback: () => void) => void;
 }
 
-/** How a model is loaded. */
-interface Change {
-  readonly wish: Wish;
-  readonly device: DeviceRequest;
-  readonly dtype: Dtype | undefined;
-}
-
 export type Actions = ReturnType<typeof createActions>;
 
 export function createActions(options: ActionsOptions) {
   const { engine, store, text } = options;
   const get = store.getState;
-  const set = (patch: Partial<AppState>): void => store.setState(patch);
+  const set = (patch: Patch): void => change(store, patch);
 
   let runId = 0;
   let runController: AbortController | null = null;
   /** The run that writes now, to its last token; the store hears of it less often. */
   let runFacts: Omit<RunFacts, 'reason'> | null = null;
   /** Parts that are off in the run that writes now, whatever is switched meanwhile. */
-  let runOff: AppState['off'] | null = null;
+  let runOff: AppState['view']['off'] | null = null;
   let loadController: AbortController | null = null;
   let loadId = 0;
   let losses: number[] = [];
   const own: Wish = { source: options.ownSource };
-  /** What the loaded model goes by, or the one that is being loaded. */
-  let current = options.wish ?? own;
-  /** What runs, to go back to where a change fails; null while nothing runs. */
-  let settled: Change | null = null;
-  /** The change that failed, for another try. */
-  let failedChange: Change | null = null;
-  set({ wanted: titleOf(current.source) });
+  set({ model: { ...get().model, wish: toAsked(options.wish ?? own) } });
   let scoreTimer: ReturnType<typeof setTimeout> | undefined;
 
   const context: SliceContext = {
@@ -102,7 +98,7 @@ export function createActions(options: ActionsOptions) {
     get,
     set,
     answerable,
-    off: () => runOff ?? get().off,
+    off: () => runOff ?? get().view.off,
     report,
     used,
     refreshAll: refreshPanels,
@@ -124,29 +120,29 @@ export function createActions(options: ActionsOptions) {
     editing,
     recording: options.recording,
     modelName: () => {
-      const { place, model } = get();
-      if (current.files !== undefined) return undefined;
+      const place = placeOf(get());
+      const model = modelOf(get());
+      if (get().model.wish.files !== undefined) return undefined;
       const commit = model?.origin?.commit ?? null;
       // The very commit, whatever the branch will mean when somebody opens the link.
       return place === null || commit === null ? place : { ...place, revision: commit };
     },
-    isNamed: () => isSameName(current, options.wish ?? own),
+    isNamed: () => isSameName(get().model.wish, options.wish ?? own),
   });
   const models = createModels({
     ...context,
     base: options.base,
-    current: () => current,
-    loadOptions,
+    toAsked,
     adopt: takeModel,
     declined: () => {
-      const { model } = get();
+      const model = modelOf(get());
       if (model !== null && replay.waits()) void showRecording(model);
     },
   });
   const saving = createSaving(context);
   const checking = createChecking({
     ...context,
-    loadSimpler: (why) => load(why, { selfCheck: true }),
+    loadSimpler: (why) => load(get().model.wish, why, { selfCheck: true }),
   });
   // After the parts, which may drop some; before the views, since everybody reads the bars.
   const bars = { refresh: () => distribution.ask(), cancel: () => distribution.cancel() };
@@ -162,9 +158,9 @@ export function createActions(options: ActionsOptions) {
 
   function select(index: number | null): void {
     const selected = index === null || index >= text.pieces.length ? null : Math.max(0, index);
-    if (selected === get().selected) return;
-    set({ selected });
-    if (get().generating) return;
+    if (selected === get().view.selected) return;
+    set({ view: { selected } });
+    if (get().busy.has('run')) return;
     for (const { slice } of slices) slice.refresh();
   }
 
@@ -177,8 +173,8 @@ export function createActions(options: ActionsOptions) {
     runController = null;
     runOff = null;
     publish({
-      generating: false,
-      run: runFacts === null ? null : { ...runFacts, reason: 'aborted' },
+      run: { last: runFacts === null ? null : { ...runFacts, reason: 'aborted' } },
+      busy: withWork(get().busy, 'run', false),
     });
     runFacts = null;
     editing.endRun();
@@ -186,20 +182,20 @@ export function createActions(options: ActionsOptions) {
 
   /** Ends the stream and keeps the text, without waiting for the engine to hear of it. */
   function stop(): void {
-    if (get().queued) set({ queued: false });
+    if (get().run.queued) set({ run: { queued: false } });
     if (runController === null) return;
     abortRun();
-    publish({ announcement: 'Stopped. The text is kept.' });
+    publish({ page: { announcement: 'Stopped. The text is kept.' } });
     used('generate');
     refreshPanels();
   }
 
   function generate(): void {
-    void runTokens(get().settings);
+    void runTokens(get().run.settings);
   }
 
   function step(): void {
-    const { settings } = get();
+    const { settings } = get().run;
     // Draws go by position, so under a fixed seed steps write what one run would.
     void runTokens({ ...settings, max_new_tokens: 1, stop: [] });
   }
@@ -207,25 +203,30 @@ export function createActions(options: ActionsOptions) {
   function regenerate(): void {
     const start = editing.lastStart();
     const undoable = text.pieces.length > start;
-    void runTokens(get().settings, undoable ? start : undefined);
+    void runTokens(get().run.settings, undoable ? start : undefined);
   }
 
   async function runTokens(settings: Settings, from?: number): Promise<void> {
-    if (get().generating) return;
-    const { phase } = get();
-    if (phase !== 'ready') {
-      set({ queued: true });
-      if (phase === 'failed') void load();
+    if (get().busy.has('run')) return;
+    const { at } = get().model;
+    if (at !== 'here') {
+      set({ run: { queued: true } });
+      if (at === 'failed') void load();
       return;
     }
     const id = ++runId;
     const controller = new AbortController();
     runController = controller;
     cancelPanels();
-    set({ generating: true, queued: false, problem: null, selected: null });
+    set({
+      run: { queued: false },
+      page: { problem: null },
+      view: { selected: null },
+      busy: withWork(get().busy, 'run', true),
+    });
     const mine = (): boolean => id === runId;
     let scheduled = false;
-    let pending: { -readonly [K in keyof AppState]?: AppState[K] } = {};
+    let pending: Patch = {};
     const flush = (): void => {
       scheduled = false;
       if (!mine()) return;
@@ -233,10 +234,10 @@ export function createActions(options: ActionsOptions) {
       pending = {};
     };
     let lastPanels = 0;
-    let ended: NonNullable<AppState['run']>['reason'] = 'failed';
+    let ended: RunFacts['reason'] = 'failed';
     let stopFound: string | undefined;
     let facts = { seed: 0, tokens: 0, tokensPerSecond: 0, promptMs: 0 };
-    const { off } = get();
+    const { off } = get().view;
     runOff = off;
     let recipe: Recipe = { seed: 0, settings: toSamplingOptions(settings), off };
     replay.stopLive();
@@ -245,9 +246,9 @@ export function createActions(options: ActionsOptions) {
       if (!mine()) return;
       editing.beginRun(from);
       publish({
-        run: null,
-        announcement: settings.max_new_tokens > 1 ? 'Generating.' : '',
-        ...seenFrom(text.pieces.length),
+        run: { last: null },
+        page: { announcement: settings.max_new_tokens > 1 ? 'Generating.' : '' },
+        text: seenFrom(text.pieces.length),
       });
       const stream = engine.generate({
         ids: toIds(text),
@@ -265,9 +266,11 @@ export function createActions(options: ActionsOptions) {
             recipe = { ...recipe, seed: event.seed };
             editing.addStartToken(event.promptIds);
             publish({
-              firstVisible: event.firstVisible,
-              dropped: Math.min(event.firstVisible, text.promptCount),
-              run: { ...facts, reason: null },
+              text: {
+                firstVisible: event.firstVisible,
+                dropped: Math.min(event.firstVisible, text.promptCount),
+              },
+              run: { last: { ...facts, reason: null } },
             });
             break;
           }
@@ -282,10 +285,10 @@ export function createActions(options: ActionsOptions) {
             const now = performance.now();
             if (now - lastPanels > PANELS_WHILE_STREAMING_MS) {
               lastPanels = now;
-              pending.run = { ...facts, reason: null };
-              if (get().selected === null) {
-                pending.distribution = event.distribution;
-                pending.distributionAt = text.pieces.length - 1;
+              pending = { ...pending, run: { last: { ...facts, reason: null } } };
+              if (get().view.selected === null) {
+                const newest = text.pieces.length - 1;
+                pending = { ...pending, next: { distribution: event.distribution, at: newest } };
               }
               editing.nameBranch();
             }
@@ -297,7 +300,7 @@ export function createActions(options: ActionsOptions) {
             break;
           }
           case 'window':
-            pending.firstVisible = event.firstVisible;
+            pending = { ...pending, text: { firstVisible: event.firstVisible } };
             break;
           case 'done':
             ended = event.reason;
@@ -307,7 +310,7 @@ export function createActions(options: ActionsOptions) {
       }
     } catch (error) {
       if (mine() && controller.signal.aborted) ended = 'aborted';
-      else if (mine() && get().restoring === null) report(error, 'generate');
+      else if (mine() && whyOf(get()) === null) report(error, 'generate');
     } finally {
       if (mine()) {
         runController = null;
@@ -319,13 +322,16 @@ export function createActions(options: ActionsOptions) {
           ...(stopFound === undefined ? {} : { stop: stopFound }),
         };
         const words = toPlainText(text.pieces.slice(editing.lastStart()));
-        const last = pending;
+        const { text: seen, next } = pending;
         pending = {};
         publish({
-          ...last,
-          generating: false,
-          run,
-          announcement: `Finished: ${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}. ${words}`,
+          ...(seen === undefined ? {} : { text: seen }),
+          ...(next === undefined ? {} : { next }),
+          run: { last: run },
+          page: {
+            announcement: `Finished: ${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}. ${words}`,
+          },
+          busy: withWork(get().busy, 'run', false),
         });
         editing.endRun();
         used(settings.max_new_tokens > 1 ? 'generate' : 'step');
@@ -337,31 +343,30 @@ export function createActions(options: ActionsOptions) {
   // ── panels ──────────────────────────────────────────────────────────────────────────────────
 
   function answerable(): boolean {
-    const { phase, tokenised: known } = get();
-    return phase === 'ready' && known;
+    return get().model.at === 'here' && get().text.tokenised;
   }
 
   const distribution = createLatest<void>(async (_, signal) => {
-    if (!answerable() || get().generating) return;
-    const { selected, settings } = get();
+    if (!answerable() || get().busy.has('run')) return;
+    const { selected } = get().view;
+    const { settings } = get().run;
     const at = selected ?? text.pieces.length;
     const { epoch } = text;
     try {
       const sampling = toSamplingOptions(settings);
-      const input = { ids: toIds(text, at), off: get().off, options: sampling, top: TOP };
+      const input = { ids: toIds(text, at), off: get().view.off, options: sampling, top: TOP };
       const result = await engine.ask('distribution', input, signal);
-      if (signal.aborted || text.epoch !== epoch || get().generating) return;
-      const { forked } = get();
+      if (signal.aborted || text.epoch !== epoch || get().busy.has('run')) return;
+      const { forked } = get().text;
       const isFirst = forked !== null && forked.computed === null && at === text.pieces.length;
       set({
-        distribution: result,
-        distributionAt: at,
-        ...(isFirst ? { forked: { ...forked, computed: result.computed ?? null } } : {}),
+        next: { distribution: result, at },
+        ...(isFirst ? { text: { forked: { ...forked, computed: result.computed ?? null } } } : {}),
       });
       const { firstVisible } = result;
       if (firstVisible !== undefined && at === text.pieces.length) {
         const isPrompt = text.promptCount === text.pieces.length;
-        set(isPrompt ? { firstVisible, dropped: firstVisible } : { firstVisible });
+        set({ text: isPrompt ? { firstVisible, dropped: firstVisible } : { firstVisible } });
       }
     } catch (error) {
       if (!signal.aborted) report(error, 'panels');
@@ -369,11 +374,11 @@ export function createActions(options: ActionsOptions) {
   });
 
   const scores = createLatest<void>(async (_, signal) => {
-    if (!answerable() || get().generating || text.pieces.length < 2) return;
+    if (!answerable() || get().busy.has('run') || text.pieces.length < 2) return;
     const { epoch } = text;
     const { length } = text.pieces;
     try {
-      const result = await engine.ask('score', { ids: toIds(text), off: get().off }, signal);
+      const result = await engine.ask('score', { ids: toIds(text), off: get().view.off }, signal);
       if (signal.aborted || text.epoch !== epoch || text.pieces.length !== length) return;
       fillScores(text, result);
       publish();
@@ -383,7 +388,7 @@ export function createActions(options: ActionsOptions) {
   });
 
   function refreshPanels(): void {
-    if (!answerable() || get().generating) return;
+    if (!answerable() || get().busy.has('run')) return;
     for (const { slice } of slices) slice.refresh();
     clearTimeout(scoreTimer);
     scoreTimer = setTimeout(() => scores.ask(), SCORE_DELAY_MS);
@@ -396,30 +401,30 @@ export function createActions(options: ActionsOptions) {
   }
 
   function openPanel(panel: string): void {
-    set({ panel });
-    if (!get().generating) for (const { slice } of slices) slice.refresh();
+    set({ view: { panel } });
+    if (!get().busy.has('run')) for (const { slice } of slices) slice.refresh();
   }
 
   function changeSettings(patch: Partial<Settings>): void {
     set({
-      settings: { ...get().settings, ...patch },
-      settingsChosen: true,
-      asRecorded: false,
+      run: { settings: { ...get().run.settings, ...patch }, chosen: true },
+      replay: { asRecorded: false },
     });
     if (patch.temperature !== undefined) used('temperature');
-    if (!get().generating) distribution.ask();
+    if (!get().busy.has('run')) distribution.ask();
   }
 
   function resetSettings(): void {
-    changeSettings(withDefaults(get().model));
-    set({ settingsChosen: false });
+    changeSettings(withDefaults(modelOf(get())));
+    set({ run: { chosen: false } });
   }
 
   // ── the model ───────────────────────────────────────────────────────────────────────────────
 
-  function loadOptions(): LoadOptions {
-    const { device, dtype } = get();
-    return { device, ...(dtype === undefined ? {} : { dtype }) };
+  /** A wish with the page's own device and precision where it names none. */
+  function toAsked(wish: Wish): Asked {
+    const { device, dtype } = get().model.wish;
+    return { ...wish, device: wish.device ?? device, dtype: wish.dtype ?? dtype };
   }
 
   /** Loads the page's first model: what the address names, if that needs no question; else its own. */
@@ -428,75 +433,69 @@ export function createActions(options: ActionsOptions) {
     let named: Wish | null = null;
     if (wish !== undefined) {
       if (await models.takeAddress(wish)) named = wish;
-      else turnTo(own);
+      else set({ model: { ...get().model, wish: toAsked(own) } });
     }
     await load();
     await models.resumeBroken(named);
   }
 
-  function turnTo(wish: Wish): void {
-    current = wish;
-    set({ wanted: titleOf(wish.source) });
+  /** Whether the engine has the model that was here last. */
+  function goesOn(): boolean {
+    const { model } = get();
+    return model.at === 'here' || (model.at === 'coming' && model.goesOn);
   }
 
-  /** Loads `current`, for the first time or again. What runs goes on being the model if that fails. */
-  async function load(why: string | null = null, more: LoadOptions = {}): Promise<void> {
+  /** Loads a model, for the first time or again. What runs goes on being the model if that fails. */
+  async function load(
+    wish: Asked = get().model.wish,
+    why: string | null = null,
+    more: LoadOptions = {},
+  ): Promise<void> {
     loadController?.abort();
     const controller = new AbortController();
     loadController = controller;
     const id = ++loadId;
     abortRun();
     cancelPanels();
-    const { device, dtype: asked } = get();
-    const wish = current;
     if (isReload(wish) && (await wouldFetchAgain(wish, why))) return;
-    set({
-      phase: 'loading',
-      loading: { what: 'the model', loaded: 0, total: 0 },
-      problem: null,
-      restoring: why,
-    });
+    const comes = (progress: Progress): void => {
+      const { here } = get().model;
+      set({ model: { at: 'coming', wish, here, goesOn: goesOn(), why, progress } });
+    };
+    set({ page: { problem: null } });
+    comes({ what: 'the model', loaded: 0, total: 0 });
     try {
       const model = await engine.load(wish.source, {
-        ...loadOptions(),
         ...toOptions(wish),
         ...more,
         signal: controller.signal,
         progress_callback: (info) => {
           if (id !== loadId) return;
-          set({
-            loading: {
-              what: info.file ?? 'the model',
-              loaded: info.loaded ?? get().loading?.loaded ?? 0,
-              total: info.total ?? get().loading?.total ?? 0,
-            },
+          comes({
+            what: info.file ?? 'the model',
+            loaded: info.loaded ?? progressOf(get())?.loaded ?? 0,
+            total: info.total ?? progressOf(get())?.total ?? 0,
           });
         },
       });
-      // Whatever was wanted meanwhile: what the engine has is what the page is about.
-      turnTo(wish);
-      set({ device, dtype: asked });
       losses = losses.filter((at) => Date.now() - at < 60_000);
-      adopt(model);
+      // Whatever was wanted meanwhile: what the engine has is what the page is about.
+      adopt(wish, model);
       models.goOn();
     } catch (error) {
       if (id !== loadId || controller.signal.aborted) return;
-      const code = get().verdict?.code ?? 'ok';
-      if (device === 'auto' && code !== 'ok' && code !== 'software') {
+      const code = get().page.verdict?.code ?? 'ok';
+      if (wish.device === 'auto' && code !== 'ok' && code !== 'software') {
         // No GPU was promised; the processor can do it.
-        set({ device: 'cpu' });
-        await load(why, more);
+        await load({ ...wish, device: 'cpu' }, why, more);
         return;
       }
-      const change = { wish, device, dtype: asked };
-      if (settled === null) {
-        set({ phase: 'failed', loading: null, restoring: null, queued: false });
+      const { here } = get().model;
+      if (here === null || !goesOn()) {
+        set({ model: { at: 'failed', wish, here }, run: { queued: false } });
       } else {
         // The engine kept what ran before.
-        failedChange = change;
-        turnTo(settled.wish);
-        const { device: before, dtype } = settled;
-        set({ phase: 'ready', loading: null, restoring: null, device: before, dtype });
+        set({ model: { at: 'here', wish: here.wish, here, refused: wish } });
         refreshPanels();
       }
       report(error, 'load');
@@ -508,138 +507,130 @@ export function createActions(options: ActionsOptions) {
    * Whether loading a model again would download it again, because nothing keeps it. Nobody agreed to
    * that: it is offered, and what runs goes on; where nothing runs any more, the page's own model comes.
    */
-  async function wouldFetchAgain(wish: Wish, why: string | null): Promise<boolean> {
+  async function wouldFetchAgain(wish: Asked, why: string | null): Promise<boolean> {
     const id = loadId;
     const kept = await engine.ask('findStored', toRequest(wish)).catch(() => null);
     if (id !== loadId) return true;
     if (kept?.complete) return false;
-    const { device, dtype } = get();
-    models.offer({ ...wish, device, ...(dtype === undefined ? {} : { dtype }) });
-    if (settled === null) {
-      turnTo(own);
-      const meanwhile = `${titleOf(wish.source)} is kept nowhere, so the story model is loaded meanwhile; your text is kept.`;
-      void load(why === null ? meanwhile : `${why.replace(/\. .*/u, '.')} ${meanwhile}`);
-    } else set({ device: settled.device, dtype: settled.dtype });
+    models.offer(wish);
+    if (goesOn()) return true;
+    const meanwhile = `${titleOf(wish.source)} is kept nowhere, so the story model is loaded meanwhile; your text is kept.`;
+    void load(
+      { ...own, device: wish.device, dtype: wish.dtype },
+      why === null ? meanwhile : `${why.replace(/\. .*/u, '.')} ${meanwhile}`,
+    );
     return true;
   }
 
   /** Whether a model from elsewhere, which was here already, is to be loaded once more. */
   function isReload(wish: Wish): boolean {
-    const { model } = get();
+    const model = modelOf(get());
     if (model === null || wish.files !== undefined || hostOf(wish, options.base) === null)
       return false;
     return model.origin?.kind === 'hub';
   }
 
   function setVerdict(verdict: GpuVerdict): void {
-    set({ verdict, verdictLate: false });
-    const { device, model } = get();
-    if (verdict.code !== 'limits' || device !== 'auto' || model?.device.kind === 'cpu') return;
+    set({ page: { verdict, verdictLate: false } });
+    const { device } = get().model.wish;
+    if (verdict.code !== 'limits' || device !== 'auto') return;
+    if (modelOf(get())?.device.kind === 'cpu') return;
     // Such a GPU may hand out a device all the same; the kernels would fail on it.
-    set({ device: 'cpu' });
-    reload();
+    reload({ device: 'cpu' });
   }
 
   /** With another device or precision, once it is known which model the page begins with. */
-  function reload(): void {
-    if (get().phase !== 'starting') void load();
+  function reload(other: Pick<Wish, 'device' | 'dtype'>): void {
+    const { model } = get();
+    const wish = { ...model.wish, ...other } as Asked;
+    if (model.at === 'none') set({ model: { ...model, wish } });
+    else void load(wish);
   }
 
   /** Another model was loaded beside the one that ran: everything turns to it. */
-  function takeModel(wish: Wish, model: ModelSummary): void {
+  function takeModel(wish: Asked, model: ModelSummary): void {
     // A load of the old one that is under way has lost to this.
     loadController?.abort();
     loadId += 1;
     abortRun();
     cancelPanels();
-    turnTo(wish);
-    const { device = get().device, dtype = get().dtype } = wish;
-    set({ problem: null, device, dtype });
-    adopt(model);
+    set({ page: { problem: null } });
+    adopt(wish, model);
   }
 
-  function adopt(model: ModelSummary): void {
-    const { layer, head } = get();
+  function adopt(wish: Asked, model: ModelSummary): void {
+    const { layer, head } = get().view;
     const prompt = editing.fit(model);
-    settled = { wish: current, device: get().device, dtype: get().dtype };
-    failedChange = null;
-    const before = get().model;
+    const before = modelOf(get());
     const isSame = before !== null && identityOf(before) === identityOf(model);
     models.reset(model, isSame);
     if (before !== null && !isSame) {
       // Candidates of the old one could be chosen, and its speed would be taken for the new one's.
-      set({ distribution: null, measured: null, selected: null, hovered: null });
+      set({
+        next: { distribution: null },
+        measured: { speeds: null },
+        view: { selected: null },
+        text: { hovered: null },
+      });
     }
     if (!isSame || before?.device.kind !== model.device.kind || before.dtype !== model.dtype) {
-      set({ run: null });
+      set({ run: { last: null } });
     }
     // The slices fit what they keep to it.
+    const here = { wish, summary: model, place: toPlace(wish, options) };
     set({
-      model,
-      place: placeOf(current, options),
-      layer: Math.min(layer, model.nLayer - 1),
-      head: Math.min(head, model.nHead - 1),
+      view: { layer: Math.min(layer, model.nLayer - 1), head: Math.min(head, model.nHead - 1) },
+      model: { at: 'here', wish, here, refused: null },
     });
     for (const { slice } of slices) slice.reset?.();
     const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
-    if (!get().settingsChosen) set({ settings: withDefaults(model) });
+    if (!get().run.chosen) set({ run: { settings: withDefaults(model) } });
     publish({
-      prompt,
-      phase: 'ready',
-      loading: null,
-      restoring: null,
-      tokenised: known || prompt === '',
+      text: {
+        prompt,
+        tokenised: known || prompt === '',
+        ...seenFrom(text.pieces.length),
+      },
     });
-    set(seenFrom(text.pieces.length));
     // A link's text waits for the link's model, as long as it may still come.
-    const mayCome = get().offer?.fromAddress ?? false;
+    const mayCome = get().models.offer?.fromAddress ?? false;
     if (replay.waits() && !mayCome) void showRecording(model);
     else begin();
   }
 
   /** The model is there: the panels may ask, and who waited may go on. */
   function begin(): void {
-    if (get().tokenised) refreshPanels();
+    if (get().text.tokenised) refreshPanels();
     else editing.tokenise();
-    if (get().queued) generate();
+    if (get().run.queued) generate();
   }
 
   async function showRecording(model: ModelSummary): Promise<void> {
     try {
-      if ((await replay.show(model)) && !get().queued) return;
+      if ((await replay.show(model)) && !get().run.queued) return;
     } catch (error) {
       report(error, 'panels');
     }
     begin();
   }
 
-  function takeDevice(device: DeviceRequest): void {
-    set({ device });
-    reload();
-  }
-
-  function takeDtype(dtype: Dtype): void {
-    set({ dtype });
-    reload();
-  }
-
   /** Goes back to the model that comes with the page. */
   function takeOwnModel(): void {
-    turnTo(own);
-    void load();
+    const { device, dtype } = get().model.wish;
+    void load({ ...own, device, dtype });
   }
 
   async function measure(): Promise<void> {
-    if (get().measuring || get().phase !== 'ready') return;
+    if (get().busy.has('measure') || get().model.at !== 'here') return;
     abortRun();
     cancelPanels();
-    set({ measuring: true });
+    set({ busy: withWork(get().busy, 'measure', true) });
     try {
-      set({ measured: await engine.ask('measureDevices', {}) });
+      set({ measured: { speeds: await engine.ask('measureDevices', {}) } });
     } catch (error) {
       report(error, 'measure');
     } finally {
-      set({ measuring: false });
+      set({ busy: withWork(get().busy, 'measure', false) });
       refreshPanels();
     }
   }
@@ -648,14 +639,15 @@ export function createActions(options: ActionsOptions) {
     const now = Date.now();
     losses = [...losses.filter((at) => now - at < 60_000), now];
     const again = losses.length > 2;
-    if (again) set({ device: 'cpu' });
-    settled = null;
     const cause = reason === '' ? '' : ` (${reason})`;
-    void load(
-      again
-        ? `The GPU went away repeatedly${cause}. The model is being loaded on the processor instead; your text is kept.`
-        : `The GPU went away${cause}. The model is being loaded again; your text is kept.`,
-    );
+    const why = again
+      ? `The GPU went away repeatedly${cause}. The model is being loaded on the processor instead; your text is kept.`
+      : `The GPU went away${cause}. The model is being loaded again; your text is kept.`;
+    const { wish: asked, here } = get().model;
+    const wish: Asked = again ? { ...asked, device: 'cpu' } : asked;
+    const progress = { what: 'the model', loaded: 0, total: 0 };
+    set({ model: { at: 'coming', wish, here, goesOn: false, why, progress } });
+    void load(wish, why);
   });
 
   // ── the rest ────────────────────────────────────────────────────────────────────────────────
@@ -664,36 +656,32 @@ export function createActions(options: ActionsOptions) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
     // The loss itself is told and mended by `onLost`.
     const info = toErrorInfo(error);
-    if (info.code === 'device/lost' && get().restoring !== null) return;
-    set({ problem: { info, during } });
+    if (info.code === 'device/lost' && whyOf(get()) !== null) return;
+    set({ page: { problem: { info, during } } });
   }
 
   function tryAgain(): void {
-    const { problem, phase } = get();
-    set({ problem: null });
-    if (problem?.during === 'load' || phase === 'failed') {
-      if (failedChange !== null) {
-        const { wish, device, dtype } = failedChange;
-        turnTo(wish);
-        set({ device, dtype });
-      }
-      void load();
+    const { problem } = get().page;
+    const { model } = get();
+    set({ page: { problem: null } });
+    if (problem?.during === 'load' || model.at === 'failed') {
+      void load(model.at === 'here' ? (model.refused ?? model.wish) : model.wish);
     } else if (problem?.during === 'generate') generate();
     else if (problem?.during === 'measure') void measure();
     else refreshPanels();
   }
 
   function used(hint: string): void {
-    const { done } = get();
-    if (!done.includes(hint)) set({ done: [...done, hint] });
+    const { done } = get().page;
+    if (!done.includes(hint)) set({ page: { done: [...done, hint] } });
   }
 
   return {
     start: startPage,
-    load,
+    load: () => load(),
     setVerdict,
     setVerdictLate: () => {
-      if (get().verdict === null) set({ verdictLate: true });
+      if (get().page.verdict === null) set({ page: { verdictLate: true } });
     },
     ...editing.actions,
     tree: editing.tree,
@@ -701,7 +689,7 @@ export function createActions(options: ActionsOptions) {
     snapshot: editing.textNow,
     select,
     hover: (hovered: number | null) => {
-      if (hovered !== get().hovered) set({ hovered });
+      if (hovered !== get().text.hovered) set({ text: { hovered } });
     },
     generate,
     stop,
@@ -717,27 +705,32 @@ export function createActions(options: ActionsOptions) {
     ...models.actions,
     ...checking.actions,
     ...saving.actions,
-    takeDevice,
-    takeDtype,
+    takeDevice: (device: DeviceRequest) => reload({ device }),
+    takeDtype: (dtype: Dtype) => reload({ dtype }),
     takeOwnModel,
-    hasOtherModel: () => !isSameName(current, own) || current.files !== undefined,
+    hasOtherModel: () => {
+      const { wish } = get().model;
+      return !isSameName(wish, own) || wish.files !== undefined;
+    },
     measure,
     tryAgain,
-    dismissProblem: () => set({ problem: null }),
-    dismissNotes: () => set({ notes: [] }),
-    setTheme: (theme: Theme) => set({ theme }),
+    /** Says it to those who cannot see it; '' takes the last words away, so that they can be said again. */
+    announce: (announcement: string) => set({ page: { announcement } }),
+    dismissProblem: () => set({ page: { problem: null } }),
+    dismissNotes: () => set({ page: { notes: [] } }),
+    setTheme: (theme: Theme) => set({ page: { theme } }),
     setStorageWorks: (storageWorks: boolean) => {
-      if (storageWorks !== get().storageWorks) set({ storageWorks });
+      if (storageWorks !== get().page.storageWorks) set({ page: { storageWorks } });
     },
     setTreeStored: (treeStored: boolean) => {
-      if (treeStored !== get().treeStored) set({ treeStored });
+      if (treeStored !== get().page.treeStored) set({ page: { treeStored } });
     },
     used,
   };
 }
 
 /** How the address names a model; null for the page's own, and for what no address can name. */
-function placeOf(wish: Wish, { ownSource, base }: ActionsOptions): ModelName | null {
+function toPlace(wish: Wish, { ownSource, base }: ActionsOptions): ModelName | null {
   const { source, files } = wish;
   if (files !== undefined || source === ownSource) return null;
   return hostOf(wish, base) === null ? { source: toPath(source, ownSource) } : toRequest(wish);

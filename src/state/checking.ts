@@ -1,7 +1,8 @@
 // Whether this device computes the model rightly: asked once a model, when nobody waits for anything.
 import { toErrorInfo } from '../errors.ts';
 import type { SliceContext } from './slices/slice.ts';
-import type { AppState } from './store.ts';
+import { withWork, type AppState } from './store.ts';
+import { modelOf } from './facts/model.ts';
 
 /** So long nothing has happened on the page before a check begins. */
 const IDLE_MS = 2000;
@@ -17,36 +18,30 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
 
   /** What people and their questions change: while it does, a check would be in the way. */
   const facts = (s: AppState): readonly unknown[] => [
-    s.phase,
-    s.model,
-    s.generating,
-    s.queued,
-    s.epoch,
-    s.length,
-    s.scored,
-    s.selected,
-    s.panel,
-    s.settings,
-    s.off,
-    s.layer,
-    s.head,
-    s.distribution,
-    s.sweep,
-    s.sweepStarting,
-    s.measuring,
-    s.measuringCosts,
-    s.saving === null,
+    s.model.at,
+    modelOf(s),
+    others(s),
+    s.run.queued,
+    s.text.epoch,
+    s.text.length,
+    s.text.scored,
+    s.view.selected,
+    s.view.panel,
+    s.run.settings,
+    s.view.off,
+    s.view.layer,
+    s.view.head,
+    s.next.distribution,
+    s.parts.sweep,
   ];
 
   function isDue(): boolean {
-    const { phase, model, check, checkError } = get();
-    return phase === 'ready' && model !== null && check === null && checkError === null;
+    const { found, error } = get().check;
+    return get().model.at === 'here' && found === null && error === null;
   }
 
   function isBusy(): boolean {
-    const { generating, queued, measuring, measuringCosts, saving, sweep, sweepStarting } = get();
-    const isSweeping = sweepStarting || sweep?.running === true;
-    return generating || queued || measuring || measuringCosts || saving !== null || isSweeping;
+    return get().run.queued || others(get()) !== '';
   }
 
   function wait(): void {
@@ -60,32 +55,32 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
     if (!isDue() || isBusy() || controller !== null) return;
     const mine = new AbortController();
     controller = mine;
-    set({ checking: true });
+    set({ busy: withWork(get().busy, 'check', true) });
     let failed = false;
     try {
       const found = await engine.ask('selfCheck', {}, mine.signal);
       if (mine.signal.aborted) return;
-      set({ check: found });
+      set({ check: { found } });
       failed = !found.passed;
     } catch (error) {
-      if (!mine.signal.aborted) set({ checkError: toErrorInfo(error) });
+      if (!mine.signal.aborted) set({ check: { error: toErrorInfo(error) } });
     } finally {
       controller = null;
-      set({ checking: false });
+      set({ busy: withWork(get().busy, 'check', false) });
       if (mine.signal.aborted) wait();
     }
     if (failed) await fallBack();
   }
 
   async function fallBack(): Promise<void> {
-    const { check: first } = get();
+    const { found: first } = get().check;
     await loadSimpler(
       'The self-check found that this device computes this model wrongly. It is being loaded in a simpler way; your text is kept.',
     );
-    const { check: second, failedChecks } = get();
+    const { found: second, failed: failedChecks } = get().check;
     // A check that fails only now and then is no less a finding.
     if (first !== null && second?.passed === true && failedChecks.length === 0) {
-      set({ failedChecks: [first] });
+      set({ check: { failed: [first] } });
     }
   }
 
@@ -99,9 +94,14 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
       /** Asks again at once, after a check that could not be made. */
       checkModel(): void {
         if (isBusy()) return;
-        set({ check: null, checkError: null });
+        set({ check: { found: null, error: null } });
         void ask();
       },
     },
   };
+}
+
+/** What else takes the engine's time. */
+function others({ busy }: AppState): string {
+  return [...busy].filter((work) => work !== 'check').join(' ');
 }

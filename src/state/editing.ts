@@ -18,7 +18,7 @@ import {
 import { createLatest } from './latest.ts';
 import { identityOf } from './modelName.ts';
 import type { SliceContext } from './slices/slice.ts';
-import type { AppState } from './store.ts';
+import type { AppState, Patch } from './store.ts';
 import {
   append,
   NO_TEXT,
@@ -29,6 +29,7 @@ import {
   truncate,
   type Snapshot,
 } from './tokenText.ts';
+import { modelOf } from './facts/model.ts';
 
 const UNDO_LEVELS = 100;
 /** Typing within this time is one step for undo. */
@@ -79,30 +80,33 @@ export function createEditing(options: EditingOptions) {
       dropped: 0,
       firstVisible: 0,
     });
-    set({ undoDepth: 1 });
+    set({ text: { undoDepth: 1 } });
   }
   if (tree.branches.length > 1) publishTree();
 
   /** Puts the text's numbers into the store. */
-  function publish(patch: Partial<AppState> = {}): void {
+  function publish(patch: Patch = {}): void {
     set({
-      epoch: text.epoch,
-      length: text.pieces.length,
-      promptCount: text.promptCount,
-      scored: text.scored,
       ...patch,
+      text: {
+        epoch: text.epoch,
+        length: text.pieces.length,
+        promptCount: text.promptCount,
+        scored: text.scored,
+        ...patch.text,
+      },
     });
   }
 
   /** The text as it stands; without tokens where those are of an older prompt. */
   function textNow(): Snapshot {
-    const { prompt } = get();
+    const { prompt } = get().text;
     return stale ? { ...NO_TEXT, prompt } : takeSnapshot(text, prompt);
   }
 
   /** The tokens are the loaded model's from now on. */
   function own(): void {
-    const { model } = get();
+    const model = modelOf(get());
     if (model !== null) text.owner = identityOf(model);
   }
 
@@ -111,14 +115,14 @@ export function createEditing(options: EditingOptions) {
   }
 
   function publishTree(): void {
-    if (tree.branches.length > 1) set({ branches: describeTree(settled()) });
-    else if (get().branches.length > 0) set({ branches: [] });
+    if (tree.branches.length > 1) set({ text: { branches: describeTree(settled()) } });
+    else if (get().text.branches.length > 0) set({ text: { branches: [] } });
   }
 
   // ── undo ────────────────────────────────────────────────────────────────────────────────────
 
   function moment(): Moment {
-    const { dropped, firstVisible } = get();
+    const { dropped, firstVisible } = get().text;
     return { snapshot: textNow(), tree, runStart, dropped, firstVisible };
   }
 
@@ -134,17 +138,14 @@ export function createEditing(options: EditingOptions) {
     redoSteps.length = 0;
     lastTyped = -Infinity;
     set({
-      undoDepth: undoSteps.length,
-      redoDepth: 0,
-      asRecorded: false,
-      forked: null,
-      branchNote: '',
+      text: { undoDepth: undoSteps.length, redoDepth: 0, forked: null, branchNote: '' },
+      replay: { asRecorded: false },
     });
   }
 
   function isForeign(
     { owner, pieces }: Pick<Snapshot, 'owner' | 'pieces'>,
-    model = get().model,
+    model = modelOf(get()),
   ): boolean {
     if (model === null || pieces.length === 0) return false;
     // What nobody owns came from an older version of this page, or from nowhere.
@@ -170,19 +171,21 @@ export function createEditing(options: EditingOptions) {
     const { prompt } = goal.snapshot;
     const known = text.promptCount > 0 || text.pieces.length > 0 || prompt === '';
     publish({
-      prompt,
-      tokenised: known,
-      undoDepth: undoSteps.length,
-      redoDepth: redoSteps.length,
-      asRecorded: false,
-      forked: null,
-      branchNote: '',
-      dropped: goal.dropped,
-      firstVisible: goal.firstVisible,
-      selected: null,
-      hovered: null,
-      run: null,
-      announcement,
+      text: {
+        prompt,
+        tokenised: known,
+        undoDepth: undoSteps.length,
+        redoDepth: redoSteps.length,
+        forked: null,
+        branchNote: '',
+        dropped: goal.dropped,
+        firstVisible: goal.firstVisible,
+        hovered: null,
+      },
+      replay: { asRecorded: false },
+      view: { selected: null },
+      run: { last: null },
+      page: { announcement },
     });
     publishTree();
     if (known) refreshAll();
@@ -192,18 +195,19 @@ export function createEditing(options: EditingOptions) {
   // ── the prompt ──────────────────────────────────────────────────────────────────────────────
 
   async function readPrompt(): Promise<boolean> {
-    const { prompt } = get();
+    const { prompt } = get().text;
     const pieces = prompt === '' ? [] : await engine.ask('tokenize', { text: prompt });
-    if (get().prompt !== prompt || get().tokenised || get().model === null) return false;
+    if (get().text.prompt !== prompt || get().text.tokenised || modelOf(get()) === null)
+      return false;
     replacePrompt(text, pieces);
     own();
     stale = false;
-    publish({ tokenised: true, ...seenFrom(text.pieces.length) });
+    publish({ text: { tokenised: true, ...seenFrom(text.pieces.length) } });
     return true;
   }
 
   const tokenise = createLatest<string>(async () => {
-    if (get().model === null) return;
+    if (modelOf(get()) === null) return;
     try {
       if (await readPrompt()) refreshAll();
     } catch (error) {
@@ -212,19 +216,19 @@ export function createEditing(options: EditingOptions) {
   });
 
   async function tokenised(): Promise<void> {
-    if (get().tokenised) return;
+    if (get().text.tokenised) return;
     tokenise.cancel();
     await readPrompt();
   }
 
   /** What the model will see of a text of this length, until the engine says it exactly. */
-  function seenFrom(length: number): Pick<AppState, 'dropped' | 'firstVisible'> {
-    const first = Math.max(0, length - (get().model?.nCtx ?? Infinity));
+  function seenFrom(length: number): Pick<AppState['text'], 'dropped' | 'firstVisible'> {
+    const first = Math.max(0, length - (modelOf(get())?.nCtx ?? Infinity));
     return { dropped: Math.min(first, text.promptCount), firstVisible: first };
   }
 
   function setPrompt(prompt: string): void {
-    if (prompt === get().prompt) return;
+    if (prompt === get().text.prompt) return;
     abortRun();
     const now = Date.now();
     const hasRun = text.pieces.length > text.promptCount;
@@ -232,28 +236,32 @@ export function createEditing(options: EditingOptions) {
     if (loses || now - lastTyped > TYPING_PAUSE_MS) pushUndo();
     lastTyped = now;
     if (hasRun) {
-      aside = takeSnapshot(text, get().prompt);
+      aside = takeSnapshot(text, get().text.prompt);
       truncate(text, text.promptCount);
-      set({ setAside: aside.pieces.length - aside.promptCount });
+      set({ text: { setAside: aside.pieces.length - aside.promptCount } });
     }
     runStart = null;
     // Branches belong to the words they grew from.
     tree = createTree();
     stale = true;
     cancelPanels();
-    publish({ prompt, tokenised: false, selected: null, hovered: null, run: null });
+    publish({
+      text: { prompt, tokenised: false, hovered: null },
+      view: { selected: null },
+      run: { last: null },
+    });
     publishTree();
     tokenise.ask(prompt);
   }
 
   function dropAside(): void {
     aside = null;
-    if (get().setAside > 0) set({ setAside: 0 });
+    if (get().text.setAside > 0) set({ text: { setAside: 0 } });
   }
 
   /** Appends the generated tokens that an edit of the prompt put aside. */
   async function putBack(): Promise<void> {
-    if (aside === null || get().model === null) return;
+    if (aside === null || modelOf(get()) === null) return;
     try {
       await tokenised();
     } catch (error) {
@@ -267,7 +275,7 @@ export function createEditing(options: EditingOptions) {
     // Without a recipe: after this prompt the model might have written something else.
     for (const piece of tokens.pieces.slice(tokens.promptCount)) append(text, piece, Number.NaN, 0);
     dropAside();
-    publish(seenFrom(text.pieces.length));
+    publish({ text: seenFrom(text.pieces.length) });
     refreshAll();
   }
 
@@ -279,21 +287,24 @@ export function createEditing(options: EditingOptions) {
     ({ tree } = grown);
     if (grown.dropped !== null) {
       const words = grown.dropped.words.trim();
-      set({ branchNote: `The oldest branch end (“${words.slice(0, 30)}…”) was let go.` });
+      set({ text: { branchNote: `The oldest branch end (“${words.slice(0, 30)}…”) was let go.` } });
     }
   }
 
-  function show(snapshot: Snapshot, patch: Partial<AppState>): void {
+  function show(snapshot: Snapshot, patch: Patch): void {
     restoreSnapshot(text, snapshot);
     stale = false;
     publish({
-      prompt: snapshot.prompt,
-      tokenised: true,
-      selected: null,
-      hovered: null,
-      run: null,
-      ...seenFrom(text.pieces.length),
       ...patch,
+      text: {
+        prompt: snapshot.prompt,
+        tokenised: true,
+        hovered: null,
+        ...seenFrom(text.pieces.length),
+        ...patch.text,
+      },
+      view: { selected: null, ...patch.view },
+      run: { last: null },
     });
     publishTree();
     refreshAll();
@@ -311,26 +322,29 @@ export function createEditing(options: EditingOptions) {
     const { snapshot } = currentOf(tree);
     ({ runStart } = currentOf(tree));
     const at = commonLength(text.pieces, snapshot.pieces);
-    show(snapshot, { forked: { at, computed: null }, announcement: 'Another branch.' });
+    show(snapshot, {
+      text: { forked: { at, computed: null } },
+      page: { announcement: 'Another branch.' },
+    });
   }
 
   function deleteBranch(id: number): void {
     if (id === tree.current || !tree.branches.some((branch) => branch.id === id)) return;
     pushUndo();
     tree = remove(tree, id);
-    set({ announcement: 'Branch deleted. Undo brings it back.' });
+    set({ page: { announcement: 'Branch deleted. Undo brings it back.' } });
     publishTree();
   }
 
   /** Puts a candidate at the place the next-token panel is about; what stood there is a branch. */
   function choose(candidate: Candidate): void {
     // The tokens are still those of the prompt before.
-    if (!get().tokenised) return;
-    const { distribution } = get();
+    if (!get().text.tokenised) return;
+    const { distribution } = get().next;
     const { piece } = candidate;
-    const at = Math.min(get().distributionAt, text.pieces.length);
+    const at = Math.min(get().next.at, text.pieces.length);
     if (text.pieces[at]?.id === piece.id) {
-      set({ announcement: 'This token stands there already.' });
+      set({ page: { announcement: 'This token stands there already.' } });
       return;
     }
     const there = findBranch(tree, text.pieces, at, piece.id);
@@ -342,7 +356,7 @@ export function createEditing(options: EditingOptions) {
     pushUndo();
     dropAside();
     cancelPanels();
-    let { prompt } = get();
+    let { prompt } = get().text;
     const forks = at < text.pieces.length;
     if (forks) {
       branchOff();
@@ -354,13 +368,15 @@ export function createEditing(options: EditingOptions) {
     own();
     runStart = at;
     publish({
-      prompt,
-      tokenised: true,
-      selected: null,
-      hovered: null,
-      run: null,
-      forked: forks ? { at, computed: null } : null,
-      ...seenFrom(text.pieces.length),
+      text: {
+        prompt,
+        tokenised: true,
+        hovered: null,
+        forked: forks ? { at, computed: null } : null,
+        ...seenFrom(text.pieces.length),
+      },
+      view: { selected: null },
+      run: { last: null },
     });
     publishTree();
     options.used('choose');
@@ -402,13 +418,15 @@ export function createEditing(options: EditingOptions) {
   return {
     publish,
     tokenised,
-    tokenise: () => tokenise.ask(get().prompt),
+    tokenise: () => tokenise.ask(get().text.prompt),
     seenFrom,
     beginRun,
     endRun,
     /** The tokens that tell a new branch from the others come with the stream. */
     nameBranch(): void {
-      if (get().branches.some(({ current, level, to }) => current && level > 1 && to === null)) {
+      if (
+        get().text.branches.some(({ current, level, to }) => current && level > 1 && to === null)
+      ) {
         publishTree();
       }
     },
@@ -423,7 +441,7 @@ export function createEditing(options: EditingOptions) {
      */
     fit(model: ModelSummary): string {
       if (aside !== null && isForeign(aside, model)) dropAside();
-      const { prompt } = get();
+      const { prompt } = get().text;
       const isOther = isForeign(text, model);
       if (stale) truncate(text, 0);
       if (stale || !isOther) {
@@ -441,7 +459,7 @@ export function createEditing(options: EditingOptions) {
       return words;
     },
     /** Shows a text with all its branches as it was recorded. */
-    showTree(recorded: Tree, patch: Partial<AppState>): void {
+    showTree(recorded: Tree, patch: Patch): void {
       abortRun();
       cancelPanels();
       dropAside();
@@ -472,7 +490,7 @@ export function createEditing(options: EditingOptions) {
         text.promptCount = text.pieces.length;
         text.epoch += 1;
         runStart = null;
-        publish({ prompt, run: null });
+        publish({ text: { prompt }, run: { last: null } });
         publishTree();
       },
       undo: () => travel(undoSteps, redoSteps, 'Undone.'),

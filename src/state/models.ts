@@ -2,10 +2,13 @@
 // running model and the text stay as they are until the new one is ready.
 import type { Dtype, Engine, ErrorInfo, LoadOptions, ModelSummary, ProgressInfo } from '../api.ts';
 import { toErrorInfo } from '../errors.ts';
-import type { ModelsState, Offer, Wish } from './facts/models.ts';
+import type { Asked } from './facts/model.ts';
+import type { Offer, Wish } from './facts/models.ts';
+import { withWork } from './store.ts';
 import { hostOf, isSameName, nameOfStored, titleOf, type ModelName } from './modelName.ts';
 import { readDownload, writeDownload, type Download } from './persist.ts';
 import type { SliceContext } from './slices/slice.ts';
+import { modelOf } from './facts/model.ts';
 
 /** From this size on nothing is fetched without a click. */
 const LARGE_BYTES = 64_000_000;
@@ -20,12 +23,10 @@ const NOTE_MS = 8000;
 interface ModelsOptions extends SliceContext {
   /** The page's address. */
   readonly base: string;
-  /** What the loaded model goes by. */
-  readonly current: () => Wish;
-  /** Options of a load that hold for every model. */
-  readonly loadOptions: () => LoadOptions;
+  /** A wish with the page's own device and precision where it names none. */
+  readonly toAsked: (wish: Wish) => Asked;
   /** The new model is loaded: everything turns to it. */
-  readonly adopt: (wish: Wish, model: ModelSummary) => void;
+  readonly adopt: (wish: Asked, model: ModelSummary) => void;
   /** What an address asked for was declined: the page goes on with the model it has. */
   readonly declined: () => void;
 }
@@ -37,19 +38,19 @@ export function createModels(options: ModelsOptions) {
   let interrupted = false;
 
   function patch(change: Partial<Offer>): void {
-    const { offer } = get();
-    if (offer !== null) set({ offer: { ...offer, ...change } });
+    const { offer } = get().models;
+    if (offer !== null) set({ models: { offer: { ...offer, ...change } } });
   }
 
   function show(wish: Wish, change: Partial<Offer>): void {
     const fresh = { plan: null, stored: null, progress: null, error: null } as const;
-    set({ offer: { wish, status: 'asked', fromAddress: false, ...fresh, ...change } });
+    set({ models: { offer: { wish, status: 'asked', fromAddress: false, ...fresh, ...change } } });
   }
 
   /** Ends an attempt: what went wrong is shown, and said once. */
   function fail(error: ErrorInfo): void {
     patch({ status: 'failed', error });
-    set({ announcement: error.message });
+    set({ page: { announcement: error.message } });
   }
 
   function stopWork(): void {
@@ -84,18 +85,19 @@ export function createModels(options: ModelsOptions) {
 
   /** Fetches and loads what is offered; goes on where an earlier try ended. */
   async function bring(change: Partial<Wish> = {}): Promise<void> {
-    const { offer } = get();
+    const { offer } = get().models;
     if (offer === null) return;
     // The click agrees to what was shown, whatever the branch means by now.
     const commit = offer.plan?.commit ?? offer.wish.commit;
     const wish = { ...offer.wish, ...change, ...(commit === undefined ? {} : { commit }) };
+    const asked = options.toAsked(wish);
     stopWork();
     const controller = new AbortController();
     working = controller;
     patch({ wish, status: 'arriving', error: null });
     remember(wish, false);
     const release = holdDownload();
-    set({ announcement: `Loading ${titleOf(wish.source)}.` });
+    set({ page: { announcement: `Loading ${titleOf(wish.source)}.` } });
     let last = 0;
     let noted = { note: '', at: -Infinity };
     const onProgress = (progress: ProgressInfo): void => {
@@ -107,13 +109,12 @@ export function createModels(options: ModelsOptions) {
       last = now;
       const shown = note !== '' && now - noted.at < NOTE_MS ? { note } : {};
       // What says nothing of bytes leaves those that are known.
-      const known = progress.allTotal === undefined ? get().offer?.progress : null;
+      const known = progress.allTotal === undefined ? get().models.offer?.progress : null;
       patch({ progress: { ...known, ...progress, ...shown } });
     };
     try {
       const model = await engine.load(wish.source, {
-        ...options.loadOptions(),
-        ...toOptions(wish),
+        ...toOptions(asked),
         selfCheck: true,
         signal: controller.signal,
         progress_callback: onProgress,
@@ -121,13 +122,13 @@ export function createModels(options: ModelsOptions) {
       // Pausing and cancelling may come too late: what the engine has is what the page is about.
       const isWanted = working === controller;
       if (isWanted) working = null;
-      if (isWanted || get().offer?.wish === wish) {
+      if (isWanted || get().models.offer?.wish === wish) {
         forget();
-        set({ offer: null, choosing: false });
+        set({ models: { offer: null, choosing: false } });
       }
-      set({ announcement: `${model.name} is loaded.` });
-      options.adopt(wish, model);
-      if (get().stored !== null) void refreshStorage();
+      set({ page: { announcement: `${model.name} is loaded.` } });
+      options.adopt(asked, model);
+      if (get().kept.stored !== null) void refreshStorage();
     } catch (error) {
       if (working !== controller) return;
       working = null;
@@ -135,7 +136,7 @@ export function createModels(options: ModelsOptions) {
       if (info.code === 'engine/superseded') {
         // By the running model, which was loaded again. If that is done already, nobody else goes on.
         interrupted = true;
-        if (get().phase !== 'loading') goOn();
+        if (get().model.at !== 'coming') goOn();
         return;
       }
       forget();
@@ -151,7 +152,7 @@ export function createModels(options: ModelsOptions) {
   }
 
   function pause(): void {
-    const { offer } = get();
+    const { offer } = get().models;
     if (offer?.status !== 'arriving') return;
     stopWork();
     patch({ status: 'paused' });
@@ -160,12 +161,12 @@ export function createModels(options: ModelsOptions) {
 
   /** Drops the offer; and what came of it, where it is given up half-way. After a failure that is kept. */
   async function cancel(): Promise<void> {
-    const { offer } = get();
+    const { offer } = get().models;
     if (offer === null) return;
     const began = offer.status === 'arriving' || offer.status === 'paused';
     stopWork();
     forget();
-    set({ offer: null });
+    set({ models: { offer: null } });
     if (offer.fromAddress) options.declined();
     if (!began || offer.wish.files !== undefined) return;
     try {
@@ -173,15 +174,15 @@ export function createModels(options: ModelsOptions) {
       // What was complete before is no part of this.
       if (part !== null && !part.complete) await deletePatiently(engine, part.key);
     } catch (error) {
-      set({ storageError: toErrorInfo(error) });
+      set({ kept: { error: toErrorInfo(error) } });
     }
-    if (get().stored !== null) await refreshStorage();
+    if (get().kept.stored !== null) await refreshStorage();
   }
 
   function remember(wish: Wish, paused: boolean): void {
     if (wish.files !== undefined || wish.keep === false || hostOf(wish, base) === null) return;
     // What nothing keeps cannot go on.
-    if (get().offer?.plan?.keptIn === 'memory') return;
+    if (get().models.offer?.plan?.keptIn === 'memory') return;
     const { source, revision, host, commit } = wish;
     writeDownload({ source, revision, host, commit, paused, at: Date.now() });
   }
@@ -193,18 +194,18 @@ export function createModels(options: ModelsOptions) {
   /** A download that a reload or a crash broke off: it was agreed to, so it goes on. */
   async function resumeBroken(except: Wish | null): Promise<void> {
     const broken = readDownload();
-    const { offer } = get();
+    const { offer } = get().models;
     if (broken === null) return;
     if (offer === null) {
       const wish = toRequest(broken);
       if (except !== null && isSameName(wish, except)) return;
       show(agreed(wish, broken), { status: 'paused' });
     } else if (offer.status !== 'paused' || !isSameName(offer.wish, broken)) return;
-    const { wish } = get().offer ?? {};
+    const { wish } = get().models.offer ?? {};
     const isFresh = !broken.paused && Date.now() - broken.at < GOES_ON_MS;
     // Another tab may be at it: this one does not join unasked.
     const goesOn = isFresh && !(await isDownloading());
-    if (wish === undefined || get().offer?.wish !== wish) return;
+    if (wish === undefined || get().models.offer?.wish !== wish) return;
     if (goesOn) void bring();
     else void showPart(wish);
   }
@@ -212,7 +213,7 @@ export function createModels(options: ModelsOptions) {
   /** How much of a broken download is here; nobody is asked. */
   async function showPart(wish: Wish): Promise<void> {
     const stored = await engine.ask('findStored', toRequest(wish)).catch(() => null);
-    if (get().offer?.wish === wish) patch({ stored });
+    if (get().models.offer?.wish === wish) patch({ stored });
   }
 
   /**
@@ -250,18 +251,18 @@ export function createModels(options: ModelsOptions) {
         engine.ask('storedModels', {}),
         engine.ask('storageFacts', {}),
       ]);
-      set({ stored, storage });
+      set({ kept: { stored, storage } });
     } catch (error) {
-      set({ storageError: toErrorInfo(error) });
+      set({ kept: { error: toErrorInfo(error) } });
     }
   }
 
   async function changeStorage(work: () => Promise<unknown>): Promise<void> {
-    set({ storageError: null });
+    set({ kept: { error: null } });
     try {
       await work();
     } catch (error) {
-      set({ storageError: toErrorInfo(error) });
+      set({ kept: { error: toErrorInfo(error) } });
     }
     await refreshStorage();
   }
@@ -269,7 +270,9 @@ export function createModels(options: ModelsOptions) {
   async function deleteStored(key: string): Promise<void> {
     await changeStorage(async () => {
       const { freedBytes } = await engine.ask('deleteStored', { key });
-      set({ announcement: `Deleted; ${Math.round(freedBytes / 1e6)} MB are free again.` });
+      set({
+        page: { announcement: `Deleted; ${Math.round(freedBytes / 1e6)} MB are free again.` },
+      });
     });
   }
 
@@ -279,8 +282,10 @@ export function createModels(options: ModelsOptions) {
       const granted = await navigator.storage.persist();
       if (!granted) {
         set({
-          announcement:
-            'The browser did not promise it. A bookmark or installing the page often helps.',
+          page: {
+            announcement:
+              'The browser did not promise it. A bookmark or installing the page often helps.',
+          },
         });
       }
     });
@@ -290,36 +295,33 @@ export function createModels(options: ModelsOptions) {
 
   /** At most `mostBytes` are loaded beside the model for it; the engine has a limit of its own. */
   async function measureCosts(mostBytes?: number): Promise<void> {
-    const { model } = get();
-    if (model === null || get().measuringCosts) return;
-    set({ measuringCosts: true, costsError: null });
+    const model = modelOf(get());
+    if (model === null || get().busy.has('costs')) return;
+    set({ measured: { error: null }, busy: withWork(get().busy, 'costs', true) });
     try {
       for (const dtype of DTYPES) {
-        if (get().costs[dtype] !== undefined) continue;
+        if (get().measured.costs[dtype] !== undefined) continue;
         const input = mostBytes === undefined ? { dtype } : { dtype, mostBytes };
         const cost = await engine.ask('precisionCost', input);
-        if (get().model?.source !== model.source) return;
-        set({ costs: { ...get().costs, [dtype]: cost } });
+        if (modelOf(get())?.source !== model.source) return;
+        set({ measured: { costs: { ...get().measured.costs, [dtype]: cost } } });
       }
-      set({ announcement: 'What the precisions cost is measured.' });
+      set({ page: { announcement: 'What the precisions cost is measured.' } });
     } catch (error) {
       // What replaced the model took the question with it; nothing went wrong.
-      if (get().model === model) set({ costsError: toErrorInfo(error) });
+      if (modelOf(get()) === model) set({ measured: { error: toErrorInfo(error) } });
     } finally {
-      set({ measuringCosts: false });
+      set({ busy: withWork(get().busy, 'costs', false) });
     }
   }
 
   /** Facts of the loaded model that hold for no other. */
   function reset(model: ModelSummary, isSame: boolean): void {
-    const facts: Partial<ModelsState> = {
-      check: model.check ?? null,
-      failedChecks: model.failedChecks ?? [],
-      checkError: null,
-      saved: null,
-      saveError: null,
-    };
-    set(isSame ? facts : { ...facts, costs: {}, costsError: null });
+    set({
+      check: { found: model.check ?? null, failed: model.failedChecks ?? [], error: null },
+      saving: { last: null, error: null },
+      ...(isSame ? {} : { measured: { costs: {}, error: null } }),
+    });
   }
 
   return {
@@ -331,13 +333,17 @@ export function createModels(options: ModelsOptions) {
     reset,
     actions: {
       chooseModel(): void {
-        set({ choosing: true });
+        set({ models: { choosing: true } });
         void refreshStorage();
       },
-      closeModels: () => set({ choosing: false, storageError: null }),
+      /** Files that were dropped cannot be opened. */
+      refuseFiles(failed: Offer & { readonly error: ErrorInfo }): void {
+        set({ models: { offer: failed }, page: { announcement: failed.error.message } });
+      },
+      closeModels: () => set({ models: { choosing: false }, kept: { error: null } }),
       lookUpModel: (wish: Wish) => void lookUp(wish),
       lookUpOffer(): void {
-        const { offer } = get();
+        const { offer } = get().models;
         if (offer !== null) void lookUp(offer.wish, offer.fromAddress);
       },
       /** The click that agrees to a download, or goes on with one. */
@@ -351,12 +357,11 @@ export function createModels(options: ModelsOptions) {
       },
       /** Loads what is there again, with so many heads. */
       takeHeads(nHead: number): void {
-        const wish = options.current();
-        show({ ...wish, nHead }, { status: 'known' });
+        show({ ...get().model.wish, nHead }, { status: 'known' });
         void bring();
       },
       openStored(key: string): void {
-        const found = get().stored?.find((model) => model.key === key);
+        const found = get().kept.stored?.find((model) => model.key === key);
         if (found === undefined) return;
         void lookUp(nameOfStored(found));
       },

@@ -10,9 +10,10 @@ import {
   toSamplingOptions,
   type Settings,
 } from './settings.ts';
-import { MOST_PINS, type AttentionState, type HeadRef } from './facts/attention.ts';
+import { MOST_PINS, type HeadRef } from './facts/attention.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from './tokenText.ts';
+import type { View } from './view.ts';
 
 const KEY = 'glass-gpt';
 /** Apart from the text, which is written far more often. */
@@ -40,9 +41,9 @@ export interface Saved {
   readonly layer: number;
   readonly head: number;
   readonly scale: 'sqrt' | 'linear';
-  readonly pins: AttentionState['pins'];
-  readonly atlasMode: AttentionState['atlasMode'];
-  readonly atlasSort: AttentionState['atlasSort'];
+  readonly pins: View['pins'];
+  readonly atlasMode: View['mode'];
+  readonly atlasSort: View['sort'];
   readonly dimSink: boolean;
   /** Id of the open view of the inside. */
   readonly panel: string;

@@ -3,6 +3,8 @@ import type { ModelSummary } from '../api.ts';
 import { EngineError, toErrorInfo } from '../errors.ts';
 import type { SaveWish } from './facts/models.ts';
 import type { SliceContext } from './slices/slice.ts';
+import { modelOf } from './facts/model.ts';
+import { withWork } from './store.ts';
 
 interface PickerWindow {
   showDirectoryPicker?(options: object): Promise<FileSystemDirectoryHandle>;
@@ -14,13 +16,14 @@ export function createSaving(context: SliceContext) {
 
   /** Call it in a click: a browser lets nobody choose a folder otherwise. */
   function saveModel(wish: SaveWish): void {
-    const { model } = get();
+    const model = modelOf(get());
     if (model === null || controller !== null) return;
     // Before anything is waited for.
     const picked = wish.to === 'folder' ? pickFolder() : null;
     // Whoever picks nothing is told below; until then nobody listens.
     picked?.catch(() => {});
     controller = new AbortController();
+    set({ busy: withWork(get().busy, 'save', true) });
     void run(model, wish, picked, controller.signal);
   }
 
@@ -35,10 +38,10 @@ export function createSaving(context: SliceContext) {
       await writeModel(context, { model, wish, picked, signal });
     } catch (error) {
       // Its code could not be fetched.
-      set({ saveError: toErrorInfo(error) });
+      set({ saving: { error: toErrorInfo(error) } });
     } finally {
       controller = null;
-      set({ saving: null });
+      set({ saving: { now: null }, busy: withWork(get().busy, 'save', false) });
     }
   }
 
@@ -48,7 +51,7 @@ export function createSaving(context: SliceContext) {
 
   // What is loaded again, or gone, cannot be read on.
   store.subscribe((now, before) => {
-    if (now.model === before.model && now.phase === before.phase) return;
+    if (modelOf(now) === modelOf(before) && now.model.at === before.model.at) return;
     controller?.abort(
       new EngineError('The model was loaded again while it was being saved.', {
         code: 'save/replaced',

@@ -1,26 +1,32 @@
 // The page's facts, small enough to print. Tokens live in `TokenText`; the store has their numbers.
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type {
-  DeviceRequest,
-  Distribution,
-  Dtype,
-  ErrorInfo,
-  GpuVerdict,
-  ModelSummary,
-} from '../api.ts';
+import type { Distribution, ErrorInfo, GpuVerdict } from '../api.ts';
 import type { BranchFacts } from './branches.ts';
 import type { Saved, Theme } from './persist.ts';
 import type { Recording } from './replay.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { NO_ANATOMY, type AnatomyState } from './facts/anatomy.ts';
 import { NO_ATTENTION, type AttentionState } from './facts/attention.ts';
-import { NO_MODELS, type ModelsState } from './facts/models.ts';
+import type { ModelFacts } from './facts/model.ts';
+import {
+  NO_MODELS,
+  NOT_CHECKED,
+  NOT_SAVED,
+  NOTHING_KEPT,
+  NOTHING_MEASURED,
+  type CheckState,
+  type KeptState,
+  type MeasuredState,
+  type ModelsState,
+  type SavingState,
+} from './facts/models.ts';
 import { NO_LENS, type LensState } from './facts/lens.ts';
 import { ALL_PARTS_ON, type PartsState } from './facts/parts.ts';
 import { NO_REPLAY, type ReplayState } from './facts/replay.ts';
 import { NO_SAMPLER, type SamplerState } from './facts/sampler.ts';
 import { createTokenText, restoreSnapshot, type Snapshot, type TokenText } from './tokenText.ts';
 import type { UrlState } from './urlState.ts';
+import type { View } from './view.ts';
 
 /** Openings that suit a model raised on fairy tales; the first greets a first visit. */
 export const EXAMPLES: readonly string[] = [
@@ -51,33 +57,8 @@ export interface Problem {
   readonly during: 'load' | 'generate' | 'panels' | 'measure';
 }
 
-export interface AppState
-  extends
-    AttentionState,
-    LensState,
-    SamplerState,
-    PartsState,
-    AnatomyState,
-    ReplayState,
-    ModelsState {
-  readonly verdict: GpuVerdict | null;
-  readonly verdictLate: boolean;
-  readonly phase: 'starting' | 'loading' | 'ready' | 'failed';
-  readonly loading: {
-    readonly what: string;
-    readonly loaded: number;
-    readonly total: number;
-  } | null;
-  readonly model: ModelSummary | null;
-  /** Name of the model that was asked for. */
-  readonly wanted: string;
-  readonly device: DeviceRequest;
-  readonly dtype: Dtype | undefined;
-  /** Why the model is being loaded again, in words, while that lasts. */
-  readonly restoring: string | null;
-  readonly measured: { readonly webgpu: number | null; readonly cpu: number } | null;
-  readonly measuring: boolean;
-
+/** The text's numbers; its tokens live in `TokenText`. */
+export interface TextFacts {
   readonly prompt: string;
   /** Whether the tokens belong to the prompt as it stands. */
   readonly tokenised: boolean;
@@ -89,8 +70,6 @@ export interface AppState
   readonly dropped: number;
   /** Tokens before this index are no longer seen by the model. */
   readonly firstVisible: number;
-  /** The token the panels talk about; null is the end of the text. */
-  readonly selected: number | null;
   readonly hovered: number | null;
   readonly undoDepth: number;
   readonly redoDepth: number;
@@ -105,29 +84,89 @@ export interface AppState
   readonly forked: { readonly at: number; readonly computed: number | null } | null;
   /** How many generated tokens an edit of the prompt put aside. */
   readonly setAside: number;
+}
 
+/** How tokens are written, and what the last run was like. */
+export interface RunState {
   readonly settings: Settings;
   /** Whether anybody chose them; if not, each model's own defaults apply. */
-  readonly settingsChosen: boolean;
-  readonly generating: boolean;
+  readonly chosen: boolean;
   /** Generate was asked for before the model was there. */
   readonly queued: boolean;
-  readonly run: RunFacts | null;
+  readonly last: RunFacts | null;
+}
 
+/** The bars. */
+export interface NextFacts {
   readonly distribution: Distribution | null;
   /** Index of the token that `distribution` is about; the text's length is the next one. */
-  readonly distributionAt: number;
-  /** Id of the open view of the inside; '' when all are closed, and nothing is computed for them. */
-  readonly panel: string;
+  readonly at: number;
+}
 
+export interface PageFacts {
+  readonly verdict: GpuVerdict | null;
+  readonly verdictLate: boolean;
   readonly notes: readonly string[];
   readonly problem: Problem | null;
   readonly theme: Theme;
+  /** Gestures that were found, for the tips. */
   readonly done: readonly string[];
   readonly announcement: string;
   readonly storageWorks: boolean;
   /** False where the branches are too large to be stored. */
   readonly treeStored: boolean;
+}
+
+/** What takes the engine's time until it ends. */
+export type Work = 'run' | 'sweep' | 'measure' | 'costs' | 'save' | 'check';
+
+export function withWork(busy: ReadonlySet<Work>, work: Work, isOn: boolean): ReadonlySet<Work> {
+  const now = new Set(busy);
+  if (isOn) now.add(work);
+  else now.delete(work);
+  return now;
+}
+
+export interface AppState {
+  readonly model: ModelFacts;
+  readonly text: TextFacts;
+  readonly run: RunState;
+  readonly next: NextFacts;
+  readonly view: View;
+  readonly attention: AttentionState;
+  readonly lens: LensState;
+  readonly parts: PartsState;
+  readonly sampler: SamplerState;
+  readonly anatomy: AnatomyState;
+  readonly replay: ReplayState;
+  readonly models: ModelsState;
+  readonly kept: KeptState;
+  readonly measured: MeasuredState;
+  readonly check: CheckState;
+  readonly saving: SavingState;
+  readonly page: PageFacts;
+  readonly busy: ReadonlySet<Work>;
+}
+
+/** Facts of several parts. */
+export type Patch = {
+  readonly [N in keyof AppState]?: N extends 'model' | 'busy' ? AppState[N] : Partial<AppState[N]>;
+};
+
+/** Changes facts of several parts at once. */
+export function change(store: AppStore, patch: Patch): void {
+  const { model, busy, ...rest } = patch;
+  store.setState((state) => {
+    const parts = Object.entries(rest).map(([name, facts]) => [
+      name,
+      { ...state[name as keyof typeof rest], ...facts },
+    ]);
+    return {
+      ...(Object.fromEntries(parts) as Partial<AppState>),
+      ...(model === undefined ? {} : { model }),
+      ...(busy === undefined ? {} : { busy }),
+    };
+  });
 }
 
 export type AppStore = StoreApi<AppState>;
@@ -146,64 +185,72 @@ export function createAppStore(
   if (!fromUrl && savedText !== null) restoreSnapshot(text, savedText);
   const prompt = url.prompt ?? (fromUrl ? '' : savedText?.prompt) ?? EXAMPLES[0] ?? '';
   const store = createStore<AppState>(() => ({
-    verdict: null,
-    verdictLate: false,
-    phase: 'starting',
-    loading: null,
-    model: null,
-    wanted: '',
-    device: url.device ?? 'auto',
-    dtype: url.dtype,
-    restoring: null,
-    measured: null,
-    measuring: false,
-    prompt,
-    tokenised: false,
-    epoch: text.epoch,
-    length: text.pieces.length,
-    promptCount: text.promptCount,
-    scored: 0,
-    dropped: 0,
-    firstVisible: 0,
-    selected: null,
-    hovered: null,
-    undoDepth: 0,
-    redoDepth: 0,
-    branches: [],
-    branchNote: '',
-    forked: null,
-    setAside: 0,
-    settings: { ...DEFAULT_SETTINGS, ...saved?.settings, ...url.settings },
-    settingsChosen:
-      Object.keys(saved?.settings ?? {}).length > 0 || Object.keys(url.settings).length > 0,
-    generating: false,
-    queued: false,
-    run: null,
-    distribution: null,
-    distributionAt: 0,
-    ...NO_ATTENTION,
-    layer: saved?.layer ?? FIRST_LAYER,
-    head: saved?.head ?? FIRST_HEAD,
-    pins: saved?.pins ?? [],
-    atlasMode: saved?.atlasMode ?? 'rows',
-    atlasSort: saved?.atlasSort ?? 'position',
-    dimSink: saved?.dimSink ?? true,
-    scale: saved?.scale ?? 'sqrt',
-    panel: saved?.panel ?? FIRST_PANEL,
-    ...NO_LENS,
-    ...NO_SAMPLER,
-    ...ALL_PARTS_ON,
-    ...NO_ANATOMY,
-    ...NO_REPLAY,
-    ...NO_MODELS,
-    asRecorded: url.recording !== undefined,
-    notes: fromUrl && isOwn(savedText) ? [...url.notes, REPLACED] : url.notes,
-    problem: null,
-    theme: saved?.theme ?? 'auto',
-    done: saved?.done ?? [],
-    announcement: '',
-    storageWorks: true,
-    treeStored: true,
+    model: {
+      at: 'none',
+      here: null,
+      wish: { source: '', device: url.device ?? 'auto', dtype: url.dtype },
+    },
+    text: {
+      prompt,
+      tokenised: false,
+      epoch: text.epoch,
+      length: text.pieces.length,
+      promptCount: text.promptCount,
+      scored: 0,
+      dropped: 0,
+      firstVisible: 0,
+      hovered: null,
+      undoDepth: 0,
+      redoDepth: 0,
+      branches: [],
+      branchNote: '',
+      forked: null,
+      setAside: 0,
+    },
+    run: {
+      settings: { ...DEFAULT_SETTINGS, ...saved?.settings, ...url.settings },
+      chosen: Object.keys(saved?.settings ?? {}).length > 0 || Object.keys(url.settings).length > 0,
+      queued: false,
+      last: null,
+    },
+    next: { distribution: null, at: 0 },
+    view: {
+      panel: saved?.panel ?? FIRST_PANEL,
+      selected: null,
+      layer: saved?.layer ?? FIRST_LAYER,
+      head: saved?.head ?? FIRST_HEAD,
+      pins: saved?.pins ?? [],
+      mode: saved?.atlasMode ?? 'rows',
+      sort: saved?.atlasSort ?? 'position',
+      filter: null,
+      keyToken: null,
+      dim: saved?.dimSink ?? true,
+      scale: saved?.scale ?? 'sqrt',
+      off: [],
+    },
+    attention: NO_ATTENTION,
+    lens: NO_LENS,
+    parts: ALL_PARTS_ON,
+    sampler: NO_SAMPLER,
+    anatomy: NO_ANATOMY,
+    replay: { ...NO_REPLAY, asRecorded: url.recording !== undefined },
+    models: NO_MODELS,
+    kept: NOTHING_KEPT,
+    measured: NOTHING_MEASURED,
+    check: NOT_CHECKED,
+    saving: NOT_SAVED,
+    page: {
+      verdict: null,
+      verdictLate: false,
+      notes: fromUrl && isOwn(savedText) ? [...url.notes, REPLACED] : url.notes,
+      problem: null,
+      theme: saved?.theme ?? 'auto',
+      done: saved?.done ?? [],
+      announcement: '',
+      storageWorks: true,
+      treeStored: true,
+    },
+    busy: new Set(),
   }));
   return { store, text, savedOver: fromUrl && savedText !== null ? saved : null };
 }

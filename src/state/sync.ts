@@ -4,6 +4,7 @@ import { writeSaved, writeTree } from './persist.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { AppStore } from './store.ts';
 import { formatUrl } from './urlState.ts';
+import { modelOf, placeOf } from './facts/model.ts';
 
 const SAVE_MS = 400;
 /** Browsers limit how often an address may change. */
@@ -11,8 +12,10 @@ const ADDRESS_MS = 700;
 
 export function startSync(store: AppStore, actions: Actions): void {
   const save = throttle(SAVE_MS, () => {
-    const { settings, settingsChosen, theme, layer, head, scale, panel, done } = store.getState();
-    const { pins, atlasMode, atlasSort, dimSink } = store.getState();
+    const { settings, chosen: settingsChosen } = store.getState().run;
+    const { theme, done } = store.getState().page;
+    const { layer, head, scale, panel } = store.getState().view;
+    const { pins, mode: atlasMode, sort: atlasSort, dim: dimSink } = store.getState().view;
     const view = { layer, head, scale, pins, atlasMode, atlasSort, dimSink, panel };
     const works = writeSaved({
       text: actions.snapshot(),
@@ -28,10 +31,14 @@ export function startSync(store: AppStore, actions: Actions): void {
 
   const saveTree = throttle(SAVE_MS, () => actions.setTreeStored(writeTree(actions.tree())));
 
-  const fromAddress = (): boolean => store.getState().offer?.fromAddress ?? false;
+  const fromAddress = (): boolean => store.getState().models.offer?.fromAddress ?? false;
 
   const address = throttle(ADDRESS_MS, () => {
-    const { prompt, settings, settingsChosen, asRecorded, model, place } = store.getState();
+    const { prompt } = store.getState().text;
+    const { settings, chosen: settingsChosen } = store.getState().run;
+    const { asRecorded } = store.getState().replay;
+    const model = modelOf(store.getState());
+    const place = placeOf(store.getState());
     // What a link recorded is more than the page would write.
     if (asRecorded) return;
     const { search, hash } = formatUrl(settingsChosen ? settings : DEFAULT_SETTINGS, prompt, {
@@ -49,33 +56,33 @@ export function startSync(store: AppStore, actions: Actions): void {
   });
 
   store.subscribe((now, before) => {
-    if (now.phase === 'starting') return;
+    if (now.model.at === 'none') return;
     if (
-      now.prompt !== before.prompt ||
-      now.epoch !== before.epoch ||
-      now.length !== before.length ||
-      now.scored !== before.scored ||
-      now.settings !== before.settings ||
-      now.theme !== before.theme ||
-      now.layer !== before.layer ||
-      now.head !== before.head ||
-      now.scale !== before.scale ||
-      now.pins !== before.pins ||
-      now.atlasMode !== before.atlasMode ||
-      now.atlasSort !== before.atlasSort ||
-      now.dimSink !== before.dimSink ||
-      now.panel !== before.panel ||
-      now.done !== before.done
+      now.text.prompt !== before.text.prompt ||
+      now.text.epoch !== before.text.epoch ||
+      now.text.length !== before.text.length ||
+      now.text.scored !== before.text.scored ||
+      now.run.settings !== before.run.settings ||
+      now.page.theme !== before.page.theme ||
+      now.view.layer !== before.view.layer ||
+      now.view.head !== before.view.head ||
+      now.view.scale !== before.view.scale ||
+      now.view.pins !== before.view.pins ||
+      now.view.mode !== before.view.mode ||
+      now.view.sort !== before.view.sort ||
+      now.view.dim !== before.view.dim ||
+      now.view.panel !== before.view.panel ||
+      now.page.done !== before.page.done
     ) {
       save.soon();
     }
-    if (now.branches !== before.branches) saveTree.soon();
+    if (now.text.branches !== before.text.branches) saveTree.soon();
     if (
-      now.prompt !== before.prompt ||
-      now.settings !== before.settings ||
-      now.asRecorded !== before.asRecorded ||
-      now.model !== before.model ||
-      now.offer !== before.offer
+      now.text.prompt !== before.text.prompt ||
+      now.run.settings !== before.run.settings ||
+      now.replay.asRecorded !== before.replay.asRecorded ||
+      modelOf(now) !== modelOf(before) ||
+      now.models.offer !== before.models.offer
     ) {
       address.soon();
     }

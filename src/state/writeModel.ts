@@ -18,7 +18,7 @@ interface Save {
   readonly signal: AbortSignal;
 }
 
-type SavedFacts = Omit<NonNullable<AppState['saved']>, 'to' | 'name'>;
+type SavedFacts = Omit<NonNullable<AppState['saving']['last']>, 'to' | 'name'>;
 
 /** Errors and the end are told in the page's facts; after any error nothing is left of the attempt. */
 export async function writeModel(
@@ -29,7 +29,7 @@ export async function writeModel(
   let target: SaveTarget | null = null;
   try {
     const parent = (await picked) ?? null;
-    set({ saving: { to, file: '', done: 0, total: 0 }, saved: null, saveError: null });
+    set({ saving: { now: { to, file: '', done: 0, total: 0 }, last: null, error: null } });
     let [done, last] = [0, 0];
     let facts: SavedFacts = { bytes: 0, dtype: 'fp32', weights: 'loaded' };
     for await (const event of engine.save(request)) {
@@ -45,17 +45,17 @@ export async function writeModel(
         }
         case 'file':
           await target?.file(event.name);
-          set({ saving: { to, file: event.name, done, total: facts.bytes } });
+          set({ saving: { now: { to, file: event.name, done, total: facts.bytes } } });
           break;
         case 'bytes': {
           // The next chunk is made when this one is on the disk.
           await target?.write(event.bytes);
           done += event.bytes.length;
-          const { saving } = get();
+          const { now: saving } = get().saving;
           const now = performance.now();
           if (saving === null || now - last < PROGRESS_MS) break;
           last = now;
-          set({ saving: { ...saving, done } });
+          set({ saving: { now: { ...saving, done } } });
           break;
         }
         case 'done':
@@ -65,11 +65,12 @@ export async function writeModel(
     signal.throwIfAborted();
     const name = (await target?.finish()) ?? model.name;
     target = null;
-    set({ saved: { to, name, ...facts }, announcement: `Saved as ${name}.` });
+    set({ saving: { last: { to, name, ...facts } }, page: { announcement: `Saved as ${name}.` } });
   } catch (error) {
     await target?.discard().catch(() => {});
-    if (!isAbort(error)) set({ saveError: toSaveError(error, to) });
-    else if (signal.aborted) set({ announcement: 'Saving was cancelled; nothing is left of it.' });
+    if (!isAbort(error)) set({ saving: { error: toSaveError(error, to) } });
+    else if (signal.aborted)
+      set({ page: { announcement: 'Saving was cancelled; nothing is left of it.' } });
   }
 }
 

@@ -4,8 +4,8 @@ import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 
 export function Announcer({ testId }: { testId?: string }): ReactNode {
-  const { store } = useApp();
-  const { announcement } = useFacts((s) => ({ announcement: s.announcement }));
+  const { actions } = useApp();
+  const { announcement } = useFacts((s) => ({ announcement: s.page.announcement }));
   const said = useRef<HTMLOutputElement>(null);
   useEffect(() => {
     if (announcement === '' || said.current === null) return;
@@ -13,7 +13,7 @@ export function Announcer({ testId }: { testId?: string }): ReactNode {
     const isAgain = said.current.textContent === announcement;
     said.current.textContent = isAgain ? `${announcement}\u00A0` : announcement;
     // Taken out, so that they can be said again.
-    store.setState({ announcement: '' });
-  }, [announcement, store]);
+    actions.announce('');
+  }, [announcement, actions]);
   return <output className={controls.visuallyHidden} ref={said} data-testid={testId} />;
 }

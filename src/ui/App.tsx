@@ -87,8 +87,8 @@ const modelDialog = later(
 /** The dialog that chooses models. */
 function Models(): ReactNode {
   const { choosing, ready } = useFacts((s) => ({
-    choosing: s.choosing,
-    ready: s.phase === 'ready',
+    choosing: s.models.choosing,
+    ready: s.model.at === 'here',
   }));
   const [used, setUsed] = useState(false);
   if (choosing && !used) setUsed(true);
@@ -101,7 +101,7 @@ function Models(): ReactNode {
 
 function Rescue({ error, resetErrorBoundary }: FallbackProps): ReactNode {
   const { store, text } = useApp();
-  const whole = text.pieces.length > 0 ? toPlainText(text.pieces) : store.getState().prompt;
+  const whole = text.pieces.length > 0 ? toPlainText(text.pieces) : store.getState().text.prompt;
   return (
     <main className={css.rescue}>
       <h1>Something in the page broke. Your text did not.</h1>

@@ -10,9 +10,9 @@ import { CloseSign, ForkSign } from './icons.tsx';
 export function BranchStrip(): ReactNode {
   const { actions } = useApp();
   const { branches, note, stored } = useFacts((s) => ({
-    branches: s.branches,
-    note: s.branchNote,
-    stored: s.treeStored,
+    branches: s.text.branches,
+    note: s.text.branchNote,
+    stored: s.page.treeStored,
   }));
   const list = useRef<HTMLUListElement>(null);
 
@@ -132,7 +132,7 @@ function Branch({ facts }: { facts: BranchFacts }): ReactNode {
 
 /** Apart, so that a new token draws a number and not the whole strip. */
 function CurrentLength(): ReactNode {
-  const { length } = useFacts((s) => ({ length: s.length }));
+  const { length } = useFacts((s) => ({ length: s.text.length }));
   return formatCount(length);
 }
 

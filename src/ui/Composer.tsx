@@ -7,20 +7,21 @@ import controls from './controls.module.css';
 import { formatBytes, isMac, SMALL_BYTES } from './format.ts';
 import { AgainSign, PlaySign, RedoSign, StepSign, StopSign, UndoSign } from './icons.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
+import { progressOf } from '../state/facts/model.ts';
 
 export function Composer(): ReactNode {
   const { actions } = useApp();
   const s = useFacts((state) => ({
-    prompt: state.prompt,
-    generating: state.generating,
-    queued: state.queued,
-    undoDepth: state.undoDepth,
-    redoDepth: state.redoDepth,
-    hasRun: state.length > state.promptCount,
-    setAside: state.setAside,
-    promptCount: state.promptCount,
-    tokenised: state.tokenised,
-    ready: state.phase === 'ready',
+    prompt: state.text.prompt,
+    generating: state.busy.has('run'),
+    queued: state.run.queued,
+    undoDepth: state.text.undoDepth,
+    redoDepth: state.text.redoDepth,
+    hasRun: state.text.length > state.text.promptCount,
+    setAside: state.text.setAside,
+    promptCount: state.text.promptCount,
+    tokenised: state.text.tokenised,
+    ready: state.model.at === 'here',
   }));
   const busy = s.generating || s.queued;
   // An example that was taken, or the line that put back what was set aside.
@@ -141,11 +142,11 @@ function Deed({
 
 function Progress(): ReactNode {
   const { loading, phase, queued } = useFacts((state) => ({
-    loading: state.loading,
-    phase: state.phase,
-    queued: state.queued,
+    loading: progressOf(state),
+    phase: state.model.at,
+    queued: state.run.queued,
   }));
-  if (phase !== 'loading' && phase !== 'starting') return null;
+  if (phase !== 'coming' && phase !== 'none') return null;
   const known = loading !== null && loading.total > SMALL_BYTES;
   return (
     <div className={css.progress}>

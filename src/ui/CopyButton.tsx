@@ -33,7 +33,7 @@ export function CopyButton({
   words?: string;
   done?: string;
 }): ReactNode {
-  const { store } = useApp();
+  const { actions } = useApp();
   const [copied, setCopied] = useState(false);
   /** What could not be copied; '' for nothing. */
   const [refused, setRefused] = useState('');
@@ -54,7 +54,7 @@ export function CopyButton({
       return;
     }
     setCopied(true);
-    store.setState({ announcement: `${done}.` });
+    actions.announce(`${done}.`);
     setTimeout(() => setCopied(false), SAID_MS);
   }
 

@@ -25,16 +25,16 @@ const GESTURES: readonly { readonly id: string; readonly words: string }[] = [
 export function ExplainLine(): ReactNode {
   const { text, actions } = useApp();
   const s = useFacts((state) => ({
-    phase: state.phase,
-    generating: state.generating,
-    selected: state.selected,
-    length: state.length,
-    done: state.done,
-    epoch: state.epoch,
+    phase: state.model.at,
+    generating: state.busy.has('run'),
+    selected: state.view.selected,
+    length: state.text.length,
+    done: state.page.done,
+    epoch: state.text.epoch,
   }));
   const gesture = GESTURES.find(({ id }) => !s.done.includes(id));
   // While it writes, the text is what there is to look at.
-  const hidden = s.done.includes('tips') || s.phase !== 'ready' || s.generating;
+  const hidden = s.done.includes('tips') || s.phase !== 'here' || s.generating;
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
   return (
     <aside className={css.line} aria-label="Explanation">
@@ -61,11 +61,15 @@ export function ExplainLine(): ReactNode {
 }
 
 function nowWords(
-  s: Pick<AppState, 'phase' | 'generating' | 'length'>,
+  s: {
+    readonly phase: AppState['model']['at'];
+    readonly generating: boolean;
+    readonly length: number;
+  },
   selected: string | null,
 ): string {
   if (s.phase === 'failed') return 'The model is not loaded; your text is kept.';
-  if (s.phase !== 'ready') return 'The model is on its way; write your opening meanwhile.';
+  if (s.phase !== 'here') return 'The model is on its way; write your opening meanwhile.';
   if (s.generating) {
     return 'For each token the model weighs its whole vocabulary, the sampler draws one, and it starts over.';
   }

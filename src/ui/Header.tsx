@@ -16,6 +16,7 @@ import css from './Header.module.css';
 import { HalfSign, Mark } from './icons.tsx';
 import { later } from './later.ts';
 import { ShareButton } from './ShareButton.tsx';
+import { modelOf, progressOf, wantedOf } from '../state/facts/model.ts';
 
 export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
   return (
@@ -48,19 +49,19 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
 
 function ModelChip(): ReactNode {
   const { model, wanted, phase, loading, speed, passed } = useFacts((s) => ({
-    model: s.model,
-    wanted: s.wanted,
-    phase: s.phase,
-    loading: s.loading,
-    speed: s.run?.tokensPerSecond ?? 0,
-    passed: s.check?.passed,
+    model: modelOf(s),
+    wanted: wantedOf(s),
+    phase: s.model.at,
+    loading: progressOf(s),
+    speed: s.run.last?.tokensPerSecond ?? 0,
+    passed: s.check.found?.passed,
   }));
   const percent =
     loading !== null && loading.total > SMALL_BYTES
       ? `${Math.floor((loading.loaded / loading.total) * 100)} %`
       : '…';
   const facts =
-    phase === 'loading' || phase === 'starting'
+    phase === 'coming' || phase === 'none'
       ? `loading ${percent}`
       : phase === 'failed'
         ? 'not loaded'
@@ -74,7 +75,7 @@ function ModelChip(): ReactNode {
               ...(passed === true ? ['checked'] : []),
             ].join(' · ');
   const isBad = phase === 'failed' || passed === false;
-  const lamp = isBad ? css.lampBad : phase === 'ready' ? css.lamp : css.lampWaiting;
+  const lamp = isBad ? css.lampBad : phase === 'here' ? css.lamp : css.lampWaiting;
   return (
     <button className={css.chip} type="button" popoverTarget="model-details">
       <span className={lamp} aria-hidden="true" />
@@ -89,7 +90,7 @@ function ModelChip(): ReactNode {
 
 /** Another model on its way, beside the one that runs. */
 function Arriving(): ReactNode {
-  const { offer } = useFacts((s) => ({ offer: s.offer }));
+  const { offer } = useFacts((s) => ({ offer: s.models.offer }));
   if (offer?.status !== 'arriving') return null;
   const { allLoaded = 0, allTotal = 0 } = offer.progress ?? {};
   return (
@@ -106,7 +107,7 @@ const details = later(
 );
 
 function ModelPopover(): ReactNode {
-  const { ready } = useFacts((s) => ({ ready: s.phase === 'ready' }));
+  const { ready } = useFacts((s) => ({ ready: s.model.at === 'here' }));
   const [open, setOpen] = useState(false);
   // Not before: the model itself has the line until then.
   useEffect(() => {
@@ -129,7 +130,7 @@ const NEXT_THEME: Readonly<Record<Theme, Theme>> = { auto: 'light', light: 'dark
 
 function ThemeButton(): ReactNode {
   const { actions } = useApp();
-  const { theme } = useFacts((s) => ({ theme: s.theme }));
+  const { theme } = useFacts((s) => ({ theme: s.page.theme }));
   return (
     <button
       className={controls.button}

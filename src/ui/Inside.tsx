@@ -6,7 +6,7 @@ import { PANELS } from './panels.ts';
 
 export function Inside(): ReactNode {
   const { actions } = useApp();
-  const { panel, ready } = useFacts((s) => ({ panel: s.panel, ready: s.phase === 'ready' }));
+  const { panel, ready } = useFacts((s) => ({ panel: s.view.panel, ready: s.model.at === 'here' }));
   // A saved id may be of a view that is gone.
   const open = panel === '' || PANELS.some(({ id }) => id === panel) ? panel : PANELS[0]?.id;
   useEffect(() => {

@@ -2,6 +2,7 @@
 import { useLayoutEffect, useMemo, useRef, type ReactNode } from 'react';
 import type { Candidate } from '../api.ts';
 import { barsFigure } from './barsFigure.ts';
+import type { AppState } from '../state/store.ts';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import type { Figure } from './figure/figure.ts';
@@ -14,15 +15,15 @@ import { useKeptFocus } from './useKeptFocus.ts';
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
   const { distribution, at, generating, greedy, ready, selected, whole } = useFacts((s) => ({
-    distribution: s.distribution,
-    at: s.distributionAt,
-    generating: s.generating,
-    greedy: !s.settings.do_sample,
-    ready: s.phase === 'ready',
-    selected: s.selected,
-    epoch: s.epoch,
+    distribution: s.next.distribution,
+    at: s.next.at,
+    generating: s.busy.has('run'),
+    greedy: !s.run.settings.do_sample,
+    ready: s.model.at === 'here',
+    selected: s.view.selected,
+    epoch: s.text.epoch,
     // With parts off, the whole model stands beside.
-    whole: s.comparisonAt === s.distributionAt && !s.generating ? s.comparison : null,
+    whole: s.parts.comparisonAt === s.next.at && !s.busy.has('run') ? s.parts.comparison : null,
   }));
   // As it was when these numbers came: a text that changed since has others on their way.
   const actual = useMemo(
@@ -81,8 +82,6 @@ export function NextToken(): ReactNode {
   );
 }
 
-type Facts = ReturnType<ReturnType<typeof useApp>['store']['getState']>;
-
 function Bars({
   distribution: d,
   actual,
@@ -90,10 +89,10 @@ function Bars({
   whole,
   onChoose,
 }: {
-  distribution: NonNullable<Facts['distribution']>;
+  distribution: NonNullable<AppState['next']['distribution']>;
   actual: { readonly id: number } | undefined;
   greedy: boolean;
-  whole: Facts['comparison'];
+  whole: AppState['parts']['comparison'];
   onChoose: ((candidate: Candidate) => void) | undefined;
 }): ReactNode {
   const { store } = useApp();
@@ -224,8 +223,8 @@ function Bars({
 }
 
 function nextFigure(
-  { distributionAt: at }: Facts,
-  { top, kept, vocabSize }: NonNullable<Facts['distribution']>,
+  { next: { at } }: AppState,
+  { top, kept, vocabSize }: NonNullable<AppState['next']['distribution']>,
   isNext: boolean,
 ): Figure {
   const names = top.map(({ piece }) => tokenAxisLabel(piece));

@@ -8,6 +8,7 @@ import { CloseSign } from './icons.tsx';
 import { later } from './later.ts';
 import css from './Notices.module.css';
 import { useKeptFocus } from './useKeptFocus.ts';
+import { modelOf, whyOf } from '../state/facts/model.ts';
 
 export function Notices(): ReactNode {
   const keptFocus = useKeptFocus<HTMLDivElement>(focusText);
@@ -40,15 +41,15 @@ const replayNotice = later(
 );
 
 function Replay(): ReactNode {
-  const { isRecorded } = useFacts((s) => ({ isRecorded: s.recorded !== null }));
+  const { isRecorded } = useFacts((s) => ({ isRecorded: s.replay.recorded !== null }));
   return isRecorded ? <replayNotice.Part /> : null;
 }
 
 /** A model that was asked for, and what a model that is there leaves open. */
 function Models(): ReactNode {
   const { offered, heads } = useFacts((s) => ({
-    offered: s.offer !== null && !s.choosing,
-    heads: s.model?.headsToChoose !== undefined,
+    offered: s.models.offer !== null && !s.models.choosing,
+    heads: modelOf(s)?.headsToChoose !== undefined,
   }));
   return (
     <>
@@ -61,13 +62,17 @@ function Models(): ReactNode {
 function Problem(): ReactNode {
   const { actions, store } = useApp();
   const { problem, onGpu } = useFacts((s) => ({
-    problem: s.problem,
-    onGpu: s.model === null ? s.device !== 'cpu' : s.model.device.kind === 'webgpu',
+    problem: s.page.problem,
+    onGpu: (modelOf(s)?.device.kind ?? s.model.wish.device) !== 'cpu',
   }));
   if (problem === null) return null;
   const { info } = problem;
   const details = (): string => {
-    const { model, verdict, device, dtype, length } = store.getState();
+    const { verdict } = store.getState().page;
+    const { length } = store.getState().text;
+    const model = modelOf(store.getState());
+    const device = store.getState().model.wish.device;
+    const dtype = store.getState().model.wish.dtype;
     return JSON.stringify(
       {
         ...info,
@@ -129,7 +134,7 @@ function Problem(): ReactNode {
 }
 
 function Restoring(): ReactNode {
-  const { restoring } = useFacts((s) => ({ restoring: s.restoring }));
+  const { restoring } = useFacts((s) => ({ restoring: whyOf(s) }));
   if (restoring === null) return null;
   return (
     <output className={css.notice}>
@@ -145,7 +150,7 @@ const checkNotice = later(
 
 function FailedCheck(): ReactNode {
   const { failed } = useFacts((s) => ({
-    failed: s.check?.passed === false || s.failedChecks.length > 0,
+    failed: s.check.found?.passed === false || s.check.failed.length > 0,
   }));
   return failed ? <checkNotice.Part /> : null;
 }
@@ -159,10 +164,10 @@ const gpuAdvice = later(
 function Gpu(): ReactNode {
   const { actions } = useApp();
   const { verdict, late, device, done } = useFacts((s) => ({
-    verdict: s.verdict,
-    late: s.verdictLate,
-    device: s.device,
-    done: s.done,
+    verdict: s.page.verdict,
+    late: s.page.verdictLate,
+    device: s.model.wish.device,
+    done: s.page.done,
   }));
   if (verdict === null) {
     return late ? (
@@ -205,7 +210,7 @@ function Gpu(): ReactNode {
 
 function AddressNotes(): ReactNode {
   const { actions } = useApp();
-  const { notes } = useFacts((s) => ({ notes: s.notes }));
+  const { notes } = useFacts((s) => ({ notes: s.page.notes }));
   if (notes.length === 0) return null;
   return (
     <section className={css.notice} aria-label="Address" data-testid="address-notes">
@@ -223,7 +228,7 @@ function AddressNotes(): ReactNode {
 }
 
 function StorageNote(): ReactNode {
-  const { works } = useFacts((s) => ({ works: s.storageWorks }));
+  const { works } = useFacts((s) => ({ works: s.page.storageWorks }));
   if (works) return null;
   return (
     <section className={css.notice} aria-label="Storage">

@@ -11,12 +11,12 @@ import css from './ReplayNotice.module.css';
 export function ReplayNotice(): ReactNode {
   const { actions } = useApp();
   const { recorded, live, ready, generating } = useFacts((s) => ({
-    recorded: s.recorded,
-    live: s.live,
-    ready: s.phase === 'ready',
-    generating: s.generating,
+    recorded: s.replay.recorded,
+    live: s.replay.live,
+    ready: s.model.at === 'here',
+    generating: s.busy.has('run'),
     // Another text may stand here since.
-    epoch: s.epoch,
+    epoch: s.text.epoch,
   }));
   if (recorded === null || !actions.showsRecording()) return null;
   const { written, length, branches, seeds, partsOff, model } = recorded;

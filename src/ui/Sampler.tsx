@@ -7,7 +7,7 @@ import css from './Sampler.module.css';
 
 export function Sampler(): ReactNode {
   const { actions } = useApp();
-  const { settings } = useFacts((s) => ({ settings: s.settings }));
+  const { settings } = useFacts((s) => ({ settings: s.run.settings }));
   const open = useWide();
   const [roomy] = useState(() => innerHeight >= 860 && innerWidth >= 1200);
   const words = settings.do_sample
@@ -52,8 +52,8 @@ export function Sampler(): ReactNode {
 function Knob({ name }: { name: NumericKey }): ReactNode {
   const { actions } = useApp();
   const { value, greedy } = useFacts((s) => ({
-    value: s.settings[name],
-    greedy: !s.settings.do_sample,
+    value: s.run.settings[name],
+    greedy: !s.run.settings.do_sample,
   }));
   const [draft, setDraft] = useState<string | null>(null);
   const range = RANGES[name];
@@ -113,8 +113,8 @@ function Knob({ name }: { name: NumericKey }): ReactNode {
 function Seed(): ReactNode {
   const { actions } = useApp();
   const { seed, used } = useFacts((s) => ({
-    seed: s.settings.seed,
-    used: s.run === null || s.run.reason === 'failed' ? null : s.run.seed,
+    seed: s.run.settings.seed,
+    used: s.run.last === null || s.run.last.reason === 'failed' ? null : s.run.last.seed,
   }));
   const [draft, setDraft] = useState<string | null>(null);
   function commit(text: string): void {
@@ -177,7 +177,7 @@ function Seed(): ReactNode {
 
 function Stops(): ReactNode {
   const { actions } = useApp();
-  const { stop } = useFacts((s) => ({ stop: s.settings.stop }));
+  const { stop } = useFacts((s) => ({ stop: s.run.settings.stop }));
   const [draft, setDraft] = useState<string | null>(null);
   return (
     <div className={css.stops}>

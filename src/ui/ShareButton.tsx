@@ -6,6 +6,7 @@ import { copyText, howToCopy } from './CopyButton.tsx';
 import { formatCount } from './format.ts';
 import { LinkSign } from './icons.tsx';
 import css from './ShareButton.module.css';
+import { modelOf } from '../state/facts/model.ts';
 
 interface Copied {
   readonly href: string;
@@ -28,7 +29,8 @@ export function ShareButton(): ReactNode {
     const href = location.origin + location.pathname + link.hash;
     const isCopied = await copyText(href);
     const title = isCopied ? 'Link copied.' : howToCopy();
-    const { model, off, pins } = store.getState();
+    const { off, pins } = store.getState().view;
+    const model = modelOf(store.getState());
     const words = describe({
       ...link,
       model: model?.name ?? '',
@@ -37,7 +39,7 @@ export function ShareButton(): ReactNode {
     });
     setCopied({ href, title, words, isCopied });
     popover.current?.showPopover();
-    if (isCopied) store.setState({ announcement: `The link is on the clipboard. ${words}` });
+    if (isCopied) actions.announce(`The link is on the clipboard. ${words}`);
   }
 
   useLayoutEffect(() => {

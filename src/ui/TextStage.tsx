@@ -25,6 +25,7 @@ import { SaveMenu } from './SaveMenu.tsx';
 import css from './TextStage.module.css';
 import { createTextView, writtenWithout, type TextView } from './textView.ts';
 import { useKeptFocus } from './useKeptFocus.ts';
+import { modelOf } from '../state/facts/model.ts';
 
 export function TextStage(): ReactNode {
   const app = useApp();
@@ -33,7 +34,7 @@ export function TextStage(): ReactNode {
   const view = useRef<TextView>(null);
   const [pinned, setPinned] = useState(true);
   const keptFocus = useKeptFocus<HTMLElement>(focusText);
-  const { partsOff } = useFacts((s) => ({ partsOff: s.off.length > 0 }));
+  const { partsOff } = useFacts((s) => ({ partsOff: s.view.off.length > 0 }));
 
   useEffect(() => {
     if (list.current === null || scroller.current === null) return;
@@ -105,7 +106,11 @@ export function TextStage(): ReactNode {
 /** The frame of tokens that were written with parts off, where there are any. */
 function AlteredKey(): ReactNode {
   const { text } = useApp();
-  useFacts((s) => ({ epoch: s.epoch, run: s.run?.reason, generating: s.generating }));
+  useFacts((s) => ({
+    epoch: s.text.epoch,
+    run: s.run.last?.reason,
+    generating: s.busy.has('run'),
+  }));
   if (!text.runs.some(({ off }) => off.length > 0)) return null;
   return (
     <span>
@@ -117,9 +122,9 @@ function AlteredKey(): ReactNode {
 function Tools(): ReactNode {
   const { text, actions } = useApp();
   const { hasText, hasRun, generating } = useFacts((s) => ({
-    hasText: s.length > 0,
-    hasRun: s.length > s.promptCount,
-    generating: s.generating,
+    hasText: s.text.length > 0,
+    hasRun: s.text.length > s.text.promptCount,
+    generating: s.busy.has('run'),
   }));
   if (!hasText) return null;
   return (
@@ -148,9 +153,9 @@ function Tools(): ReactNode {
 /** The prompt before it could be tokenised, and the invitation of an empty one. */
 function Pending(): ReactNode {
   const { prompt, length, tokenised } = useFacts((s) => ({
-    prompt: s.prompt,
-    length: s.length,
-    tokenised: s.tokenised,
+    prompt: s.text.prompt,
+    length: s.text.length,
+    tokenised: s.text.tokenised,
   }));
   if (length > 0) return null;
   if (prompt === '') {
@@ -165,10 +170,10 @@ function Pending(): ReactNode {
 
 function WindowLine(): ReactNode {
   const { firstVisible, dropped, model, length } = useFacts((s) => ({
-    firstVisible: s.firstVisible,
-    dropped: s.dropped,
-    model: s.model,
-    length: s.length,
+    firstVisible: s.text.firstVisible,
+    dropped: s.text.dropped,
+    model: modelOf(s),
+    length: s.text.length,
   }));
   if (model === null || firstVisible <= 0 || length === 0) return null;
   const size = formatCount(model.nCtx);
@@ -189,16 +194,16 @@ function WindowLine(): ReactNode {
 function TokenReadout(): ReactNode {
   const { text } = useApp();
   const { index, model, length, generating, run, branches, fork } = useFacts((s) => ({
-    index: s.hovered ?? s.selected,
-    model: s.model,
-    length: s.length,
-    generating: s.generating,
-    run: s.run,
-    branches: s.branches,
+    index: s.text.hovered ?? s.view.selected,
+    model: modelOf(s),
+    length: s.text.length,
+    generating: s.busy.has('run'),
+    run: s.run.last,
+    branches: s.text.branches,
     fork: forkWords(s),
     // The readout follows new scores.
-    scored: s.scored,
-    epoch: s.epoch,
+    scored: s.text.scored,
+    epoch: s.text.epoch,
   }));
   const piece = index === null ? undefined : text.pieces[index];
   if (index === null || piece === undefined) {
@@ -254,8 +259,12 @@ function TokenReadout(): ReactNode {
 }
 
 /** What the last fork or switch cost: the cache keeps what the branches share. */
-function forkWords({ forked, generating, run, length }: AppState): string | null {
-  if (forked === null || generating || run !== null) return null;
+function forkWords({
+  text: { forked, length },
+  run: { last: run },
+  busy,
+}: AppState): string | null {
+  if (forked === null || busy.has('run') || run !== null) return null;
   const { at, computed } = forked;
   const words = `${formatCount(length)} tokens. The branches part at token ${formatCount(at + 1)}`;
   if (computed === null) return `${words}.`;
@@ -263,11 +272,7 @@ function forkWords({ forked, generating, run, length }: AppState): string | null
   return `${words}: ${cost} computed for this one, the rest was in the cache.`;
 }
 
-function summary(
-  length: number,
-  generating: boolean,
-  run: ReturnType<ReturnType<typeof useApp>['store']['getState']>['run'],
-): string {
+function summary(length: number, generating: boolean, run: AppState['run']['last']): string {
   const tokens = `${formatCount(length)} ${length === 1 ? 'token' : 'tokens'}`;
   if (generating) {
     return run === null || run.tokens === 0

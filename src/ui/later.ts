@@ -42,7 +42,7 @@ export function later<P extends object = object>(
 }
 
 function Failure({ what, onRetry }: { what: string; onRetry: () => void }): ReactNode {
-  const { storageWorks } = useFacts((s) => ({ storageWorks: s.storageWorks }));
+  const { storageWorks } = useFacts((s) => ({ storageWorks: s.page.storageWorks }));
   const button = (words: string, onClick: () => void): ReactNode =>
     createElement('button', { className: controls.link, type: 'button', onClick }, words);
   return createElement(

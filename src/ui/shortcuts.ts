@@ -36,7 +36,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
     words: 'Stop; otherwise back to the end of the text',
     matches: (e) => e.key === 'Escape',
     run: ({ actions, store }) => {
-      const { generating, queued } = store.getState();
+      const { queued } = store.getState().run;
+      const generating = store.getState().busy.has('run');
       if (generating || queued) actions.stop();
       else actions.select(null);
     },
@@ -55,7 +56,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
     words: 'Write the last run again, as another branch',
     matches: (e) => e.altKey && !command(e) && e.code === 'KeyR',
     run: ({ actions, store }) => {
-      const { length, promptCount } = store.getState();
+      const { length, promptCount } = store.getState().text;
       if (length > promptCount) actions.regenerate();
     },
     whileTyping: true,

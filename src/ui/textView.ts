@@ -77,7 +77,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     markUnseen(state);
     drawnEpoch = text.epoch;
     drawnScored = text.scored;
-    caret.classList.toggle(css.streaming ?? '', state.generating);
+    caret.classList.toggle(css.streaming ?? '', state.busy.has('run'));
     if ((wasShort || changed) && pinned) scroller.scrollTop = scroller.scrollHeight;
     // A text that got shorter may end in sight again without any scrolling.
     if (changed && !pinned) onScroll();
@@ -165,7 +165,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   /** Where other branches go on differently, and where this machine wrote something else. */
   function markForks(state: AppState): void {
     const fresh = new Set<number>();
-    for (const { parts, current } of state.branches) if (!current) fresh.add(parts);
+    for (const { parts, current } of state.text.branches) if (!current) fresh.add(parts);
     for (const index of forked) {
       if (!fresh.has(index)) chips[index]?.removeAttribute('data-fork');
     }
@@ -176,7 +176,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       chips[index].dataset.fork = '';
     }
     for (const old of list.querySelectorAll('[data-differs]')) old.removeAttribute('data-differs');
-    const { difference } = state.live ?? {};
+    const { difference } = state.replay.live ?? {};
     const chip = difference ? chips[difference.index] : undefined;
     if (chip !== undefined && drawn[difference?.index ?? -1]?.id === difference?.recorded.id) {
       chip.dataset.differs = '';
@@ -194,8 +194,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   }
 
   function markUnseen(state: AppState): void {
-    const nowUnseen = Math.min(state.firstVisible, chips.length);
-    const nowDropped = Math.min(state.dropped, chips.length);
+    const nowUnseen = Math.min(state.text.firstVisible, chips.length);
+    const nowDropped = Math.min(state.text.dropped, chips.length);
     toggleRange(unseen, nowUnseen, css.unseen ?? '');
     toggleRange(dropped, nowDropped, css.dropped ?? '');
     unseen = nowUnseen;
@@ -210,7 +210,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   /** Tints the words that a token looks at. */
   function tint(state: AppState): void {
-    const row = state.attentionHover ?? state.hovered ?? state.selected;
+    const row = state.attention.hoveredRow ?? state.text.hovered ?? state.view.selected;
     const fresh = row === null ? new Map<number, number>() : lookOf(state, row);
     for (const index of tinted) {
       if (fresh.has(index)) continue;
@@ -227,7 +227,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     for (const old of list.querySelectorAll('[aria-selected="true"]')) {
       old.setAttribute('aria-selected', 'false');
     }
-    const now = (state.selected === null ? undefined : chips[state.selected]) ?? caret;
+    const now = (state.view.selected === null ? undefined : chips[state.view.selected]) ?? caret;
     now.setAttribute('aria-selected', 'true');
     if (focusable !== now) {
       if (focusable !== null) focusable.tabIndex = -1;
@@ -242,53 +242,60 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       if (old !== null) chips[old]?.classList.remove(name);
       if (index !== null) chips[index]?.classList.add(name);
     };
-    outline(before?.attentionHover ?? null, now.attentionHover, css.looking ?? '');
-    outline(before?.attentionKey ?? null, now.attentionKey, css.lookedAt ?? '');
+    outline(before?.attention.hoveredRow ?? null, now.attention.hoveredRow, css.looking ?? '');
+    outline(
+      before?.attention.hoveredColumn ?? null,
+      now.attention.hoveredColumn,
+      css.lookedAt ?? '',
+    );
   }
 
   function update(state: AppState, before: AppState | null): void {
-    const moved = before === null || state.length !== before.length || state.epoch !== before.epoch;
+    const moved =
+      before === null ||
+      state.text.length !== before.text.length ||
+      state.text.epoch !== before.text.epoch;
     const hadFocus = moved && list.contains(document.activeElement);
     if (
       moved ||
-      state.scored !== before.scored ||
-      state.firstVisible !== before.firstVisible ||
-      state.dropped !== before.dropped ||
-      state.generating !== before.generating
+      state.text.scored !== before.text.scored ||
+      state.text.firstVisible !== before.text.firstVisible ||
+      state.text.dropped !== before.text.dropped ||
+      state.busy.has('run') !== before.busy.has('run')
     ) {
       draw(state);
     }
-    if (moved || state.selected !== before.selected) mark(state);
+    if (moved || state.view.selected !== before.view.selected) mark(state);
     // On a token that is gone, or at an end that moved to another line.
     if (hadFocus && !list.contains(document.activeElement)) {
       focusable?.focus({ preventScroll: true });
     }
     if (
       before === null ||
-      state.epoch !== before.epoch ||
-      state.branches !== before.branches ||
-      state.live?.difference !== before.live?.difference
+      state.text.epoch !== before.text.epoch ||
+      state.text.branches !== before.text.branches ||
+      state.replay.live?.difference !== before.replay.live?.difference
     ) {
       markForks(state);
     }
     if (
       moved ||
-      state.attention !== before.attention ||
-      state.rows !== before.rows ||
-      state.panel !== before.panel ||
-      state.pins !== before.pins ||
-      state.preview !== before.preview ||
-      state.dimSink !== before.dimSink ||
-      state.selected !== before.selected ||
-      state.hovered !== before.hovered ||
-      state.attentionHover !== before.attentionHover
+      state.attention.front !== before.attention.front ||
+      state.attention.rows !== before.attention.rows ||
+      state.view.panel !== before.view.panel ||
+      state.view.pins !== before.view.pins ||
+      state.attention.preview !== before.attention.preview ||
+      state.view.dim !== before.view.dim ||
+      state.view.selected !== before.view.selected ||
+      state.text.hovered !== before.text.hovered ||
+      state.attention.hoveredRow !== before.attention.hoveredRow
     ) {
       tint(state);
     }
     if (
       moved ||
-      state.attentionHover !== before.attentionHover ||
-      state.attentionKey !== before.attentionKey
+      state.attention.hoveredRow !== before.attention.hoveredRow ||
+      state.attention.hoveredColumn !== before.attention.hoveredColumn
     ) {
       markCrosshair(state, before);
     }
@@ -322,7 +329,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   function onKeyDown(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const { selected } = store.getState();
+    const { selected } = store.getState().view;
     const here = selected ?? chips.length;
     let next: number;
     switch (event.key) {

@@ -2,7 +2,7 @@
 import type { ModelAnatomy } from '../../api.ts';
 
 export interface AnatomyState {
-  readonly anatomy: ModelAnatomy | null;
+  readonly tree: ModelAnatomy | null;
 }
 
-export const NO_ANATOMY: AnatomyState = { anatomy: null };
+export const NO_ANATOMY: AnatomyState = { tree: null };

@@ -15,7 +15,7 @@ export type AtlasFilter = LabelName | 'key' | null;
 
 export interface AttentionState {
   /** Map of the head in front: the previewed one, or the focused one. */
-  readonly attention: AttentionMap | null;
+  readonly front: AttentionMap | null;
   /** Maps of all heads that are shown, as far as they are known. */
   readonly maps: readonly AttentionMap[];
   /** Where one token looks, in every head. */
@@ -24,38 +24,23 @@ export interface AttentionState {
   readonly atlas: AttentionAtlas | null;
   /** What heads do on repeated random tokens. */
   readonly probe: HeadScores | null;
-  /** The focused head; where heads are pinned, one of them. */
-  readonly layer: number;
-  readonly head: number;
-  /** Heads side by side, at most `MOST_PINS`. */
-  readonly pins: readonly HeadRef[];
   /** The head under the pointer or the keys; it stands in front of the focused one while that lasts. */
   readonly preview: HeadRef | null;
-  readonly atlasMode: AtlasMode;
-  readonly atlasSort: AtlasSort;
-  readonly atlasFilter: AtlasFilter;
-  /** Draws the first token pale: many heads rest there, and hide where others look. */
-  readonly dimSink: boolean;
-  /** The token that the filter `key` is about; null takes the one that is looked at most. */
-  readonly keyToken: number | null;
-  readonly scale: 'sqrt' | 'linear';
   /** Row and column of the map under the pointer, as token indexes. */
-  readonly attentionHover: number | null;
-  readonly attentionKey: number | null;
+  readonly hoveredRow: number | null;
+  readonly hoveredColumn: number | null;
 }
 
-export const NO_ATTENTION = {
-  attention: null,
+export const NO_ATTENTION: AttentionState = {
+  front: null,
   maps: [],
   rows: null,
   atlas: null,
   probe: null,
   preview: null,
-  atlasFilter: null,
-  keyToken: null,
-  attentionHover: null,
-  attentionKey: null,
-} as const;
+  hoveredRow: null,
+  hoveredColumn: null,
+};
 
 export const MOST_PINS = 3;
 /** A head looks at a token if it gives it more than this share. */
@@ -65,22 +50,40 @@ export function isSameHead(a: HeadRef, b: HeadRef): boolean {
   return a.layer === b.layer && a.head === b.head;
 }
 
-type Heads = Pick<AttentionState, 'preview' | 'layer' | 'head' | 'pins'>;
+/** The focused head, those that are pinned, and the one that is looked at in passing. */
+export interface Heads extends HeadRef {
+  readonly pins: readonly HeadRef[];
+  readonly preview: HeadRef | null;
+}
+
+export function headsOf({
+  view: { layer, head, pins },
+  attention: { preview },
+}: {
+  readonly view: Omit<Heads, 'preview'>;
+  readonly attention: Pick<AttentionState, 'preview'>;
+}): Heads {
+  return { layer, head, pins, preview };
+}
 
 /** The head that the text's tint and the words are about. */
-export function frontHead({ preview, layer, head }: Heads): HeadRef {
+export function frontHead({ preview, layer, head }: Omit<Heads, 'pins'>): HeadRef {
   return preview ?? { layer, head };
 }
 
 /** The heads that stand side by side: the pinned ones, a previewed one in the focused one's place. */
-export function shownHeads(state: Heads): readonly HeadRef[] {
-  const front = frontHead(state);
-  if (state.pins.length === 0) return [front];
-  if (state.pins.some((pin) => isSameHead(pin, front))) return state.pins;
-  return state.pins.map((pin) => (isSameHead(pin, state) ? front : pin));
+export function shownHeads(heads: Heads): readonly HeadRef[] {
+  const { pins } = heads;
+  const front = frontHead(heads);
+  if (pins.length === 0) return [front];
+  if (pins.some((pin) => isSameHead(pin, front))) return pins;
+  return pins.map((pin) => (isSameHead(pin, heads) ? front : pin));
 }
 
 /** The token whose rows the atlas shows: the selected one, or the newest. */
-export function queryOf(state: { readonly selected: number | null }, length: number): number {
-  return Math.min(length - 1, state.selected ?? length - 1);
+export function queryOf(
+  { view }: { readonly view: { readonly selected: number | null } },
+  length: number,
+): number {
+  return Math.min(length - 1, view.selected ?? length - 1);
 }

@@ -16,44 +16,44 @@ export interface LensView {
 }
 
 export interface LensState {
-  readonly lens: LensView | null;
+  readonly shown: LensView | null;
   /** The cell that is open. */
-  readonly lensAt: { readonly position: number; readonly depth: number } | null;
-  readonly lensCell: LensCell | null;
+  readonly at: { readonly position: number; readonly depth: number } | null;
+  readonly cell: LensCell | null;
   /** What was typed into the word field. */
-  readonly lensWord: string;
+  readonly word: string;
   /** Whether a space belongs in front of it, as between words. */
-  readonly lensSpaced: boolean;
+  readonly spaced: boolean;
   /** The tokens of the typed word; the first is the one that is followed. */
-  readonly lensPieces: readonly TokenPiece[];
-  readonly lensCurve: LensCurve | null;
+  readonly pieces: readonly TokenPiece[];
+  readonly curve: LensCurve | null;
   readonly norms: ResidualNorms | null;
 }
 
 export const NO_LENS: LensState = {
-  lens: null,
-  lensAt: null,
-  lensCell: null,
-  lensWord: '',
-  lensSpaced: true,
-  lensPieces: [],
-  lensCurve: null,
+  shown: null,
+  at: null,
+  cell: null,
+  word: '',
+  spaced: true,
+  pieces: [],
+  curve: null,
   norms: null,
 };
 
+interface Facts {
+  readonly lens: Pick<LensState, 'at'>;
+  readonly view: { readonly selected: number | null };
+  readonly text: { readonly length: number; readonly firstVisible: number };
+}
+
 /** The token that the lens is about: the open cell's, the selected one, or the newest; −1 in an empty text. */
-export function lensFocus(state: {
-  readonly lensAt: LensState['lensAt'];
-  readonly selected: number | null;
-  readonly length: number;
-}): number {
-  return Math.min(state.length - 1, state.lensAt?.position ?? state.selected ?? state.length - 1);
+export function lensFocus({ lens, view, text: { length } }: Facts): number {
+  return Math.min(length - 1, lens.at?.position ?? view.selected ?? length - 1);
 }
 
 /** Whether that token has left the model's window: nothing can be asked about it. */
-export function isUnseen(
-  state: Parameters<typeof lensFocus>[0] & { readonly firstVisible: number },
-): boolean {
+export function isUnseen(state: Facts): boolean {
   const focus = lensFocus(state);
-  return focus >= 0 && focus < state.firstVisible;
+  return focus >= 0 && focus < state.text.firstVisible;
 }

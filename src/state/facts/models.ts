@@ -55,26 +55,39 @@ export interface ModelsState {
   readonly offer: Offer | null;
   /** Whether the dialog that chooses models is open. */
   readonly choosing: boolean;
+}
+
+export interface KeptState {
   /** What is kept in this browser; null until somebody looked. */
   readonly stored: readonly StoredModelFacts[] | null;
   readonly storage: StorageFacts | null;
   /** What went wrong with them. */
-  readonly storageError: ErrorInfo | null;
-  /** The name of the loaded model as the address says it; null for the page's own. */
-  readonly place: ModelName | null;
+  readonly error: ErrorInfo | null;
+}
+
+/** What was measured of the loaded model. */
+export interface MeasuredState {
+  /** Tokens a second on the devices; null where it was not asked for. */
+  readonly speeds: { readonly webgpu: number | null; readonly cpu: number } | null;
   /** What precisions cost this model, as far as it was measured. */
   readonly costs: Readonly<Partial<Record<Dtype, PrecisionCost>>>;
-  readonly measuringCosts: boolean;
   /** Why they could not be measured. */
-  readonly costsError: ErrorInfo | null;
-  /** Whether this device computes this model rightly; null until it was checked. */
-  readonly check: SelfCheck | null;
-  readonly checking: boolean;
+  readonly error: ErrorInfo | null;
+}
+
+/** Whether this device computes the loaded model rightly. */
+export interface CheckState {
+  /** Null until it was checked. */
+  readonly found: SelfCheck | null;
   /** Checks that failed before something simpler was loaded. */
-  readonly failedChecks: readonly SelfCheck[];
+  readonly failed: readonly SelfCheck[];
   /** Why it could not be checked; that is no failed check. */
-  readonly checkError: ErrorInfo | null;
-  readonly saving: {
+  readonly error: ErrorInfo | null;
+}
+
+/** The loaded model on its way into files. */
+export interface SavingState {
+  readonly now: {
     readonly to: 'folder' | 'zip';
     readonly file: string;
     /** Bytes written, of all files. */
@@ -82,7 +95,7 @@ export interface ModelsState {
     readonly total: number;
   } | null;
   /** What the last save wrote. */
-  readonly saved: {
+  readonly last: {
     readonly to: 'folder' | 'zip';
     /** Of the folder or the archive. */
     readonly name: string;
@@ -90,24 +103,11 @@ export interface ModelsState {
     readonly dtype: 'fp32' | 'fp16';
     readonly weights: Extract<SaveEvent, { type: 'start' }>['weights'];
   } | null;
-  readonly saveError: ErrorInfo | null;
+  readonly error: ErrorInfo | null;
 }
 
-export const NO_MODELS: ModelsState = {
-  offer: null,
-  choosing: false,
-  stored: null,
-  storage: null,
-  storageError: null,
-  place: null,
-  costs: {},
-  measuringCosts: false,
-  costsError: null,
-  check: null,
-  checking: false,
-  failedChecks: [],
-  checkError: null,
-  saving: null,
-  saved: null,
-  saveError: null,
-};
+export const NO_MODELS: ModelsState = { offer: null, choosing: false };
+export const NOTHING_KEPT: KeptState = { stored: null, storage: null, error: null };
+export const NOTHING_MEASURED: MeasuredState = { speeds: null, costs: {}, error: null };
+export const NOT_CHECKED: CheckState = { found: null, failed: [], error: null };
+export const NOT_SAVED: SavingState = { now: null, last: null, error: null };

@@ -20,26 +20,20 @@ export interface Sweep {
 }
 
 export interface PartsState {
-  /** Sorted by layer, kind and head; the same part is there once. */
-  readonly off: readonly PartOff[];
   /** What stands in place of a part that is switched off next. */
-  readonly offBy: PartOff['by'];
+  readonly by: PartOff['by'];
   /** The whole model beside the one with parts off; null while all are on. */
   readonly comparison: Comparison | null;
   /** Index of the token that the comparison is about. */
   readonly comparisonAt: number;
   readonly sweep: Sweep | null;
-  /** A sweep was asked for, and what it starts from is not known yet. */
-  readonly sweepStarting: boolean;
 }
 
 export const ALL_PARTS_ON: PartsState = {
-  off: [],
-  offBy: 'zero',
+  by: 'zero',
   comparison: null,
   comparisonAt: 0,
   sweep: null,
-  sweepStarting: false,
 };
 
 /** The same part, whatever stands in its place. */

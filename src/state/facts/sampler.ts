@@ -15,7 +15,7 @@ export interface SamplerView {
 }
 
 export interface SamplerState {
-  readonly sampler: SamplerView | null;
+  readonly shown: SamplerView | null;
 }
 
-export const NO_SAMPLER: SamplerState = { sampler: null };
+export const NO_SAMPLER: SamplerState = { shown: null };

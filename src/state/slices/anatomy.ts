@@ -1,16 +1,19 @@
 // What the loaded model is made of; asked once a model, when somebody looks.
 import { createLatest } from '../latest.ts';
 import type { Slice, SliceContext } from './slice.ts';
+import { modelOf } from '../facts/model.ts';
 
 export function createAnatomy(context: SliceContext) {
   const { engine, get, set } = context;
 
   const tree = createLatest<void>(async (_, signal) => {
-    const { model, phase, panel } = get();
-    if (panel !== 'model' || phase !== 'ready' || get().anatomy !== null) return;
+    const { at: phase } = get().model;
+    const { panel } = get().view;
+    const model = modelOf(get());
+    if (panel !== 'model' || phase !== 'here' || get().anatomy.tree !== null) return;
     try {
       const anatomy = await engine.ask('anatomy', {}, signal);
-      if (!signal.aborted && get().model === model) set({ anatomy });
+      if (!signal.aborted && modelOf(get()) === model) set({ anatomy: { tree: anatomy } });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
@@ -22,7 +25,7 @@ export function createAnatomy(context: SliceContext) {
     cancel() {},
     reset() {
       tree.cancel();
-      set({ anatomy: null });
+      set({ anatomy: { tree: null } });
     },
   };
   return { slice };

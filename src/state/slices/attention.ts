@@ -3,16 +3,18 @@ import type { AttentionMap, PartOff } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import {
   frontHead,
+  headsOf,
   isSameHead,
   MOST_PINS,
   queryOf,
   shownHeads,
-  type AttentionState,
   type HeadRef,
 } from '../facts/attention.ts';
 import { createPace } from '../pace.ts';
 import { toIds } from '../tokenText.ts';
+import type { View } from '../view.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
+import { modelOf } from '../facts/model.ts';
 
 type Kind = 'rows' | 'map' | 'atlas' | 'probe';
 
@@ -57,7 +59,7 @@ export function createAttention(context: SliceContext) {
     probe: -Infinity,
   };
 
-  const isOpen = (): boolean => get().panel === 'attention';
+  const isOpen = (): boolean => get().view.panel === 'attention';
   const isCurrent = (): boolean =>
     about !== null && about.epoch === text.epoch && about.off === context.off();
 
@@ -80,7 +82,7 @@ export function createAttention(context: SliceContext) {
     if (!context.answerable() || length === 0) return [];
     forget();
     if (!isOpen()) return closedNeeds();
-    const streaming = state.generating;
+    const streaming = state.busy.has('run');
     const now = performance.now();
     if (streaming && !pace.due()) return [];
     const due = (kind: keyof typeof STREAM_MS, missing: boolean): boolean =>
@@ -88,33 +90,34 @@ export function createAttention(context: SliceContext) {
 
     const query = queryOf(state, length);
     const found: Need[] = [];
-    if (rowsOf !== rowsKey(query) && query >= state.firstVisible && due('rows', false)) {
+    if (rowsOf !== rowsKey(query) && query >= state.text.firstVisible && due('rows', false)) {
       found.push(rowsNeed(query));
     }
     // The head in front first, then the one that was asked for longest ago.
-    const heads = shownHeads(state).toSorted((a, b) => seenOf(a) - seenOf(b));
-    for (const ref of [frontHead(state), ...heads]) {
+    const heads = shownHeads(headsOf(state)).toSorted((a, b) => seenOf(a) - seenOf(b));
+    for (const ref of [frontHead(headsOf(state)), ...heads]) {
       if (seenOf(ref) < length && due('map', seenOf(ref) === 0)) found.push(mapNeed(ref));
     }
     // Scores are read from the atlas too, but only once nothing streams.
-    const wantsAtlas = !streaming || state.atlasMode === 'patterns';
+    const wantsAtlas = !streaming || state.view.mode === 'patterns';
     if (wantsAtlas && atlasOf !== atlasKey() && due('atlas', false)) found.push(atlasNeed());
-    if (state.probe === null && !streaming) found.push(probeNeed());
+    if (state.attention.probe === null && !streaming) found.push(probeNeed());
     return found.filter((need) => !failed.has(need.key));
   }
 
   /** With the view closed a pinned head still tints what it looks at, once somebody points. */
   function closedNeeds(): readonly Need[] {
     const state = get();
-    if (state.generating || state.pins.length === 0 || state.hovered === null) return [];
-    const ref = frontHead(state);
+    if (state.busy.has('run') || state.view.pins.length === 0 || state.text.hovered === null)
+      return [];
+    const ref = frontHead(headsOf(state));
     const need = mapNeed(ref);
     return seenOf(ref) < text.pieces.length && !failed.has(need.key) ? [need] : [];
   }
 
   /** One question a lane at a time; while tokens stream one at all. */
   function pump(): void {
-    const streaming = get().generating;
+    const streaming = get().busy.has('run');
     if (streaming && running.size > 0) return;
     const wanted = needs();
     for (const lane of LANES) {
@@ -132,7 +135,7 @@ export function createAttention(context: SliceContext) {
     try {
       const ask = async (): Promise<void> => need.ask(controller.signal);
       // What was asked at rest took nothing from a stream that began meanwhile.
-      await (get().generating ? pace.timed(ask) : ask());
+      await (get().busy.has('run') ? pace.timed(ask) : ask());
     } catch (error) {
       if (!controller.signal.aborted) {
         failed.add(need.key);
@@ -142,7 +145,7 @@ export function createAttention(context: SliceContext) {
     }
     running.delete(lane);
     // A stream calls again with its next token.
-    if (!get().generating) pump();
+    if (!get().busy.has('run')) pump();
   }
 
   /** Asks, and drops the answer where the text or the parts have changed. */
@@ -155,7 +158,7 @@ export function createAttention(context: SliceContext) {
   const looked = () => ({ ids: toIds(text), off: context.off() });
 
   /** Rows of a window that has moved on are of another question. */
-  const rowsKey = (query: number, first = get().firstVisible): string => `${query} ${first}`;
+  const rowsKey = (query: number, first = get().text.firstVisible): string => `${query} ${first}`;
 
   function rowsNeed(query: number): Need {
     return {
@@ -170,7 +173,11 @@ export function createAttention(context: SliceContext) {
         const { firstIndex } = rows;
         rowsOf = rowsKey(query, firstIndex);
         // A stream says itself where its window begins.
-        set(get().generating ? { rows } : { rows, firstVisible: firstIndex });
+        const isStreaming = get().busy.has('run');
+        set({
+          attention: { rows },
+          ...(isStreaming ? {} : { text: { firstVisible: firstIndex } }),
+        });
       },
     };
   }
@@ -188,7 +195,7 @@ export function createAttention(context: SliceContext) {
         );
         if (map === null) return;
         remember(ref, map, seen);
-        publishMaps(get().generating ? {} : { firstVisible: map.firstIndex });
+        publishMaps(get().busy.has('run') ? {} : { firstVisible: map.firstIndex });
       },
     };
   }
@@ -204,7 +211,7 @@ export function createAttention(context: SliceContext) {
         const atlas = await fresh(engine.ask('atlas', { ...looked(), cells }, signal), signal);
         if (atlas === null) return;
         atlasOf = key;
-        set({ atlas });
+        set({ attention: { atlas } });
       },
     };
   }
@@ -214,9 +221,9 @@ export function createAttention(context: SliceContext) {
       kind: 'probe',
       key: 'probe',
       async ask(signal) {
-        const { model } = get();
+        const model = modelOf(get());
         const probe = await engine.ask('probeHeads', {}, signal);
-        if (get().model === model) set({ probe });
+        if (modelOf(get()) === model) set({ attention: { probe } });
       },
     };
   }
@@ -234,7 +241,7 @@ export function createAttention(context: SliceContext) {
     known.set(key, { map, seen });
     let weights = 0;
     for (const { map: one } of known.values()) weights += one.weights.length;
-    const wanted = new Set([...shownHeads(get()), frontHead(get())].map(keyOf));
+    const wanted = new Set([...shownHeads(headsOf(get())), frontHead(headsOf(get()))].map(keyOf));
     for (const [old, { map: one }] of known) {
       if (weights <= CACHED_WEIGHTS) break;
       if (wanted.has(old)) continue;
@@ -247,40 +254,45 @@ export function createAttention(context: SliceContext) {
   function publishMaps(patch: { readonly firstVisible?: number } = {}): void {
     const state = get();
     if (!isCurrent()) return;
-    const maps = shownHeads(state)
+    const maps = shownHeads(headsOf(state))
       .map((ref) => known.get(keyOf(ref))?.map)
       .filter((map) => map !== undefined);
-    const attention = known.get(keyOf(frontHead(state)))?.map ?? state.attention;
-    const same = maps.length === state.maps.length && maps.every((m, i) => m === state.maps[i]);
-    if (same && attention === state.attention && patch.firstVisible === undefined) return;
-    set({ ...patch, attention, ...(same ? {} : { maps }) });
+    const attention = known.get(keyOf(frontHead(headsOf(state))))?.map ?? state.attention.front;
+    const same =
+      maps.length === state.attention.maps.length &&
+      maps.every((m, i) => m === state.attention.maps[i]);
+    if (same && attention === state.attention.front && patch.firstVisible === undefined) return;
+    set({
+      attention: { front: attention, ...(same ? {} : { maps }) },
+      text: patch,
+    });
   }
 
   store.subscribe((now, before) => {
     const heads =
-      now.preview !== before.preview ||
-      now.pins !== before.pins ||
-      now.layer !== before.layer ||
-      now.head !== before.head;
+      now.attention.preview !== before.attention.preview ||
+      now.view.pins !== before.view.pins ||
+      now.view.layer !== before.view.layer ||
+      now.view.head !== before.view.head;
     if (heads) publishMaps();
     if (
       heads ||
-      now.panel !== before.panel ||
-      now.selected !== before.selected ||
-      now.atlasMode !== before.atlasMode ||
-      (now.hovered !== before.hovered && !isOpen())
+      now.view.panel !== before.view.panel ||
+      now.view.selected !== before.view.selected ||
+      now.view.mode !== before.view.mode ||
+      (now.text.hovered !== before.text.hovered && !isOpen())
     ) {
-      if (!now.generating) pump();
+      if (!now.busy.has('run')) pump();
     }
   });
 
   const slice: Slice = {
     refresh() {
       if (text.pieces.length === 0) {
-        set({ attention: null, maps: [], rows: null, atlas: null });
+        set({ attention: { front: null, maps: [], rows: null, atlas: null } });
       } else if (!isCurrent() && !isOpen()) {
         // Nobody asks for new ones now, and the old ones would tint the wrong words.
-        set({ attention: null, maps: [], rows: null });
+        set({ attention: { front: null, maps: [], rows: null } });
       }
       failed.clear();
       pump();
@@ -292,11 +304,14 @@ export function createAttention(context: SliceContext) {
     reset() {
       about = null;
       failed.clear();
-      const { model, pins } = get();
+      const { pins } = get().view;
+      const model = modelOf(get());
       const fitting = pins.filter(
         ({ layer, head }) => layer < (model?.nLayer ?? 0) && head < (model?.nHead ?? 0),
       );
-      set({ probe: null, attention: null, maps: [], rows: null, atlas: null, preview: null });
+      set({
+        attention: { probe: null, front: null, maps: [], rows: null, atlas: null, preview: null },
+      });
       if (fitting.length < pins.length) setPins(fitting);
     },
   };
@@ -305,22 +320,26 @@ export function createAttention(context: SliceContext) {
 
   /** Puts a head into focus; where heads are pinned it takes the focused one's place. */
   function focusHead(ref: HeadRef): void {
-    const { pins, layer, head } = get();
+    const { pins, layer, head } = get().view;
     const replaced = pins.some((pin) => isSameHead(pin, ref))
       ? pins
       : pins.map((pin) => (isSameHead(pin, { layer, head }) ? { ...ref } : pin));
-    set({ layer: ref.layer, head: ref.head, pins: replaced, preview: null });
+    set({
+      view: { layer: ref.layer, head: ref.head, pins: replaced },
+      attention: { preview: null },
+    });
     context.used('attention');
   }
 
   function setPins(pins: readonly HeadRef[]): void {
     const unique = pins.filter((pin, i) => pins.findIndex((one) => isSameHead(one, pin)) === i);
     const kept = unique.slice(-MOST_PINS).map(({ layer, head }) => ({ layer, head }));
-    set({ pins: kept, ...kept.at(-1) });
+    set({ view: { pins: kept }, ...kept.at(-1) });
   }
 
   function moveBy(layers: number, heads: number): void {
-    const { layer, head, model } = get();
+    const { layer, head } = get().view;
+    const model = modelOf(get());
     const { nLayer, nHead } = model ?? { nLayer: 1, nHead: 1 };
     focusHead({
       layer: (layer + layers + nLayer) % nLayer,
@@ -333,41 +352,31 @@ export function createAttention(context: SliceContext) {
     actions: {
       setAttention(
         patch: Partial<
-          Pick<
-            AttentionState,
-            | 'layer'
-            | 'head'
-            | 'scale'
-            | 'atlasMode'
-            | 'atlasSort'
-            | 'atlasFilter'
-            | 'dimSink'
-            | 'keyToken'
-          >
+          Pick<View, 'layer' | 'head' | 'scale' | 'mode' | 'sort' | 'filter' | 'dim' | 'keyToken'>
         >,
       ): void {
-        const { layer = get().layer, head = get().head, ...rest } = patch;
-        if (Object.keys(rest).length > 0) set(rest);
+        const { layer = get().view.layer, head = get().view.head, ...rest } = patch;
+        if (Object.keys(rest).length > 0) set({ view: rest });
         if (patch.layer !== undefined || patch.head !== undefined) focusHead({ layer, head });
       },
       focusHead,
       setPins,
       /** Pins a head beside the others, or takes it away again; the oldest gives way to a fourth. */
       togglePin(ref: HeadRef): void {
-        const { pins } = get();
+        const { pins } = get().view;
         context.used('attention');
         context.used('pin');
         if (pins.some((pin) => isSameHead(pin, ref))) {
           setPins(pins.filter((pin) => !isSameHead(pin, ref)));
-          set({ preview: null });
+          set({ attention: { preview: null } });
         } else setPins([...pins, ref]);
       },
       previewHead(preview: HeadRef | null): void {
-        const old = get().preview;
+        const old = get().attention.preview;
         if (old === preview || (old !== null && preview !== null && isSameHead(old, preview))) {
           return;
         }
-        set({ preview });
+        set({ attention: { preview } });
       },
       /** One head on or back, round the corner at the ends. */
       moveHead: (by: number): void => moveBy(0, by),
@@ -375,15 +384,19 @@ export function createAttention(context: SliceContext) {
       /** Row and column under the pointer; the text shows both. */
       hoverAttention(attentionHover: number | null, attentionKey: number | null = null): void {
         const state = get();
-        if (attentionHover === state.attentionHover && attentionKey === state.attentionKey) return;
-        set({ attentionHover, attentionKey });
+        if (
+          attentionHover === state.attention.hoveredRow &&
+          attentionKey === state.attention.hoveredColumn
+        )
+          return;
+        set({ attention: { hoveredRow: attentionHover, hoveredColumn: attentionKey } });
       },
       /** How many cells a side a tile of the atlas has room for. */
       fitAtlas(room: number): void {
         const fitting = Math.max(4, Math.min(64, Math.floor(room)));
         if (fitting === cells) return;
         cells = fitting;
-        if (!get().generating) pump();
+        if (!get().busy.has('run')) pump();
       },
     },
   };

@@ -7,6 +7,7 @@ import { createLatest } from '../latest.ts';
 import { createPace } from '../pace.ts';
 import { toIds } from '../tokenText.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
+import { modelOf } from '../facts/model.ts';
 
 /** Columns in one question: what is asked for first is there first. */
 const CHUNK = 8;
@@ -33,11 +34,12 @@ export function createLens(context: SliceContext) {
   /** Whether `lensPieces` are the typed word as this model cuts it. */
   let isCut = false;
 
-  const isOpen = (): boolean => get().panel === 'lens';
+  const isOpen = (): boolean => get().view.panel === 'lens';
 
   function isCurrent(): boolean {
     if (about === null || about.epoch !== text.epoch || about.off !== context.off()) return false;
-    const { generating, firstVisible } = get();
+    const { firstVisible } = get().text;
+    const generating = get().busy.has('run');
     // A stream tells of its window a little later than an answer does.
     return generating ? about.first >= firstVisible : about.first === firstVisible;
   }
@@ -45,9 +47,11 @@ export function createLens(context: SliceContext) {
   /** Puts the columns in sight into the store, known or not. */
   function publish(): void {
     const { length } = text.pieces;
-    const { model, firstVisible, lens } = get();
+    const { firstVisible } = get().text;
+    const { shown: lens } = get().lens;
+    const model = modelOf(get());
     if (model === null || length === 0) {
-      if (lens !== null) set({ lens: null });
+      if (lens !== null) set({ lens: { shown: null } });
       return;
     }
     const first = Math.min(firstVisible, length - 1);
@@ -64,7 +68,7 @@ export function createLens(context: SliceContext) {
         logprobs.set(column.logprobs, c * depths);
       }
     }
-    set({ lens: { from, count, depths, tokens, logprobs, pieces } });
+    set({ lens: { shown: { from, count, depths, tokens, logprobs, pieces } } });
   }
 
   function take(answer: LensColumns): void {
@@ -85,7 +89,7 @@ export function createLens(context: SliceContext) {
 
   /** Columns in sight that are not known, at most a chunk of them, those near the focus first. */
   function nextChunk(): { from: number; count: number } | null {
-    const { lens } = get();
+    const { shown: lens } = get().lens;
     if (lens === null) return null;
     const current = isCurrent();
     const isKnown = (i: number): boolean => current && known.has(i);
@@ -121,10 +125,11 @@ export function createLens(context: SliceContext) {
         const input = { ids: toIds(text), off: context.off(), ...chunk };
         const answer = await pace.timed(() => engine.ask('lens', input, signal));
         if (isStale()) return;
-        const { generating, firstVisible } = get();
+        const { firstVisible } = get().text;
+        const generating = get().busy.has('run');
         const isWhole = !generating && text.pieces.length === input.ids.length;
         const moved = isWhole && firstVisible !== answer.firstIndex;
-        if (moved) set({ firstVisible: answer.firstIndex });
+        if (moved) set({ text: { firstVisible: answer.firstIndex } });
         take(answer);
         publish();
         // Another answer would be as empty, unless the window is known only now.
@@ -134,7 +139,7 @@ export function createLens(context: SliceContext) {
         return;
       }
       // A stream has the device to itself until the next question is due.
-      if (get().generating) return;
+      if (get().busy.has('run')) return;
     }
   });
 
@@ -151,52 +156,56 @@ export function createLens(context: SliceContext) {
   }
 
   const cell = createLatest<void>(async (_, signal) => {
-    const { lensAt, firstVisible } = get();
+    const { at: lensAt } = get().lens;
+    const { firstVisible } = get().text;
     if (!isOpen() || !context.answerable() || lensAt === null) return;
     if (lensAt.position < firstVisible) {
-      set({ lensCell: null });
+      set({ lens: { cell: null } });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), ...lensAt, top: CELL_TOP };
     const lensCell = await fresh(() => engine.ask('lensCell', input, signal), signal);
-    if (lensCell !== null && get().lensAt === lensAt) set({ lensCell });
+    if (lensCell !== null && get().lens.at === lensAt) set({ lens: { cell: lensCell } });
   });
 
   const curve = createLatest<void>(async (_, signal) => {
-    const [first] = get().lensPieces;
+    const [first] = get().lens.pieces;
     if (!isOpen() || !context.answerable() || first === undefined) return;
     const position = lensFocus(get());
     if (position < 0) return;
     if (isUnseen(get())) {
-      set({ lensCurve: null });
+      set({ lens: { curve: null } });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), position, token: first.id };
     const lensCurve = await fresh(() => engine.ask('lensCurve', input, signal), signal);
-    if (lensCurve !== null && get().lensPieces[0]?.id === first.id) set({ lensCurve });
+    if (lensCurve !== null && get().lens.pieces[0]?.id === first.id)
+      set({ lens: { curve: lensCurve } });
   });
 
   const norms = createLatest<void>(async (_, signal) => {
     const position = lensFocus(get());
     if (!isOpen() || !context.answerable() || position < 0) return;
     if (isUnseen(get())) {
-      set({ norms: null });
+      set({ lens: { norms: null } });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), position };
     const answer = await fresh(() => engine.ask('residualNorms', input, signal), signal);
-    if (answer !== null) set({ norms: answer });
+    if (answer !== null) set({ lens: { norms: answer } });
   });
 
   const word = createLatest<void>(async (_, signal) => {
-    const { lensWord, lensSpaced, phase } = get();
-    if (phase !== 'ready') return;
+    const { word: lensWord, spaced: lensSpaced } = get().lens;
+    const { at: phase } = get().model;
+    if (phase !== 'here') return;
     const typed = lensWord === '' ? '' : lensSpaced ? ` ${lensWord}` : lensWord;
     try {
       const found = typed === '' ? [] : await engine.ask('tokenize', { text: typed }, signal);
-      if (signal.aborted || get().lensWord !== lensWord || get().lensSpaced !== lensSpaced) return;
+      if (signal.aborted || get().lens.word !== lensWord || get().lens.spaced !== lensSpaced)
+        return;
       isCut = true;
-      set({ lensPieces: found, ...(found.length === 0 ? { lensCurve: null } : {}) });
+      set({ lens: { pieces: found, ...(found.length === 0 ? { curve: null } : {}) } });
       curve.ask();
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
@@ -215,18 +224,18 @@ export function createLens(context: SliceContext) {
 
   /** The window and the open cell follow the selected token. */
   function follow(): void {
-    const { lensAt, lens } = get();
+    const { at: lensAt, shown: lens } = get().lens;
     const { length } = text.pieces;
-    if (get().selected !== selected) {
-      ({ selected } = get());
+    if (get().view.selected !== selected) {
+      ({ selected } = get().view);
       const position = selected ?? length - 1;
       if (lensAt !== null) {
-        set({ lensAt: length === 0 ? null : { position, depth: lensAt.depth }, lensCell: null });
+        set({ lens: { at: length === 0 ? null : { position, depth: lensAt.depth }, cell: null } });
       }
       wanted = selected === null ? null : keepInSight(position, lens, room);
     }
-    const now = get().lensAt;
-    if (now !== null && now.position >= length) set({ lensAt: null, lensCell: null });
+    const now = get().lens.at;
+    if (now !== null && now.position >= length) set({ lens: { at: null, cell: null } });
   }
 
   const slice: Slice = {
@@ -235,7 +244,7 @@ export function createLens(context: SliceContext) {
       follow();
       publish();
       askAll();
-      const { lensWord, lensPieces } = get();
+      const { word: lensWord, pieces: lensPieces } = get().lens;
       if (lensWord !== '' && (lensPieces.length === 0 || !isCut)) word.ask();
     },
     onToken() {
@@ -252,14 +261,7 @@ export function createLens(context: SliceContext) {
       // Another model may cut the word otherwise; it is asked once that model can be.
       isCut = false;
       word.cancel();
-      set({
-        lens: null,
-        lensAt: null,
-        lensCell: null,
-        lensCurve: null,
-        lensPieces: [],
-        norms: null,
-      });
+      set({ lens: { shown: null, at: null, cell: null, curve: null, pieces: [], norms: null } });
     },
   };
 
@@ -285,22 +287,26 @@ export function createLens(context: SliceContext) {
       /** Opens a cell in full; null closes it. */
       openLens(at: { readonly position: number; readonly depth: number } | null): void {
         const { length } = text.pieces;
-        const depths = (get().model?.nLayer ?? 0) + 1;
+        const depths = (modelOf(get())?.nLayer ?? 0) + 1;
         if (at === null || length === 0) {
-          set({ lensAt: null, lensCell: null });
+          set({ lens: { at: null, cell: null } });
         } else {
-          const position = clamp(at.position, Math.min(get().firstVisible, length - 1), length - 1);
-          set({ lensAt: { position, depth: clamp(at.depth, 0, depths - 1) }, lensCell: null });
-          wanted = keepInSight(position, get().lens, room);
-          if (position === length - 1 && get().generating) wanted = null;
+          const position = clamp(
+            at.position,
+            Math.min(get().text.firstVisible, length - 1),
+            length - 1,
+          );
+          set({ lens: { at: { position, depth: clamp(at.depth, 0, depths - 1) }, cell: null } });
+          wanted = keepInSight(position, get().lens.shown, room);
+          if (position === length - 1 && get().busy.has('run')) wanted = null;
           context.used('lens');
         }
         publish();
         askAll();
       },
       /** Follows the first token of a word through the depths. */
-      followWord(lensWord: string, lensSpaced = get().lensSpaced): void {
-        set({ lensWord, lensSpaced });
+      followWord(lensWord: string, lensSpaced = get().lens.spaced): void {
+        set({ lens: { word: lensWord, spaced: lensSpaced } });
         isCut = false;
         clearTimeout(typing);
         typing = setTimeout(() => word.ask(), TYPING_MS);

@@ -3,8 +3,10 @@ import type { PartOff, TokenPiece } from '../../api.ts';
 import { isSamePart, type Sweep } from '../facts/parts.ts';
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
+import { withWork } from '../store.ts';
 import { toIds } from '../tokenText.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
+import { modelOf } from '../facts/model.ts';
 
 /** Candidates of either distribution that are compared; the bars show as many. */
 const TOP = 20;
@@ -19,7 +21,8 @@ export function createParts(context: SliceContext) {
   let measured: Pick<Sweep, 'deltas' | 'done'> | null = null;
 
   const compare = createLatest<void>(async (_, signal) => {
-    const { off, generating, selected } = get();
+    const { off, selected } = get().view;
+    const generating = get().busy.has('run');
     if (off.length === 0 || generating || !context.answerable()) return;
     const at = selected ?? text.pieces.length;
     const isStale = staleness(context, signal);
@@ -27,7 +30,7 @@ export function createParts(context: SliceContext) {
       const input = { ids: toIds(text, at), off, top: TOP };
       const comparison = await engine.ask('compare', input, signal);
       if (isStale()) return;
-      set({ comparison, comparisonAt: at });
+      set({ parts: { comparison, comparisonAt: at } });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
@@ -35,7 +38,7 @@ export function createParts(context: SliceContext) {
 
   function setOff(off: readonly PartOff[]): void {
     compare.cancel();
-    set({ off: toSorted(off), comparison: null });
+    set({ view: { off: toSorted(off) }, parts: { comparison: null } });
     refreshAll();
   }
 
@@ -44,13 +47,16 @@ export function createParts(context: SliceContext) {
     const there = text.pieces[at];
     if (there !== undefined) return there;
     const options = toSamplingOptions({ ...DEFAULT_SETTINGS, do_sample: false });
-    const input = { ids: toIds(text, at), off: get().off, options, top: 1 };
+    const input = { ids: toIds(text, at), off: get().view.off, options, top: 1 };
     const { top } = await engine.ask('distribution', input, signal);
     return top[0]?.piece;
   }
 
   async function startSweep(): Promise<void> {
-    const { model, generating, selected, off, offBy: by } = get();
+    const { selected, off } = get().view;
+    const { by } = get().parts;
+    const model = modelOf(get());
+    const generating = get().busy.has('run');
     if (sweeping !== null || generating || model === null || !context.answerable()) return;
     const controller = new AbortController();
     sweeping = controller;
@@ -61,7 +67,7 @@ export function createParts(context: SliceContext) {
     used('sweep');
     const deltas = new Float32Array(nLayer * nHead).fill(Number.NaN);
     const facts = { nLayer, nHead, at, by, off, done: 0, running: true };
-    set({ sweep: null, sweepStarting: true });
+    set({ parts: { sweep: null }, busy: withWork(get().busy, 'sweep', true) });
     try {
       const target = await targetAt(at, signal);
       if (target === undefined || signal.aborted) return;
@@ -69,16 +75,17 @@ export function createParts(context: SliceContext) {
       let lastShown = 0;
       for await (const event of engine.sweep(request)) {
         if (signal.aborted) break;
-        const { sweep } = get();
+        const { sweep } = get().parts;
         if (event.type === 'base') {
           set({
-            sweep: {
-              ...facts,
-              deltas: deltas.slice(),
-              base: event.logprob,
-              target: event.target,
+            parts: {
+              sweep: {
+                ...facts,
+                deltas: deltas.slice(),
+                base: event.logprob,
+                target: event.target,
+              },
             },
-            sweepStarting: false,
           });
         } else if (sweep !== null) {
           deltas[event.layer * nHead + event.head] = event.delta;
@@ -87,7 +94,7 @@ export function createParts(context: SliceContext) {
           // The last layers' heads come fast, and every repaint takes the processor from the next.
           if (now - lastShown < SHOWN_MS) continue;
           lastShown = now;
-          set({ sweep: { ...sweep, ...measured, deltas: deltas.slice() } });
+          set({ parts: { sweep: { ...sweep, ...measured, deltas: deltas.slice() } } });
         }
       }
     } catch (error) {
@@ -99,29 +106,33 @@ export function createParts(context: SliceContext) {
 
   /** Whatever is done stays; whatever runs ends. */
   function endSweep(): void {
-    sweeping?.abort();
+    if (sweeping === null) return;
+    sweeping.abort();
     sweeping = null;
-    const { sweep, sweepStarting } = get();
-    if (sweepStarting) set({ sweepStarting: false });
-    if (sweep?.running) set({ sweep: { ...sweep, ...measured, running: false } });
+    const { sweep } = get().parts;
+    set({
+      busy: withWork(get().busy, 'sweep', false),
+      ...(sweep === null ? {} : { parts: { sweep: { ...sweep, ...measured, running: false } } }),
+    });
     measured = null;
   }
 
   /** Parts that this model does not have: they came with a link, or another model had them. */
   function dropForeign(): void {
-    const { off, model } = get();
+    const { off } = get().view;
+    const model = modelOf(get());
     if (model === null) return;
     const own = off.filter((p) => p.layer < model.nLayer && (p.head ?? 0) < model.nHead);
-    if (own.length < off.length) set({ off: own, comparison: null });
+    if (own.length < off.length) set({ view: { off: own }, parts: { comparison: null } });
   }
 
   const slice: Slice = {
     refresh() {
       dropForeign();
-      const { sweep } = get();
-      if (sweep !== null && sweepEpoch !== text.epoch) set({ sweep: null });
+      const { sweep } = get().parts;
+      if (sweep !== null && sweepEpoch !== text.epoch) set({ parts: { sweep: null } });
       // The bars show the whole model beside it, whatever view is open.
-      if (get().off.length > 0) compare.ask();
+      if (get().view.off.length > 0) compare.ask();
     },
     cancel() {
       compare.cancel();
@@ -129,7 +140,7 @@ export function createParts(context: SliceContext) {
     },
     reset() {
       endSweep();
-      set({ comparison: null, sweep: null });
+      set({ parts: { comparison: null, sweep: null } });
       dropForeign();
     },
   };
@@ -140,18 +151,18 @@ export function createParts(context: SliceContext) {
       setOff,
       /** Switches a part off, or on again, whatever stands in its place. */
       togglePart(part: PartOff): void {
-        const { off } = get();
+        const { off } = get().view;
         const others = off.filter((other) => !isSamePart(other, part));
         used('parts');
         setOff(others.length < off.length ? others : [...off, part]);
       },
       everythingOn(): void {
-        if (get().off.length > 0) setOff([]);
+        if (get().view.off.length > 0) setOff([]);
       },
       /** Every part that is off is from now on replaced like this, and so is the next one. */
       replaceBy(offBy: PartOff['by']): void {
-        set({ offBy });
-        const { off } = get();
+        set({ parts: { by: offBy } });
+        const { off } = get().view;
         if (off.some(({ by }) => by !== offBy)) setOff(off.map((part) => ({ ...part, by: offBy })));
       },
       startSweep: () => void startSweep(),

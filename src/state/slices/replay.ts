@@ -8,9 +8,9 @@ import type { LiveCheck } from '../facts/replay.ts';
 import { identityOf, type ModelName } from '../modelName.ts';
 import type { RecordedText, Recording } from '../replay.ts';
 import { countWritten, type RunRecord } from '../runs.ts';
-import type { AppState } from '../store.ts';
 import { takeSnapshot, toPlainText, type Snapshot } from '../tokenText.ts';
 import { formatLink, type Link } from '../urlState.ts';
+import type { View } from '../view.ts';
 import type { Slice, SliceContext } from './slice.ts';
 
 interface ReplayOptions extends SliceContext {
@@ -33,14 +33,14 @@ export function createReplay(options: ReplayOptions) {
   let running: AbortController | null = null;
 
   function addNotes(notes: readonly string[]): void {
-    if (notes.length > 0) set({ notes: [...get().notes, ...notes] });
+    if (notes.length > 0) set({ page: { notes: [...get().page.notes, ...notes] } });
   }
 
   /** Shows the recorded text once its model is there. False where there is none to show. */
   async function show(model: ModelSummary): Promise<boolean> {
     const recording = waiting;
     waiting = undefined;
-    if (recording === undefined || !get().asRecorded) return false;
+    if (recording === undefined || !get().replay.asRecorded) return false;
     if (!options.isNamed()) {
       addNotes(['The recorded tokens belong to another model; only the prompt is used.']);
       return false;
@@ -52,12 +52,12 @@ export function createReplay(options: ReplayOptions) {
       addNotes([
         `${model.name} does not know all of the recorded tokens; only the prompt is used.`,
       ]);
-      set({ asRecorded: false });
+      set({ replay: { asRecorded: false } });
       return false;
     }
     const distinct = [...new Set(known.flatMap(({ ids }) => ids))];
     const pieces = await engine.ask('pieces', { ids: distinct });
-    if (!get().asRecorded) return false;
+    if (!get().replay.asRecorded) return false;
     const byId = new Map(distinct.map((id, i) => [id, pieces[i]]));
     const notes: string[] = [];
     if (known.length < texts.length) {
@@ -86,16 +86,18 @@ export function createReplay(options: ReplayOptions) {
     const off = snapshot.runs.map((run) => run.off.length);
     addNotes(notes);
     editing.showTree(tree, {
-      ...view,
-      asRecorded: true,
-      live: null,
-      recorded: {
-        written: countWritten(snapshot.runs),
-        length: snapshot.pieces.length,
-        branches: tree.branches.length,
-        seeds: [...new Set(snapshot.runs.filter((r) => r.settings.do_sample).map((r) => r.seed))],
-        partsOff: Math.max(0, ...off),
-        model: model.name,
+      view,
+      replay: {
+        asRecorded: true,
+        live: null,
+        recorded: {
+          written: countWritten(snapshot.runs),
+          length: snapshot.pieces.length,
+          branches: tree.branches.length,
+          seeds: [...new Set(snapshot.runs.filter((r) => r.settings.do_sample).map((r) => r.seed))],
+          partsOff: Math.max(0, ...off),
+          model: model.name,
+        },
       },
     });
     return true;
@@ -104,14 +106,14 @@ export function createReplay(options: ReplayOptions) {
   // ── run live ────────────────────────────────────────────────────────────────────────────────
 
   async function runLive(): Promise<void> {
-    if (running !== null || get().phase !== 'ready') return;
+    if (running !== null || get().model.at !== 'here') return;
     const controller = new AbortController();
     running = controller;
     const of = countWritten(original.runs);
     let live: LiveCheck = { status: 'running', done: 0, of, difference: null };
     const tell = (patch: Partial<LiveCheck>): void => {
       live = { ...live, ...patch };
-      if (running === controller) set({ live });
+      if (running === controller) set({ replay: { live } });
     };
     tell({});
     try {
@@ -131,7 +133,7 @@ export function createReplay(options: ReplayOptions) {
       if (live.status === 'running') tell({ status: 'stopped' });
       if (running === controller) {
         running = null;
-        set({ announcement: wordsOf(live) });
+        set({ page: { announcement: wordsOf(live) } });
       }
       // Ends the stream where it stopped at a difference.
       controller.abort();
@@ -141,15 +143,17 @@ export function createReplay(options: ReplayOptions) {
   function stopLive(): void {
     running?.abort();
     running = null;
-    const { live } = get();
-    if (live?.status === 'running') set({ live: { ...live, status: 'stopped' } });
+    const { live } = get().replay;
+    if (live?.status === 'running') set({ replay: { live: { ...live, status: 'stopped' } } });
   }
 
   // ── the link ────────────────────────────────────────────────────────────────────────────────
 
   /** Everything there is to see now, as a fragment. */
   function makeLink(): Link & { readonly written: number; readonly branches: number } {
-    const { prompt, settings, tokenised, off, pins, layer, head, panel } = get();
+    const { prompt, tokenised } = get().text;
+    const { settings } = get().run;
+    const { off, pins, layer, head, panel } = get().view;
     const tree = editing.tree();
     const texts = tree.branches.map(({ id, snapshot }): RecordedText => {
       const { pieces, promptCount, runs } =
@@ -185,14 +189,14 @@ export function createReplay(options: ReplayOptions) {
     slice,
     show,
     /** Whether a recorded text waits for its model. */
-    waits: () => waiting !== undefined && get().asRecorded,
+    waits: () => waiting !== undefined && get().replay.asRecorded,
     stopLive,
     actions: {
       runLive: () => void runLive(),
       stopLive,
       dismissRecording(): void {
         stopLive();
-        set({ recorded: null, live: null });
+        set({ replay: { recorded: null, live: null } });
       },
       makeLink,
       /** Whether the text still begins with all that was recorded. */
@@ -226,7 +230,7 @@ function fitView(
   { off, pins, focus, view }: Recording,
   model: ModelSummary,
   notes: string[],
-): Partial<AppState> {
+): Partial<View> {
   const isThere = ({ layer, head = 0 }: { layer: number; head?: number }): boolean =>
     layer < model.nLayer && head < model.nHead;
   const own = off.filter(isThere);

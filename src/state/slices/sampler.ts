@@ -13,11 +13,13 @@ const TOP = 12;
 export function createSampler(context: SliceContext) {
   const { engine, text, get, set, store } = context;
   const pace = createPace();
-  const isOpen = (): boolean => get().panel === 'sampling';
+  const isOpen = (): boolean => get().view.panel === 'sampling';
 
   const steps = createLatest<void>(async (_, signal) => {
     if (!isOpen() || !context.answerable()) return;
-    const { generating, settings, selected } = get();
+    const { settings } = get().run;
+    const { selected } = get().view;
+    const generating = get().busy.has('run');
     // While tokens stream it is about the one that was drawn last.
     const at = selected ?? (generating ? Math.max(0, text.pieces.length - 1) : text.pieces.length);
     const isStale = staleness(context, signal);
@@ -28,14 +30,14 @@ export function createSampler(context: SliceContext) {
     try {
       const answer = await pace.timed(() => engine.ask('samplerSteps', input, signal));
       if (isStale()) return;
-      set({ sampler: { at, steps: answer, options, run, seedOf } });
+      set({ sampler: { shown: { at, steps: answer, options, run, seedOf } } });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
   });
 
   function seedAt(run: RunRecord | null): { seed: number; seedOf: SamplerView['seedOf'] } {
-    const { settings } = get();
+    const { settings } = get().run;
     if (run !== null) return { seed: run.seed, seedOf: 'run' };
     return settings.seed === null
       ? { seed: 0, seedOf: 'none' }
@@ -43,7 +45,7 @@ export function createSampler(context: SliceContext) {
   }
 
   store.subscribe((now, before) => {
-    if (now.settings !== before.settings && !now.generating) steps.ask();
+    if (now.run.settings !== before.run.settings && !now.busy.has('run')) steps.ask();
   });
 
   const slice: Slice = {
@@ -55,7 +57,7 @@ export function createSampler(context: SliceContext) {
     },
     cancel: () => steps.cancel(),
     reset() {
-      set(NO_SAMPLER);
+      set({ sampler: NO_SAMPLER });
     },
   };
   return { slice };

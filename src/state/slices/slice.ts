@@ -1,7 +1,7 @@
 // What a part of the page's state stands on: each view of the inside has a slice with its facts and
 // actions, so that adding one touches its file and one line in `actions.ts`.
 import type { Engine, PartOff } from '../../api.ts';
-import type { AppState, AppStore, Problem } from '../store.ts';
+import type { AppState, AppStore, Patch, Problem } from '../store.ts';
 import type { TokenText } from '../tokenText.ts';
 
 export interface SliceContext {
@@ -9,7 +9,7 @@ export interface SliceContext {
   readonly store: AppStore;
   readonly text: TokenText;
   readonly get: () => AppState;
-  readonly set: (patch: Partial<AppState>) => void;
+  readonly set: (patch: Patch) => void;
   /** Whether the engine can be asked about the text as it stands. */
   readonly answerable: () => boolean;
   /** Parts that are off now, for every question about the text. */

@@ -65,7 +65,13 @@ export function Arcs({
       >
         <Plot
           theme={theme}
-          watch={(s) => [s.scale, s.dimSink, s.hovered, s.selected, s.attentionHover]}
+          watch={(s) => [
+            s.view.scale,
+            s.view.dim,
+            s.text.hovered,
+            s.view.selected,
+            s.attention.hoveredRow,
+          ]}
           draw={(state) => ({
             width: layout.width,
             height: layout.height,
@@ -74,9 +80,9 @@ export function Arcs({
                 first,
                 labels,
                 edges,
-                scale: state.scale,
-                focus: state.attentionHover ?? state.hovered ?? state.selected,
-                dim: state.dimSink ? map.firstIndex : null,
+                scale: state.view.scale,
+                focus: state.attention.hoveredRow ?? state.text.hovered ?? state.view.selected,
+                dim: state.view.dim ? map.firstIndex : null,
               }),
             facts: { head: `${map.layer}.${map.head}` },
           })}

@@ -10,8 +10,10 @@ import {
   type LabelName,
 } from '../../state/headLabels.ts';
 import {
-  isSameHead,
   KEY_SHARE,
+  frontHead,
+  headsOf,
+  isSameHead,
   queryOf,
   type AtlasMode,
   type AtlasSort,
@@ -30,6 +32,7 @@ import { Plot, type Drawing } from './Plot.tsx';
 import { toScene, watchedKey, type Scene } from './scene.ts';
 import { useSpace } from './useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 /** The chips and the line at the foot of the window. */
 const BELOW = 104;
@@ -65,10 +68,10 @@ const SORTS: readonly { readonly id: AtlasSort; readonly words: string }[] = [
 function AtlasBar(): ReactNode {
   const { actions } = useApp();
   const { mode, sort, dim, swept } = useFacts((s) => ({
-    mode: s.atlasMode,
-    sort: s.atlasSort,
-    dim: s.dimSink,
-    swept: s.sweep !== null,
+    mode: s.view.mode,
+    sort: s.view.sort,
+    dim: s.view.dim,
+    swept: s.parts.sweep !== null,
   }));
   const shown = mode === 'effect' && !swept ? 'rows' : mode;
   return (
@@ -85,7 +88,7 @@ function AtlasBar(): ReactNode {
               name="atlas-mode"
               checked={id === shown}
               disabled={id === 'effect' && !swept}
-              onChange={() => actions.setAttention({ atlasMode: id })}
+              onChange={() => actions.setAttention({ mode: id })}
             />
             <span>{words}</span>
           </label>
@@ -97,7 +100,7 @@ function AtlasBar(): ReactNode {
         value={sort}
         onChange={(event) => {
           const found = SORTS.find(({ id }) => id === event.target.value);
-          if (found !== undefined) actions.setAttention({ atlasSort: found.id });
+          if (found !== undefined) actions.setAttention({ sort: found.id });
         }}
       >
         {SORTS.map(({ id, words }) => (
@@ -114,7 +117,7 @@ function AtlasBar(): ReactNode {
           type="checkbox"
           aria-label="Dim first token"
           checked={dim}
-          onChange={(event) => actions.setAttention({ dimSink: event.target.checked })}
+          onChange={(event) => actions.setAttention({ dim: event.target.checked })}
         />
         dim first
       </label>
@@ -129,33 +132,35 @@ function useScene(): () => Scene {
   return () => {
     const state = store.getState();
     const scene = toScene(state);
-    const of = [state.model, state.atlasSort, state.atlasFilter, state.keyToken];
+    const of = [modelOf(state), state.view.sort, state.view.filter, state.view.keyToken];
     const old = held.current;
     const same = old !== null && old.of.every((fact, i) => fact === of[i]);
     const order =
-      state.generating && same && old.order.length === scene.order.length ? old.order : scene.order;
+      state.busy.has('run') && same && old.order.length === scene.order.length
+        ? old.order
+        : scene.order;
     held.current = { of, order };
     return order === scene.order ? scene : { ...scene, order };
   };
 }
 
 const watchAtlas = (s: AppState): readonly unknown[] => [
-  s.model,
-  s.rows,
-  s.atlas,
-  s.probe,
-  s.sweep,
-  s.off,
-  s.pins,
-  s.preview,
-  s.layer,
-  s.head,
-  s.atlasMode,
-  s.atlasSort,
-  s.atlasFilter,
-  s.keyToken,
-  s.dimSink,
-  s.scale,
+  modelOf(s),
+  s.attention.rows,
+  s.attention.atlas,
+  s.attention.probe,
+  s.parts.sweep,
+  s.view.off,
+  s.view.pins,
+  s.attention.preview,
+  s.view.layer,
+  s.view.head,
+  s.view.mode,
+  s.view.sort,
+  s.view.filter,
+  s.view.keyToken,
+  s.view.dim,
+  s.view.scale,
 ];
 
 function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
@@ -164,8 +169,8 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   const { width, room, narrow } = useSpace(frame, BELOW, LEAST_ROOM);
   const sceneNow = useScene();
   const { layers, heads } = useFacts((s) => ({
-    layers: s.model?.nLayer ?? 0,
-    heads: s.model?.nHead ?? 0,
+    layers: modelOf(s)?.nLayer ?? 0,
+    heads: modelOf(s)?.nHead ?? 0,
   }));
   const height = narrow ? Math.max(room, layers * PHONE_TILE + 20) : room;
   const layout = layoutAtlas(layers, heads, width, height);
@@ -176,27 +181,27 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
     const box = tileBox(layout, 0);
     actions.fitAtlas(Math.min(box.width, box.height) - 2);
     const flat = ({ layer, head }: HeadRef): number => layer * heads + head;
-    const cursor = state.preview === null ? null : flat(state.preview);
+    const cursor = state.attention.preview === null ? null : flat(state.attention.preview);
     return {
       width: layout.width,
       height: layout.height,
       paint: (painter, colours) =>
         paintAtlas(painter, colours, layout, {
           scene,
-          rows: state.rows,
-          atlas: state.atlas,
-          scale: state.scale,
-          dimSink: state.dimSink,
-          sorted: state.atlasSort !== 'position',
-          pins: state.pins.map(flat),
+          rows: state.attention.rows,
+          atlas: state.attention.atlas,
+          scale: state.view.scale,
+          dimSink: state.view.dim,
+          sorted: state.view.sort !== 'position',
+          pins: state.view.pins.map(flat),
           cursor,
-          focus: flat(state),
+          focus: flat(state.view),
         }),
       facts: {
         mode: scene.mode,
-        query: state.rows?.query ?? -1,
-        tokens: state.rows?.size ?? 0,
-        sort: state.atlasSort,
+        query: state.attention.rows?.query ?? -1,
+        tokens: state.attention.rows?.size ?? 0,
+        sort: state.view.sort,
         shown: scene.matches.filter(Boolean).length,
         first: scene.order[0] ?? -1,
       },
@@ -211,12 +216,12 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   }
 
   function toggleOff(ref: HeadRef): void {
-    actions.togglePart({ part: 'head', ...ref, by: store.getState().offBy });
+    actions.togglePart({ part: 'head', ...ref, by: store.getState().parts.by });
   }
 
   /** The keys stay where they are when a head is taken away under them. */
   function togglePinAt(ref: HeadRef): void {
-    const pinned = store.getState().pins.some((pin) => isSameHead(pin, ref));
+    const pinned = store.getState().view.pins.some((pin) => isSameHead(pin, ref));
     actions.togglePin(ref);
     if (pinned) actions.previewHead(ref);
   }
@@ -224,7 +229,7 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   function onKeyDown(event: KeyboardEvent): void {
     const state = store.getState();
     const { order } = sceneNow();
-    const now = state.preview ?? state;
+    const now = frontHead(headsOf(state));
     const place = Math.max(0, order.indexOf(now.layer * heads + now.head));
     const here = order[place];
     if (here === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -244,7 +249,7 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
       if (head !== undefined) actions.previewHead(toRef(head, heads));
     } else if (event.key === 'Enter' || event.key === ' ') togglePinAt(toRef(here, heads));
     else if (event.key === 'x') toggleOff(toRef(here, heads));
-    else if (event.key === 'Escape' && state.preview !== null) actions.previewHead(null);
+    else if (event.key === 'Escape' && state.attention.preview !== null) actions.previewHead(null);
     else return;
     event.preventDefault();
   }
@@ -295,14 +300,14 @@ function toRef(flat: number, heads: number): HeadRef {
 function HeadOut(): ReactNode {
   const { store, text } = useApp();
   const { preview, probe, pins, off } = useFacts((s) => ({
-    preview: s.preview,
-    probe: s.probe,
-    pins: s.pins,
-    off: s.off,
+    preview: s.attention.preview,
+    probe: s.attention.probe,
+    pins: s.view.pins,
+    off: s.view.off,
   }));
   let words = '';
   if (preview !== null) {
-    const { rows } = store.getState();
+    const { rows } = store.getState().attention;
     const { layer, head } = preview;
     words = headSentence(probe, layer, head);
     if (rows !== null) {
@@ -326,11 +331,11 @@ function HeadOut(): ReactNode {
 function Legend(): ReactNode {
   const { actions, text } = useApp();
   const { probe, rows, filter, keyToken } = useFacts((s) => ({
-    probe: s.probe,
-    rows: s.atlasFilter === 'key' ? s.rows : null,
-    filter: s.atlasFilter,
-    keyToken: s.keyToken,
-    model: s.model,
+    probe: s.attention.probe,
+    rows: s.view.filter === 'key' ? s.attention.rows : null,
+    filter: s.view.filter,
+    keyToken: s.view.keyToken,
+    model: modelOf(s),
   }));
   const { store } = useApp();
   const { labels } = toScene(store.getState());
@@ -344,7 +349,7 @@ function Legend(): ReactNode {
         aria-pressed={filter === id}
         disabled={probe === null}
         title={`${count} ${count === 1 ? 'head' : 'heads'}: a head that ${meaning}${id === 'mixed' ? '' : ` (score from ${formatScore(KINDS[id].least)})`}. Press to show these alone.`}
-        onClick={() => actions.setAttention({ atlasFilter: filter === id ? null : id })}
+        onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
       >
         <i
           className={css.letter}
@@ -369,7 +374,7 @@ function Legend(): ReactNode {
         type="button"
         aria-pressed={filter === 'key'}
         title={`Heads in which the selected token gives one token more than ${KEY_SHARE * 100} %. Click a column of the map to choose that token.`}
-        onClick={() => actions.setAttention({ atlasFilter: filter === 'key' ? null : 'key' })}
+        onClick={() => actions.setAttention({ filter: filter === 'key' ? null : 'key' })}
       >
         look at…
       </button>
@@ -397,17 +402,18 @@ function Legend(): ReactNode {
 function Finding(): ReactNode {
   const { store, text } = useApp();
   const facts = useFacts((s) => ({
-    rows: s.rows,
-    sweep: s.sweep,
-    mode: s.atlasMode,
+    rows: s.attention.rows,
+    sweep: s.parts.sweep,
+    mode: s.view.mode,
     // What the table says too.
-    probe: s.probe,
-    atlas: s.atlas,
-    sort: s.atlasSort,
-    filter: s.atlasFilter,
-    keyToken: s.keyToken,
+    probe: s.attention.probe,
+    atlas: s.attention.atlas,
+    sort: s.view.sort,
+    filter: s.view.filter,
+    keyToken: s.view.keyToken,
     // While tokens stream the newest is always seen; the engine says so a moment later.
-    unseen: s.length > 0 && !s.generating && queryOf(s, s.length) < s.firstVisible,
+    unseen:
+      s.text.length > 0 && !s.busy.has('run') && queryOf(s, s.text.length) < s.text.firstVisible,
   }));
   const state = store.getState();
   const { name } = namesOf(text.pieces);

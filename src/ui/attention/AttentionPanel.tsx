@@ -12,8 +12,8 @@ export function AttentionPanel(): ReactNode {
   const { actions } = useApp();
   // Not the length itself: a token more must not render the whole view.
   const { empty, ready } = useFacts((s) => ({
-    empty: s.length === 0,
-    ready: s.rows !== null || s.attention !== null,
+    empty: s.text.length === 0,
+    ready: s.attention.rows !== null || s.attention.front !== null,
   }));
   const host = useRef<HTMLDivElement>(null);
   const theme = useTheme(host);

@@ -27,7 +27,7 @@ const BELOW = 70;
 const LEAST_ROOM = 190;
 
 export function Focus({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
-  const { attention } = useFacts((s) => ({ attention: s.attention }));
+  const { attention } = useFacts((s) => ({ attention: s.attention.front }));
   const [kind, setKind] = useState<'matrix' | 'arcs'>('matrix');
   return (
     <section className={css.focus} aria-label="Heads in focus">
@@ -49,13 +49,13 @@ function Heads({
 }): ReactNode {
   const { text } = useApp();
   const facts = useFacts((s) => ({
-    maps: s.maps,
-    pins: s.pins,
-    preview: s.preview,
-    layer: s.layer,
-    head: s.head,
-    selected: s.selected,
-    hovered: s.hovered,
+    maps: s.attention.maps,
+    pins: s.view.pins,
+    preview: s.attention.preview,
+    layer: s.view.layer,
+    head: s.view.head,
+    selected: s.view.selected,
+    hovered: s.text.hovered,
   }));
   const [whole, setWhole] = useState(false);
   const [least, setLeast] = useState(0.1);

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { isSameHead } from '../../state/facts/attention.ts';
 import { useApp, useFacts } from '../context.ts';
 import css from './attention.module.css';
+import { modelOf } from '../../state/facts/model.ts';
 
 export function FocusBar({
   kind,
@@ -13,12 +14,12 @@ export function FocusBar({
 }): ReactNode {
   const { actions, store } = useApp();
   const { layer, head, layers, heads, pins, off } = useFacts((s) => ({
-    layer: s.layer,
-    head: s.head,
-    layers: s.model?.nLayer ?? 12,
-    heads: s.model?.nHead ?? 12,
-    pins: s.pins,
-    off: s.off,
+    layer: s.view.layer,
+    head: s.view.head,
+    layers: modelOf(s)?.nLayer ?? 12,
+    heads: modelOf(s)?.nHead ?? 12,
+    pins: s.view.pins,
+    off: s.view.off,
   }));
   const focused = { layer, head };
   const pinned = pins.some((pin) => isSameHead(pin, focused));
@@ -66,7 +67,9 @@ export function FocusBar({
         type="button"
         aria-pressed={isOff}
         title={`Switch head ${layer}.${head} ${isOff ? 'on again' : 'off, and see what changes'}`}
-        onClick={() => actions.togglePart({ part: 'head', ...focused, by: store.getState().offBy })}
+        onClick={() =>
+          actions.togglePart({ part: 'head', ...focused, by: store.getState().parts.by })
+        }
       >
         {isOff ? 'Switch on' : 'Switch off'}
       </button>

@@ -29,7 +29,10 @@ export function HeadWords({
   readonly shown: Shown;
   readonly inside: Cell | null;
 }): ReactNode {
-  const { probe, generating } = useFacts((s) => ({ probe: s.probe, generating: s.generating }));
+  const { probe, generating } = useFacts((s) => ({
+    probe: s.attention.probe,
+    generating: s.busy.has('run'),
+  }));
   return (
     <>
       <Sentence {...{ map, pieces, query }} />
@@ -100,7 +103,7 @@ function cellWords(
 
 function Legend(): ReactNode {
   const { actions } = useApp();
-  const { scale } = useFacts((s) => ({ scale: s.scale }));
+  const { scale } = useFacts((s) => ({ scale: s.view.scale }));
   const ticks =
     scale === 'sqrt' ? ['0', '6', '25', '56', '100 %'] : ['0', '25', '50', '75', '100 %'];
   return (
@@ -132,7 +135,10 @@ function Legend(): ReactNode {
 
 /** All scores of the head: on random tokens, which name it, and on this text. */
 function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
-  const { probe, atlas } = useFacts((s) => ({ probe: s.probe, atlas: s.atlas }));
+  const { probe, atlas } = useFacts((s) => ({
+    probe: s.attention.probe,
+    atlas: s.attention.atlas,
+  }));
   const score = (scores: typeof probe, behaviour: (typeof BEHAVIOURS)[number]): string =>
     scores === null ? '–' : formatScore(scoreOf(scores, behaviour, layer, head));
   return (

@@ -113,7 +113,7 @@ export function Matrix({
     >
       <Plot
         theme={theme}
-        watch={(s) => [s.scale]}
+        watch={(s) => [s.view.scale]}
         draw={(state) => ({
           width: layout.width,
           height: layout.height,
@@ -122,7 +122,7 @@ export function Matrix({
               shown,
               rowLabels,
               columnLabels,
-              scale: state.scale,
+              scale: state.view.scale,
               row,
               cursor: inside,
             }),

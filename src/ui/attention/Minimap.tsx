@@ -63,12 +63,12 @@ export function Minimap({
     >
       <Plot
         theme={theme}
-        watch={(s) => [s.scale]}
+        watch={(s) => [s.view.scale]}
         draw={(state) => ({
           width: MINIMAP,
           height: MINIMAP,
           paint: (painter, colours) =>
-            paintMinimap(painter, colours, MINIMAP, all, state.scale, {
+            paintMinimap(painter, colours, MINIMAP, all, state.view.scale, {
               row: at.row / map.size,
               column: at.column / map.size,
               size: side / map.size,

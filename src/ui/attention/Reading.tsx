@@ -25,14 +25,14 @@ export function Reading(): ReactNode {
     function update(state: AppState): void {
       // Wide windows have the text above; there this is not displayed.
       if (host === null || host.offsetParent === null) return;
-      const query = state.selected ?? state.length - 1;
+      const query = state.view.selected ?? state.text.length - 1;
       const from = Math.max(0, query - BEFORE);
-      const end = Math.min(state.length, query + AFTER + 1);
-      if (from !== first || epoch !== state.epoch || words.length > end - from) {
+      const end = Math.min(state.text.length, query + AFTER + 1);
+      if (from !== first || epoch !== state.text.epoch || words.length > end - from) {
         host.replaceChildren();
         words = [];
         first = from;
-        ({ epoch } = state);
+        ({ epoch } = state.text);
       }
       for (let i = from + words.length; i < end; i++) {
         const piece = text.pieces[i];
@@ -71,14 +71,14 @@ export function Reading(): ReactNode {
     };
     const unsubscribe = store.subscribe((now, before) => {
       if (
-        now.length !== before.length ||
-        now.epoch !== before.epoch ||
-        now.selected !== before.selected ||
-        now.attention !== before.attention ||
-        now.rows !== before.rows ||
-        now.dimSink !== before.dimSink ||
-        now.layer !== before.layer ||
-        now.head !== before.head
+        now.text.length !== before.text.length ||
+        now.text.epoch !== before.text.epoch ||
+        now.view.selected !== before.view.selected ||
+        now.attention.front !== before.attention.front ||
+        now.attention.rows !== before.attention.rows ||
+        now.view.dim !== before.view.dim ||
+        now.view.layer !== before.view.layer ||
+        now.view.head !== before.view.head
       ) {
         soon();
       }

@@ -17,7 +17,10 @@ export function SlotHead({
   readonly isFront: boolean;
 }): ReactNode {
   const { actions } = useApp();
-  const { probe, preview } = useFacts((s) => ({ probe: s.probe, preview: s.preview }));
+  const { probe, preview } = useFacts((s) => ({
+    probe: s.attention.probe,
+    preview: s.attention.preview,
+  }));
   const label = labelHead(probe, named.layer, named.head);
   const name = `${ref.layer}.${ref.head}`;
   const previewed = preview !== null && isSameHead(preview, ref);

@@ -20,7 +20,7 @@ const MODE_WORDS = {
 export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Figure {
   const scene = toScene(state);
   const { nLayer, nHead } = scene;
-  const { rows, atlas } = state;
+  const { rows, atlas } = state.attention;
   const { name, axis } = namesOf(pieces);
   const layers = Array.from({ length: nLayer }, (_, i) => i);
   const heads = Array.from({ length: nHead }, (_, i) => i);
@@ -35,12 +35,12 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         scene,
         rows,
         atlas,
-        scale: state.scale,
-        dimSink: state.dimSink,
-        sorted: state.atlasSort !== 'position',
-        pins: state.pins.map(({ layer, head }) => layer * nHead + head),
+        scale: state.view.scale,
+        dimSink: state.view.dim,
+        sorted: state.view.sort !== 'position',
+        pins: state.view.pins.map(({ layer, head }) => layer * nHead + head),
         cursor: null,
-        focus: state.layer * nHead + state.head,
+        focus: state.view.layer * nHead + state.view.head,
       }),
     table: () => ({
       caption:
@@ -145,7 +145,7 @@ export function matrixFigure(
         shown,
         rowLabels,
         columnLabels,
-        scale: state.scale,
+        scale: state.view.scale,
         row: null,
         cursor: null,
       }),
@@ -168,9 +168,9 @@ export function arcsFigure(
         first: sight.first,
         labels,
         edges: topEdges(map, sight.first, sight.first + sight.count, 3, sight.least),
-        scale: state.scale,
-        focus: state.selected,
-        dim: state.dimSink ? map.firstIndex : null,
+        scale: state.view.scale,
+        focus: state.view.selected,
+        dim: state.view.dim ? map.firstIndex : null,
       }),
   };
 }
@@ -184,11 +184,11 @@ function common(
   const { name, axis } = namesOf(pieces);
   const query = Math.max(
     map.firstIndex,
-    Math.min(map.firstIndex + map.size - 1, state.selected ?? Infinity),
+    Math.min(map.firstIndex + map.size - 1, state.view.selected ?? Infinity),
   );
   const links = strongest(map, query);
   const [first] = links;
-  const sentence = headSentence(state.probe, map.layer, map.head);
+  const sentence = headSentence(state.attention.probe, map.layer, map.head);
   const most =
     first === undefined
       ? ''

@@ -1,11 +1,8 @@
 // How strongly words are tinted for the word that looks at them.
-import { frontHead } from '../../state/facts/attention.ts';
+import { frontHead, headsOf } from '../../state/facts/attention.ts';
 import type { AppState } from '../../state/store.ts';
 
-type Facts = Pick<
-  AppState,
-  'attention' | 'rows' | 'panel' | 'pins' | 'preview' | 'layer' | 'head' | 'dimSink'
->;
+type Facts = Pick<AppState, 'attention' | 'view'>;
 
 /** Less than this cannot be seen. */
 const LEAST = 0.01;
@@ -16,9 +13,9 @@ const DIMMED = 0.35;
 export function lookOf(state: Facts, query: number): Map<number, number> {
   const looks = new Map<number, number>();
   // With another view open the text is about that view, unless a head was pinned to it.
-  if (state.panel !== 'attention' && state.pins.length === 0) return looks;
-  const { rows, attention } = state;
-  const { layer, head } = frontHead(state);
+  if (state.view.panel !== 'attention' && state.view.pins.length === 0) return looks;
+  const { rows, front: attention } = state.attention;
+  const { layer, head } = frontHead(headsOf(state));
   let firstIndex = 0;
   let row: Float32Array;
   const q = query - (attention?.firstIndex ?? 0);
@@ -36,7 +33,7 @@ export function lookOf(state: Facts, query: number): Map<number, number> {
     if (weight <= LEAST) return;
     // Steps, so that a tint changes only where somebody can see it.
     const look = Math.sqrt(Math.round(weight * 50) / 50);
-    looks.set(k + firstIndex, k === 0 && row.length > 1 && state.dimSink ? look * DIMMED : look);
+    looks.set(k + firstIndex, k === 0 && row.length > 1 && state.view.dim ? look * DIMMED : look);
   });
   return looks;
 }

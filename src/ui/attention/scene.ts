@@ -9,6 +9,7 @@ import {
 } from '../../state/facts/attention.ts';
 import type { AppState } from '../../state/store.ts';
 import { entropyOf } from './weights.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 export interface Scene {
   readonly nLayer: number;
@@ -25,43 +26,42 @@ export interface Scene {
   readonly deltas: Float32Array | null;
 }
 
-type Facts = Pick<
-  AppState,
-  | 'model'
-  | 'rows'
-  | 'probe'
-  | 'off'
-  | 'sweep'
-  | 'atlasMode'
-  | 'atlasSort'
-  | 'atlasFilter'
-  | 'keyToken'
->;
+type Facts = Pick<AppState, 'model' | 'attention' | 'view' | 'parts'>;
 
 export function toScene(state: Facts): Scene {
-  const nLayer = state.model?.nLayer ?? state.rows?.nLayer ?? 0;
-  const nHead = state.model?.nHead ?? state.rows?.nHead ?? 0;
+  const nLayer = modelOf(state)?.nLayer ?? state.attention.rows?.nLayer ?? 0;
+  const nHead = modelOf(state)?.nHead ?? state.attention.rows?.nHead ?? 0;
   const count = nLayer * nHead;
   const heads = Array.from({ length: count }, (_, i) => i);
   const sweep =
-    state.sweep !== null && state.sweep.nLayer === nLayer && state.sweep.nHead === nHead
-      ? state.sweep
+    state.parts.sweep !== null &&
+    state.parts.sweep.nLayer === nLayer &&
+    state.parts.sweep.nHead === nHead
+      ? state.parts.sweep
       : null;
-  const rows = state.rows?.nLayer === nLayer && state.rows.nHead === nHead ? state.rows : null;
-  const probe = state.probe?.nLayer === nLayer && state.probe.nHead === nHead ? state.probe : null;
+  const rows =
+    state.attention.rows?.nLayer === nLayer && state.attention.rows.nHead === nHead
+      ? state.attention.rows
+      : null;
+  const probe =
+    state.attention.probe?.nLayer === nLayer && state.attention.probe.nHead === nHead
+      ? state.attention.probe
+      : null;
   const labels = heads.map((i) => labelHead(probe, Math.floor(i / nHead), i % nHead));
   const entropies = rows === null ? new Float32Array(count).fill(Number.NaN) : entropiesOf(rows);
   const deltas = sweep?.deltas ?? null;
-  const matches = heads.map((i) => isMatch(i, state.atlasFilter, labels, rows, state.keyToken));
+  const matches = heads.map((i) =>
+    isMatch(i, state.view.filter, labels, rows, state.view.keyToken),
+  );
   return {
     nLayer,
     nHead,
-    mode: state.atlasMode === 'effect' && deltas === null ? 'rows' : state.atlasMode,
-    order: orderHeads(state.atlasSort, matches, labels, entropies, deltas),
+    mode: state.view.mode === 'effect' && deltas === null ? 'rows' : state.view.mode,
+    order: orderHeads(state.view.sort, matches, labels, entropies, deltas),
     matches,
     labels,
     entropies,
-    off: heads.map((i) => isOff(state.off, Math.floor(i / nHead), i % nHead)),
+    off: heads.map((i) => isOff(state.view.off, Math.floor(i / nHead), i % nHead)),
     deltas,
   };
 }

@@ -77,7 +77,12 @@ function TableTwin({ table }: { readonly table: () => Table }): ReactNode {
 function Rows({ table }: { readonly table: () => Table }): ReactNode {
   const id = useId();
   // The table follows the text; while it streams, the numbers of the moment it was opened stay.
-  useFacts((s) => ({ epoch: s.epoch, selected: s.selected, ready: !s.generating, off: s.off }));
+  useFacts((s) => ({
+    epoch: s.text.epoch,
+    selected: s.view.selected,
+    ready: !s.busy.has('run'),
+    off: s.view.off,
+  }));
   const { caption, columns, rows } = table();
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls

@@ -15,6 +15,7 @@ import {
   type Painter,
   type TextStyle,
 } from './painter.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 export type FileKind = 'png' | 'svg' | 'csv' | 'json';
 
@@ -35,7 +36,8 @@ export interface Provenance {
 }
 
 export function toProvenance(state: AppState, text: TokenText): Provenance {
-  const { model, settings, run } = state;
+  const { settings, last: run } = state.run;
+  const model = modelOf(state);
   return {
     program: 'Glass GPT',
     model: model?.name ?? '',
@@ -45,10 +47,10 @@ export function toProvenance(state: AppState, text: TokenText): Provenance {
     prompt: toPlainText(text.pieces.slice(0, text.promptCount)),
     text: toPlainText(text.pieces),
     ids: text.pieces.map((piece) => piece.id),
-    selected: state.selected,
+    selected: state.view.selected,
     settings: { ...toSamplingOptions(settings) },
     seed: run?.seed ?? settings.seed,
-    off: state.off,
+    off: state.view.off,
   };
 }
 

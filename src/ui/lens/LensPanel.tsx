@@ -23,6 +23,7 @@ import {
   normsFinding,
   unseenWords,
 } from './words.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 interface Place {
   readonly position: number;
@@ -30,7 +31,10 @@ interface Place {
 }
 
 export function LensPanel(): ReactNode {
-  const { empty, known } = useFacts((s) => ({ empty: s.length === 0, known: s.lens !== null }));
+  const { empty, known } = useFacts((s) => ({
+    empty: s.text.length === 0,
+    known: s.lens.shown !== null,
+  }));
   if (empty || !known) {
     return (
       <p className={controls.empty}>
@@ -65,7 +69,7 @@ export function LensPanel(): ReactNode {
 
 /** Whatever React says about a streaming text, it says when the columns come, not with every token. */
 function useLens(): { lens: LensView; focus: number } {
-  const { lens, focus } = useFacts((s) => ({ lens: s.lens, focus: lensFocus(s) }));
+  const { lens, focus } = useFacts((s) => ({ lens: s.lens.shown, focus: lensFocus(s) }));
   if (lens === null) throw new Error('The panel stands only where there is a lens.');
   return { lens, focus: Math.max(lens.from, Math.min(lens.from + lens.count - 1, focus)) };
 }
@@ -74,16 +78,16 @@ function Grid(): ReactNode {
   const app = useApp();
   const { store, text, actions } = app;
   const { depths, length } = useFacts((s) => ({
-    depths: s.lens?.depths ?? 1,
+    depths: s.lens.shown?.depths ?? 1,
     // Rendered for the slider; the canvas follows by itself.
-    length: s.generating ? -1 : s.length,
+    length: s.busy.has('run') ? -1 : s.text.length,
   }));
   const [pointed, setPointed] = useState<Place | null>(null);
   const [cursor, setCursor] = useState<Place | null>(null);
   const at = cursor ?? pointed;
 
   function placeOf(event: PointerEvent<HTMLCanvasElement>): Place | null {
-    const { lens } = store.getState();
+    const { shown: lens } = store.getState().lens;
     if (lens === null) return null;
     const box = event.currentTarget.getBoundingClientRect();
     const layout = layoutLens(Math.round(box.width), lens.depths);
@@ -99,7 +103,8 @@ function Grid(): ReactNode {
   }
 
   function walk(place: Place): void {
-    const { lens, length: count, firstVisible } = store.getState();
+    const { shown: lens } = store.getState().lens;
+    const { length: count, firstVisible } = store.getState().text;
     if (lens === null) return;
     const position = Math.max(
       Math.min(firstVisible, count - 1),
@@ -115,7 +120,7 @@ function Grid(): ReactNode {
 
   function onKeyDown(event: KeyboardEvent): void {
     const state = store.getState();
-    const { lens, lensAt } = state;
+    const { shown: lens, at: lensAt } = state.lens;
     if (lens === null || event.altKey || event.ctrlKey || event.metaKey) return;
     const here = cursor ?? lensAt ?? { position: lensFocus(state), depth: lens.depths - 1 };
     const { position, depth } = here;
@@ -127,7 +132,7 @@ function Grid(): ReactNode {
       PageUp: { position: position - lens.count, depth },
       PageDown: { position: position + lens.count, depth },
       Home: { position: 0, depth },
-      End: { position: state.length - 1, depth },
+      End: { position: state.text.length - 1, depth },
     };
     const step = steps[event.key];
     if (step !== undefined) walk(step);
@@ -159,14 +164,14 @@ function Grid(): ReactNode {
       >
         <Chart
           data-testid="lens-grid"
-          watch={(s) => [s.lens, s.lensAt, lensFocus(s), s.epoch]}
+          watch={(s) => [s.lens.shown, s.lens.at, lensFocus(s), s.text.epoch]}
           size={(width) => layoutLens(width, depths)}
           paint={(painter, theme, width) => {
             const state = store.getState();
-            if (state.lens === null) return;
-            drawLens(painter, theme, layoutLens(width, depths), state.lens, text.pieces, {
+            if (state.lens.shown === null) return;
+            drawLens(painter, theme, layoutLens(width, depths), state.lens.shown, text.pieces, {
               focus: lensFocus(state),
-              open: state.lensAt,
+              open: state.lens.at,
               pointed: at,
             });
           }}
@@ -196,9 +201,9 @@ function Grid(): ReactNode {
 function Scroll({ length }: { readonly length: number }): ReactNode {
   const { actions } = useApp();
   const { from, count, first } = useFacts((s) => ({
-    from: s.lens?.from ?? 0,
-    count: s.lens?.count ?? 0,
-    first: s.firstVisible,
+    from: s.lens.shown?.from ?? 0,
+    count: s.lens.shown?.count ?? 0,
+    first: s.text.firstVisible,
   }));
   if (length < 0 || length - first <= count) return null;
   return (
@@ -222,7 +227,7 @@ function Scroll({ length }: { readonly length: number }): ReactNode {
 function CellWords({ at }: { readonly at: Place | null }): ReactNode {
   const { text } = useApp();
   const { lens } = useLens();
-  const { generating } = useFacts((s) => ({ generating: s.generating }));
+  const { generating } = useFacts((s) => ({ generating: s.busy.has('run') }));
   // Out of sight, as after scrolling: nothing is to be said of it.
   const isInSight = at !== null && at.position >= lens.from && at.position < lens.from + lens.count;
   const guess = at === null ? null : guessAt(lens, at.position, at.depth);
@@ -254,9 +259,9 @@ function Finding(): ReactNode {
 function OpenCell(): ReactNode {
   const { store, text, actions } = useApp();
   const { at, cell, unseen } = useFacts((s) => ({
-    at: s.lensAt,
-    cell: s.lensCell,
-    unseen: s.lensAt !== null && s.lensAt.position < s.firstVisible,
+    at: s.lens.at,
+    cell: s.lens.cell,
+    unseen: s.lens.at !== null && s.lens.at.position < s.text.firstVisible,
   }));
   if (at === null) return null;
   const token = text.pieces[at.position];
@@ -296,11 +301,11 @@ function OpenCell(): ReactNode {
 function Word(): ReactNode {
   const { store, text, actions } = useApp();
   const { word, spaced, pieces, curve, vocabSize } = useFacts((s) => ({
-    word: s.lensWord,
-    spaced: s.lensSpaced,
-    pieces: s.lensPieces,
-    curve: s.lensCurve,
-    vocabSize: s.model?.vocabSize ?? 2,
+    word: s.lens.word,
+    spaced: s.lens.spaced,
+    pieces: s.lens.pieces,
+    curve: s.lens.curve,
+    vocabSize: modelOf(s)?.vocabSize ?? 2,
   }));
   const [first] = pieces;
   const token = curve === null ? undefined : text.pieces[curve.position];
@@ -335,10 +340,10 @@ function Word(): ReactNode {
       {curve !== null && (
         <figure data-testid="lens-curve">
           <Chart
-            watch={(s) => [s.lensCurve]}
+            watch={(s) => [s.lens.curve]}
             size={(width) => ({ width, height: CURVE_HEIGHT })}
             paint={(painter, theme, width) => {
-              const now = store.getState().lensCurve;
+              const now = store.getState().lens.curve;
               if (now !== null) drawCurve(painter, theme, width, now, vocabSize);
             }}
           />
@@ -355,16 +360,19 @@ function Word(): ReactNode {
 
 function Norms(): ReactNode {
   const { store, text } = useApp();
-  const { norms, depths } = useFacts((s) => ({ norms: s.norms, depths: s.lens?.depths ?? 1 }));
+  const { norms, depths } = useFacts((s) => ({
+    norms: s.lens.norms,
+    depths: s.lens.shown?.depths ?? 1,
+  }));
   if (norms === null || norms.residual.length !== depths) return null;
   const token = text.pieces[norms.position];
   return (
     <figure className={css.norms} data-testid="norms">
       <Chart
-        watch={(s) => [s.norms]}
+        watch={(s) => [s.lens.norms]}
         size={(width) => ({ width, height: layoutLens(width, depths).height - 27 })}
         paint={(painter, theme, width) => {
-          const now = store.getState().norms;
+          const now = store.getState().lens.norms;
           if (now === null) return;
           drawNorms(painter, theme, layoutLens(width, depths), now, width, width > 220);
         }}
@@ -381,7 +389,7 @@ function Norms(): ReactNode {
 function Tools(): ReactNode {
   const { store, text } = useApp();
   // Its table is that of the columns in sight.
-  useFacts((s) => ({ lens: s.lens }));
+  useFacts((s) => ({ lens: s.lens.shown }));
   return (
     <div className={css.tools}>
       <FigureTools figure={() => lensFigure({ store, text })} />
@@ -391,7 +399,7 @@ function Tools(): ReactNode {
 
 function lensFigure({ store, text }: Pick<AppContext, 'store' | 'text'>): Figure {
   const state = store.getState();
-  const { lens } = state;
+  const { shown: lens } = state.lens;
   if (lens === null) throw new Error('There is no lens to save yet.');
   const focus = lensFocus(state);
   const positions = Array.from({ length: lens.count }, (_, c) => lens.from + c);
@@ -429,7 +437,7 @@ function lensFigure({ store, text }: Pick<AppContext, 'store' | 'text'>): Figure
     paint: (painter, theme, width) =>
       drawLens(painter, theme, layoutFor(width, lens), lens, text.pieces, {
         focus,
-        open: state.lensAt,
+        open: state.lens.at,
         pointed: null,
       }),
   };
@@ -441,7 +449,8 @@ function layoutFor(width: number, lens: LensView): ReturnType<typeof layoutLens>
   return { ...layout, cell: (width - layout.left - 1) / Math.max(1, lens.count) };
 }
 
-function curveFigure({ lensCurve: curve, model }: AppState, text: TokenText): Figure {
+function curveFigure(state: AppState, text: TokenText): Figure {
+  const { curve } = state.lens;
   if (curve === null) throw new Error('There is no curve to save yet.');
   const depths = Array.from(curve.ranks, (_, d) => depthLabel(d));
   return {
@@ -464,11 +473,11 @@ function curveFigure({ lensCurve: curve, model }: AppState, text: TokenText): Fi
     }),
     size: (width) => ({ width, height: CURVE_HEIGHT }),
     paint: (painter, theme, width) =>
-      drawCurve(painter, theme, width, curve, model?.vocabSize ?? 2),
+      drawCurve(painter, theme, width, curve, modelOf(state)?.vocabSize ?? 2),
   };
 }
 
-function normsFigure({ norms }: AppState, text: TokenText): Figure {
+function normsFigure({ lens: { norms } }: AppState, text: TokenText): Figure {
   if (norms === null) throw new Error('There are no norms to save yet.');
   const { residual, attention, mlp, position } = norms;
   const depths = Array.from(residual, (_, d) => depthLabel(d));
@@ -503,7 +512,7 @@ function normsFigure({ norms }: AppState, text: TokenText): Figure {
   };
 }
 
-function cellFigure({ lensCell: cell }: AppState, text: TokenText): Figure {
+function cellFigure({ lens: { cell } }: AppState, text: TokenText): Figure {
   if (cell === null) throw new Error('There is no open cell to save yet.');
   const { position, depth, top, entropyBits } = cell;
   const names = top.map(({ piece }) => tokenAxisLabel(piece));

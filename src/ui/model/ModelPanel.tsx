@@ -22,9 +22,10 @@ import {
   type TreeLine,
 } from './arithmetic.ts';
 import css from './ModelPanel.module.css';
+import { modelOf } from '../../state/facts/model.ts';
 
 export function ModelPanel(): ReactNode {
-  const { anatomy, model } = useFacts((s) => ({ anatomy: s.anatomy, model: s.model }));
+  const { anatomy, model } = useFacts((s) => ({ anatomy: s.anatomy.tree, model: modelOf(s) }));
   if (anatomy === null || model === null) {
     return <p className={controls.empty}>The modules appear here as soon as the model is ready.</p>;
   }
@@ -115,7 +116,7 @@ function Shares(facts: Facts): ReactNode {
       </figcaption>
       <Chart
         data-testid="model-shares"
-        watch={(s) => [s.anatomy]}
+        watch={(s) => [s.anatomy.tree]}
         size={(width) => ({ width, height: SHARES_HEIGHT })}
         paint={(painter, theme, width) => drawShares(painter, theme, width, anatomy)}
       />

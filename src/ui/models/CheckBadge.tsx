@@ -10,10 +10,10 @@ import css from './ModelDetails.module.css';
 export function CheckBadge(): ReactNode {
   const { actions } = useApp();
   const { check, checking, checkError, failedChecks } = useFacts((s) => ({
-    check: s.check,
-    checking: s.checking,
-    checkError: s.checkError,
-    failedChecks: s.failedChecks,
+    check: s.check.found,
+    checking: s.busy.has('check'),
+    checkError: s.check.error,
+    failedChecks: s.check.failed,
   }));
   return (
     <div className={css.check} data-testid="self-check" data-passed={check?.passed ?? ''}>

@@ -6,21 +6,22 @@ import { deviceWords } from '../format.ts';
 import { CloseSign } from '../icons.tsx';
 import css from '../Notices.module.css';
 import { CopyReport } from './CopyReport.tsx';
+import { modelOf } from '../../state/facts/model.ts';
 
 const BITS: Readonly<Record<Dtype, string>> = { q8: '8 bit', fp16: '16 bit', fp32: '32 bit' };
 
 export function CheckNotice(): ReactNode {
   const { model, phase, check, failedChecks } = useFacts((s) => ({
-    model: s.model,
-    phase: s.phase,
-    check: s.check,
-    failedChecks: s.failedChecks,
+    model: modelOf(s),
+    phase: s.model.at,
+    check: s.check.found,
+    failedChecks: s.check.failed,
   }));
   const [closed, setClosed] = useState<SelfCheck | null>(null);
   const failed = check?.passed === false ? [...failedChecks, check] : failedChecks;
   const last = failed.at(-1);
   // While something simpler is being loaded, that is said, and the rest is not known.
-  if (model === null || phase !== 'ready' || last === undefined || last === closed) return null;
+  if (model === null || phase !== 'here' || last === undefined || last === closed) return null;
   return (
     <section className={css.problem} aria-label="Self-check" data-testid="check-notice">
       <div className={css.body}>

@@ -25,23 +25,23 @@ export function DropAnywhere(): ReactNode {
       if (sheet.current?.matches(':popover-open') === true) sheet.current.hidePopover();
     };
     const whyNot = (): string => {
-      const { offer, storage } = store.getState();
+      const { offer } = store.getState().models;
+      const { storage } = store.getState().kept;
       return whyTaken(offer, storage);
     };
     /** Says it where the files were dropped, and does nothing else. */
     const refuse = (why: string): void => {
       setTaken(why);
-      store.setState({ announcement: why });
+      actions.announce(why);
       if (sheet.current?.matches(':popover-open') === false) sheet.current.showPopover();
       clearTimeout(timer);
       timer = setTimeout(hide, SAID_MS);
     };
     const fail = (error: unknown): void => {
-      const { offer } = store.getState();
+      const { offer } = store.getState().models;
       // Nobody goes on with what the drop was to replace; a paused download keeps what came.
       if (offer?.status === 'looking' || offer?.status === 'arriving') actions.cancelModel();
-      const failed = unreadable(error);
-      store.setState({ offer: failed, announcement: failed.error.message });
+      actions.refuseFiles(unreadable(error));
     };
     const open = async (dropped: readonly Dropped[]): Promise<void> => {
       try {

@@ -4,12 +4,13 @@ import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { CloseSign } from '../icons.tsx';
 import css from './HeadsNotice.module.css';
+import { modelOf } from '../../state/facts/model.ts';
 
 export function HeadsNotice(): ReactNode {
   const { actions } = useApp();
   const { model, busy } = useFacts((s) => ({
-    model: s.model,
-    busy: s.phase !== 'ready' || s.offer?.status === 'arriving',
+    model: modelOf(s),
+    busy: s.model.at !== 'here' || s.models.offer?.status === 'arriving',
   }));
   const [dismissed, setDismissed] = useState<typeof model>(null);
   const [chosen, setChosen] = useState<number | null>(null);

@@ -11,13 +11,14 @@ import { useBusy, type Busy } from './busy.ts';
 import { CheckBadge } from './CheckBadge.tsx';
 import { Precision } from './Precision.tsx';
 import { SaveModel } from './SaveModel.tsx';
+import { modelOf, wantedOf } from '../../state/facts/model.ts';
 
 /** Comes with them: whoever is offline by then is told all the same. */
 export { CheckNotice } from './CheckNotice.tsx';
 
 export function ModelDetails(): ReactNode {
   const { actions } = useApp();
-  const { model, wanted } = useFacts((s) => ({ model: s.model, wanted: s.wanted }));
+  const { model, wanted } = useFacts((s) => ({ model: modelOf(s), wanted: wantedOf(s) }));
   const { busy, why, arriving } = useBusy();
   const name = model?.name ?? wanted;
   return (
@@ -65,7 +66,7 @@ export function ModelDetails(): ReactNode {
 }
 
 function Facts({ model }: { model: ModelSummary }): ReactNode {
-  const { speed } = useFacts((s) => ({ speed: s.run?.tokensPerSecond ?? 0 }));
+  const { speed } = useFacts((s) => ({ speed: s.run.last?.tokensPerSecond ?? 0 }));
   const { origin } = model;
   return (
     <>
@@ -148,10 +149,10 @@ function keptWords({ kind, keptIn }: ModelOrigin): string {
 function Device({ busy, why }: Busy): ReactNode {
   const { actions } = useApp();
   const { model, measured, measuring, verdict } = useFacts((s) => ({
-    model: s.model,
-    measured: s.measured,
-    measuring: s.measuring,
-    verdict: s.verdict,
+    model: modelOf(s),
+    measured: s.measured.speeds,
+    measuring: s.busy.has('measure'),
+    verdict: s.page.verdict,
   }));
   const onGpu = model?.device.kind === 'webgpu';
   const isSoftware = (onGpu && model.device.isSoftware) || verdict?.code === 'software';

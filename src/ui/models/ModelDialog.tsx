@@ -13,6 +13,7 @@ import { fromFolder, titleOfFiles } from './dropped.ts';
 import { whyTaken } from './offer.ts';
 import { StoragePanel } from './StoragePanel.tsx';
 import { formatSize } from './words.ts';
+import { modelOf, placeOf } from '../../state/facts/model.ts';
 
 /** The line that says why nothing else can be asked for. */
 const TAKEN = 'models-taken';
@@ -21,9 +22,9 @@ const describedBy = (isTaken: boolean): string | undefined => (isTaken ? TAKEN :
 export function ModelDialog(): ReactNode {
   const { actions } = useApp();
   const { choosing, offer, taken } = useFacts((s) => ({
-    choosing: s.choosing,
-    offer: s.offer,
-    taken: whyTaken(s.offer, s.storage),
+    choosing: s.models.choosing,
+    offer: s.models.offer,
+    taken: whyTaken(s.models.offer, s.kept.storage),
   }));
   const dialog = useRef<HTMLDialogElement>(null);
   const field = useRef<HTMLInputElement>(null);
@@ -130,10 +131,10 @@ function openerOf(element: Element | null): HTMLElement | null {
 function ReadyToUse({ isTaken }: { readonly isTaken: boolean }): ReactNode {
   const { actions } = useApp();
   const { stored, place, running, busy } = useFacts((s) => ({
-    stored: s.stored,
-    place: s.place,
-    running: s.model?.origin ?? null,
-    busy: s.phase === 'loading',
+    stored: s.kept.stored,
+    place: placeOf(s),
+    running: modelOf(s)?.origin ?? null,
+    busy: s.model.at === 'coming',
   }));
   const isOwn = place === null && running !== null && running.kind === 'folder';
   const isHere = (id: string): boolean =>

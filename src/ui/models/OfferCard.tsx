@@ -8,10 +8,14 @@ import { CopyButton } from '../CopyButton.tsx';
 import css from './OfferCard.module.css';
 import { bytesOf, isAboutRoom, isKept, knownModel, nameOf } from './offer.ts';
 import { formatLeft, formatOf, formatRate, formatSize, shortCommit, splitHint } from './words.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 /** On the page; the dialog shows the same card while it is open. */
 export function OfferCard(): ReactNode {
-  const { offer, choosing } = useFacts((s) => ({ offer: s.offer, choosing: s.choosing }));
+  const { offer, choosing } = useFacts((s) => ({
+    offer: s.models.offer,
+    choosing: s.models.choosing,
+  }));
   return offer === null || choosing ? null : <Card offer={offer} />;
 }
 
@@ -253,9 +257,9 @@ function keptWords({ kind, keptIn }: ModelPlan): string {
 function Arriving({ offer }: { offer: Offer }): ReactNode {
   const { actions } = useApp();
   const { running, choosing, storage } = useFacts((s) => ({
-    running: s.model?.name ?? null,
-    choosing: s.choosing,
-    storage: s.storage,
+    running: modelOf(s)?.name ?? null,
+    choosing: s.models.choosing,
+    storage: s.kept.storage,
   }));
   const { wish, plan, progress } = offer;
   const isLocal = wish.files !== undefined || plan?.kind === 'stored' || plan?.kind === 'folder';
@@ -313,7 +317,7 @@ function Arriving({ offer }: { offer: Offer }): ReactNode {
 
 function Paused({ offer }: { offer: Offer }): ReactNode {
   const { actions } = useApp();
-  const { storage } = useFacts((s) => ({ storage: s.storage }));
+  const { storage } = useFacts((s) => ({ storage: s.kept.storage }));
   const bytes = bytesOf(offer);
   return (
     <Face
@@ -362,8 +366,8 @@ function LessMemory({
   onChoose: (change: Partial<Wish>) => void;
 }): ReactNode {
   const { device, dtype } = useFacts((s) => ({
-    device: wish.device ?? s.device,
-    dtype: wish.dtype ?? s.dtype,
+    device: wish.device ?? s.model.wish.device,
+    dtype: wish.dtype ?? s.model.wish.dtype,
   }));
   return (
     <>
@@ -387,7 +391,7 @@ function LessMemory({
 
 function Failed({ offer }: { offer: Offer }): ReactNode {
   const { actions } = useApp();
-  const { choosing } = useFacts((s) => ({ choosing: s.choosing }));
+  const { choosing } = useFacts((s) => ({ choosing: s.models.choosing }));
   const { plan, wish, error } = offer;
   // A drop that brought nothing, or could not be read, brings no more a second time.
   const isEmpty = wish.files?.length === 0;

@@ -6,6 +6,7 @@ import controls from '../controls.module.css';
 import { formatBytes } from '../format.ts';
 import type { Busy } from './busy.ts';
 import css from './ModelDetails.module.css';
+import { modelOf } from '../../state/facts/model.ts';
 
 /** Bytes of a parameter: int8 has a scale for every 32 beside them. */
 const ROWS: readonly { readonly dtype: Dtype; readonly title: string; readonly bytes: number }[] = [
@@ -17,10 +18,10 @@ const ROWS: readonly { readonly dtype: Dtype; readonly title: string; readonly b
 export function Precision({ busy, why }: Busy): ReactNode {
   const { actions } = useApp();
   const { model, costs, measuringCosts, costsError } = useFacts((s) => ({
-    model: s.model,
-    costs: s.costs,
-    measuringCosts: s.measuringCosts,
-    costsError: s.costsError,
+    model: modelOf(s),
+    costs: s.measured.costs,
+    measuringCosts: s.busy.has('costs'),
+    costsError: s.measured.error,
   }));
   const onProcessor = model?.device.kind === 'cpu';
   const done = ROWS.filter(({ dtype }) => costs[dtype] !== undefined).length;

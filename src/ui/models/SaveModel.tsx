@@ -6,6 +6,7 @@ import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatBytes } from '../format.ts';
 import css from './ModelDetails.module.css';
+import { modelOf } from '../../state/facts/model.ts';
 
 const BITS = { fp32: '32 bit', fp16: '16 bit' } as const;
 const DTYPES = ['fp32', 'fp16'] as const;
@@ -17,10 +18,10 @@ export function SaveModel({
 }): ReactNode {
   const { actions } = useApp();
   const { model, phase, saving, saveError } = useFacts((s) => ({
-    model: s.model,
-    phase: s.phase,
-    saving: s.saving,
-    saveError: s.saveError,
+    model: modelOf(s),
+    phase: s.model.at,
+    saving: s.saving.now,
+    saveError: s.saving.error,
   }));
   useEffect(() => void removeLeftovers(), []);
   const own = model?.dtype === 'fp16' ? 'fp16' : 'fp32';
@@ -28,7 +29,7 @@ export function SaveModel({
   const dtype = chosen ?? own;
   if (model === null) return null;
   const hasFolders = 'showDirectoryPicker' in window;
-  const isOff = phase !== 'ready' || arriving !== '';
+  const isOff = phase !== 'here' || arriving !== '';
   const save = (to: 'folder' | 'zip') => () => actions.saveModel({ to, dtype });
   return (
     <section className={css.part}>
@@ -121,7 +122,7 @@ function Progress({
 }
 
 function Saved(): ReactNode {
-  const { saved } = useFacts((s) => ({ saved: s.saved }));
+  const { saved } = useFacts((s) => ({ saved: s.saving.last }));
   if (saved === null) return null;
   const folder = saved.name.replace(/\.zip$/u, '');
   return (

@@ -16,9 +16,9 @@ export function StoragePanel({
   readonly taken: string | undefined;
 }): ReactNode {
   const { stored, storage, error } = useFacts((s) => ({
-    stored: s.stored,
-    storage: s.storage,
-    error: s.storageError,
+    stored: s.kept.stored,
+    storage: s.kept.storage,
+    error: s.kept.error,
   }));
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => void removeLeftovers(), []);
@@ -65,7 +65,7 @@ function Stored({
   readonly heading: RefObject<HTMLElement | null>;
 }): ReactNode {
   const { actions } = useApp();
-  const { arriving } = useFacts((s) => ({ arriving: s.offer?.status === 'arriving' }));
+  const { arriving } = useFacts((s) => ({ arriving: s.models.offer?.status === 'arriving' }));
   /** The key of the model whose deletion is asked about; '' for all of them. */
   const [asked, setAsked] = useState<string | null>(null);
   const buttons = useRef(new Map<string, HTMLElement>());

@@ -11,11 +11,11 @@ export interface Busy {
 
 export function useBusy(): Busy & { /** Another model's name. */ readonly arriving: string } {
   const { phase, generating, measuring, saving, offer } = useFacts((s) => ({
-    phase: s.phase,
-    generating: s.generating,
-    measuring: s.measuring,
-    saving: s.saving,
-    offer: s.offer,
+    phase: s.model.at,
+    generating: s.busy.has('run'),
+    measuring: s.busy.has('measure'),
+    saving: s.saving.now,
+    offer: s.models.offer,
   }));
   const arriving = offer?.status === 'arriving' ? titleOf(offer.wish.source) : '';
   const why =
@@ -24,5 +24,5 @@ export function useBusy(): Busy & { /** Another model's name. */ readonly arrivi
       : saving !== null
         ? 'The model is being saved. Another precision or device would break that off.'
         : '';
-  return { busy: why !== '' || phase === 'loading' || generating || measuring, why, arriving };
+  return { busy: why !== '' || phase === 'coming' || generating || measuring, why, arriving };
 }

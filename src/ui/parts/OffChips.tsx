@@ -11,8 +11,8 @@ import css from './OffChips.module.css';
 const MOST = 8;
 
 export function OffChips(): ReactNode {
-  const { store, actions } = useApp();
-  const { off } = useFacts((s) => ({ off: s.off }));
+  const { actions } = useApp();
+  const { off } = useFacts((s) => ({ off: s.view.off }));
   const list = useRef<HTMLUListElement>(null);
   /** Place of the chip that was taken away; what has come into its place gets the focus. */
   const gone = useRef<number | null>(null);
@@ -32,13 +32,13 @@ export function OffChips(): ReactNode {
     actions.togglePart(part);
     const name = partWords(part);
     const words = `${name.charAt(0).toUpperCase()}${name.slice(1)} is on again.`;
-    store.setState({ announcement: words });
+    actions.announce(words);
   }
 
   function switchAllOn(): void {
     gone.current = 0;
     actions.everythingOn();
-    store.setState({ announcement: 'Every part is on again.' });
+    actions.announce('Every part is on again.');
   }
 
   if (off.length === 0) return null;

@@ -14,6 +14,7 @@ import { comparisonSize, drawComparison, drawGrid, sweepScale } from './drawings
 import { layoutGrid, type GridLayout } from './layout.ts';
 import css from './PartsPanel.module.css';
 import { comparisonFinding, formatDelta, offList, runningFinding, sweepFinding } from './words.ts';
+import { modelOf } from '../../state/facts/model.ts';
 
 /** Column of the buttons that switch all heads of a layer. */
 const ALL_HEADS = -1;
@@ -22,7 +23,7 @@ const ALL_HEADS = -1;
 type Part = Pick<PartOff, 'part' | 'layer' | 'head'>;
 
 export function PartsPanel(): ReactNode {
-  const { model } = useFacts((s) => ({ model: s.model }));
+  const { model } = useFacts((s) => ({ model: modelOf(s) }));
   if (model === null) {
     return (
       <p className={controls.empty}>The switches appear here as soon as the model is ready.</p>
@@ -45,7 +46,7 @@ export function PartsPanel(): ReactNode {
 
 function By(): ReactNode {
   const { actions } = useApp();
-  const { by } = useFacts((s) => ({ by: s.offBy }));
+  const { by } = useFacts((s) => ({ by: s.parts.by }));
   return (
     <div className={css.by}>
       <fieldset aria-label="What stands in place of a part">
@@ -78,7 +79,7 @@ function Switches({
   readonly nHead: number;
 }): ReactNode {
   const { store, actions } = useApp();
-  const { off, by } = useFacts((s) => ({ off: s.off, by: s.offBy }));
+  const { off, by } = useFacts((s) => ({ off: s.view.off, by: s.parts.by }));
   const host = useRef<HTMLDivElement>(null);
   const table = useRef<HTMLTableElement>(null);
   const [room, setRoom] = useState(0);
@@ -142,10 +143,11 @@ function Switches({
           <div className={css.ground} aria-hidden="true">
             <Chart
               data-testid="parts-map"
-              watch={(s) => [s.off, s.sweep]}
+              watch={(s) => [s.view.off, s.parts.sweep]}
               size={() => layout}
               paint={(painter, theme) => {
-                const { off: now, sweep } = store.getState();
+                const { off: now } = store.getState().view;
+                const { sweep } = store.getState().parts;
                 drawGrid(painter, theme, layout, { nLayer, nHead, off: now, sweep }, false);
               }}
             />
@@ -263,7 +265,10 @@ function partName({ part, layer, head }: Part): string {
 
 /** The part under the pointer or the keyboard, in words. */
 function About({ part }: { readonly part: Part | null }): ReactNode {
-  const { off, sweep } = useFacts((s) => ({ off: s.off, sweep: part === null ? null : s.sweep }));
+  const { off, sweep } = useFacts((s) => ({
+    off: s.view.off,
+    sweep: part === null ? null : s.parts.sweep,
+  }));
   if (part === null) {
     return (
       <p className={css.about}>
@@ -295,7 +300,7 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
 /** A run keeps the parts that it began with. */
 function Running(): ReactNode {
   const { text } = useApp();
-  const { words } = useFacts((s) => ({ words: runningFinding(s.run, text.runs, s.off) }));
+  const { words } = useFacts((s) => ({ words: runningFinding(s.run.last, text.runs, s.view.off) }));
   // There from the beginning, so that it is heard when it comes.
   return (
     <p className={css.note} aria-live="polite" data-testid="parts-running">
@@ -307,11 +312,11 @@ function Running(): ReactNode {
 function BeforeAndAfter(): ReactNode {
   const { store, text } = useApp();
   const { off, comparison, at, generating } = useFacts((s) => ({
-    off: s.off,
-    comparison: s.comparison,
-    at: s.comparisonAt,
-    generating: s.generating,
-    epoch: s.epoch,
+    off: s.view.off,
+    comparison: s.parts.comparison,
+    at: s.parts.comparisonAt,
+    generating: s.busy.has('run'),
+    epoch: s.text.epoch,
   }));
   if (off.length === 0) {
     return (
@@ -343,10 +348,10 @@ function BeforeAndAfter(): ReactNode {
       </p>
       <Chart
         data-testid="parts-bars"
-        watch={(s) => [s.comparison]}
-        size={(width) => comparisonSize(store.getState().comparison ?? comparison, width)}
+        watch={(s) => [s.parts.comparison]}
+        size={(width) => comparisonSize(store.getState().parts.comparison ?? comparison, width)}
         paint={(painter, theme, width) => {
-          const now = store.getState().comparison;
+          const now = store.getState().parts.comparison;
           if (now !== null) drawComparison(painter, theme, width, now);
         }}
       />
@@ -358,14 +363,14 @@ function BeforeAndAfter(): ReactNode {
 function SweepBox(): ReactNode {
   const { store, text, actions } = useApp();
   const { sweep, starting, generating, ready, selected, off } = useFacts((s) => ({
-    sweep: s.sweep,
+    sweep: s.parts.sweep,
     // Between the click and the first numbers, while the text is read.
-    starting: s.sweepStarting,
-    generating: s.generating,
-    ready: s.phase === 'ready' && s.tokenised,
-    selected: s.selected,
-    off: s.off,
-    epoch: s.epoch,
+    starting: s.busy.has('sweep'),
+    generating: s.busy.has('run'),
+    ready: s.model.at === 'here' && s.text.tokenised,
+    selected: s.view.selected,
+    off: s.view.off,
+    epoch: s.text.epoch,
   }));
   const heads = sweep === null ? 0 : sweep.deltas.length;
   const piece = selected === null ? undefined : text.pieces[selected];
@@ -422,7 +427,10 @@ function SweepBox(): ReactNode {
   );
 }
 
-function comparisonFigure({ comparison, off, comparisonAt }: AppState): Figure {
+function comparisonFigure({
+  parts: { comparison, comparisonAt },
+  view: { off },
+}: AppState): Figure {
   if (comparison === null) throw new Error('There is no comparison to save yet.');
   const { candidates } = comparison;
   return {
@@ -452,7 +460,7 @@ function comparisonFigure({ comparison, off, comparisonAt }: AppState): Figure {
   };
 }
 
-function sweepFigure({ sweep, off }: AppState, text: TokenText): Figure {
+function sweepFigure({ parts: { sweep }, view: { off } }: AppState, text: TokenText): Figure {
   if (sweep === null) throw new Error('There is no sweep to save yet.');
   const { nLayer, nHead, deltas } = sweep;
   return {

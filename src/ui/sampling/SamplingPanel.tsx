@@ -20,9 +20,9 @@ const SOME_SEED = 42;
 export function SamplingPanel(): ReactNode {
   const { store, text } = useApp();
   const { view, ready } = useFacts((s) => ({
-    view: s.sampler,
-    ready: s.phase === 'ready',
-    epoch: s.epoch,
+    view: s.sampler.shown,
+    ready: s.model.at === 'here',
+    epoch: s.text.epoch,
   }));
   if (view === null) {
     return (
@@ -44,10 +44,10 @@ export function SamplingPanel(): ReactNode {
       </p>
       <Chart
         data-testid="sampling-steps"
-        watch={(s) => [s.sampler]}
-        size={(width) => layoutSteps(width, store.getState().sampler?.steps ?? view.steps)}
+        watch={(s) => [s.sampler.shown]}
+        size={(width) => layoutSteps(width, store.getState().sampler.shown?.steps ?? view.steps)}
         paint={(painter, theme, width) => {
-          const { sampler } = store.getState();
+          const { shown: sampler } = store.getState().sampler;
           if (sampler === null) return;
           const { steps, options, seedOf } = sampler;
           drawSteps(painter, theme, width, steps, options, seedOf !== 'none');
@@ -62,7 +62,7 @@ export function SamplingPanel(): ReactNode {
 /** What was drawn, with what, and whether that is what stands in the text. */
 function Draw({ view }: { readonly view: SamplerView }): ReactNode {
   const { text, actions } = useApp();
-  const { off } = useFacts((s) => ({ off: s.off }));
+  const { off } = useFacts((s) => ({ off: s.view.off }));
   const { steps, options, run, seedOf, at } = view;
   const actual = text.pieces[at];
   if (steps.draw !== null && seedOf === 'none') {
@@ -113,7 +113,7 @@ function Draw({ view }: { readonly view: SamplerView }): ReactNode {
   }
 }
 
-function samplingFigure({ sampler }: AppState, text: TokenText): Figure {
+function samplingFigure({ sampler: { shown: sampler } }: AppState, text: TokenText): Figure {
   if (sampler === null) throw new Error('There are no steps to save yet.');
   const { steps, options, at, seedOf } = sampler;
   const actual = text.pieces[at];

@@ -14,6 +14,7 @@ import { toPlainText } from '../../../src/state/tokenText.ts';
 import { parseUrl, type UrlState } from '../../../src/state/urlState.ts';
 import { toPiece } from './texts.ts';
 import { createToyPage, OWN } from './toyPage.ts';
+import { modelOf, whyOf } from '../../../src/state/facts/model.ts';
 
 const model: ModelSummary = {
   source: 'x/toy',
@@ -149,8 +150,8 @@ function createToy(url: Partial<UrlState> = {}) {
   const { store, text, actions } = createToyPage(engine, url);
   const words = (): string => toPlainText(text.pieces);
   const settled = async (): Promise<void> => {
-    await vi.waitFor(() => expect(store.getState().generating).toBe(false));
-    await vi.waitFor(() => expect(store.getState().tokenised).toBe(true));
+    await vi.waitFor(() => expect(store.getState().busy.has('run')).toBe(false));
+    await vi.waitFor(() => expect(store.getState().text.tokenised).toBe(true));
   };
   return { engine, store, text, actions, words, settled, lost, requests };
 }
@@ -165,7 +166,7 @@ describe('the page’s actions', () => {
   });
 
   it('take the model’s own defaults where nobody chose', () => {
-    expect(toy.store.getState().settings.temperature).toBe(0.5);
+    expect(toy.store.getState().run.settings.temperature).toBe(0.5);
   });
 
   it('leave a GPU whose limits are too small for the processor, once', async () => {
@@ -175,19 +176,19 @@ describe('the page’s actions', () => {
     toy.engine.load.mockClear();
     const verdict = { code: 'limits' as const, adapter: 'small' };
     toy.actions.setVerdict(verdict);
-    await vi.waitFor(() => expect(toy.store.getState().model?.device.kind).toBe('cpu'));
+    await vi.waitFor(() => expect(modelOf(toy.store.getState())?.device.kind).toBe('cpu'));
     toy.actions.setVerdict(verdict);
-    expect(toy.store.getState().device).toBe('cpu');
+    expect(toy.store.getState().model.wish.device).toBe('cpu');
     expect(toy.engine.load.mock.calls).toMatchObject([[OWN, { device: 'cpu' }]]);
   });
 
   it('call no speed what was measured on one token', async () => {
     toy.actions.step();
     await toy.settled();
-    expect(toy.store.getState().run).toMatchObject({ tokens: 1, tokensPerSecond: 0 });
+    expect(toy.store.getState().run.last).toMatchObject({ tokens: 1, tokensPerSecond: 0 });
     toy.actions.generate();
     await toy.settled();
-    expect(toy.store.getState().run).toMatchObject({ tokens: 3, tokensPerSecond: 10 });
+    expect(toy.store.getState().run.last).toMatchObject({ tokens: 3, tokensPerSecond: 10 });
   });
 
   it('append what is generated, and undo takes it back', async () => {
@@ -219,10 +220,13 @@ describe('the page’s actions', () => {
     toy.actions.generate();
     await vi.waitFor(() => expect(toy.text.pieces.length).toBeGreaterThan(5));
     toy.actions.stop();
-    expect(toy.store.getState()).toMatchObject({ generating: false, run: { reason: 'aborted' } });
+    expect(toy.store.getState()).toMatchObject({
+      run: { last: { reason: 'aborted' } },
+      busy: new Set(),
+    });
     const { length } = toy.text.pieces;
     // Every token that was written counts, also those that the panels had not heard of yet.
-    expect(toy.store.getState().run?.tokens).toBe(length - toy.text.promptCount);
+    expect(toy.store.getState().run.last?.tokens).toBe(length - toy.text.promptCount);
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(toy.text.pieces).toHaveLength(length);
   });
@@ -233,20 +237,20 @@ describe('the page’s actions', () => {
     toy.actions.setPrompt('xy');
     await toy.settled();
     expect(toy.words()).toBe('xy');
-    expect(toy.store.getState().setAside).toBe(3);
+    expect(toy.store.getState().text.setAside).toBe(3);
     await toy.actions.putBack();
     expect(toy.words()).toBe('xyabc');
     toy.actions.undo();
     toy.actions.undo();
     expect(toy.words()).toBe('ababc');
-    expect(toy.store.getState().prompt).toBe('ab');
+    expect(toy.store.getState().text.prompt).toBe('ab');
   });
 
   it('fork at the selected token, and undo restores what followed', async () => {
     toy.actions.generate();
     await toy.settled();
     toy.actions.select(3);
-    await vi.waitFor(() => expect(toy.store.getState().distributionAt).toBe(3));
+    await vi.waitFor(() => expect(toy.store.getState().next.at).toBe(3));
     const [candidate] = distribution.top;
     if (candidate !== undefined) toy.actions.choose(candidate);
     expect(toy.words()).toBe('abaz');
@@ -260,9 +264,7 @@ describe('the page’s actions', () => {
     const pieces = [...toy.text.pieces];
     toy.actions.continueEditing();
     expect(toy.store.getState()).toMatchObject({
-      prompt: 'ababc',
-      promptCount: 5,
-      tokenised: true,
+      text: { prompt: 'ababc', promptCount: 5, tokenised: true },
     });
     expect(toy.text.pieces).toEqual(pieces);
   });
@@ -287,7 +289,7 @@ describe('the page’s actions', () => {
   });
 
   it('keep at most one distribution in flight while a slider moves', async () => {
-    await vi.waitFor(() => expect(toy.store.getState().distribution).not.toBeNull());
+    await vi.waitFor(() => expect(toy.store.getState().next.distribution).not.toBeNull());
     toy.engine.ask.mockClear();
     const asked = () => toy.engine.ask.mock.calls.filter(([name]) => name === 'distribution');
     for (let i = 1; i <= 50; i++) toy.actions.changeSettings({ temperature: i / 25 });
@@ -299,11 +301,11 @@ describe('the page’s actions', () => {
     toy.actions.generate();
     await toy.settled();
     toy.lost[0]?.('gone');
-    expect(toy.store.getState().restoring).toContain('gone');
-    await vi.waitFor(() => expect(toy.store.getState().phase).toBe('ready'));
+    expect(whyOf(toy.store.getState())).toContain('gone');
+    await vi.waitFor(() => expect(toy.store.getState().model.at).toBe('here'));
     expect(toy.engine.load).toHaveBeenCalledTimes(2);
     expect(toy.words()).toBe('ababc');
-    expect(toy.store.getState().restoring).toBeNull();
+    expect(whyOf(toy.store.getState())).toBeNull();
   });
 
   it('say what failed while loading, and try again', async () => {
@@ -313,13 +315,13 @@ describe('the page’s actions', () => {
     );
     await fresh.actions.load();
     expect(fresh.store.getState()).toMatchObject({
-      phase: 'failed',
-      prompt: 'ab',
-      problem: { during: 'load', info: { code: 'network/not-found' } },
+      model: { at: 'failed' },
+      text: { prompt: 'ab' },
+      page: { problem: { during: 'load', info: { code: 'network/not-found' } } },
     });
     fresh.actions.tryAgain();
-    await vi.waitFor(() => expect(fresh.store.getState().phase).toBe('ready'));
-    expect(fresh.store.getState().problem).toBeNull();
+    await vi.waitFor(() => expect(fresh.store.getState().model.at).toBe('here'));
+    expect(fresh.store.getState().page.problem).toBeNull();
   });
 
   it('go on with the model that runs where a change of it fails', async () => {
@@ -327,14 +329,13 @@ describe('the page’s actions', () => {
       new EngineError('Too large.', { code: 'device/memory', hint: 'Take fewer bits.' }),
     );
     toy.actions.takeDtype('fp32');
-    await vi.waitFor(() => expect(toy.store.getState().problem).not.toBeNull());
+    await vi.waitFor(() => expect(toy.store.getState().page.problem).not.toBeNull());
     expect(toy.store.getState()).toMatchObject({
-      phase: 'ready',
-      dtype: undefined,
-      problem: { during: 'load', info: { code: 'device/memory' } },
+      model: { at: 'here', wish: { dtype: undefined } },
+      page: { problem: { during: 'load', info: { code: 'device/memory' } } },
     });
     toy.actions.tryAgain();
-    await vi.waitFor(() => expect(toy.store.getState().dtype).toBe('fp32'));
+    await vi.waitFor(() => expect(toy.store.getState().model.wish.dtype).toBe('fp32'));
     expect(toy.engine.load).toHaveBeenLastCalledWith(
       expect.anything(),
       expect.objectContaining({ dtype: 'fp32' }),
@@ -345,7 +346,7 @@ describe('the page’s actions', () => {
     const fresh = createToy();
     fresh.actions.changeSettings({ max_new_tokens: 3 });
     fresh.actions.generate();
-    expect(fresh.store.getState().queued).toBe(true);
+    expect(fresh.store.getState().run.queued).toBe(true);
     await fresh.actions.load();
     await vi.waitFor(() => expect(fresh.words()).toBe('ababc'));
   });
@@ -357,10 +358,10 @@ describe('branches', () => {
   if (z === undefined) throw new Error('The toy has a candidate.');
   const forkAt = async (index: number): Promise<void> => {
     toy.actions.select(index);
-    await vi.waitFor(() => expect(toy.store.getState().distributionAt).toBe(index));
+    await vi.waitFor(() => expect(toy.store.getState().next.at).toBe(index));
     toy.actions.choose(z);
   };
-  const branches = () => toy.store.getState().branches;
+  const branches = () => toy.store.getState().text.branches;
   beforeEach(async () => {
     toy = createToy();
     await toy.actions.load();
@@ -413,7 +414,7 @@ describe('branches', () => {
     expect(toy.text.pieces).toEqual(old.pieces);
     expect(toy.text.logprobs).toEqual(old.scores);
     expect(toy.text.runs).toEqual(runs);
-    expect(toy.store.getState()).toMatchObject({ prompt: 'ab', tokenised: true });
+    expect(toy.store.getState()).toMatchObject({ text: { prompt: 'ab', tokenised: true } });
     toy.actions.undo();
     expect(toy.words()).toBe('abazabc');
     toy.actions.redo();
@@ -423,9 +424,9 @@ describe('branches', () => {
   it('begin in the prompt too, which ends where they do', async () => {
     await forkAt(1);
     expect(toy.words()).toBe('az');
-    expect(toy.store.getState()).toMatchObject({ prompt: 'a', promptCount: 1 });
+    expect(toy.store.getState()).toMatchObject({ text: { prompt: 'a', promptCount: 1 } });
     toy.actions.switchBranch(1);
-    expect(toy.store.getState()).toMatchObject({ prompt: 'ab', promptCount: 2 });
+    expect(toy.store.getState()).toMatchObject({ text: { prompt: 'ab', promptCount: 2 } });
     expect(toy.words()).toBe('ababc');
   });
 
@@ -483,7 +484,7 @@ describe('a recorded text', () => {
     toy.actions.generate();
     await toy.settled();
     toy.actions.select(3);
-    await vi.waitFor(() => expect(toy.store.getState().distributionAt).toBe(3));
+    await vi.waitFor(() => expect(toy.store.getState().next.at).toBe(3));
     const [z] = distribution.top;
     if (z !== undefined) toy.actions.choose(z);
     toy.actions.switchBranch(1);
@@ -494,7 +495,7 @@ describe('a recorded text', () => {
   async function open(hash: string) {
     const toy = createToy(parseUrl('', hash, 'https://example.org/'));
     await toy.actions.load();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
     return toy;
   }
 
@@ -502,15 +503,11 @@ describe('a recorded text', () => {
     const toy = await open(await record());
     expect(toy.words()).toBe('ababc');
     expect(toy.store.getState()).toMatchObject({
-      prompt: 'ab',
-      promptCount: 2,
-      pins: [{ layer: 1, head: 0 }],
-      off: [{ part: 'mlp', layer: 1, by: 'mean' }],
-      settings: seeded,
-      branches: [{ current: true }, { to: { text: 'z' } }],
-      recorded: { written: 3, length: 5, seeds: [7], model: 'toy' },
-      asRecorded: true,
-      notes: [],
+      text: { prompt: 'ab', promptCount: 2, branches: [{ current: true }, { to: { text: 'z' } }] },
+      view: { pins: [{ layer: 1, head: 0 }], off: [{ part: 'mlp', layer: 1, by: 'mean' }] },
+      run: { settings: seeded },
+      replay: { recorded: { written: 3, length: 5, seeds: [7], model: 'toy' }, asRecorded: true },
+      page: { notes: [] },
     });
     expect(toy.requests).toEqual([]);
   });
@@ -518,8 +515,8 @@ describe('a recorded text', () => {
   it('runs live along its recipe, and agrees', async () => {
     const toy = await open(await record());
     toy.actions.runLive();
-    await vi.waitFor(() => expect(toy.store.getState().live?.status).toBe('agrees'));
-    expect(toy.store.getState().live).toMatchObject({ done: 3, of: 3, difference: null });
+    await vi.waitFor(() => expect(toy.store.getState().replay.live?.status).toBe('agrees'));
+    expect(toy.store.getState().replay.live).toMatchObject({ done: 3, of: 3, difference: null });
     expect(toy.requests).toMatchObject([
       { ids: [97, 98], options: { seed: 7, temperature: 0.9, max_new_tokens: 3 }, off: [] },
     ]);
@@ -531,8 +528,8 @@ describe('a recorded text', () => {
     // The second of the three: b becomes q.
     const toy = await open(hash.replace('.2p.2q.2r', '.2p.35.2r'));
     toy.actions.runLive();
-    await vi.waitFor(() => expect(toy.store.getState().live?.status).toBe('differs'));
-    expect(toy.store.getState().live).toMatchObject({
+    await vi.waitFor(() => expect(toy.store.getState().replay.live?.status).toBe('differs'));
+    expect(toy.store.getState().replay.live).toMatchObject({
       done: 1,
       of: 3,
       difference: { index: 3, recorded: { text: 'q' }, here: { text: 'b' } },
@@ -544,18 +541,17 @@ describe('a recorded text', () => {
   it('of which the model does not know all leaves the prompt, and says so', async () => {
     const toy = await open('#v=1&texts=2-2p.2q.zzzz&head=7.7&pins=7.7&off=h9.9z&prompt=ab');
     await vi.waitFor(() => expect(toy.words()).toBe('ab'));
-    expect(toy.store.getState().notes[0]).toContain('does not know all of the recorded tokens');
-    expect(toy.store.getState()).toMatchObject({ asRecorded: false, recorded: null });
+    expect(toy.store.getState().page.notes[0]).toContain(
+      'does not know all of the recorded tokens',
+    );
+    expect(toy.store.getState()).toMatchObject({ replay: { asRecorded: false, recorded: null } });
   });
 
   it('names heads and parts that this model has', async () => {
     const toy = await open('#v=1&texts=2-2p.2q&head=7.7&pins=7.7_1.1&off=h9.9z_m1z&prompt=ab');
     expect(toy.store.getState()).toMatchObject({
-      pins: [{ layer: 1, head: 1 }],
-      layer: 1,
-      head: 1,
-      off: [{ part: 'mlp', layer: 1 }],
+      view: { pins: [{ layer: 1, head: 1 }], layer: 1, head: 1, off: [{ part: 'mlp', layer: 1 }] },
     });
-    expect(toy.store.getState().notes[0]).toContain('does not have');
+    expect(toy.store.getState().page.notes[0]).toContain('does not have');
   });
 });

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { createActions } from '../../../src/state/actions.ts';
-import { createAppStore } from '../../../src/state/store.ts';
+import { change, createAppStore } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
 
 const OWN = 'https://glass.example/models/toy';
@@ -33,7 +33,7 @@ function createToy(again: Partial<ModelSummary> = {}) {
     { settings: {}, prompt: 'ab', localEngine: false, notes: [] },
     null,
   );
-  store.setState({ panel: '' });
+  change(store, { view: { panel: '' } });
   const checks: {
     readonly signal: AbortSignal;
     readonly end: (check: SelfCheck) => void;
@@ -91,10 +91,13 @@ describe('the self-check', () => {
     await vi.advanceTimersByTimeAsync(1500);
     expect(toy.checks).toHaveLength(0);
     await rest();
-    expect(toy.state().checking).toBe(true);
+    expect(toy.state().busy.has('check')).toBe(true);
     toy.checks[0]?.end(right);
     await rest();
-    expect(toy.state()).toMatchObject({ check: right, checking: false, failedChecks: [] });
+    expect(toy.state()).toMatchObject({
+      check: { found: right, failed: [] },
+      busy: new Set(),
+    });
     toy.actions.select(0);
     await rest();
     expect(toy.checks).toHaveLength(1);
@@ -107,12 +110,12 @@ describe('the self-check', () => {
     toy.actions.generate();
     expect(toy.checks[0]?.signal.aborted).toBe(true);
     await rest();
-    expect(toy.state()).toMatchObject({ generating: true, checking: false });
+    expect(toy.state()).toMatchObject({ busy: new Set(['run']) });
     expect(toy.checks).toHaveLength(1);
     toy.endRun();
     await rest();
     expect(toy.checks).toHaveLength(2);
-    expect(toy.state().checkError).toBeNull();
+    expect(toy.state().check.error).toBeNull();
   });
 
   it('gives way to who looks elsewhere', async () => {
@@ -131,7 +134,7 @@ describe('the self-check', () => {
     await toy.actions.start();
     await rest();
     expect(toy.checks).toHaveLength(0);
-    expect(toy.state().check).toBe(right);
+    expect(toy.state().check.found).toBe(right);
   });
 
   it('loads the model in a simpler way where it fails, and says what failed', async () => {
@@ -146,11 +149,8 @@ describe('the self-check', () => {
       expect.objectContaining({ selfCheck: true }),
     );
     expect(toy.state()).toMatchObject({
-      phase: 'ready',
-      restoring: null,
-      model: { dtype: 'fp32' },
-      check: second,
-      failedChecks: [wrong],
+      model: { at: 'here', here: { summary: { dtype: 'fp32' } } },
+      check: { found: second, failed: [wrong] },
     });
     expect(toy.checks).toHaveLength(1);
   });
@@ -161,7 +161,7 @@ describe('the self-check', () => {
     await rest();
     toy.checks[0]?.end(wrong);
     await rest();
-    expect(toy.state()).toMatchObject({ check: right, failedChecks: [wrong] });
+    expect(toy.state()).toMatchObject({ check: { found: right, failed: [wrong] } });
   });
 
   it('asks no further where nothing simpler computes rightly, or can be loaded', async () => {
@@ -172,7 +172,7 @@ describe('the self-check', () => {
     await rest();
     await rest();
     expect(none.engine.load).toHaveBeenCalledTimes(2);
-    expect(none.state()).toMatchObject({ check: wrong, failedChecks: [] });
+    expect(none.state()).toMatchObject({ check: { found: wrong, failed: [] } });
 
     const gone = createToy();
     await gone.actions.start();
@@ -182,7 +182,10 @@ describe('the self-check', () => {
     await rest();
     await rest();
     expect(gone.engine.load).toHaveBeenCalledTimes(2);
-    expect(gone.state()).toMatchObject({ check: wrong, restoring: null, phase: 'ready' });
+    expect(gone.state()).toMatchObject({
+      check: { found: wrong },
+      model: { at: 'here' },
+    });
   });
 
   it('that could not be made is no failure, and may be asked for again', async () => {
@@ -191,11 +194,11 @@ describe('the self-check', () => {
     await rest();
     toy.checks[0]?.fail(new EngineError('No room.', { code: 'device/out-of-memory' }));
     await rest();
-    expect(toy.state()).toMatchObject({ check: null, checkError: { message: 'No room.' } });
+    expect(toy.state()).toMatchObject({ check: { found: null, error: { message: 'No room.' } } });
     expect(toy.checks).toHaveLength(1);
     toy.actions.checkModel();
     toy.checks[1]?.end(right);
     await rest();
-    expect(toy.state()).toMatchObject({ check: right, checkError: null });
+    expect(toy.state()).toMatchObject({ check: { found: right, error: null } });
   });
 });

@@ -4,8 +4,10 @@ import type { Engine, LoadOptions, ModelPlan, ModelSummary } from '../../../src/
 import { EngineError } from '../../../src/errors.ts';
 import type { Wish } from '../../../src/state/facts/models.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
+import { change } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
 import { createToyPage, OWN } from './toyPage.ts';
+import { modelOf, placeOf } from '../../../src/state/facts/model.ts';
 
 const HUB: Wish = { source: 'owner/name', host: 'mirror.example' };
 
@@ -92,8 +94,10 @@ function createToy(url: Pick<UrlState, 'wish'> = {}) {
       return () => {};
     },
   };
-  const { store, text, actions } = createToyPage(engine as unknown as Engine, url, { panel: '' });
-  const offer = () => store.getState().offer;
+  const { store, text, actions } = createToyPage(engine as unknown as Engine, url, {
+    view: { panel: '' },
+  });
+  const offer = () => store.getState().models.offer;
   const until = (status: string | undefined) =>
     vi.waitFor(() => expect(offer()?.status).toBe(status));
   return { store, text, engine, actions, arriving, answers, deleted, lost, offer, until };
@@ -128,7 +132,9 @@ describe('a model beside the running one', () => {
     expect(toy.arriving[0]).toMatchObject({ options: { host: 'mirror.example', selfCheck: true } });
     // The commit whose size was shown, not what the branch means when the click comes.
     expect(toy.arriving[0]?.options.commit).toBe(plan.commit);
-    expect(toy.store.getState()).toMatchObject({ phase: 'ready', model: { name: 'toy' } });
+    expect(toy.store.getState()).toMatchObject({
+      model: { at: 'here', here: { summary: { name: 'toy' } } },
+    });
     toy.arriving[0]?.options.progress_callback?.({
       status: 'progress',
       name: 'x',
@@ -139,10 +145,8 @@ describe('a model beside the running one', () => {
     toy.arriving[0]?.end();
     await toy.until(undefined);
     expect(toy.store.getState()).toMatchObject({
-      phase: 'ready',
-      model: { name: 'name' },
-      place: HUB,
-      prompt: 'ab',
+      model: { at: 'here', here: { summary: { name: 'name' }, place: HUB } },
+      text: { prompt: 'ab' },
     });
     expect(memory.has('glass-gpt.download')).toBe(false);
   });
@@ -197,7 +201,7 @@ describe('a model beside the running one', () => {
     await vi.waitFor(() => expect(toy.arriving).toHaveLength(2));
     toy.arriving[1]?.end();
     await toy.until(undefined);
-    expect(toy.store.getState().model?.name).toBe('name');
+    expect(modelOf(toy.store.getState())?.name).toBe('name');
   });
 
   it('takes over although it was cancelled, where it was there already', async () => {
@@ -208,33 +212,38 @@ describe('a model beside the running one', () => {
     toy.actions.pauseModel();
     await toy.until(undefined);
     // The engine has it: nothing else may be said of what answers now.
-    expect(toy.store.getState().model?.name).toBe('name');
+    expect(modelOf(toy.store.getState())?.name).toBe('name');
     expect(memory.has('glass-gpt.download')).toBe(false);
   });
 
   it('leaves the text it does not know as words, and undo knows the old one with its branches', async () => {
     const toy = createToy();
     await toy.actions.start();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
-    toy.store.setState({ distributionAt: 2 });
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
+    change(toy.store, { next: { at: 2 } });
     toy.actions.choose({ piece: toPiece('c'), rawProbability: 1, probability: 1, logit: 1 });
     toy.actions.select(2);
-    toy.store.setState({ distributionAt: 2 });
+    change(toy.store, { next: { at: 2 } });
     toy.actions.choose({ piece: toPiece('d'), rawProbability: 1, probability: 1, logit: 1 });
-    expect(toy.store.getState().branches).not.toHaveLength(0);
+    expect(toy.store.getState().text.branches).not.toHaveLength(0);
     toy.actions.lookUpModel(HUB);
     await toy.until('known');
     toy.actions.fetchModel();
     toy.arriving[0]?.end();
     await toy.until(undefined);
-    expect(toy.store.getState()).toMatchObject({ prompt: 'abd', branches: [], setAside: 0 });
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+    expect(toy.store.getState()).toMatchObject({
+      text: { prompt: 'abd', branches: [], setAside: 0 },
+    });
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
     toy.actions.takeOwnModel();
-    await vi.waitFor(() => expect(toy.store.getState().model?.name).toBe('toy'));
-    while (toy.store.getState().branches.length === 0 && toy.store.getState().undoDepth > 0) {
+    await vi.waitFor(() => expect(modelOf(toy.store.getState())?.name).toBe('toy'));
+    while (
+      toy.store.getState().text.branches.length === 0 &&
+      toy.store.getState().text.undoDepth > 0
+    ) {
       toy.actions.undo();
     }
-    expect(toy.store.getState().branches).not.toHaveLength(0);
+    expect(toy.store.getState().text.branches).not.toHaveLength(0);
   });
 
   it('that nothing keeps is not fetched again by itself when the GPU is lost', async () => {
@@ -244,7 +253,7 @@ describe('a model beside the running one', () => {
     toy.arriving[0]?.end();
     await toy.until(undefined);
     toy.lost[0]?.('gone');
-    await vi.waitFor(() => expect(toy.store.getState().model?.name).toBe('toy'));
+    await vi.waitFor(() => expect(modelOf(toy.store.getState())?.name).toBe('toy'));
     await toy.until('known');
     expect(toy.offer()?.wish).toMatchObject({ source: 'owner/name', keep: false });
     expect(toy.arriving).toHaveLength(1);
@@ -258,14 +267,16 @@ describe('a model beside the running one', () => {
     await toy.until(undefined);
     toy.actions.takeDtype('q8');
     await toy.until('known');
-    expect(toy.store.getState()).toMatchObject({ phase: 'ready', dtype: undefined });
+    expect(toy.store.getState()).toMatchObject({
+      model: { at: 'here', wish: { dtype: undefined } },
+    });
     expect(toy.arriving).toHaveLength(1);
     toy.actions.fetchModel();
     await vi.waitFor(() => expect(toy.arriving).toHaveLength(2));
     expect(toy.arriving[1]?.options.dtype).toBe('q8');
     toy.arriving[1]?.end({ dtype: 'q8' });
     await toy.until(undefined);
-    expect(toy.store.getState().dtype).toBe('q8');
+    expect(toy.store.getState().model.wish.dtype).toBe('q8');
   });
 
   it('gives way to the page’s own model, and then goes on', async () => {
@@ -301,7 +312,9 @@ describe('a model beside the running one', () => {
     toy.actions.fetchModel();
     toy.arriving[0]?.fail('download/hash');
     await toy.until('failed');
-    expect(toy.store.getState()).toMatchObject({ phase: 'ready', model: { name: 'toy' } });
+    expect(toy.store.getState()).toMatchObject({
+      model: { at: 'here', here: { summary: { name: 'toy' } } },
+    });
     toy.actions.fetchModel();
     await toy.until('arriving');
   });
@@ -312,7 +325,7 @@ describe('a model beside the running one', () => {
     toy.actions.fetchModel();
     toy.arriving[0]?.fail('network/truncated');
     await toy.until('failed');
-    expect(toy.store.getState().announcement).toBe('No.');
+    expect(toy.store.getState().page.announcement).toBe('No.');
     toy.answers.findStored = { key: 'part', complete: false };
     toy.actions.cancelModel();
     await toy.until(undefined);
@@ -350,7 +363,7 @@ describe('a model beside the running one', () => {
     expect(memory.has('glass-gpt.download')).toBe(false);
     toy.arriving[0]?.end({ headsToChoose: [1, 2, 4] });
     await toy.until(undefined);
-    expect(toy.store.getState().place).toBeNull();
+    expect(placeOf(toy.store.getState())).toBeNull();
     toy.actions.takeHeads(4);
     await toy.until('arriving');
     expect(toy.arriving[1]?.options).toMatchObject({ nHead: 4, files: [expect.any(File)] });
@@ -362,7 +375,7 @@ describe('a model that the address names', () => {
     const toy = createToy({ wish: HUB });
     await toy.actions.start();
     expect(toy.offer()).toMatchObject({ wish: HUB, status: 'asked', fromAddress: true });
-    expect(toy.store.getState().model?.name).toBe('toy');
+    expect(modelOf(toy.store.getState())?.name).toBe('toy');
     expect(toy.engine.ask).not.toHaveBeenCalledWith('planModel', expect.anything());
     toy.actions.cancelModel();
     await toy.until(undefined);
@@ -375,13 +388,13 @@ describe('a model that the address names', () => {
     const again = createToy({ wish: HUB });
     await again.actions.start();
     await again.until('arriving');
-    expect(again.store.getState().model?.name).toBe('toy');
+    expect(modelOf(again.store.getState())?.name).toBe('toy');
     // Longer than it takes to hear of being superseded.
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(again.arriving).toHaveLength(1);
     again.arriving[0]?.end();
     await again.until(undefined);
-    expect(again.store.getState().model?.name).toBe('name');
+    expect(modelOf(again.store.getState())?.name).toBe('name');
   });
 
   it('is loaded at once where it is stored', async () => {
@@ -391,7 +404,9 @@ describe('a model that the address names', () => {
     await vi.waitFor(() => expect(toy.arriving).toHaveLength(1));
     toy.arriving[0]?.end();
     await started;
-    expect(toy.store.getState()).toMatchObject({ model: { name: 'name' }, place: HUB });
+    expect(toy.store.getState()).toMatchObject({
+      model: { here: { summary: { name: 'name' }, place: HUB } },
+    });
     expect(toy.engine.load).toHaveBeenCalledTimes(1);
   });
 
@@ -400,14 +415,14 @@ describe('a model that the address names', () => {
     const large = createToy({ wish: near });
     await large.actions.start();
     expect(large.offer()).toMatchObject({ status: 'known', fromAddress: true });
-    expect(large.store.getState().model?.name).toBe('toy');
+    expect(modelOf(large.store.getState())?.name).toBe('toy');
     const small = createToy({ wish: near });
     small.answers.planModel = { ...plan, kind: 'folder', totalBytes: 1000 };
     const started = small.actions.start();
     await vi.waitFor(() => expect(small.arriving).toHaveLength(1));
     small.arriving[0]?.end();
     await started;
-    expect(small.store.getState().place).toEqual({ source: 'models/mine' });
+    expect(placeOf(small.store.getState())).toEqual({ source: 'models/mine' });
   });
 });
 
@@ -418,13 +433,13 @@ describe('what precisions cost', () => {
     toy.answers.precisionCost = new EngineError('Too much.', { code: 'precision/memory' });
     toy.actions.measureCosts();
     const state = () => toy.store.getState();
-    await vi.waitFor(() => expect(state().costsError?.code).toBe('precision/memory'));
-    expect(state()).toMatchObject({ measuringCosts: false, problem: null });
+    await vi.waitFor(() => expect(state().measured.error?.code).toBe('precision/memory'));
+    expect(state()).toMatchObject({ page: { problem: null }, busy: new Set() });
     toy.answers.precisionCost = { top1: 1 };
     toy.actions.measureCosts(9e9);
-    await vi.waitFor(() => expect(state().measuringCosts).toBe(false));
-    expect(Object.keys(state().costs)).toEqual(['q8', 'fp16', 'fp32']);
-    expect(state().costsError).toBeNull();
+    await vi.waitFor(() => expect(state().busy.has('costs')).toBe(false));
+    expect(Object.keys(state().measured.costs)).toEqual(['q8', 'fp16', 'fp32']);
+    expect(state().measured.error).toBeNull();
     expect(toy.engine.ask).toHaveBeenCalledWith('precisionCost', { dtype: 'q8', mostBytes: 9e9 });
   });
 });

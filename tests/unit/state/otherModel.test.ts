@@ -3,9 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Candidate, Engine, GenerateRequest, ModelSummary } from '../../../src/api.ts';
 import { identityOf } from '../../../src/state/modelName.ts';
 import { formatSaved, parseSaved, type Saved } from '../../../src/state/persist.ts';
-import type { AppState } from '../../../src/state/store.ts';
 import { NO_TEXT, toPlainText } from '../../../src/state/tokenText.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
+import { change, type AppState, type Patch } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
 import { createToyPage } from './toyPage.ts';
 
@@ -24,7 +24,7 @@ const other = { ...model, name: 'other', fingerprint: 'fedcba9876543210' };
 const candidate = { piece: toPiece('z'), rawProbability: 0.5 } as Candidate;
 
 interface Toy {
-  readonly facts?: Partial<AppState>;
+  readonly facts?: Patch;
   readonly url?: Partial<UrlState>;
   readonly saved?: Saved | null;
   /** Those that come, one after the other. */
@@ -51,7 +51,7 @@ function createToy({ facts = {}, url = {}, saved = null, models = [model] }: Toy
     },
     onLost: () => () => {},
   } as unknown as Engine;
-  const page = createToyPage(engine, url, { panel: '', ...facts }, saved);
+  const page = createToyPage(engine, url, { ...facts, view: { panel: '', ...facts.view } }, saved);
   const words = () => toPlainText(page.text.pieces);
   return { ...page, requests, loads, words };
 }
@@ -78,19 +78,17 @@ describe('a model that comes', () => {
       { layer: 1, head: 1 },
       { layer: 9, head: 4 },
     ];
-    const toy = createToy({ facts: { pins, layer: 9, head: 4 } });
+    const toy = createToy({ facts: { view: { pins, layer: 9, head: 4 } } });
     await toy.actions.load();
     expect(toy.store.getState()).toMatchObject({
-      pins: [{ layer: 1, head: 1 }],
-      layer: 1,
-      head: 1,
+      view: { pins: [{ layer: 1, head: 1 }], layer: 1, head: 1 },
     });
   });
 
   it('runs a queued text without parts that it does not have', async () => {
     const own = { part: 'head', layer: 1, head: 0, by: 'zero' } as const;
     const off = [own, { part: 'mlp', layer: 7, by: 'mean' } as const];
-    const toy = createToy({ facts: { off, queued: true } });
+    const toy = createToy({ facts: { view: { off }, run: { queued: true } } });
     await toy.actions.load();
     await vi.waitFor(() => expect(toy.requests).toHaveLength(1));
     expect(toy.requests[0]?.off).toEqual([own]);
@@ -99,11 +97,11 @@ describe('a model that comes', () => {
   it('takes no candidate into tokens of an earlier prompt', async () => {
     const toy = createToy();
     await toy.actions.load();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
     toy.actions.setPrompt('xyz');
     toy.actions.choose(candidate);
     expect(toPlainText(toy.text.pieces)).not.toContain('abz');
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
     expect(toPlainText(toy.text.pieces)).toBe('xyz');
   });
 
@@ -116,13 +114,13 @@ describe('a model that comes', () => {
       expect(toy.actions.snapshot()).toEqual({ ...NO_TEXT, prompt: 'brand new words' });
       await toy.actions.load();
       await vi.waitFor(() => expect(toy.requests).toHaveLength(1));
-      expect(toy.store.getState().prompt).toBe('brand new words');
+      expect(toy.store.getState().text.prompt).toBe('brand new words');
       expect(toy.words()).toBe('brand new words');
       expect(String.fromCodePoint(...(toy.requests[0]?.ids ?? []))).toBe('brand new words');
       toy.actions.undo();
       toy.actions.undo();
       expect(toy.words()).toBe(owner === model ? 'oldxyz' : '');
-      await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+      await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
       // The words of the other one, read anew.
       expect(toy.words()).toBe('oldxyz');
       expect(toy.text.promptCount).toBe(owner === model ? 3 : 6);
@@ -137,19 +135,19 @@ describe('a model that comes', () => {
   it('takes no candidate, run or speed of the one before over', async () => {
     const toy = createToy({ models: [model, other] });
     await toy.actions.load();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
-    toy.store.setState({
-      distribution: { top: [candidate] } as unknown as AppState['distribution'],
-      run: { seed: 1, tokens: 3, tokensPerSecond: 9, promptMs: 1, reason: 'length' },
-      measured: { webgpu: 1, cpu: 2 },
-      selected: 1,
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
+    change(toy.store, {
+      next: { distribution: { top: [candidate] } as unknown as AppState['next']['distribution'] },
+      run: { last: { seed: 1, tokens: 3, tokensPerSecond: 9, promptMs: 1, reason: 'length' } },
+      measured: { speeds: { webgpu: 1, cpu: 2 } },
+      view: { selected: 1 },
     });
     await toy.actions.load();
     expect(toy.store.getState()).toMatchObject({
-      distribution: null,
-      run: null,
-      measured: null,
-      selected: null,
+      next: { distribution: null },
+      run: { last: null },
+      measured: { speeds: null },
+      view: { selected: null },
     });
   });
 
@@ -158,8 +156,8 @@ describe('a model that comes', () => {
     const toy = createToy({ saved: left('my', ' tale', other), url });
     toy.actions.undo();
     await toy.actions.load();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
-    expect(toy.store.getState().prompt).toBe('my tale');
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
+    expect(toy.store.getState().text.prompt).toBe('my tale');
     expect([toy.text.promptCount, toy.text.owner]).toEqual([7, identityOf(model)]);
   });
 
@@ -167,9 +165,9 @@ describe('a model that comes', () => {
     const toy = createToy({ saved: left('old', 'xyz', model), models: [model, other] });
     await toy.actions.load();
     toy.actions.setPrompt('');
-    expect(toy.store.getState().setAside).toBe(3);
+    expect(toy.store.getState().text.setAside).toBe(3);
     await toy.actions.load();
-    expect(toy.store.getState().setAside).toBe(0);
+    expect(toy.store.getState().text.setAside).toBe(0);
     await toy.actions.putBack();
     expect(toy.words()).toBe('');
   });
@@ -180,17 +178,17 @@ describe('a model that comes', () => {
       { ...other, defaults: { temperature: 0.7 } },
     ];
     const toy = createToy({ models: [first, second, first] });
-    const { settingsChosen } = toy.store.getState();
+    const { chosen: settingsChosen } = toy.store.getState().run;
     await toy.actions.load();
-    expect(toy.store.getState().settings.temperature).toBe(0.3);
+    expect(toy.store.getState().run.settings.temperature).toBe(0.3);
     await toy.actions.load();
-    expect([toy.store.getState().settings.temperature, settingsChosen]).toEqual([0.7, false]);
+    expect([toy.store.getState().run.settings.temperature, settingsChosen]).toEqual([0.7, false]);
     toy.actions.changeSettings({ temperature: 1 });
     await toy.actions.load();
-    expect(toy.store.getState().settings.temperature).toBe(1);
+    expect(toy.store.getState().run.settings.temperature).toBe(1);
     toy.actions.resetSettings();
-    expect(toy.store.getState()).toMatchObject({ settings: { temperature: 0.3 } });
-    expect(toy.store.getState().settingsChosen).toBe(false);
+    expect(toy.store.getState()).toMatchObject({ run: { settings: { temperature: 0.3 } } });
+    expect(toy.store.getState().run.chosen).toBe(false);
   });
 });
 
@@ -198,14 +196,16 @@ describe('a page that an address opens', () => {
   it('says what it put aside, and undo brings it back', async () => {
     const saved = left('my', ' tale', model);
     const toy = createToy({ saved, url: { prompt: 'a link' } });
-    expect(toy.store.getState().notes).toEqual([expect.stringContaining('Undo brings yours back')]);
+    expect(toy.store.getState().page.notes).toEqual([
+      expect.stringContaining('Undo brings yours back'),
+    ]);
     await toy.actions.load();
     await vi.waitFor(() => expect(toy.words()).toBe('a link'));
     toy.actions.undo();
     expect([toy.words(), toy.text.promptCount]).toEqual(['my tale', 2]);
     // Nothing of one's own, nothing to say.
     const untouched = createToy({ saved: left('', '', model), url: { prompt: 'a link' } });
-    expect(untouched.store.getState().notes).toEqual([]);
+    expect(untouched.store.getState().page.notes).toEqual([]);
   });
 
   it('loads nothing before it knows which model it begins with', async () => {
@@ -217,7 +217,9 @@ describe('a page that an address opens', () => {
     await started;
     expect(toy.loads).not.toContain(wish.source);
     expect(toy.loads).toHaveLength(1);
-    expect(toy.store.getState()).toMatchObject({ phase: 'ready', device: 'cpu', dtype: 'fp16' });
+    expect(toy.store.getState()).toMatchObject({
+      model: { at: 'here', wish: { device: 'cpu', dtype: 'fp16' } },
+    });
   });
 });
 
@@ -225,11 +227,11 @@ describe('while tokens stream', () => {
   it('a key that does nothing ends nothing', async () => {
     const toy = createToy();
     await toy.actions.load();
-    await vi.waitFor(() => expect(toy.store.getState().tokenised).toBe(true));
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
     toy.actions.generate();
-    expect(toy.store.getState().generating).toBe(true);
+    expect(toy.store.getState().busy.has('run')).toBe(true);
     toy.actions.redo();
     toy.actions.switchBranch(toy.actions.tree().current);
-    expect(toy.store.getState().generating).toBe(true);
+    expect(toy.store.getState().busy.has('run')).toBe(true);
   });
 });

@@ -6,7 +6,8 @@ import { EngineError } from '../../../src/errors.ts';
 import { removeLeftovers, writing } from '../../../src/state/leftovers.ts';
 import { createSaving } from '../../../src/state/saving.ts';
 import type { SliceContext } from '../../../src/state/slices/slice.ts';
-import { createAppStore } from '../../../src/state/store.ts';
+import { change, createAppStore } from '../../../src/state/store.ts';
+import { toHere } from './toyPage.ts';
 
 const model = { source: 'x/toy', name: 'toy model', dtype: 'fp32' } as ModelSummary;
 const bytesOf = (...values: number[]): Uint8Array<ArrayBuffer> => Uint8Array.from(values);
@@ -77,7 +78,7 @@ class Folder {
 
 function createToy(events?: (request: SaveRequest) => AsyncIterable<SaveEvent>) {
   const { store } = createAppStore({ settings: {}, localEngine: false, notes: [] }, null);
-  store.setState({ model, phase: 'ready' });
+  change(store, { model: toHere(model) });
   const made: number[] = [];
   async function* ownEvents({ signal }: SaveRequest): AsyncGenerator<SaveEvent> {
     yield START;
@@ -96,11 +97,12 @@ function createToy(events?: (request: SaveRequest) => AsyncIterable<SaveEvent>) 
     engine: { save } as unknown as Engine,
     store,
     get: store.getState,
-    set: (patch: object) => store.setState(patch),
+    set: (patch: object) => change(store, patch),
   } as unknown as SliceContext);
   const ended = async () => {
     await vi.waitFor(() => {
-      const { saving, saved, saveError, announcement } = store.getState();
+      const { now: saving, last: saved, error: saveError } = store.getState().saving;
+      const { announcement } = store.getState().page;
       expect(saving).toBeNull();
       expect(saved !== null || saveError !== null || announcement !== '').toBe(true);
     });
@@ -125,7 +127,8 @@ describe('saving to a folder', () => {
     expect(
       (window as unknown as { showDirectoryPicker: unknown }).showDirectoryPicker,
     ).toBeCalled();
-    const { saved, announcement } = await toy.ended();
+    const { last: saved } = (await toy.ended()).saving;
+    const { announcement } = (await toy.ended()).page;
     expect(toy.save.mock.lastCall?.[0]).toMatchObject({ dtype: 'fp16' });
     expect(saved).toEqual({
       to: 'folder',
@@ -148,7 +151,7 @@ describe('saving to a folder', () => {
     stubPicker(() => Promise.resolve(parent));
     const toy = createToy();
     toy.actions.saveModel({ to: 'folder' });
-    expect((await toy.ended()).saved?.name).toBe('toy-model-2');
+    expect((await toy.ended()).saving.last?.name).toBe('toy-model-2');
     expect((parent.entries.get('Toy-Model') as Folder).entries.size).toBe(0);
   });
 
@@ -167,7 +170,7 @@ describe('saving to a folder', () => {
       expect(toy.made).toHaveLength(n);
       go();
     }
-    expect((await toy.ended()).saved).not.toBeNull();
+    expect((await toy.ended()).saving.last).not.toBeNull();
   });
 
   it('removes what was written when it is cancelled', async () => {
@@ -178,7 +181,8 @@ describe('saving to a folder', () => {
     stubPicker(() => Promise.resolve(parent));
     const toy = createToy();
     toy.actions.saveModel({ to: 'folder' });
-    const { saved, saveError, announcement } = await toy.ended();
+    const { last: saved, error: saveError } = (await toy.ended()).saving;
+    const { announcement } = (await toy.ended()).page;
     expect({ saved, saveError }).toEqual({ saved: null, saveError: null });
     expect(announcement).toContain('nothing is left');
     expect(parent.entries.size).toBe(0);
@@ -191,7 +195,7 @@ describe('saving to a folder', () => {
     stubPicker(() => Promise.resolve(parent));
     const toy = createToy();
     toy.actions.saveModel({ to: 'folder' });
-    const { saveError } = await toy.ended();
+    const { error: saveError } = (await toy.ended()).saving;
     expect(saveError).toMatchObject({
       code: 'save/space',
       hint: expect.stringMatching(/16 bit/u) as string,
@@ -201,20 +205,23 @@ describe('saving to a folder', () => {
 
   it('ends where the model is loaded again, or cannot be saved', async () => {
     const parent = new Folder(() => {
-      toy.store.setState({ phase: 'loading' });
+      const { here, wish } = toHere(model);
+      const progress = { what: '', loaded: 0, total: 0 };
+      const coming = { at: 'coming', goesOn: true, why: null, progress } as const;
+      change(toy.store, { model: { ...coming, here, wish } });
       return Promise.resolve();
     });
     stubPicker(() => Promise.resolve(parent));
     const toy = createToy();
     toy.actions.saveModel({ to: 'folder' });
-    expect((await toy.ended()).saveError?.code).toBe('save/replaced');
+    expect((await toy.ended()).saving.error?.code).toBe('save/replaced');
     expect(parent.entries.size).toBe(0);
 
     const other = createToy(async function* () {
       yield await Promise.reject<SaveEvent>(new EngineError('No.', { code: 'save/layernorm' }));
     });
     other.actions.saveModel({ to: 'folder' });
-    expect((await other.ended()).saveError?.code).toBe('save/layernorm');
+    expect((await other.ended()).saving.error?.code).toBe('save/layernorm');
   });
 
   it('is silent where nobody chose one, and open to another try', async () => {
@@ -222,10 +229,10 @@ describe('saving to a folder', () => {
     const toy = createToy();
     toy.actions.saveModel({ to: 'folder' });
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(toy.store.getState()).toMatchObject({ saving: null, saved: null, saveError: null });
+    expect(toy.store.getState()).toMatchObject({ saving: { now: null, last: null, error: null } });
     stubPicker(() => Promise.resolve(new Folder()));
     toy.actions.saveModel({ to: 'folder' });
-    expect((await toy.ended()).saved).not.toBeNull();
+    expect((await toy.ended()).saving.last).not.toBeNull();
   });
 });
 
@@ -253,7 +260,7 @@ describe('saving as .zip', () => {
       const { blobs, link } = stubDownload();
       const toy = createToy();
       toy.actions.saveModel({ to: 'zip' });
-      expect((await toy.ended()).saved).toMatchObject({ to: 'zip', name: 'toy-model.zip' });
+      expect((await toy.ended()).saving.last).toMatchObject({ to: 'zip', name: 'toy-model.zip' });
       expect(link).toMatchObject({ href: 'blob:x', download: 'toy-model.zip' });
       expect(link.click).toHaveBeenCalledTimes(1);
       const files = unzipSync(new Uint8Array((await blobs[0]?.arrayBuffer()) ?? new ArrayBuffer()));
@@ -290,7 +297,7 @@ describe('saving as .zip', () => {
       read();
     });
     toy.actions.saveModel({ to: 'zip' });
-    expect((await toy.ended()).saveError).toMatchObject({
+    expect((await toy.ended()).saving.error).toMatchObject({
       code: 'save/zip-size',
       message: expect.stringMatching(/6\.2 GB/u) as string,
       hint: expect.stringMatching(/folder/u) as string,

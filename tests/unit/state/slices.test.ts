@@ -19,8 +19,9 @@ import { createLens, windowFrom } from '../../../src/state/slices/lens.ts';
 import { createParts } from '../../../src/state/slices/parts.ts';
 import { createSampler } from '../../../src/state/slices/sampler.ts';
 import type { SliceContext } from '../../../src/state/slices/slice.ts';
-import { createAppStore } from '../../../src/state/store.ts';
+import { change, createAppStore } from '../../../src/state/store.ts';
 import { append, truncate } from '../../../src/state/tokenText.ts';
+import { toHere } from './toyPage.ts';
 
 const L = 3;
 const toPiece = (id: number): TokenPiece => ({ id, bytes: [97], text: `t${id}`, special: false });
@@ -65,9 +66,9 @@ function createToy() {
     store,
     text,
     get,
-    set: (patch) => store.setState(patch),
+    set: (patch) => change(store, patch),
     answerable: () => true,
-    off: () => get().off,
+    off: () => get().view.off,
     report: (error) => {
       throw error;
     },
@@ -76,12 +77,11 @@ function createToy() {
   };
   const write = (count: number): void => {
     for (let i = 0; i < count; i++) append(text, toPiece(i), -1, 1);
-    store.setState({ length: text.pieces.length, epoch: text.epoch });
+    change(store, { text: { length: text.pieces.length, epoch: text.epoch } });
   };
-  store.setState({
-    model: { nLayer: L, nHead: 2, nCtx: 64 } as ModelSummary,
-    phase: 'ready',
-    tokenised: true,
+  change(store, {
+    model: toHere({ nLayer: L, nHead: 2, nCtx: 64 } as ModelSummary),
+    text: { tokenised: true },
   });
   const asked = (name: string) => ask.mock.calls.filter(([n]) => n === name).map(([, i]) => i);
   return {
@@ -115,7 +115,7 @@ describe('the lens', () => {
   });
 
   it('asks for the columns in sight in chunks, the newest first, and once', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice, actions } = createLens(toy.context);
     toy.write(30);
     actions.fitLens(12);
@@ -126,7 +126,7 @@ describe('the lens', () => {
       { from: 18, count: 4 },
     ]);
     await vi.waitFor(() => {
-      const { lens } = toy.store.getState();
+      const { shown: lens } = toy.store.getState().lens;
       expect(lens).toMatchObject({ from: 18, count: 12, depths: L + 1 });
       expect([...(lens?.logprobs ?? [])].some(Number.isNaN)).toBe(false);
       expect(lens?.tokens[0]).toBe(180);
@@ -139,12 +139,12 @@ describe('the lens', () => {
   });
 
   it('forgets its columns when tokens were replaced or parts are off', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice } = createLens(toy.context);
     toy.write(4);
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
-    toy.store.setState({ off: [{ part: 'mlp', layer: 0, by: 'zero' }] });
+    change(toy.store, { view: { off: [{ part: 'mlp', layer: 0, by: 'zero' }] } });
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(2));
     truncate(toy.text, 2);
@@ -155,22 +155,22 @@ describe('the lens', () => {
   });
 
   it('opens a cell, and the cell follows the selection at its depth', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice, actions } = createLens(toy.context);
     toy.write(6);
     actions.openLens({ position: 3, depth: 99 });
-    expect(toy.store.getState().lensAt).toEqual({ position: 3, depth: L });
+    expect(toy.store.getState().lens.at).toEqual({ position: 3, depth: L });
     await vi.waitFor(() =>
       expect(toy.asked('lensCell')).toMatchObject([{ position: 3, depth: L }]),
     );
-    toy.store.setState({ selected: 1 });
+    change(toy.store, { view: { selected: 1 } });
     slice.refresh();
-    expect(toy.store.getState().lensAt).toEqual({ position: 1, depth: L });
+    expect(toy.store.getState().lens.at).toEqual({ position: 1, depth: L });
     expect(lensFocus(toy.store.getState())).toBe(1);
   });
 
   it('follows the first token of a word', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { actions } = createLens(toy.context);
     toy.write(6);
     actions.followWord('fox');
@@ -178,32 +178,34 @@ describe('the lens', () => {
       expect(toy.asked('lensCurve')).toMatchObject([{ token: 7, position: 5 }]),
     );
     expect(toy.asked('tokenize')).toEqual([{ text: ' fox' }]);
-    expect(toy.store.getState().lensPieces).toHaveLength(2);
+    expect(toy.store.getState().lens.pieces).toHaveLength(2);
   });
 
   it('asks nothing about a token that the model no longer sees', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice } = createLens(toy.context);
     toy.write(30);
-    toy.store.setState({
-      firstVisible: 10,
-      lensAt: { position: 4, depth: 1 },
-      lensPieces: [toPiece(7)],
-      lensCell: {} as LensCell,
-      norms: {} as ResidualNorms,
-      lensCurve: {} as LensCurve,
+    change(toy.store, {
+      text: { firstVisible: 10 },
+      lens: {
+        at: { position: 4, depth: 1 },
+        pieces: [toPiece(7)],
+        cell: {} as LensCell,
+        norms: {} as ResidualNorms,
+        curve: {} as LensCurve,
+      },
     });
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
     for (const one of ['lensCell', 'lensCurve', 'residualNorms']) {
       expect(toy.asked(one)).toHaveLength(0);
     }
-    expect(toy.store.getState()).toMatchObject({ lensCell: null, lensCurve: null, norms: null });
+    expect(toy.store.getState()).toMatchObject({ lens: { cell: null, curve: null, norms: null } });
     expect(isUnseen(toy.store.getState())).toBe(true);
   });
 
   it('says nothing of a window that moved on while it was asked about', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     toy.context.engine.ask = () =>
       Promise.reject(new EngineError('Out of sight.', { code: 'inspect/position' }));
     const report = vi.fn();
@@ -215,41 +217,41 @@ describe('the lens', () => {
   });
 
   it('does not ask again for what an answer left empty, and takes its window', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice } = createLens(toy.context);
     toy.write(6);
     toy.answerLens((input) => ({ ...toColumns({ ...input, count: 0 }), firstIndex: 2 }));
     slice.refresh();
-    await vi.waitFor(() => expect(toy.store.getState().firstVisible).toBe(2));
+    await vi.waitFor(() => expect(toy.store.getState().text.firstVisible).toBe(2));
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(toy.asked('lens').length).toBeLessThanOrEqual(2);
   });
 
   it('forgets the columns of an older window', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice } = createLens(toy.context);
     toy.write(6);
     slice.refresh();
-    await vi.waitFor(() => expect(toy.store.getState().lens?.logprobs[0]).not.toBeNaN());
+    await vi.waitFor(() => expect(toy.store.getState().lens.shown?.logprobs[0]).not.toBeNaN());
     toy.answerLens((input) => ({ ...toColumns(input), firstIndex: 2 }));
-    toy.store.setState({ firstVisible: 2 });
+    change(toy.store, { text: { firstVisible: 2 } });
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(2));
     expect(toy.asked('lens')[1]).toMatchObject({ from: 2, count: 4 });
   });
 
   it('cuts the word anew for another model', async () => {
-    toy.store.setState({ panel: 'lens' });
+    change(toy.store, { view: { panel: 'lens' } });
     const { slice, actions } = createLens(toy.context);
     toy.write(6);
     actions.followWord('fox');
     await vi.waitFor(() => expect(toy.asked('tokenize')).toHaveLength(1));
-    await vi.waitFor(() => expect(toy.store.getState().lensPieces).toHaveLength(2));
+    await vi.waitFor(() => expect(toy.store.getState().lens.pieces).toHaveLength(2));
     slice.reset?.();
-    expect(toy.store.getState().lensPieces).toEqual([]);
+    expect(toy.store.getState().lens.pieces).toEqual([]);
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('tokenize')).toHaveLength(2));
-    await vi.waitFor(() => expect(toy.store.getState().lensPieces).toHaveLength(2));
+    await vi.waitFor(() => expect(toy.store.getState().lens.pieces).toHaveLength(2));
     slice.refresh();
     expect(toy.asked('tokenize')).toHaveLength(2);
   });
@@ -286,22 +288,22 @@ describe('the pace of a view', () => {
 describe('the sampler’s steps', () => {
   it('take the seed of the run that wrote the token, else of the settings, and follow a slider', async () => {
     const toy = createToy();
-    toy.store.setState({ panel: 'sampling' });
+    change(toy.store, { view: { panel: 'sampling' } });
     const { slice } = createSampler(toy.context);
     toy.write(2);
-    const { settings } = toy.store.getState();
+    const { settings } = toy.store.getState().run;
     append(toy.text, toPiece(5), -1, 1, { seed: 11, settings, off: [] });
-    toy.store.setState({ length: 3, selected: 2 });
+    change(toy.store, { text: { length: 3 }, view: { selected: 2 } });
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('samplerSteps')).toMatchObject([{ seed: 11 }]));
     await vi.waitFor(() =>
-      expect(toy.store.getState().sampler).toMatchObject({ at: 2, seedOf: 'run' }),
+      expect(toy.store.getState().sampler.shown).toMatchObject({ at: 2, seedOf: 'run' }),
     );
-    toy.store.setState({ selected: 1 });
+    change(toy.store, { view: { selected: 1 } });
     slice.refresh();
-    await vi.waitFor(() => expect(toy.store.getState().sampler?.seedOf).toBe('none'));
-    toy.store.setState({ settings: { ...settings, seed: 4, top_k: 3 } });
-    await vi.waitFor(() => expect(toy.store.getState().sampler?.seedOf).toBe('settings'));
+    await vi.waitFor(() => expect(toy.store.getState().sampler.shown?.seedOf).toBe('none'));
+    change(toy.store, { run: { settings: { ...settings, seed: 4, top_k: 3 } } });
+    await vi.waitFor(() => expect(toy.store.getState().sampler.shown?.seedOf).toBe('settings'));
     expect(toy.asked('samplerSteps').at(-1)).toMatchObject({ seed: 4, options: { top_k: 3 } });
   });
 });
@@ -313,15 +315,18 @@ describe('the switches', () => {
     actions.togglePart({ part: 'mlp', layer: 0, by: 'zero' });
     actions.togglePart({ part: 'head', layer: 0, head: 0, by: 'zero' });
     actions.togglePart({ part: 'head', layer: 0, head: 1, by: 'mean' });
-    expect(toy.store.getState().off).toHaveLength(3);
+    expect(toy.store.getState().view.off).toHaveLength(3);
     // On again, whatever stood in its place.
     actions.togglePart({ part: 'head', layer: 0, head: 0, by: 'mean' });
-    expect(toy.store.getState().off.map(partWords)).toEqual(['head 0.1 · mean', 'MLP 0']);
+    expect(toy.store.getState().view.off.map(partWords)).toEqual(['head 0.1 · mean', 'MLP 0']);
     actions.replaceBy('mean');
-    expect(toy.store.getState().off.map(partWords)).toEqual(['head 0.1 · mean', 'MLP 0 · mean']);
+    expect(toy.store.getState().view.off.map(partWords)).toEqual([
+      'head 0.1 · mean',
+      'MLP 0 · mean',
+    ]);
     actions.togglePart({ part: 'mlp', layer: 0, by: 'mean' });
     actions.everythingOn();
-    expect(toy.store.getState()).toMatchObject({ off: [], comparison: null });
+    expect(toy.store.getState()).toMatchObject({ view: { off: [] }, parts: { comparison: null } });
     expect(toy.context.refreshAll).toHaveBeenCalledTimes(7);
   });
 
@@ -336,13 +341,13 @@ describe('the switches', () => {
       { part: 'head', layer: 0, head: 7, by: 'zero' },
     ]);
     slice.refresh();
-    expect(toy.store.getState().off).toHaveLength(1);
+    expect(toy.store.getState().view.off).toHaveLength(1);
     await vi.waitFor(() => expect(toy.asked('compare')).toHaveLength(1));
     expect(toy.asked('compare')[0]).toMatchObject({ ids: [0, 1, 2] });
     // What was measured with other parts off goes with them.
-    await vi.waitFor(() => expect(toy.store.getState().comparison).not.toBeNull());
+    await vi.waitFor(() => expect(toy.store.getState().parts.comparison).not.toBeNull());
     actions.togglePart({ part: 'mlp', layer: 0, by: 'zero' });
-    expect(toy.store.getState().comparison).toBeNull();
+    expect(toy.store.getState().parts.comparison).toBeNull();
   });
 
   it('cancel a sweep whose base is not known yet', async () => {
@@ -351,10 +356,16 @@ describe('the switches', () => {
     toy.write(3);
     toy.say([{ type: 'base', logprob: -1, target: toPiece(9), heads: 2 * L }]);
     actions.startSweep();
-    expect(toy.store.getState()).toMatchObject({ sweep: null, sweepStarting: true });
+    expect(toy.store.getState()).toMatchObject({
+      parts: { sweep: null },
+      busy: new Set(['sweep']),
+    });
     actions.stopSweep();
     await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(toy.store.getState()).toMatchObject({ sweep: null, sweepStarting: false });
+    expect(toy.store.getState()).toMatchObject({
+      parts: { sweep: null },
+      busy: new Set(),
+    });
   });
 
   it('sweep the heads, keep what was done when cancelled, and forget it with the text', async () => {
@@ -367,23 +378,23 @@ describe('the switches', () => {
       { type: 'head', layer: 2, head: 0, delta: 0.25, done: 2 },
     ]);
     const leave = toy.store.subscribe((now) => {
-      if (now.sweep?.done === 1 && now.sweep.running) actions.stopSweep();
+      if (now.parts.sweep?.done === 1 && now.parts.sweep.running) actions.stopSweep();
     });
     actions.startSweep();
-    await vi.waitFor(() => expect(toy.store.getState().sweep?.running).toBe(false));
+    await vi.waitFor(() => expect(toy.store.getState().parts.sweep?.running).toBe(false));
     leave();
-    const { sweep } = toy.store.getState();
+    const { sweep } = toy.store.getState().parts;
     expect(sweep).toMatchObject({ running: false, done: 1, at: 3, nLayer: L, nHead: 2, base: -1 });
     expect(sweep?.target.id).toBe(9);
     expect(sweep?.deltas[2 * 2 + 1]).toBe(-0.5);
     expect(sweep?.deltas[2 * 2]).toBeNaN();
     actions.startSweep();
-    await vi.waitFor(() => expect(toy.store.getState().sweep).toMatchObject({ done: 2 }));
-    await vi.waitFor(() => expect(toy.store.getState().sweep?.running).toBe(false));
+    await vi.waitFor(() => expect(toy.store.getState().parts.sweep).toMatchObject({ done: 2 }));
+    await vi.waitFor(() => expect(toy.store.getState().parts.sweep?.running).toBe(false));
     slice.refresh();
-    expect(toy.store.getState().sweep).not.toBeNull();
+    expect(toy.store.getState().parts.sweep).not.toBeNull();
     truncate(toy.text, 1);
     slice.refresh();
-    expect(toy.store.getState().sweep).toBeNull();
+    expect(toy.store.getState().parts.sweep).toBeNull();
   });
 });
