@@ -720,7 +720,7 @@ async function keptCommit(origin: ModelOrigin, place: OpenOptions): Promise<stri
   const { kind, id, host, commit, keptIn } = origin;
   if (kind === 'hub' && host !== null && commit !== null) {
     const { isKept } = await import('../hub/hubs.ts');
-    if (keptIn !== 'memory' && (await isKept({ host, id, commit }, place))) return commit;
+    if (keptIn !== 'memory' && (await isKept({ kind, host, id, commit }, place))) return commit;
   } else {
     const page = globalThis.location as Location | undefined;
     if (keptIn !== 'memory' || host === page?.origin) return null;

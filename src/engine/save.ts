@@ -2,7 +2,7 @@
 import type { ModelSummary, SaveEvent } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { isNode } from '../hub/isNode.ts';
-import { nodeFiles } from '../hub/nodeFiles.ts';
+import { nodeFiles } from '../kept/nodeFiles.ts';
 import type { DropRates, GptConfig } from '../model/config.ts';
 import { exportTensors } from '../model/exportTensors.ts';
 import type { Gpt } from '../model/forward.ts';

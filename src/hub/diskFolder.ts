@@ -10,7 +10,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { nodeFiles, openNodeFile } from './nodeFiles.ts';
+import { nodeFiles, openNodeFile } from '../kept/nodeFiles.ts';
 
 export function openDiskFolder(path: string, { signal }: FolderOptions = {}): ModelFolder {
   const unreadable = (file: string, cause?: unknown): EngineError =>

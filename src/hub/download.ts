@@ -5,7 +5,7 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { createBodyStream } from './bodyStream.ts';
-import type { GrowingFile } from './disk.ts';
+import type { GrowingFile } from '../kept/disk.ts';
 import {
   type Patience,
   discard,

@@ -12,7 +12,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { fromBlob } from './disk.ts';
+import { fromBlob } from '../kept/disk.ts';
 
 const PICKLE = /\.(?:bin|pt|pth|ckpt|pkl)$/i;
 const SAFETENSORS = /\.safetensors$/i;

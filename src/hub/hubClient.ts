@@ -4,11 +4,11 @@ import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from './address.ts';
 import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
 import { type Patience, discard, readAll, requestPatiently, retryAfterMs } from './network.ts';
-import type { ListedFile, ModelIdentity } from './store.ts';
+import type { HubIdentity, ListedFile } from '../kept/store.ts';
 
 export type HubAddress = Extract<Address, { kind: 'hub' }>;
 
-export interface HubModel extends ModelIdentity {
+export interface HubModel extends HubIdentity {
   /** Every file in the model's top folder. */
   readonly files: ReadonlyMap<string, ListedFile>;
 }
@@ -42,7 +42,7 @@ export async function resolveModel(address: HubAddress, options: HubOptions): Pr
     for (const entry of entries) addFile(files, entry, url);
     next = nextPage(list, url);
   }
-  return { host, id, commit, files };
+  return { kind: 'hub', host, id, commit, files };
 }
 
 /** The commit that `revision` means now. */
@@ -96,7 +96,7 @@ async function readJson(response: Response, url: URL, options: HubOptions): Prom
 }
 
 /** Where a file of a model at a commit is. */
-export function fileUrl({ host, id, commit }: ModelIdentity, file: string): URL {
+export function fileUrl({ host, id, commit }: HubIdentity, file: string): URL {
   return new URL(`${host}/${id}/resolve/${commit}/${encodeURIComponent(file)}`);
 }
 

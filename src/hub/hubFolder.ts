@@ -17,11 +17,19 @@ import {
   shardsOf,
   toHubError,
 } from './hubClient.ts';
-import { takeLock } from './locks.ts';
+import { takeLock } from '../kept/locks.ts';
 import { Meter } from './meter.ts';
 import { type FolderOptions, INDEX, type ModelFolder, SMALL_FILE_BYTES } from './modelFolder.ts';
 import { type Patience, readAll, requestPatiently, sleep, waitFor } from './network.ts';
-import { type ListedFile, type ModelStore, type StoredModel, keyOf } from './store.ts';
+import {
+  type HubIdentity,
+  type ListedFile,
+  type ModelStore,
+  type StoredModel,
+  keyOf,
+} from '../kept/store.ts';
+
+type Stored = StoredModel<HubIdentity>;
 
 export interface HubFolderOptions extends FolderOptions {
   /** Null keeps nothing. */
@@ -107,9 +115,8 @@ async function checkRoom(
   );
 }
 
-function toListed({ manifest }: StoredModel): HubModel {
-  const { host, id, commit, files } = manifest;
-  return { host, id, commit, files: new Map(Object.entries(files)) };
+function toListed({ manifest }: Stored): HubModel {
+  return { ...manifest.identity, files: new Map(Object.entries(manifest.files)) };
 }
 
 class HubFolder implements ModelFolder {
@@ -119,7 +126,7 @@ class HubFolder implements ModelFolder {
   readonly #model: HubModel;
   readonly #meter: Meter;
   readonly #options: HubFolderOptions & { readonly release?: () => void };
-  #stored: StoredModel | null;
+  #stored: Stored | null;
   /** Small files that are here, for those who keep nothing. */
   readonly #small = new Map<string, Uint8Array>();
   /** Files whose bytes came over the network and were not checked to their end. */
@@ -131,7 +138,7 @@ class HubFolder implements ModelFolder {
     source: string,
     address: HubAddress,
     model: HubModel,
-    stored: StoredModel | null,
+    stored: Stored | null,
     meter: Meter,
     options: HubFolderOptions & { readonly release?: () => void },
   ) {
@@ -170,7 +177,7 @@ class HubFolder implements ModelFolder {
   }
 
   /** From now on what comes is stored. */
-  async keepIn(stored: StoredModel): Promise<void> {
+  async keepIn(stored: Stored): Promise<void> {
     this.#stored = stored;
     for (const [name, { size }] of this.#model.files) this.#meter.expect(name, size);
     for (const [name, bytes] of this.#small) await stored.write(name, bytes);

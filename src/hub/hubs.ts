@@ -4,12 +4,12 @@ import { EngineError } from '../errors.ts';
 import { readConfigFile } from '../model/config.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from './address.ts';
-import type { Disk } from './disk.ts';
+import type { Disk } from '../kept/disk.ts';
 import { openDiskFolder } from './diskFolder.ts';
 import { openHttpFolder } from './httpFolder.ts';
 import { type HubAddress, chooseFiles, fileUrl, resolveModel, shardsOf } from './hubClient.ts';
 import { lockOf, openHub } from './hubFolder.ts';
-import { isLocked } from './locks.ts';
+import { isLocked } from '../kept/locks.ts';
 import {
   INDEX,
   type ModelFolder,
@@ -19,9 +19,9 @@ import {
 } from './modelFolder.ts';
 import { PATIENCE, discard, readAll, request, requestPatiently } from './network.ts';
 import { isNode } from './isNode.ts';
-import { openDirectory } from './nodeFiles.ts';
-import { openOpfs } from './opfs.ts';
-import { type ModelIdentity, ModelStore, isMeantBy, keyOf } from './store.ts';
+import { openDirectory } from '../kept/nodeFiles.ts';
+import { openOpfs } from '../kept/opfs.ts';
+import { type ModelIdentity, ModelStore, isMeantBy, keyOf } from '../kept/store.ts';
 import { type OpenOptions, plainFolder, toAddress } from './where.ts';
 
 /** Opens a model of a Hub; a host that is none may have it as a plain folder. */
@@ -106,9 +106,7 @@ export async function storedModels(): Promise<StoredModelFacts[]> {
     }
     return {
       key,
-      id: manifest?.id ?? key,
-      host: manifest?.host ?? null,
-      commit: manifest?.commit ?? null,
+      ...(manifest ? namesOf(manifest.identity) : { id: key, host: null, commit: null }),
       revisions: manifest?.revisions ?? [],
       bytes,
       totalBytes,
@@ -116,6 +114,16 @@ export async function storedModels(): Promise<StoredModelFacts[]> {
       complete,
     };
   });
+}
+
+/** How people know a kept model. */
+function namesOf(identity: ModelIdentity): {
+  id: string;
+  host: string | null;
+  commit: string | null;
+} {
+  const { id, host, commit } = { id: '', host: null, commit: null, ...identity };
+  return { id: identity.kind === 'folder' ? identity.url : id, host, commit };
 }
 
 /** What is kept of a model on a Hub, the whole one before a part; asks nobody. */
@@ -143,10 +151,13 @@ export async function deleteStored(key: string): Promise<{ freedBytes: number }>
   const store = await openStore();
   const found = (await store?.list())?.find((model) => model.key === key);
   if (await isLocked(lockOf(key))) {
-    throw new EngineError(`${found?.manifest?.id ?? key} is being downloaded.`, {
-      code: 'storage/busy',
-      hint: 'Stop the download, here or in the other tab, and delete it then.',
-    });
+    throw new EngineError(
+      `${found?.manifest ? namesOf(found.manifest.identity).id : key} is being downloaded.`,
+      {
+        code: 'storage/busy',
+        hint: 'Stop the download, here or in the other tab, and delete it then.',
+      },
+    );
   }
   if (store) await store.delete(key);
   return { freedBytes: found?.bytes ?? 0 };
@@ -211,7 +222,7 @@ async function planHub(address: HubAddress, options: OpenOptions): Promise<Model
   let files: { name: string; size: number }[];
   let stored = whole ?? null;
   if (whole) {
-    ({ commit } = whole.manifest);
+    ({ commit } = whole.manifest.identity);
     files = Object.entries(whole.manifest.files).map(([name, { size }]) => ({ name, size }));
   } else {
     const model = await resolveModel(address, hub);
@@ -241,7 +252,7 @@ async function planHub(address: HubAddress, options: OpenOptions): Promise<Model
     id,
     commit,
     host,
-    key: store ? keyOf({ host, id, commit }) : null,
+    key: store ? keyOf({ kind: 'hub', host, id, commit }) : null,
     files: files.map((file) => ({ ...file, stored: there.get(file.name) === file.size })),
     totalBytes: files.reduce((sum, { size }) => sum + size, 0),
     storedBytes: files.reduce((sum, { name }) => sum + (there.get(name) ?? 0), 0),

@@ -31,7 +31,7 @@ export async function toAddress(
     mayBeHere &&
     address.kind === 'hub' &&
     !/^https?:/i.test(source) &&
-    (await (await import('./nodeFiles.ts')).isFolder(source))
+    (await (await import('../kept/nodeFiles.ts')).isFolder(source))
   ) {
     return { kind: 'path', path: source };
   }

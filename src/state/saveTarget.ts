@@ -2,7 +2,7 @@
 // whole. Comes with the first save.
 import { Zip, ZipPassThrough } from 'fflate';
 import { EngineError } from '../errors.ts';
-import { KEPT_MS, removeLeftovers, SPOOL, writing } from './leftovers.ts';
+import { KEPT_MS, openSpool } from '../kept/spool.ts';
 
 export interface SaveTarget {
   /** Ends the file before, and begins the next. */
@@ -14,8 +14,6 @@ export interface SaveTarget {
   discard(): Promise<void>;
 }
 
-/** Without a private file system, pieces of this size are handed to the browser to keep. */
-const PIECE_BYTES = 32 << 20;
 /** Sizes in an archive without 64-bit records end here. */
 const MOST_ZIP_BYTES = 2 ** 32 - 1;
 
@@ -102,73 +100,6 @@ export async function createZip(
       return `${title}.zip`;
     },
     discard: () => spool.discard(),
-  };
-}
-
-interface Spool {
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  finish(): Promise<Blob>;
-  discard(): Promise<void>;
-}
-
-/** Keeps an archive off the page's memory until it is downloaded. */
-async function openSpool(name: string): Promise<Spool> {
-  let folder: FileSystemDirectoryHandle;
-  let file: FileSystemFileHandle;
-  let stream: FileSystemWritableFileStream;
-  const title = `${Date.now()}-${name}`;
-  try {
-    const root = await navigator.storage.getDirectory();
-    folder = await root.getDirectoryHandle(SPOOL, { create: true });
-    await removeLeftovers();
-    writing.add(title);
-    file = await folder.getFileHandle(title, { create: true });
-    stream = await file.createWritable();
-  } catch {
-    writing.delete(title);
-    // Private windows, and browsers whose private files a page cannot stream into.
-    return openPieces();
-  }
-  return {
-    write: (bytes) => stream.write(bytes),
-    async finish() {
-      await stream.close();
-      writing.delete(title);
-      return file.getFile();
-    },
-    async discard() {
-      // A closed one has nothing to abort.
-      await stream.abort().catch(() => {});
-      writing.delete(title);
-      await folder.removeEntry(title);
-    },
-  };
-}
-
-function openPieces(): Spool {
-  let pieces: Blob[] = [];
-  let chunks: Uint8Array<ArrayBuffer>[] = [];
-  let bytesHeld = 0;
-  const fold = (): void => {
-    pieces.push(new Blob(chunks));
-    chunks = [];
-    bytesHeld = 0;
-  };
-  return {
-    write(bytes) {
-      chunks.push(bytes);
-      bytesHeld += bytes.length;
-      if (bytesHeld >= PIECE_BYTES) fold();
-      return Promise.resolve();
-    },
-    finish() {
-      fold();
-      return Promise.resolve(new Blob(pieces));
-    },
-    discard() {
-      [pieces, chunks] = [[], []];
-      return Promise.resolve();
-    },
   };
 }
 

@@ -5,7 +5,7 @@ import type { DeviceRequest, Dtype } from '../../src/api.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import { AGAINST, againstPublished, selfCheck } from '../../src/engine/checking/selfCheck.ts';
 import { openModel } from '../../src/hub/open.ts';
-import { keyOf } from '../../src/hub/store.ts';
+import { keyOf } from '../../src/kept/store.ts';
 import { type Continuation, type Published, publishedOf } from './published.ts';
 
 export interface Finding {
@@ -47,7 +47,7 @@ export async function fetchModel(
     if (kind !== 'hub' || host === null || commit === null) {
       throw new Error(`${id} came as a plain folder: there is no list to check it against.`);
     }
-    return { id: found, folder: keyOf({ host, id: found, commit }), commit, isVerified };
+    return { id: found, folder: keyOf({ kind, host, id: found, commit }), commit, isVerified };
   } finally {
     await opened.close();
   }

@@ -1,7 +1,7 @@
 // Takes the loaded model away: as a folder or an archive that transformers reads.
 import { useEffect, useState, type ReactNode } from 'react';
 import type { Dtype } from '../../api.ts';
-import { removeLeftovers } from '../../state/leftovers.ts';
+import { removeLeftovers } from '../../kept/spool.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatBytes } from '../format.ts';

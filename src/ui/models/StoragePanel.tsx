@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react';
 import { flushSync } from 'react-dom';
 import type { StorageFacts, StoredModelFacts } from '../../api.ts';
-import { removeLeftovers } from '../../state/leftovers.ts';
+import { removeLeftovers } from '../../kept/spool.ts';
 import { nameOfHost } from '../../state/modelName.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';

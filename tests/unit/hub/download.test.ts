@@ -1,7 +1,7 @@
 // A large file is asked for in parts, so that no browser has to keep more of it than one of them.
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { GrowingFile } from '../../../src/hub/disk.ts';
+import type { GrowingFile } from '../../../src/kept/disk.ts';
 import { type DownloadOptions, openDownload } from '../../../src/hub/download.ts';
 import type { ByteSource } from '../../../src/formats/byteSource.ts';
 import { type HubServer, startHub } from '../../support/hubServer.ts';

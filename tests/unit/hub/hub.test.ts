@@ -424,13 +424,18 @@ describe('a download', () => {
 
 describe('the store', () => {
   test('does not take one model for another whose folder has the same name', async () => {
-    const { ModelStore } = await import('../../../src/hub/store.ts');
-    const { openDirectory } = await import('../../../src/hub/nodeFiles.ts');
+    const { ModelStore } = await import('../../../src/kept/store.ts');
+    const { openDirectory } = await import('../../../src/kept/nodeFiles.ts');
     const store = new ModelStore(await openDirectory(folder));
-    const model = { host: 'https://hub.example/a', id: 'b/c', commit: COMMIT };
+    const model = {
+      kind: 'hub',
+      host: 'https://hub.example/a',
+      id: 'b/c',
+      commit: COMMIT,
+    } as const;
     const files = new Map([['config.json', { size: 2, sha256: null, blob: null }]]);
     await (await store.begin(model, 'main', files)).write('config.json', utf8.encode('{}'));
-    expect((await store.at(model))?.manifest).toMatchObject(model);
+    expect((await store.at(model))?.manifest.identity).toEqual(model);
     for (const change of [
       { host: 'http://hub.example/a' },
       { host: 'https://hub.example', id: 'a/b~c' },
@@ -439,6 +444,46 @@ describe('the store', () => {
     }
     const second = await store.begin({ ...model, host: 'http://hub.example/a' }, 'main', files);
     expect(await second.has('config.json')).toBe(false);
+  });
+
+  test('keeps folders and training runs beside the models of Hubs, each under its own identity', async () => {
+    const { ModelStore } = await import('../../../src/kept/store.ts');
+    const { openDirectory } = await import('../../../src/kept/nodeFiles.ts');
+    const store = new ModelStore(await openDirectory(folder));
+    const files = new Map([['config.json', { size: 2, sha256: null, blob: null }]]);
+    const identities = [
+      { kind: 'run', id: 'fairy tales, second try', step: 100 },
+      { kind: 'run', id: 'fairy tales, second try', step: 200 },
+      { kind: 'run', id: 'fairy~tales, second try', step: 200 },
+      { kind: 'folder', url: `https://glass.example/models/${'long/'.repeat(60)}` },
+      { kind: 'hub', host: 'https://hub.example', id: 'b/c', commit: COMMIT },
+    ] as const;
+    for (const identity of identities) {
+      const kept = await store.begin(identity, null, files);
+      await kept.write('config.json', utf8.encode('{}'));
+      await kept.use();
+    }
+    // Two runs whose names make one folder's name are two models: the later one took its place.
+    expect(await store.at(identities[1])).toBeNull();
+    for (const identity of identities.filter((_, i) => i !== 1)) {
+      expect((await store.at(identity))?.manifest).toMatchObject({ identity, complete: true });
+    }
+    expect(await store.list()).toHaveLength(4);
+    // A Hub's revision names nothing else.
+    expect(await store.find('https://hub.example', 'b/c', 'main')).toBeNull();
+  });
+
+  test('reads what an earlier version kept, when Hubs had the only models', async () => {
+    await load('tests/tiny-gpt2');
+    const [model] = readdirSync(folder);
+    const path = join(folder, model, 'manifest.json');
+    const { kind, ...earlier } = JSON.parse(readFileSync(path, 'utf8')) as { kind: string };
+    expect(kind).toBe('hub');
+    expect(earlier).toMatchObject({ version: 1, host: hub.origin, commit: COMMIT });
+    writeFileSync(path, JSON.stringify(earlier));
+    hub.seen.length = 0;
+    expect((await load('tests/tiny-gpt2')).logits).toEqual(expected);
+    expect(hub.seen).toEqual([]);
   });
 
   test('takes a broken manifest, or a file that is gone, for a model that is not there', async () => {
@@ -543,8 +588,8 @@ describe('is refused in words:', () => {
 
   test('and what is not enough room', async () => {
     const { openHub } = await import('../../../src/hub/hubFolder.ts');
-    const { ModelStore } = await import('../../../src/hub/store.ts');
-    const { openDirectory } = await import('../../../src/hub/nodeFiles.ts');
+    const { ModelStore } = await import('../../../src/kept/store.ts');
+    const { openDirectory } = await import('../../../src/kept/nodeFiles.ts');
     const address = {
       kind: 'hub',
       host: hub.origin,

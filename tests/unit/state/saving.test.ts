@@ -3,7 +3,7 @@ import { unzipSync } from 'fflate';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Engine, ModelSummary, SaveEvent, SaveRequest } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
-import { removeLeftovers, writing } from '../../../src/state/leftovers.ts';
+import { removeLeftovers, writing } from '../../../src/kept/spool.ts';
 import { createSaving } from '../../../src/state/saving.ts';
 import type { SliceContext } from '../../../src/state/slices/slice.ts';
 import { change, createAppStore } from '../../../src/state/store.ts';

@@ -15,21 +15,30 @@ export interface ListedFile {
 }
 
 /** A model at one commit, on one host. */
-export interface ModelIdentity {
+export interface HubIdentity {
+  readonly kind: 'hub';
   readonly host: string;
   readonly id: string;
   /** 40 hex digits. */
   readonly commit: string;
 }
 
+/** What a kept model is, for good: the same identity is the same weights. */
+export type ModelIdentity =
+  | HubIdentity
+  /** A folder on the page's own site, at an absolute address. */
+  | { readonly kind: 'folder'; readonly url: string }
+  /** A training run, after so many steps. */
+  | { readonly kind: 'run'; readonly id: string; readonly step: number };
+
 interface ManifestFile extends ListedFile {
   /** As the host called the version whose first bytes are here. */
   readonly etag: string | null;
 }
 
-export interface Manifest extends ModelIdentity {
-  readonly version: 1;
-  /** Branches and tags that meant this commit when they were asked for. */
+export interface Manifest<I extends ModelIdentity = ModelIdentity> {
+  readonly identity: I;
+  /** Names that meant this identity when they were asked for: of a Hub's model, branches and tags. */
   readonly revisions: readonly string[];
   readonly files: Readonly<Record<string, ManifestFile>>;
   /** Milliseconds since 1970. */
@@ -61,54 +70,56 @@ export class ModelStore {
     this.#disk = disk;
   }
 
-  /** The complete model that a revision meant when it was stored, or whose commit begins with it. */
-  async find(host: string, id: string, revision: string): Promise<StoredModel | null> {
-    let best: Manifest | null = null;
+  /** The complete model of a Hub that a revision meant when it was stored, or whose commit begins with it. */
+  async find(host: string, id: string, revision: string): Promise<StoredModel<HubIdentity> | null> {
+    let best: Manifest<HubIdentity> | null = null;
     for (const key of await this.#disk.folders()) {
       const manifest = await this.#manifest(key);
-      if (!manifest?.complete || manifest.host !== host || manifest.id !== id) continue;
-      if (!isMeantBy(revision, manifest) || (best && best.lastUsed >= manifest.lastUsed)) continue;
-      if (await this.#isWhole(key, manifest)) best = manifest;
+      if (!manifest?.complete || (best && best.lastUsed >= manifest.lastUsed)) continue;
+      const { identity, revisions } = manifest;
+      if (identity.kind !== 'hub' || identity.host !== host || identity.id !== id) continue;
+      if (!isMeantBy(revision, { commit: identity.commit, revisions })) continue;
+      if (await this.#isWhole(key, manifest)) best = { ...manifest, identity };
     }
     return best && new StoredModel(this.#disk, best);
   }
 
-  /** What is stored under a commit, whole or not; null where there is nothing to go on with. */
-  async at(identity: ModelIdentity): Promise<StoredModel | null> {
+  /** What is stored of a model, whole or not; null where there is nothing to go on with. */
+  async at<I extends ModelIdentity>(identity: I): Promise<StoredModel<I> | null> {
     const key = keyOf(identity);
     const manifest = await this.#manifest(key);
-    if (!manifest || !isSame(manifest, identity)) return null;
+    if (!manifest || !isSame(manifest.identity, identity)) return null;
     const whole = manifest.complete && (await this.#isWhole(key, manifest));
-    return new StoredModel(this.#disk, { ...manifest, complete: whole });
+    return new StoredModel(this.#disk, { ...manifest, identity, complete: whole });
   }
 
-  /** Begins a model, or goes on with what is there of it. */
-  async begin(
-    identity: ModelIdentity,
-    revision: string,
+  /** Begins a model, or goes on with what is there of it; `revision` is how it was asked for, if by a name. */
+  async begin<I extends ModelIdentity>(
+    identity: I,
+    revision: string | null,
     files: ReadonlyMap<string, ListedFile>,
-  ): Promise<StoredModel> {
+  ): Promise<StoredModel<I>> {
     const there = await this.#manifest(keyOf(identity));
     // Files are known by name and size: those of another model may not pass for this one's.
-    if (there && !isSame(there, identity)) await this.#disk.remove(keyOf(identity));
+    if (there && !isSame(there.identity, identity)) await this.#disk.remove(keyOf(identity));
     const before = (await this.at(identity))?.manifest;
     const listed: Record<string, ManifestFile> = {};
     for (const [name, file] of files) {
       listed[name] = { ...file, etag: before?.files[name]?.etag ?? null };
     }
-    const { host, id, commit } = identity;
     const model = new StoredModel(this.#disk, {
-      version: 1,
-      host,
-      id,
-      commit,
-      revisions: [...new Set([...(before?.revisions ?? []), revision])],
+      identity,
+      revisions: [
+        ...new Set([...(before?.revisions ?? []), ...(revision === null ? [] : [revision])]),
+      ],
       files: listed,
       lastUsed: Date.now(),
       complete: before?.complete ?? false,
     });
     await model.save();
-    await this.#forgetElsewhere(model.key, identity, revision);
+    if (identity.kind === 'hub' && revision !== null) {
+      await this.#forgetElsewhere(model.key, identity, revision);
+    }
     return model;
   }
 
@@ -137,16 +148,13 @@ export class ModelStore {
   }
 
   /** A branch means one commit: the one that was asked for last. */
-  async #forgetElsewhere(
-    key: string,
-    { host, id }: ModelIdentity,
-    revision: string,
-  ): Promise<void> {
+  async #forgetElsewhere(key: string, { host, id }: HubIdentity, revision: string): Promise<void> {
     for (const other of await this.#disk.folders()) {
       if (other === key) continue;
       const manifest = await this.#manifest(other);
-      if (manifest?.host !== host || manifest.id !== id) continue;
-      if (!manifest.revisions.includes(revision)) continue;
+      if (!manifest?.revisions.includes(revision)) continue;
+      const { identity } = manifest;
+      if (identity.kind !== 'hub' || identity.host !== host || identity.id !== id) continue;
       const revisions = manifest.revisions.filter((name) => name !== revision);
       await new StoredModel(this.#disk, { ...manifest, revisions }).save();
     }
@@ -169,15 +177,15 @@ export class ModelStore {
 }
 
 /** A folder of the store. */
-export class StoredModel {
+export class StoredModel<I extends ModelIdentity = ModelIdentity> {
   readonly key: string;
-  manifest: Manifest;
+  manifest: Manifest<I>;
   readonly #disk: Disk;
 
-  constructor(disk: Disk, manifest: Manifest) {
+  constructor(disk: Disk, manifest: Manifest<I>) {
     this.#disk = disk;
     this.manifest = manifest;
-    this.key = keyOf(manifest);
+    this.key = keyOf(manifest.identity);
   }
 
   /** Whether all of a file is here and was checked. */
@@ -242,7 +250,7 @@ export class StoredModel {
   }
 
   async save(): Promise<void> {
-    const bytes = new TextEncoder().encode(JSON.stringify(this.manifest));
+    const bytes = new TextEncoder().encode(JSON.stringify(toJson(this.manifest)));
     await this.#disk.write(this.key, MANIFEST, bytes);
   }
 }
@@ -256,28 +264,48 @@ export function isMeantBy(
   return /^[0-9a-f]{7,40}$/.test(revision) && (commit?.startsWith(revision) ?? false);
 }
 
-/** Different hosts and ids may make the same key. */
+/** Different models may make the same key. */
 function isSame(a: ModelIdentity, b: ModelIdentity): boolean {
-  return a.host === b.host && a.id === b.id && a.commit === b.commit;
+  if (a.kind === 'hub' && b.kind === 'hub') {
+    return a.host === b.host && a.id === b.id && a.commit === b.commit;
+  }
+  if (a.kind === 'run' && b.kind === 'run') return a.id === b.id && a.step === b.step;
+  return a.kind === 'folder' && b.kind === 'folder' && a.url === b.url;
 }
 
-/** The folder of a model at a commit: a name that every file system takes. */
-export function keyOf({ host, id, commit }: ModelIdentity): string {
-  const safe = (text: string): string => text.replace(/[^A-Za-z0-9._-]+/g, '~');
-  return `${safe(host.replace(/^https?:\/\//, ''))}~${safe(id)}~${commit}`;
+/** File systems take names of 255 bytes. */
+const MOST_NAME = 200;
+
+/** The folder of a model: a name that every file system takes. */
+export function keyOf(identity: ModelIdentity): string {
+  const safe = (text: string): string => text.replace(/[^A-Za-z0-9._-]+/g, '~').slice(0, MOST_NAME);
+  switch (identity.kind) {
+    case 'hub': {
+      const { host, id, commit } = identity;
+      return `${safe(host.replace(/^https?:\/\//, ''))}~${safe(id)}~${commit}`;
+    }
+    case 'folder':
+      return `folder~${safe(identity.url.replace(/^https?:\/\//, ''))}`;
+    case 'run':
+      return `run~${safe(identity.id)}~${identity.step}`;
+  }
 }
 
 function isWhole(manifest: Manifest, sizes: ReadonlyMap<string, number>): boolean {
   return Object.entries(manifest.files).every(([name, { size }]) => sizes.get(name) === size);
 }
 
+/** As it is written: the identity's fields beside the others, as when Hubs had the only models. */
+function toJson({ identity, ...facts }: Manifest): object {
+  return { version: 1, ...identity, ...facts };
+}
+
 /** A manifest whose every field is what it should be, or null. */
 function toManifest(json: unknown): Manifest | null {
   if (!isObject(json) || json.version !== 1 || !isObject(json.files)) return null;
-  const { host, id, commit, revisions, lastUsed, complete } = json;
-  const isText = (value: unknown): value is string => typeof value === 'string';
-  if (!isText(host) || !isText(id) || !isText(commit) || !/^[0-9a-f]{40}$/.test(commit))
-    return null;
+  const { revisions, lastUsed, complete } = json;
+  const identity = toIdentity(json);
+  if (identity === null) return null;
   if (!Array.isArray(revisions) || !revisions.every(isText)) return null;
   if (typeof lastUsed !== 'number' || typeof complete !== 'boolean') return null;
   const files: Record<string, ManifestFile> = {};
@@ -291,8 +319,26 @@ function toManifest(json: unknown): Manifest | null {
       etag: textOrNull(file.etag),
     };
   }
-  return { version: 1, host, id, commit, revisions, files, lastUsed, complete };
+  return { identity, revisions, files, lastUsed, complete };
 }
+
+function toIdentity({
+  kind = 'hub',
+  host,
+  id,
+  commit,
+  url,
+  step,
+}: Record<string, unknown>): ModelIdentity | null {
+  if (kind === 'hub' && isText(host) && isText(id) && isText(commit)) {
+    return /^[0-9a-f]{40}$/.test(commit) ? { kind, host, id, commit } : null;
+  }
+  if (kind === 'folder' && isText(url)) return { kind, url };
+  const isStep = Number.isSafeInteger(step) && Number(step) >= 0;
+  return kind === 'run' && isText(id) && isStep ? { kind, id, step: Number(step) } : null;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
