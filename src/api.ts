@@ -453,8 +453,6 @@ export type GenerateEvent =
   | {
       readonly type: 'token';
       readonly piece: TokenPiece;
-      /** Text that became complete with this token; '' while half a character waits. */
-      readonly text: string;
       /** ln of the raw probability of the chosen token. */
       readonly logprob: number;
       /** Rank of the chosen token in the raw distribution, 1 = most probable. */
@@ -475,8 +473,6 @@ export type GenerateEvent =
       readonly reason: 'length' | 'eos' | 'stop' | 'aborted';
       /** The stop string that was found, for `stop`. */
       readonly stop?: string;
-      /** Rest of the text: bytes of a half character as U+FFFD. */
-      readonly text: string;
     };
 
 /** Transformers.js' progress words; `progress` is 0–100. */

@@ -9,7 +9,7 @@ import type { Gpt } from '../model/forward.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
-import type { Vocabulary } from './sampling/generate.ts';
+import type { Vocabulary } from './load/vocabulary.ts';
 
 /** Ids of GPT-2's own tokenizer. */
 const GPT2_VOCABULARY = 50257;
@@ -42,7 +42,7 @@ export interface SavedModel {
 
 /** What is needed of a loaded model: a `GPT2` has it. */
 interface Saveable {
-  readonly model: Gpt;
+  readonly gpt: Gpt;
   readonly config: GptConfig;
   readonly summary: ModelSummary;
   readonly tokenizer: BytePairEncoder | null;
@@ -54,7 +54,7 @@ interface Saveable {
 }
 
 /** What is saved beside the weights. */
-export interface SavedFacts {
+export interface BesideWeights {
   readonly dropRates?: DropRates;
   /** The tokenizer's own files by name; null where it came with none and is GPT-2's. */
   readonly tokenizerFiles: ReadonlyMap<string, string> | null;
@@ -66,7 +66,7 @@ export interface SavedFacts {
  */
 export async function toSavedModel(
   model: Saveable,
-  facts: SavedFacts,
+  facts: BesideWeights,
   { dtype, signal }: SaveOptions,
 ): Promise<SavedModel> {
   const own = model.summary.dtype;
@@ -111,8 +111,8 @@ async function loadSource(
   }
 }
 
-async function weightsFile({ model }: Saveable, dtype: 'fp32' | 'fp16'): Promise<SavedFile> {
-  const tensors = await exportTensors(model, dtype === 'fp16' ? 'F16' : 'F32');
+async function weightsFile({ gpt }: Saveable, dtype: 'fp32' | 'fp16'): Promise<SavedFile> {
+  const tensors = await exportTensors(gpt, dtype === 'fp16' ? 'F16' : 'F32');
   const { head, names, sizeBytes } = planSafetensors(tensors, new Map([['format', 'pt']]));
   return {
     name: 'model.safetensors',
@@ -130,7 +130,7 @@ async function weightsFile({ model }: Saveable, dtype: 'fp32' | 'fp16'): Promise
 /** GPT2Config's keys, in its order. */
 function toConfigJson(
   { config, bosTokenId, eosTokenIds }: Saveable,
-  { dropRates = {} }: SavedFacts,
+  { dropRates = {} }: BesideWeights,
   dtype: 'fp32' | 'fp16',
 ): Record<string, unknown> {
   const c: GptConfig = config;

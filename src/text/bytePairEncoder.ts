@@ -37,7 +37,8 @@ interface Merges {
   readonly merged: (rank: number) => number;
 }
 
-interface Vocabulary {
+/** A vocabulary as it is looked up. */
+interface Tables {
   /** Bytes of each ordinary id as a binary string; undefined where there is no such id. */
   readonly tokens: readonly (string | undefined)[];
   readonly merges: Merges;
@@ -62,7 +63,7 @@ export class BytePairEncoder {
   readonly #byteIds: Int32Array;
   readonly #cache = new Map<string, readonly number[]>();
 
-  private constructor({ tokens, merges, special }: Vocabulary) {
+  private constructor({ tokens, merges, special }: Tables) {
     this.#tokens = tokens;
     this.#merges = merges;
     this.specialTokens = special;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, GenerateEvent, GenerationOptions } from '../../src/api.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { EngineError } from '../../src/errors.ts';
+import { StreamingDecoder } from '../../src/text/streamingDecoder.ts';
 import { WorkerEngine } from '../../src/worker/client.ts';
 
 const TALES = new URL('/models/tales-7m', location.href).href;
@@ -100,8 +101,11 @@ for (const [name, create] of engines) {
         const events = await collect(engine.generate({ ids, options }));
         expect(events[0].type).toBe('start');
         expect(tokensOf(events)).toEqual(greedy);
-        const text = events.map((e) => (e.type === 'token' || e.type === 'done' ? e.text : ''));
-        expect(prompt + text.join('')).toBe(greedy_text);
+        const decoder = new StreamingDecoder();
+        const text = events.map((e) =>
+          e.type === 'token' ? decoder.push(Uint8Array.from(e.piece.bytes)) : '',
+        );
+        expect(prompt + text.join('') + decoder.flush()).toBe(greedy_text);
         expect(events.at(-1)).toMatchObject({ type: 'done', reason: 'length' });
       });
 

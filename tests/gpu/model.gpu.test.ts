@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Dtype, PartOff } from '../../src/api.ts';
 import { topOf } from '../../src/engine/checking/agreement.ts';
 import { answer } from '../../src/engine/questions/answers.ts';
-import { DEFAULT_OPTIONS, GPT2 } from '../../src/engine/gpt2.ts';
+import { GPT2 } from '../../src/engine/gpt2.ts';
+import { DEFAULT_OPTIONS } from '../../src/engine/sampling/generate.ts';
 import { referenceIds } from '../../src/engine/reading/referenceText.ts';
 import { sweepHeads } from '../../src/engine/questions/sweep.ts';
 import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
@@ -96,7 +97,7 @@ describe('the model on WebGPU', () => {
     for (const dtype of ['fp32', 'fp16', 'q8'] as const) {
       await using model = await GPT2.from_source(source, { device, file, dtype });
       bytes[dtype] = model.summary.memoryBytes;
-      const { tensor } = model.model.parameters.wte.parts[0];
+      const { tensor } = model.gpt.parameters.wte.parts[0];
       const enc = device.createEncoder();
       const reading = enc.read(tensor, 256 * 3, 256 * 5);
       enc.submit();
@@ -141,7 +142,7 @@ describe('the model on WebGPU', () => {
           await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
           const { logits } = await model.forward(ids);
           expectClose('one pass', logits.data, expected.flat(), 2e-5 * largest);
-          const session = model.model.createSession();
+          const session = model.gpt.createSession();
           for (const [t, id] of ids.entries()) {
             const [last] = await session.append([[id]], { lastLogits: true });
             expectClose(`token ${t}`, last, expected[t], 2e-5 * largest);
@@ -194,7 +195,7 @@ describe('the model on WebGPU', () => {
     const { source, file } = await packSource('gpt2');
     await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
     const { nLayer } = model.config;
-    const session = model.model.createSession();
+    const session = model.gpt.createSession();
     const kernels = (): string[] =>
       device
         .record((enc) => session.encode(enc, 1, { lastLogits: true }))
@@ -206,9 +207,9 @@ describe('the model on WebGPU', () => {
       { part: 'mlp', layer: 1, by: 'mean' },
       { part: 'attention', layer: 2, by: 'zero' },
     ] as const;
-    await model.switchOff(session, toPartsOff(off, model.config));
+    await model.readers.switchOff(session, toPartsOff(off, model.config));
     expect(kernels()).toHaveLength(1 + 7 * nLayer + 2 + 2);
-    await model.switchOff(session, NOTHING_OFF);
+    await model.readers.switchOff(session, NOTHING_OFF);
     expect(kernels()).toHaveLength(1 + 7 * nLayer + 2);
     session.dispose();
   });
@@ -225,7 +226,7 @@ describe('the model on WebGPU', () => {
     await scoped(gpu, async () => {
       const file = readConfigFile({ n_head: 2, activation_function: 'gelu_new' });
       await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
-      const [block] = model.model.parameters.h;
+      const [block] = model.gpt.parameters.h;
       expect(block.attn.cAttn.weight.parts.length).toBe(3);
       expect(block.mlp.cFc.bias.length).toBe(2);
       for (const ids of [[1, 2, 3, 4, 5], [7]]) {
@@ -384,7 +385,7 @@ describe('the model on WebGPU', () => {
     expect(seen).toHaveLength(3);
     expect(seen[0]).toBe(written);
     // What could not be read may not have been computed, and is computed again.
-    const session = model.model.createSession();
+    const session = model.gpt.createSession();
     const taps = { onHidden: () => {} };
     await session.append([ids.slice(0, 2)]);
     await starved(() => session.append([ids.slice(2)], { taps }), '');
@@ -430,7 +431,7 @@ describe('the model on WebGPU', () => {
       expect(sessions()).toBe(held);
     }
     // Whoever asks the same one again hears the same, and disturbs nobody.
-    const session = model.model.createSession();
+    const session = model.gpt.createSession();
     await expect(session.append([[1, 5]], { lastLogits: true })).rejects.toMatchObject(noMemory);
     await device.idle();
     await expect(session.append([[1, 5]], { lastLogits: true })).rejects.toMatchObject(noMemory);
@@ -482,7 +483,7 @@ describe('the model on WebGPU', () => {
     for (const plain of [true, false]) {
       await using model = await GPT2.from_pretrained(`${PACK}gpt2`, { device: gpu, plain });
       await using other = await model.again({ dtype: 'q8' });
-      expect([model, other].map((each) => each.model.device.prefersPlain)).toEqual([plain, plain]);
+      expect([model, other].map((each) => each.gpt.device.prefersPlain)).toEqual([plain, plain]);
     }
   });
 

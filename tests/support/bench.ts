@@ -77,13 +77,13 @@ export async function benchCeilings(): Promise<Ceilings | null> {
 export async function benchModel(url: string, options: BenchOptions): Promise<BenchResult> {
   const loadStart = performance.now();
   const model = await loadModel(url, options);
-  await model.model.device.idle();
+  await model.gpt.device.idle();
   const loadMs = performance.now() - loadStart;
   try {
     const prompt16Ms = await promptMs(model, 16);
     const prompt64Ms = await promptMs(model, 64);
     const looking = await lookingTimes(model);
-    const session = model.model.createSession({ capacity: Math.min(256, model.config.nCtx) });
+    const session = model.gpt.createSession({ capacity: Math.min(256, model.config.nCtx) });
     const times: number[] = [];
     const kernels: KernelTime[] = [];
     try {
@@ -144,7 +144,7 @@ function someIds(model: GPT2, count: number): number[] {
 
 /** Best of two, after one to warm up: reading a prompt up to the logits of its last token. */
 async function promptMs(model: GPT2, tokens: number): Promise<number> {
-  const session = model.model.createSession({ capacity: tokens });
+  const session = model.gpt.createSession({ capacity: tokens });
   let best = Infinity;
   try {
     for (let i = 0; i < 3; i++) {
@@ -171,7 +171,7 @@ async function lookingTimes(model: GPT2): Promise<LookingTimes> {
     }
     return ms;
   };
-  const session = model.model.createSession({ capacity: ids.length });
+  const session = model.gpt.createSession({ capacity: ids.length });
   try {
     await session.append([ids]);
     await session.prepareReruns();
@@ -179,7 +179,7 @@ async function lookingTimes(model: GPT2): Promise<LookingTimes> {
       new Float32Array(ids.length * width).map((_, i) => (i % 7) / 7);
     const inputs = {
       residual: filled(model.config.nEmbd),
-      heads: filled(model.model.widths.heads),
+      heads: filled(model.gpt.widths.heads),
     };
     return {
       attentionRowsMs: await best(() =>

@@ -2,7 +2,8 @@
 import type { DeviceRequest, Dtype } from '../../src/api.ts';
 import { type Agreement, agreementOf } from '../../src/engine/checking/agreement.ts';
 import { answer } from '../../src/engine/questions/answers.ts';
-import { GPT2, type ForwardOutput, type OutputTensor } from '../../src/engine/gpt2.ts';
+import { GPT2 } from '../../src/engine/gpt2.ts';
+import type { ForwardOutput, OutputTensor } from '../../src/engine/reading/forward.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { openDevice } from '../../src/model/openDevice.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';

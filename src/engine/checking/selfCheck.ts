@@ -6,7 +6,8 @@ import { createCpuDevice } from '../../gpu/cpuDevice.ts';
 import type { Session } from '../../model/forward.ts';
 import { checkAgainstMeanings } from '../../model/plainCheck.ts';
 import { agreementOf, logSumExp, topOf } from './agreement.ts';
-import type { FromPretrainedOptions, GPT2 } from '../gpt2.ts';
+import type { GPT2 } from '../gpt2.ts';
+import type { FromPretrainedOptions } from '../load/options.ts';
 import { readableIds } from '../reading/referenceText.ts';
 import { type Reference, referenceOf, type ReferenceText } from './references.ts';
 
@@ -138,7 +139,7 @@ async function score(
   ids: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<{ loss: Float32Array; rank: Uint32Array }> {
-  const session = model.model.createSession({ capacity: ids.length });
+  const session = model.gpt.createSession({ capacity: ids.length });
   try {
     await append(model, session, ids.slice(0, -1), signal);
     return await session.score(0, 0, ids.slice(1), signal);
@@ -199,7 +200,7 @@ async function read(
   ids: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const session = model.model.createSession({ capacity: ids.length });
+  const session = model.gpt.createSession({ capacity: ids.length });
   try {
     await append(model, session, ids.slice(0, -1), signal);
     const [logits] = await session.append([ids.slice(-1)], { lastLogits: true, signal });
@@ -220,7 +221,7 @@ async function append(
   for (let from = 0; from < ids.length; from += step) {
     await session.append([ids.slice(from, from + step)], { signal });
     // Here a processor hears of it.
-    await model.model.device.idle();
+    await model.gpt.device.idle();
   }
 }
 
@@ -228,7 +229,7 @@ async function againstMeanings(model: GPT2, signal: AbortSignal | undefined): Pr
   const oracle = createCpuDevice('f64');
   try {
     const { results, logits, plainLogits } = await checkAgainstMeanings(
-      model.model,
+      model.gpt,
       readableIds(TEXT, MOST_TOKENS, model.tokenizer, model.config),
       { oracle, budgetMs: BUDGET_MS, signal },
     );
@@ -258,7 +259,7 @@ export const AGAINST: Readonly<Record<SelfCheck['against'], string>> = {
 function toReport(model: GPT2, check: Omit<SelfCheck, 'report'>, steps: readonly Step[]): string {
   const { name, layout, nLayer, nHead, nEmbd, vocabSize } = model.summary;
   const { device } = check;
-  const kernels = model.model.device.prefersPlain ? 'plain kernels' : 'workgroup kernels';
+  const kernels = model.gpt.device.prefersPlain ? 'plain kernels' : 'workgroup kernels';
   const agent = typeof navigator === 'object' ? navigator.userAgent : '';
   const lines = [
     `Glass GPT self-check: ${check.passed ? 'passed' : 'FAILED'}`,
@@ -317,8 +318,8 @@ export async function checkedModel(first: GPT2, signal?: AbortSignal): Promise<C
   }
 }
 
-function simplerThan({ model, summary }: GPT2): FromPretrainedOptions | null {
-  const { prefersPlain } = model.device;
+function simplerThan({ gpt, summary }: GPT2): FromPretrainedOptions | null {
+  const { prefersPlain } = gpt.device;
   if (summary.dtype !== 'fp32') return { dtype: 'fp32', plain: prefersPlain };
   if (summary.device.kind === 'cpu') return null;
   return prefersPlain ? { dtype: 'fp32', device: 'cpu' } : { dtype: 'fp32', plain: true };

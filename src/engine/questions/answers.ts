@@ -2,8 +2,9 @@
 // table and a function that answers it.
 import type { Answer, Input, ModelQuestion, TokenScores } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import { describe, startingIds } from '../sampling/generate.ts';
-import { DEFAULT_OPTIONS, GPT2 } from '../gpt2.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { startingIds } from '../reading/startingIds.ts';
+import { DEFAULT_OPTIONS, describe } from '../sampling/generate.ts';
 
 type Answers = {
   readonly [Q in ModelQuestion]: (
@@ -36,7 +37,7 @@ const ANSWERS: Answers = {
   },
   attentionRows: later(async () => (await import('./heads.ts')).attentionRows),
   atlas: later(async () => (await import('./heads.ts')).attentionAtlas),
-  probeHeads: async (model, _, signal) => (await import('./heads.ts')).probeHeads(model, signal),
+  probeHeads: later(async () => (await import('./heads.ts')).probeHeads),
   lens: later(async () => (await import('./lens.ts')).lensColumns),
   lensCell: later(async () => (await import('./lens.ts')).lensCell),
   lensCurve: later(async () => (await import('./lens.ts')).lensCurve),

@@ -1,7 +1,7 @@
 // The next token according to the whole model, and to the one with parts off.
 import type { Comparison, Input } from '../../api.ts';
 import { divergenceBits } from '../checking/agreement.ts';
-import { startingIds } from '../sampling/generate.ts';
+import { startingIds } from '../reading/startingIds.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { entropyBits, softmax, topIds } from '../sampling/sampler.ts';
 

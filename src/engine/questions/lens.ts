@@ -4,7 +4,7 @@ import type { Input, LensCell, LensColumns, LensCurve, Looked, ResidualNorms } f
 import { EngineError } from '../../errors.ts';
 import { checkTokenId } from '../../model/forward.ts';
 import { readLogitsOf, readTokenScores } from '../../model/lens.ts';
-import { startingIds } from '../sampling/generate.ts';
+import { startingIds } from '../reading/startingIds.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { entropyBits, softmax, topIds } from '../sampling/sampler.ts';
 import type { TracedPosition } from '../reading/trace.ts';
@@ -45,7 +45,7 @@ export async function lensCell(
       },
     );
   }
-  const logits = await readLogitsOf(model.model, residual[depth]);
+  const logits = await readLogitsOf(model.gpt, residual[depth]);
   const probabilities = softmax(Float64Array.from(logits));
   const best = topIds(probabilities, probabilities, Math.min(top, probabilities.length));
   return {
@@ -67,7 +67,7 @@ export async function lensCurve(
 ): Promise<LensCurve> {
   checkTokenId(token, model.config);
   const { residual } = await traced(model, looked, position, signal);
-  const scores = await readTokenScores(model.model, residual, token);
+  const scores = await readTokenScores(model.gpt, residual, token);
   return { position, piece: model.vocabulary.pieceOf(token), ...scores };
 }
 

@@ -3,7 +3,7 @@ import type { PartOff, SweepEvent, SweepRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { BlockInputs, Session } from '../../model/forward.ts';
 import { toPartsOff } from '../../model/partsOff.ts';
-import { startingIds } from '../sampling/generate.ts';
+import { startingIds } from '../reading/startingIds.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { logprobAndRank } from '../sampling/sampler.ts';
 import { windowStart } from '../../window.ts';
@@ -27,7 +27,7 @@ export async function* sweepHeads(
   const text = startingIds(request.ids, model.bosTokenId);
   const visible = text.slice(windowStart(text.length, nCtx));
   const alwaysOff = toPartsOff(request.off ?? [], model.config);
-  const { heads: width, head: layout } = model.model.widths;
+  const { heads: width, head: layout } = model.gpt.widths;
   const bytesEach = nLayer * (model.config.nEmbd + width) * 4;
   if (visible.length * bytesEach > mostBytes) {
     throw new EngineError(
@@ -38,9 +38,9 @@ export async function* sweepHeads(
       },
     );
   }
-  const session = model.model.createSession({ capacity: visible.length });
+  const session = model.gpt.createSession({ capacity: visible.length });
   try {
-    await model.switchOff(session, alwaysOff);
+    await model.readers.switchOff(session, alwaysOff);
     const { logits, inputs } = await readWithInputs(session, visible, signal);
     const { logprob } = logprobAndRank(logits, target);
     yield {
@@ -52,7 +52,7 @@ export async function* sweepHeads(
     // Nobody waits for it; what fails here fails again where it is used.
     session.prepareReruns().catch(() => {});
     let done = 0;
-    const means = request.by === 'mean' ? (await model.partMeans()).headValues : null;
+    const means = request.by === 'mean' ? (await model.readers.partMeans()).headValues : null;
     for (let layer = nLayer - 1; layer >= 0; layer--) {
       for (let head = 0; head < nHead; head++) {
         let delta = 0;

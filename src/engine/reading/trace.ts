@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.ts';
 import { type Gpt, type Session, disposedError } from '../../model/forward.ts';
 import { lensRowsPerPass, readTopTokens } from '../../model/lens.ts';
 import { NOTHING_OFF, type PartsOff } from '../../model/partsOff.ts';
-import type { SwitchOff } from '../sampling/generate.ts';
+import type { SwitchOff } from './conversation.ts';
 import { Turns } from './turns.ts';
 import { windowStart } from '../../window.ts';
 

@@ -35,7 +35,7 @@ async function speeds(stepMs: number): Promise<(number | null)[]> {
   const told: (number | null)[] = [];
   try {
     const request = { reader, ids: [0, 1], options: OPTIONS, vocabulary, eosTokenIds: [], top: 1 };
-    for await (const event of generateTokens(request)) {
+    for await (const { event } of generateTokens(request)) {
       if (event.type === 'token') told.push(event.tokensPerSecond);
     }
   } finally {

@@ -162,7 +162,7 @@ describe('a session', () => {
     const ids = Array.from({ length: 37 }, (_, i) => (i * 31) % 523);
     const whole = (await small.forward(ids)).logits.data;
     for (const step of [1, 5, 16]) {
-      const session = small.model.createSession();
+      const session = small.gpt.createSession();
       for (let from = 0; from < ids.length; from += step) {
         const piece = ids.slice(from, from + step);
         const [last] = await session.append([piece], { lastLogits: true });
@@ -192,7 +192,7 @@ describe('a session', () => {
   });
 
   it('says so when it is used after it was disposed', async () => {
-    const session = small.model.createSession({ capacity: 4 });
+    const session = small.gpt.createSession({ capacity: 4 });
     session.dispose();
     await expect(session.append([[1]])).rejects.toMatchObject({ code: 'engine/disposed' });
   });

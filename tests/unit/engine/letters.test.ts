@@ -1,7 +1,8 @@
 // A model whose vocabulary is a few letters, with holes, with ids that it has not, with ids that nobody named.
 import { describe, expect, it } from 'vitest';
 import { answer } from '../../../src/engine/questions/answers.ts';
-import { DEFAULT_OPTIONS, GPT2 } from '../../../src/engine/gpt2.ts';
+import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { DEFAULT_OPTIONS } from '../../../src/engine/sampling/generate.ts';
 import { LocalEngine } from '../../../src/engine/localEngine.ts';
 import { LETTERS, type LetterOptions, letterModel } from '../../support/letterModel.ts';
 

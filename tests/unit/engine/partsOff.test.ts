@@ -95,12 +95,12 @@ describe('parts that are off', () => {
     const { naive, model } = await both(BASE, 6);
     const ids = [7, 7, 2, 11];
     const layer = 1;
-    const session = model.model.createSession();
+    const session = model.gpt.createSession();
     const off = toPartsOff(
       [0, 1, 2].map((n) => head(layer, n)),
       model.config,
     );
-    await model.switchOff(session, off);
+    await model.readers.switchOff(session, off);
     const before: Float32Array[] = [];
     const middle: Float32Array[] = [];
     await session.append([ids], {
@@ -272,7 +272,7 @@ describe('the sweep', () => {
   it('refuses a text for which it would keep more than it may, before it reads', async () => {
     const ids = [1, 2, 3, 4, 5, 6];
     const { nLayer, nEmbd } = small.config;
-    const each = nLayer * (nEmbd + small.model.widths.heads) * 4;
+    const each = nLayer * (nEmbd + small.gpt.widths.heads) * 4;
     const swept = sweepHeads(small, { ids, target: 4, by: 'zero' }, 5 * each);
     await expect(swept.next()).rejects.toMatchObject({
       code: 'inspect/size',

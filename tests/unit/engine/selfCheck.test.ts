@@ -48,7 +48,7 @@ describe('the self-check', () => {
 
   it('says NaN, and fails, where only the first of several prompts gives no numbers', async () => {
     await using model = await GPT2.from_pretrained(TALES, { device: 'cpu', dtype: 'fp32' });
-    const gpt = model.model;
+    const { gpt } = model;
     const createSession = gpt.createSession.bind(gpt);
     let reads = 0;
     vi.spyOn(gpt, 'createSession').mockImplementation((size) => {

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type FromPretrainedOptions, GPT2 } from '../../../src/engine/gpt2.ts';
+import { GPT2 } from '../../../src/engine/gpt2.ts';
+import type { FromPretrainedOptions } from '../../../src/engine/load/options.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { guessHeads, headsFor } from '../../../src/model/config.ts';
 import { packPath } from '../../support/packOnDisk.ts';

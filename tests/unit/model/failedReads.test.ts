@@ -38,7 +38,7 @@ it('is told once, whichever result fails first', async () => {
   const source = openSafetensors(readPackFile('gpt2', 'model.safetensors'));
   const file = readConfigFile(readPackJson('gpt2', 'config.json'));
   await using model = await GPT2.from_source(source, { device, file });
-  const session = model.model.createSession();
+  const session = model.gpt.createSession();
   await session.append([[1, 2, 3]]);
   const rows: [string[], () => Promise<unknown>, string][] = [
     [['loss', 'rank'], () => session.score(0, 0, [2, 3, 4]), 'loss is lost'],

@@ -126,20 +126,19 @@ function createToy(url: Partial<UrlState> = {}) {
       for (let i = 0; i < request.options.max_new_tokens; i++) {
         await new Promise((resolve) => setTimeout(resolve));
         if (request.signal?.aborted) {
-          yield { type: 'done' as const, reason: 'aborted' as const, text: '' };
+          yield { type: 'done' as const, reason: 'aborted' as const };
           return;
         }
         yield {
           type: 'token' as const,
           piece: toPiece(String.fromCodePoint(97 + (i % 26))),
-          text: '',
           logprob: -1,
           rank: 1,
           distribution,
           tokensPerSecond: i === 0 ? null : 10,
         };
       }
-      yield { type: 'done' as const, reason: 'length' as const, text: '' };
+      yield { type: 'done' as const, reason: 'length' as const };
     },
     onLost: (listener: (reason: string) => void) => {
       lost.push(listener);

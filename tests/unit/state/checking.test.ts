@@ -56,7 +56,7 @@ function createToy(again: Partial<ModelSummary> = {}) {
       await new Promise<void>((resolve) => {
         endRun = resolve;
       });
-      yield { type: 'done', reason: 'length', text: '' };
+      yield { type: 'done', reason: 'length' };
     },
     onLost: () => () => {},
   };

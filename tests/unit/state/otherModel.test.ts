@@ -47,7 +47,7 @@ function createToy({ facts = {}, url = {}, saved = null, models = [model] }: Toy
     },
     async *generate(request: GenerateRequest) {
       requests.push(request);
-      yield { type: 'done', reason: 'length', text: '' };
+      yield { type: 'done', reason: 'length' };
     },
     onLost: () => () => {},
   } as unknown as Engine;

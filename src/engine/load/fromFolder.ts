@@ -1,0 +1,146 @@
+// From the name of a model to a loaded one: the files of its folder, a device, and the weights on it.
+import type { ModelOrigin } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import type { TensorSource } from '../../formats/tensorSource.ts';
+import type { Device } from '../../gpu/device.ts';
+import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
+import { openModel } from '../../hub/open.ts';
+import type { OpenOptions } from '../../hub/where.ts';
+import { type ConfigFile, readConfigFile } from '../../model/config.ts';
+import { compileEarly } from '../../model/load.ts';
+import { openDevice } from '../../model/openDevice.ts';
+import { readDefaults } from './defaults.ts';
+import { headsOf, vocabSizeOf } from './headsOf.ts';
+import { type Loaded, fromTensors } from './loaded.ts';
+import { type FromPretrainedOptions, checkDtype } from './options.ts';
+import { PartReporter } from './progress.ts';
+import { namedFiles, readTokenizerFiles, toTokenizer } from './tokenizerOf.ts';
+
+/** What `GPT2.from_pretrained` promises. */
+export async function fromFolder(source: string, options: FromPretrainedOptions): Promise<Loaded> {
+  checkDtype(options.dtype);
+  // The first thing to fail stops the others: nobody downloads weights for a missing adapter.
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const reporter = new PartReporter(options.progress_callback);
+  const { revision, commit, host, base, files, keep, cache_dir, patience } = options;
+  const place: OpenOptions = { revision, commit, host, base, files, keep, cache_dir, patience };
+  const folder = await openModel(source, {
+    ...place,
+    signal,
+    progress_callback: options.progress_callback && reporter.report,
+  });
+  let opened: Promise<Device> | null = null;
+  try {
+    const config = await readConfig(folder, options);
+    const opening = openDevice(options.device, options.plain);
+    opened = opening;
+    // What goes wrong here goes wrong again, in words, once the weights are here.
+    opening.then((device) => compileEarly(device, config, options.dtype)).catch(() => {});
+    const small = Promise.all([readTokenizerFiles(folder), readDefaults(folder)]);
+    const load = async (tensors: TensorSource): Promise<Loaded> => {
+      const [device, [tokenizerFiles, extra]] = await Promise.all([opening, small]);
+      const { nHead, headsToChoose } = headsOf(config, tensors, options);
+      return fromTensors(reporter.watch(tensors), {
+        device,
+        ownsDevice: true,
+        dtype: options.dtype,
+        source,
+        name: folder.name,
+        origin: folder.origin,
+        headsToChoose,
+        again: async (other) => {
+          const kept = await keptCommit(folder.origin, place);
+          const same = { ...place, ...(kept !== null && { revision: kept }) };
+          const { device: wish, plain } = options;
+          return fromFolder(source, { ...same, nHead, device: wish, plain, ...other });
+        },
+        tokenizer: await toTokenizer(tokenizerFiles, folder.name, vocabSizeOf(tensors, config)),
+        tokenizerFiles: namedFiles(tokenizerFiles),
+        file: { ...config, nHead, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
+        defaults: extra.defaults,
+        signal,
+      });
+    };
+    const ready = Promise.all([opening, small]);
+    const loaded = await uploaded(folder, ready, load, () => stop.abort());
+    options.progress_callback?.({ status: 'ready', name: folder.name });
+    return loaded;
+  } catch (error) {
+    stop.abort();
+    await opened?.then(
+      (device) => device.dispose(),
+      () => {},
+    );
+    throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Uploads the weights of a folder once `ready` is, and checks all of them; what was damaged on its way
+ * is fetched once more. What else fails fails for good; nothing stays open then. `stop` ends what is on its way.
+ */
+async function uploaded(
+  folder: ModelFolder,
+  ready: Promise<unknown>,
+  load: (tensors: TensorSource) => Promise<Loaded>,
+  stop: () => void,
+): Promise<Loaded> {
+  let mayRecover = true;
+  ready.catch(() => (mayRecover = false));
+  for (;;) {
+    const opening = folder.openWeights();
+    let loaded: Loaded | null = null;
+    try {
+      const [weights] = await Promise.all([opening, ready]);
+      try {
+        loaded = await load(weights.tensors);
+        await weights.finish();
+        return loaded;
+      } finally {
+        await weights.close();
+      }
+    } catch (error) {
+      // The device stays for another try.
+      loaded?.gpt.dispose();
+      if (mayRecover && (await folder.recover(error))) continue;
+      stop();
+      await opening.then(
+        (weights) => weights.close(),
+        () => {},
+      );
+      throw error;
+    }
+  }
+}
+
+/**
+ * The commit under which all of a Hub's model is kept; null for models from elsewhere. Throws `engine/not-kept`:
+ * it may never have been kept, or was deleted since. Folders of other sites never are: who once agreed to a
+ * download did not agree to another.
+ */
+async function keptCommit(origin: ModelOrigin, place: OpenOptions): Promise<string | null> {
+  const { kind, id, host, commit, keptIn } = origin;
+  if (kind === 'hub' && host !== null && commit !== null) {
+    const { isKept } = await import('../../hub/hubs.ts');
+    if (keptIn !== 'memory' && (await isKept({ kind, host, id, commit }, place))) return commit;
+  } else {
+    const page = globalThis.location as Location | undefined;
+    if (keptIn !== 'memory' || host === page?.origin) return null;
+  }
+  throw new EngineError(`${id} is not kept here, and would be downloaded again.`, {
+    code: 'engine/not-kept',
+    hint: 'Load it from a folder on this machine, or from a Hub in a window that keeps files.',
+  });
+}
+
+/** `config.json`; dropped files may come without one. */
+async function readConfig(
+  folder: ModelFolder,
+  options: FromPretrainedOptions,
+): Promise<ConfigFile> {
+  const bytes = await folder.read('config.json', options.files !== undefined);
+  return bytes ? readConfigFile(parseJsonFile(bytes, 'config.json')) : {};
+}

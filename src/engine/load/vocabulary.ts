@@ -1,0 +1,25 @@
+// What tokens are called; a model without a tokenizer has numbers for words.
+import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { StreamingDecoder } from '../../text/streamingDecoder.ts';
+
+/** Turns ids into pieces, bytes and text. */
+export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf' | 'decode'>;
+
+/** Ids that no tokenizer names (a padded vocabulary, or one with holes) show as their number. */
+export function vocabularyOf(tokenizer: BytePairEncoder | null): Vocabulary {
+  const utf8 = new TextEncoder();
+  const name = (id: number): string => `⟨${id}⟩`;
+  const bytesOf = (id: number): Uint8Array =>
+    tokenizer?.has(id) ? tokenizer.bytesOf(id) : utf8.encode(name(id));
+  return {
+    pieceOf: (id) =>
+      tokenizer?.has(id)
+        ? tokenizer.pieceOf(id)
+        : { id, bytes: [...bytesOf(id)], text: name(id), special: false },
+    bytesOf,
+    decode(ids) {
+      const decoder = new StreamingDecoder();
+      return ids.map((id) => decoder.push(bytesOf(id))).join('') + decoder.flush();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// Who reads with a model: the whole one and the edited one, each with a cache that follows the text; and what is
+// measured of a model once.
+import type { HeadScores, PartOff } from '../../api.ts';
+import type { Arena } from '../../gpu/device.ts';
+import type { Gpt, Session } from '../../model/forward.ts';
+import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.ts';
+import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { Conversation, type Reader } from './conversation.ts';
+import { Once } from './once.ts';
+import { Trace, type TraceReader } from './trace.ts';
+
+/** Those who follow one text. */
+interface Followers {
+  readonly conversation: Conversation;
+  readonly trace: Trace;
+}
+
+/** Everything that reads with one model. Dispose it before the model. */
+export class Readers {
+  readonly #gpt: Gpt;
+  readonly #tokenizer: BytePairEncoder | null;
+  readonly #whole: Followers;
+  readonly #edited: Followers;
+  readonly #partMeans = new Once<PartMeans>();
+  /** Where the means lie. */
+  #means: Arena | null = null;
+  readonly #headScores = new Once<HeadScores>();
+
+  /** `tokenizer` reads the text over which parts are averaged. */
+  constructor(gpt: Gpt, tokenizer: BytePairEncoder | null) {
+    this.#gpt = gpt;
+    this.#tokenizer = tokenizer;
+    const create = (): Followers => ({
+      conversation: new Conversation(gpt, this.switchOff),
+      trace: new Trace(gpt, this.switchOff),
+    });
+    this.#whole = create();
+    this.#edited = create();
+  }
+
+  /**
+   * A cache that follows whatever text is asked about. With parts off it is another one, so that the whole
+   * model and the edited one do not disturb each other. Throws `inspect/head`, `inspect/layer`, `inspect/part`.
+   */
+  conversation(off: readonly PartOff[]): Reader {
+    const set = toPartsOff(off, this.#gpt.config);
+    return this.#followers(set).conversation.readerFor(set);
+  }
+
+  /** What flows through the model while it reads, kept apart for whoever looks. Throws as `conversation` does. */
+  trace(off: readonly PartOff[]): TraceReader {
+    const set = toPartsOff(off, this.#gpt.config);
+    return this.#followers(set).trace.readerFor(set);
+  }
+
+  #followers(off: PartsOff): Followers {
+    return off.key === '' ? this.#whole : this.#edited;
+  }
+
+  /** Switches parts of a session off, and all others on; what it read with others off, it forgets. */
+  readonly switchOff = async (session: Session, off: PartsOff): Promise<void> => {
+    if (off.key === session.off.key) return;
+    const byMean = off.parts.some(({ by }) => by === 'mean');
+    session.setPartsOff(off, byMean ? await this.partMeans() : null);
+    session.truncate(0);
+  };
+
+  /** What every part puts out on average over a reference text; measured once, when asked for. */
+  partMeans(): Promise<PartMeans> {
+    return this.#partMeans.get(async () => {
+      const arena = this.#gpt.device.createArena('means');
+      this.#means = arena;
+      try {
+        const { measurePartMeans } = await import('../../model/partMeans.ts');
+        const { referenceIds } = await import('./referenceText.ts');
+        const ids = referenceIds(this.#tokenizer, this.#gpt.config);
+        return await measurePartMeans(this.#gpt, arena, ids);
+      } catch (error) {
+        arena.dispose();
+        throw error;
+      }
+    });
+  }
+
+  /** What heads do on random tokens that come twice; measured once, when asked for. */
+  headScores(signal?: AbortSignal): Promise<HeadScores> {
+    return this.#headScores.get(async () => {
+      const { measureHeads } = await import('./headScores.ts');
+      return measureHeads(this.#gpt, signal);
+    });
+  }
+
+  /** Frees all of it; what waits fails with `engine/disposed`. Idempotent. */
+  dispose(): void {
+    for (const { conversation, trace } of [this.#whole, this.#edited]) {
+      conversation.dispose();
+      trace.dispose();
+    }
+    this.#means?.dispose();
+  }
+}
