@@ -1,7 +1,7 @@
 // Which device a wish opens, by what the machine's adapter says of itself.
 import { afterEach, expect, test } from 'vitest';
 import type { DeviceRequest } from '../../src/api.ts';
-import { openDevice } from '../../src/model/openDevice.ts';
+import { openDevice } from '../../src/engine/load/openDevice.ts';
 
 const real = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'info')!;
 afterEach(() => Object.defineProperty(GPUAdapter.prototype, 'info', real));

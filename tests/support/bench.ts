@@ -6,7 +6,7 @@ import type { Encoder } from '../../src/gpu/device.ts';
 import type { RecordedDispatch, WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import type { Session } from '../../src/model/forward.ts';
-import { openDevice } from '../../src/model/openDevice.ts';
+import { openDevice } from '../../src/engine/load/openDevice.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 import { type Ceilings, probeCeilings } from './probes.ts';
 

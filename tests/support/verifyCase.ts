@@ -5,7 +5,7 @@ import { answer } from '../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { ForwardOutput, OutputTensor } from '../../src/engine/reading/forward.ts';
 import { readConfigFile } from '../../src/model/config.ts';
-import { openDevice } from '../../src/model/openDevice.ts';
+import { openDevice } from '../../src/engine/load/openDevice.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 

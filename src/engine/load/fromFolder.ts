@@ -8,7 +8,7 @@ import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
 import { type ConfigFile, readConfigFile } from '../../model/config.ts';
 import { compileEarly } from '../../model/load.ts';
-import { openDevice } from '../../model/openDevice.ts';
+import { openDevice } from './openDevice.ts';
 import { readDefaults } from './defaults.ts';
 import { headsOf, vocabSizeOf } from './headsOf.ts';
 import { type Loaded, fromTensors } from './loaded.ts';

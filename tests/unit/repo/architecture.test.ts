@@ -35,6 +35,20 @@ const RULES: readonly Rule[] = [
     may: ['src/formats/', 'src/kept/', 'src/model/config.ts'],
     packages: ['@noble/hashes'],
   },
+  // The one who knows that the processor needs the kernels' twins.
+  { part: 'src/engine/load/openDevice.ts', may: ['src/kernels/', 'src/gpu/'] },
+  {
+    part: 'src/engine/load/',
+    may: ['src/hub/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],
+  },
+  {
+    part: 'src/engine/reading/',
+    may: ['src/engine/sampling/random.ts', 'src/model/', 'src/gpu/', 'src/text/'],
+  },
+  {
+    part: 'src/engine/sampling/',
+    may: ['src/engine/reading/', 'src/engine/load/vocabulary.ts', 'src/text/'],
+  },
   {
     part: 'src/engine/',
     may: ['src/hub/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],
