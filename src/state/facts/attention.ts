@@ -26,6 +26,8 @@ export interface AttentionState {
   readonly probe: HeadScores | null;
   /** The head under the pointer or the keys; it stands in front of the focused one while that lasts. */
   readonly preview: HeadRef | null;
+  /** The pinned head that gave way to the newest one: there is room for `MOST_PINS`. */
+  readonly gaveWay: HeadRef | null;
   /** Row and column of the map under the pointer, as token indexes. */
   readonly hoveredRow: number | null;
   readonly hoveredColumn: number | null;
@@ -38,6 +40,7 @@ export const NO_ATTENTION: AttentionState = {
   atlas: null,
   probe: null,
   preview: null,
+  gaveWay: null,
   hoveredRow: null,
   hoveredColumn: null,
 };
@@ -45,6 +48,16 @@ export const NO_ATTENTION: AttentionState = {
 export const MOST_PINS = 3;
 /** A head looks at a token if it gives it more than this share. */
 export const KEY_SHARE = 0.2;
+
+/** `4.1`: layer and head, both from 0. */
+export function headName({ layer, head }: HeadRef): string {
+  return `${layer}.${head}`;
+}
+
+/** What a fourth pin does to the first. */
+export function pinWords(pinned: HeadRef, gaveWay: HeadRef): string {
+  return `Head ${headName(pinned)} is pinned in place of ${headName(gaveWay)}: three stand side by side.`;
+}
 
 export function isSameHead(a: HeadRef, b: HeadRef): boolean {
   return a.layer === b.layer && a.head === b.head;

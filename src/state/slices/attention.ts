@@ -4,8 +4,10 @@ import { toErrorInfo } from '../../errors.ts';
 import {
   frontHead,
   headsOf,
+  headName,
   isSameHead,
   MOST_PINS,
+  pinWords,
   queryOf,
   shownHeads,
   type HeadRef,
@@ -102,6 +104,10 @@ export function createAttention(context: SliceContext) {
     const wantsAtlas = !streaming || state.view.mode === 'patterns';
     if (wantsAtlas && atlasOf !== atlasKey() && due('atlas', false)) found.push(atlasNeed());
     if (state.attention.probe === null && !streaming) found.push(probeNeed());
+    // A stream has time for one question: the most urgent kind alone would keep all others waiting.
+    const overdue = (kind: Kind): number =>
+      kind === 'probe' ? 0 : now - last[kind] - STREAM_MS[kind];
+    if (streaming) found.sort((a, b) => overdue(b.kind) - overdue(a.kind));
     return found.filter((need) => !failed.has(need.key));
   }
 
@@ -232,16 +238,18 @@ export function createAttention(context: SliceContext) {
 
   /** Tokens that were there when the head's map was asked for; 0 without a map. */
   function seenOf(ref: HeadRef): number {
-    return known.get(keyOf(ref))?.seen ?? 0;
+    return known.get(headName(ref))?.seen ?? 0;
   }
 
   function remember(ref: HeadRef, map: AttentionMap, seen: number): void {
-    const key = keyOf(ref);
+    const key = headName(ref);
     known.delete(key);
     known.set(key, { map, seen });
     let weights = 0;
     for (const { map: one } of known.values()) weights += one.weights.length;
-    const wanted = new Set([...shownHeads(headsOf(get())), frontHead(headsOf(get()))].map(keyOf));
+    const wanted = new Set(
+      [...shownHeads(headsOf(get())), frontHead(headsOf(get()))].map(headName),
+    );
     for (const [old, { map: one }] of known) {
       if (weights <= CACHED_WEIGHTS) break;
       if (wanted.has(old)) continue;
@@ -255,9 +263,9 @@ export function createAttention(context: SliceContext) {
     const state = get();
     if (!isCurrent()) return;
     const maps = shownHeads(headsOf(state))
-      .map((ref) => known.get(keyOf(ref))?.map)
+      .map((ref) => known.get(headName(ref))?.map)
       .filter((map) => map !== undefined);
-    const attention = known.get(keyOf(frontHead(headsOf(state))))?.map ?? state.attention.front;
+    const attention = known.get(headName(frontHead(headsOf(state))))?.map ?? state.attention.front;
     const same =
       maps.length === state.attention.maps.length &&
       maps.every((m, i) => m === state.attention.maps[i]);
@@ -326,7 +334,7 @@ export function createAttention(context: SliceContext) {
       : pins.map((pin) => (isSameHead(pin, { layer, head }) ? { ...ref } : pin));
     set({
       view: { layer: ref.layer, head: ref.head, pins: replaced },
-      attention: { preview: null },
+      attention: { preview: null, gaveWay: null },
     });
     context.used('attention');
   }
@@ -334,7 +342,7 @@ export function createAttention(context: SliceContext) {
   function setPins(pins: readonly HeadRef[]): void {
     const unique = pins.filter((pin, i) => pins.findIndex((one) => isSameHead(one, pin)) === i);
     const kept = unique.slice(-MOST_PINS).map(({ layer, head }) => ({ layer, head }));
-    set({ view: { pins: kept }, ...kept.at(-1) });
+    set({ view: { pins: kept, ...kept.at(-1) }, attention: { gaveWay: null } });
   }
 
   function moveBy(layers: number, heads: number): void {
@@ -361,7 +369,7 @@ export function createAttention(context: SliceContext) {
       },
       focusHead,
       setPins,
-      /** Pins a head beside the others, or takes it away again; the oldest gives way to a fourth. */
+      /** Pins a head beside the others, or takes it away again; the oldest gives way to a fourth, and it is said. */
       togglePin(ref: HeadRef): void {
         const { pins } = get().view;
         context.used('attention');
@@ -369,7 +377,18 @@ export function createAttention(context: SliceContext) {
         if (pins.some((pin) => isSameHead(pin, ref))) {
           setPins(pins.filter((pin) => !isSameHead(pin, ref)));
           set({ attention: { preview: null } });
-        } else setPins([...pins, ref]);
+          return;
+        }
+        const gaveWay = pins.length < MOST_PINS ? undefined : pins[0];
+        setPins([...pins, ref]);
+        if (gaveWay === undefined) return;
+        const announcement = `${pinWords(ref, gaveWay)} Put ${headName(gaveWay)} back: the button above the maps.`;
+        set({ attention: { gaveWay }, page: { announcement } });
+      },
+      /** The head that gave way stands in its old place again, and the one that was pinned last goes. */
+      takePinBack(): void {
+        const { gaveWay } = get().attention;
+        if (gaveWay !== null) setPins([gaveWay, ...get().view.pins.slice(0, -1)]);
       },
       previewHead(preview: HeadRef | null): void {
         const old = get().attention.preview;
@@ -401,5 +420,3 @@ export function createAttention(context: SliceContext) {
     },
   };
 }
-
-const keyOf = ({ layer, head }: HeadRef): string => `${layer}.${head}`;

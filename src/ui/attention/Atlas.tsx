@@ -29,7 +29,8 @@ import css from './attention.module.css';
 import { frameColour, layoutAtlas, paintAtlas, placeAt, tileBox } from './atlasDrawing.ts';
 import { atlasFigure } from './figures.ts';
 import { Plot, type Drawing } from './Plot.tsx';
-import { toScene, watchedKey, type Scene } from './scene.ts';
+import { headHere } from './rowReading.ts';
+import { headRowOf, toScene, watchedKey, type Scene } from './scene.ts';
 import { useSpace } from './useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
@@ -128,10 +129,10 @@ function AtlasBar(): ReactNode {
 /** While tokens stream the order of the tiles stays: nobody can follow a head that jumps. */
 function useScene(): () => Scene {
   const held = useRef<{ readonly of: readonly unknown[]; readonly order: readonly number[] }>(null);
-  const { store } = useApp();
+  const { store, text } = useApp();
   return () => {
     const state = store.getState();
-    const scene = toScene(state);
+    const scene = toScene(state, text.pieces);
     const of = [modelOf(state), state.view.sort, state.view.filter, state.view.keyToken];
     const old = held.current;
     const same = old !== null && old.of.every((fact, i) => fact === of[i]);
@@ -193,6 +194,7 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
           scale: state.view.scale,
           dimSink: state.view.dim,
           sorted: state.view.sort !== 'position',
+          framed: state.view.filter !== null && state.view.filter !== 'key',
           pins: state.view.pins.map(flat),
           cursor,
           focus: flat(state.view),
@@ -309,9 +311,11 @@ function HeadOut(): ReactNode {
   if (preview !== null) {
     const { rows } = store.getState().attention;
     const { layer, head } = preview;
-    words = headSentence(probe, layer, head);
-    if (rows !== null) {
-      const look = topKey(rows, layer * rows.nHead + head);
+    if (rows === null) words = headSentence(probe, layer, head);
+    else {
+      const flat = layer * rows.nHead + head;
+      words = headHere(probe, preview, headRowOf(rows, flat), text.pieces);
+      const look = topKey(rows, flat);
       const { name } = namesOf(text.pieces);
       words += ` “${name(rows.query)}” looks most at “${name(look.key)}”, ${formatPercent(look.weight)}.`;
     }
@@ -327,19 +331,28 @@ function HeadOut(): ReactNode {
   );
 }
 
-/** What the letters and frames mean; each is a filter too. */
+function chipTitle(id: LabelName, count: number, meaning: string): string {
+  const heads = `${count} ${count === 1 ? 'head' : 'heads'}`;
+  const what =
+    id === 'mixed'
+      ? 'at this token: no name fits, or none was earned on random tokens'
+      : `at this token: a head that ${meaning}, here and on repeated random tokens (score from ${formatScore(KINDS[id].least)})`;
+  return `${heads} ${what}. Press to show these alone.`;
+}
+
+/** The names that stand at the token, and how often; each is a filter too. */
 function Legend(): ReactNode {
   const { actions, text } = useApp();
   const { probe, rows, filter, keyToken } = useFacts((s) => ({
     probe: s.attention.probe,
-    rows: s.view.filter === 'key' ? s.attention.rows : null,
+    rows: s.attention.rows,
     filter: s.view.filter,
     keyToken: s.view.keyToken,
     model: modelOf(s),
   }));
   const { store } = useApp();
-  const { labels } = toScene(store.getState());
-  const chip = (id: LabelName, letter: string, meaning: string): ReactNode => {
+  const { labels } = toScene(store.getState(), text.pieces);
+  const chip = (id: LabelName, letter: string, meaning = ''): ReactNode => {
     const count = labels.filter(({ name }) => name === id).length;
     return (
       <button
@@ -348,7 +361,7 @@ function Legend(): ReactNode {
         type="button"
         aria-pressed={filter === id}
         disabled={probe === null}
-        title={`${count} ${count === 1 ? 'head' : 'heads'}: a head that ${meaning}${id === 'mixed' ? '' : ` (score from ${formatScore(KINDS[id].least)})`}. Press to show these alone.`}
+        title={chipTitle(id, count, meaning)}
         onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
       >
         <i
@@ -363,12 +376,14 @@ function Legend(): ReactNode {
     );
   };
   const keys =
-    rows === null ? [] : Array.from({ length: rows.size }, (_, k) => k + rows.firstIndex);
+    rows === null || filter !== 'key'
+      ? []
+      : Array.from({ length: rows.size }, (_, k) => k + rows.firstIndex);
   const { axis } = namesOf(text.pieces);
   return (
     <fieldset className={css.legendChips} aria-label="Show only heads that are">
       {BEHAVIOURS.map((id) => chip(id, KINDS[id].letter, KINDS[id].meaning))}
-      {chip('mixed', MIXED.letter, MIXED.meaning)}
+      {chip('mixed', MIXED.letter)}
       <button
         className={css.chip}
         type="button"
@@ -422,7 +437,7 @@ function Finding(): ReactNode {
       <p className={css.finding} id="atlas-finding" data-testid="atlas-finding">
         {facts.unseen
           ? 'The model no longer sees the selected token: choose one that is not dimmed.'
-          : atlasFinding(toScene(state), facts.rows, name)}
+          : atlasFinding(toScene(state, text.pieces), facts.rows, name)}
       </p>
       <FigureTools figure={() => atlasFigure(store.getState(), text.pieces)} />
     </>

@@ -1,7 +1,14 @@
 // One to three heads in full, as maps or as arcs, with what they say in words.
 import { useMemo, useRef, useState, type ReactNode } from 'react';
 import type { AttentionMap } from '../../api.ts';
-import { frontHead, isSameHead, shownHeads } from '../../state/facts/attention.ts';
+import {
+  frontHead,
+  headName,
+  isSameHead,
+  pinWords,
+  shownHeads,
+  type HeadRef,
+} from '../../state/facts/attention.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import type { FigureTheme } from '../figure/figure.ts';
@@ -15,6 +22,7 @@ import { Matrix } from './Matrix.tsx';
 import { cellsThatFit, type Cell } from './matrixDrawing.ts';
 import { Minimap } from './Minimap.tsx';
 import { SlotHead } from './SlotHead.tsx';
+import { rowOfHead } from './scene.ts';
 import { useSpace } from './useSpace.ts';
 import { toShown, type Corner, type Shown } from './weights.ts';
 
@@ -50,6 +58,8 @@ function Heads({
   const { text } = useApp();
   const facts = useFacts((s) => ({
     maps: s.attention.maps,
+    rows: s.attention.rows,
+    gaveWay: s.attention.gaveWay,
     pins: s.view.pins,
     preview: s.attention.preview,
     layer: s.view.layer,
@@ -84,7 +94,9 @@ function Heads({
   const cells = (one: AttentionMap): Shown => toShown(one, limit, side, corner, whole);
   const shown = cells(map);
   const last = map.firstIndex + map.size - 1;
-  const rest = Math.min(last, Math.max(map.firstIndex, facts.hovered ?? facts.selected ?? last));
+  // While tokens stream the rows of all heads are ahead of the map: both halves speak of their token.
+  const newest = Math.min(text.pieces.length - 1, Math.max(last, facts.rows?.query ?? last));
+  const rest = facts.hovered ?? facts.selected ?? newest;
   const inside = cursor !== null && cursor.q < shown.size && cursor.k < shown.size ? cursor : null;
   const query = inside === null ? rest : Math.min(last, shown.firstRow + inside.q * shown.block);
   const windowed = map.size > limit;
@@ -92,6 +104,7 @@ function Heads({
 
   return (
     <>
+      {facts.gaveWay !== null && <GaveWay head={facts.gaveWay} pinned={facts} />}
       <div className={css.slots} ref={frame} data-count={columns}>
         {kind === 'arcs' ? (
           <Arcs {...{ theme, map, pieces, stretch, width, room: room - 34, least, setLeast }} />
@@ -103,7 +116,13 @@ function Heads({
             return (
               // A slot keeps its place while a preview takes it over.
               <div className={css.slot} key={heads.indexOf(ref)}>
-                {heads.length > 1 && <SlotHead {...{ head: ref, named: own ?? ref, isFront }} />}
+                {heads.length > 1 && (
+                  <SlotHead
+                    {...{ head: ref, named: own ?? ref, isFront }}
+                    row={own === null ? null : rowOfHead(own, facts.rows, query)}
+                    pieces={query <= last ? pieces : text.pieces}
+                  />
+                )}
                 {own === null ? (
                   <p className={css.waiting}>…</p>
                 ) : (
@@ -157,6 +176,25 @@ function Heads({
       )}
       <Tools {...{ kind, map, shown, stretch, least }} />
     </>
+  );
+}
+
+/** A fourth pin takes the place of the first; nobody should have to notice that by themselves. */
+function GaveWay({
+  head,
+  pinned,
+}: {
+  readonly head: HeadRef;
+  readonly pinned: HeadRef;
+}): ReactNode {
+  const { actions } = useApp();
+  return (
+    <p className={css.quiet} data-testid="gave-way">
+      {pinWords(pinned, head)}{' '}
+      <button className={controls.link} type="button" onClick={() => actions.takePinBack()}>
+        Put {headName(head)} back
+      </button>
+    </p>
   );
 }
 

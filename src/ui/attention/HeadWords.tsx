@@ -13,7 +13,9 @@ import { useApp, useFacts } from '../context.ts';
 import { formatPercent } from '../format.ts';
 import css from './attention.module.css';
 import type { Cell } from './matrixDrawing.ts';
-import { rankOf, strongest, type Shown } from './weights.ts';
+import { headHere } from './rowReading.ts';
+import { rowOfHead } from './scene.ts';
+import { byWeight, rankOf, type HeadRow, type Shown } from './weights.ts';
 import { namesOf } from './words.ts';
 
 export function HeadWords({
@@ -24,25 +26,35 @@ export function HeadWords({
   inside,
 }: {
   readonly map: AttentionMap;
+  /** The tokens as they were when the map came. */
   readonly pieces: readonly TokenPiece[];
+  /** The token that the words are about. */
   readonly query: number;
   readonly shown: Shown;
   readonly inside: Cell | null;
 }): ReactNode {
-  const { probe, generating } = useFacts((s) => ({
+  const { text } = useApp();
+  const { probe, rows, generating } = useFacts((s) => ({
     probe: s.attention.probe,
+    rows: s.attention.rows,
     generating: s.busy.has('run'),
   }));
+  const row = rowOfHead(map, rows, query);
+  const end = map.firstIndex + map.size;
+  // What the map does not know yet was written after it came.
+  const known = query < end ? pieces : text.pieces;
   return (
     <>
-      <Sentence {...{ map, pieces, query }} />
+      <Sentence {...{ row, query }} pieces={known} isBefore={query < map.firstIndex} />
       <p className={css.named} data-testid="head-sentence">
-        {headSentence(probe, map.layer, map.head)}
+        {row === null ? headSentence(probe, map.layer, map.head) : headHere(probe, map, row, known)}
       </p>
       <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
-        {inside === null
-          ? 'Point at a word of the text or at the map: what it looks at is tinted in the text.'
-          : cellWords(map, pieces, shown, inside)}
+        {inside !== null
+          ? cellWords(map, pieces, shown, inside)
+          : query < end
+            ? 'Point at a word of the text or at the map: what it looks at is tinted in the text.'
+            : `The map ends at token ${end}, “${namesOf(pieces).name(end - 1)}”; it follows in a moment.`}
       </p>
       <Legend />
       <Scores of={map} />
@@ -51,27 +63,38 @@ export function HeadWords({
 }
 
 function Sentence({
-  map,
+  row,
   pieces,
   query,
+  isBefore,
 }: {
-  readonly map: AttentionMap;
+  readonly row: HeadRow | null;
   readonly pieces: readonly TokenPiece[];
   readonly query: number;
+  /** The model no longer sees the token. */
+  readonly isBefore: boolean;
 }): ReactNode {
   const { name } = namesOf(pieces);
-  const [first, second, third] = useMemo(() => strongest(map, query), [map, query]);
-  if (first === undefined) return <p className={css.sentence}>This token is not in the map.</p>;
-  const atFirst = map.firstIndex === 0 ? ' (the first token)' : ' (the first it sees)';
+  const [first, second, third] = useMemo(() => (row === null ? [] : byWeight(row)), [row]);
+  if (row === null || first === undefined) {
+    return (
+      <p className={css.sentence} data-testid="strongest" data-query={query}>
+        {isBefore
+          ? 'The model no longer sees this token.'
+          : 'The map does not reach this token yet.'}
+      </p>
+    );
+  }
+  const atFirst = row.firstIndex === 0 ? ' (the first token)' : ' (the first it sees)';
   const target = (link: { readonly index: number; readonly weight: number }): ReactNode => (
     <>
       {link.index === query ? 'itself' : <b>{name(link.index)}</b>}
-      {link.index === map.firstIndex && query !== map.firstIndex ? atFirst : ''}{' '}
+      {link.index === row.firstIndex && query !== row.firstIndex ? atFirst : ''}{' '}
       {formatPercent(link.weight)}
     </>
   );
   return (
-    <p className={css.sentence} data-testid="strongest">
+    <p className={css.sentence} data-testid="strongest" data-query={query}>
       <b>{name(query)}</b> looks most at {target(first)}
       {second === undefined || second.weight < 0.005 ? null : <>, then at {target(second)}</>}
       {third === undefined || third.weight < 0.005 ? null : <>, then at {target(third)}</>}.

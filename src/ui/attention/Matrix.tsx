@@ -35,7 +35,7 @@ export function Matrix({
   readonly width: number;
   readonly room: number;
   readonly isFront: boolean;
-  /** Row that is pointed out while no cell is. */
+  /** The token whose row is pointed out while no cell is; it need not be in the map. */
   readonly rest: number;
   readonly inside: Cell | null;
   readonly setCursor: (cell: Cell | null) => void;

@@ -1,19 +1,29 @@
 // The line above a map that stands beside others: whose it is, and the way to take it away.
 import type { ReactNode } from 'react';
+import type { TokenPiece } from '../../api.ts';
 import { isSameHead, type HeadRef } from '../../state/facts/attention.ts';
-import { labelHead, labelWithScore } from '../../state/headLabels.ts';
+import { labelHead, labelWords } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import css from './attention.module.css';
+import { formatPercent } from '../format.ts';
 import { frameColour } from './atlasDrawing.ts';
+import { headHere, labelHere } from './rowReading.ts';
+import { byWeight, type HeadRow } from './weights.ts';
+import { namesOf } from './words.ts';
 
 export function SlotHead({
   head: ref,
   named,
+  row,
+  pieces,
   isFront,
 }: {
   readonly head: HeadRef;
   /** The head whose map is shown: the one before, until the map of this one is there. */
   readonly named: HeadRef;
+  /** Where that head looks from the token that the words are about; null where it is not known. */
+  readonly row: HeadRow | null;
+  readonly pieces: readonly TokenPiece[];
   readonly isFront: boolean;
 }): ReactNode {
   const { actions } = useApp();
@@ -21,7 +31,13 @@ export function SlotHead({
     probe: s.attention.probe,
     preview: s.attention.preview,
   }));
-  const label = labelHead(probe, named.layer, named.head);
+  const label = labelHere(labelHead(probe, named.layer, named.head), row, pieces);
+  const [most] = row === null ? [] : byWeight(row);
+  const stands = label.name !== 'mixed';
+  const look =
+    most === undefined
+      ? ''
+      : `${namesOf(pieces).name(most.index)}\u00A0${formatPercent(most.weight)}`;
   const name = `${ref.layer}.${ref.head}`;
   const previewed = preview !== null && isSameHead(preview, ref);
   return (
@@ -30,20 +46,25 @@ export function SlotHead({
         className={css.slotName}
         type="button"
         aria-pressed={isFront}
-        title={`Put head ${name} into focus`}
+        title={`Put head ${name} into focus${row === null ? '' : `. ${headHere(probe, named, row, pieces)}`}`}
         onClick={() => actions.focusHead(ref)}
       >
-        <i
-          className={css.letter}
-          aria-hidden="true"
-          style={{ borderColor: frameColour(label.name) ?? 'var(--edge-strong)' }}
-        >
-          {label.letter}
-        </i>
+        {stands && (
+          <i
+            className={css.letter}
+            aria-hidden="true"
+            style={{ borderColor: frameColour(label.name) ?? 'var(--edge-strong)' }}
+          >
+            {label.letter}
+          </i>
+        )}
         <b>
           {named.layer}.{named.head}
         </b>{' '}
-        <span className={css.slotLabel}>{probe === null ? '' : labelWithScore(label)}</span>
+        <span className={css.slotLabel}>
+          {look}
+          {stands && `, ${labelWords(label.name)}`}
+        </span>
       </button>
       {!previewed && (
         <button

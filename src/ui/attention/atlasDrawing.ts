@@ -32,7 +32,10 @@ export interface AtlasView {
   readonly atlas: AttentionAtlas | null;
   readonly scale: 'sqrt' | 'linear';
   readonly dimSink: boolean;
+  /** Heads are out of their places, and need a number. */
   readonly sorted: boolean;
+  /** Those of one name are looked for: their frames have its colour. */
+  readonly framed: boolean;
   /** Heads, counted layer by layer. */
   readonly pins: readonly number[];
   readonly cursor: number | null;
@@ -42,6 +45,8 @@ export interface AtlasView {
 const LEFT = 22;
 const TOP = 15;
 const LEAST = 8;
+/** Height of the line of names in a tile. */
+const NAME_LINE = 9;
 const MOST_WIDTH = 84;
 const MOST_HEIGHT = 56;
 /** Room around the outermost tiles for the frames of pinned ones. */
@@ -125,9 +130,13 @@ export function paintAtlas(
       return;
     }
     painter.rect(box.x, box.y, box.width, box.height, ground);
-    if (scene.mode === 'rows') paintRow(painter, theme, box, head, view);
-    else if (scene.mode === 'patterns') paintPattern(painter, theme, box, head, view);
-    else paintEffect(painter, theme, box, scene.deltas?.[head] ?? Number.NaN, most);
+    if (scene.mode === 'effect') {
+      paintEffect(painter, theme, box, scene.deltas?.[head] ?? Number.NaN, most);
+    }
+    paintNames(painter, theme, box, head, view);
+    const free = underNames(box, view.sorted);
+    if (scene.mode === 'rows') paintRow(painter, theme, free, head, view);
+    if (scene.mode === 'patterns') paintPattern(painter, theme, free, head, view);
     paintSigns(painter, theme, box, head, view);
   });
   // Frames lie over the neighbours' edges.
@@ -245,38 +254,68 @@ function paintEffect(
   painter.rect(box.x, box.y, box.width, box.height, shadeColour(theme.signedLut, shade));
 }
 
-/** What the tile is: its behaviour as frame and letter, its number where it is out of place, a dot when off. */
-function paintSigns(
+/** Whether names have a line of their own above the bars: out of their places heads need a number. */
+function hasNameLine(box: Box, sorted: boolean): boolean {
+  return sorted && box.width >= 26 && box.height >= 17;
+}
+
+/** A tile without the line of names. */
+function underNames(box: Box, sorted: boolean): Box {
+  const line = hasNameLine(box, sorted) ? NAME_LINE : 0;
+  return { ...box, y: box.y + line, height: box.height - line };
+}
+
+/**
+ * The letter of a name that stands, and the head's number where it is out of place. They are painted before
+ * the bars and stand where these are low: what is drawn last is never covered.
+ */
+function paintNames(
   painter: Painter,
   theme: FigureTheme,
   box: Box,
   head: number,
   view: AtlasView,
 ): void {
-  const { scene } = view;
+  const { scene, sorted } = view;
+  const lined = hasNameLine(box, sorted);
   const label = scene.labels[head];
-  const colour = frameColour(label?.name ?? '') ?? theme.edge;
-  painter.frame(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1, colour, 1);
-  const roomy = box.width >= 18 && box.height >= 11;
   // Colour alone is no code: a low tile has a smaller letter, not none.
   const low = box.height < 17;
-  const onPaper = (x: number, width: number): void =>
-    painter.rect(x, box.y + 1, width, low ? 8 : 10, shadeColour(theme.lut, 0));
+  const roomy = box.width >= 18 && box.height >= 11;
   if (roomy && label !== undefined && label.letter !== '' && label.name !== 'mixed') {
-    const x = box.x + box.width - 8.5;
-    onPaper(x, 7.5);
-    painter.text(x + 3.6, box.y + (low ? 5.5 : 6.5), label.letter, {
+    const right = lined || scene.mode !== 'rows' || isLowerRight(view, head);
+    const x = right ? box.x + box.width - 5 : box.x + 5.5;
+    painter.text(x, box.y + (low ? 5.5 : 6.5), label.letter, {
       fill: theme.ink2,
       size: low ? 8 : 9,
       weight: 600,
       align: 'center',
     });
   }
-  if (view.sorted && box.width >= 26 && box.height >= 17) {
+  if (lined) {
     const name = `${Math.floor(head / scene.nHead)}.${head % scene.nHead}`;
-    onPaper(box.x + 1, name.length * 5 + 3);
-    painter.text(box.x + 2.5, box.y + 6.5, name, { fill: theme.ink2, size: 8 });
+    painter.text(box.x + 2.5, box.y + 5.5, name, { fill: theme.ink2, size: 8 });
   }
+}
+
+/** Whether a row's last quarter is lower than its first. */
+function isLowerRight({ rows }: AtlasView, head: number): boolean {
+  if (rows === null) return true;
+  const row = rowOf(rows, head);
+  const quarter = Math.max(1, Math.floor(row.length / 4));
+  return Math.max(...row.subarray(-quarter)) <= Math.max(...row.subarray(0, quarter));
+}
+
+/** A frame in the name's colour while it is what is looked for, a thin one otherwise; a dot when off. */
+function paintSigns(
+  painter: Painter,
+  theme: FigureTheme,
+  box: Box,
+  head: number,
+  { scene, framed }: AtlasView,
+): void {
+  const named = framed ? frameColour(scene.labels[head]?.name ?? '') : null;
+  painter.frame(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1, named ?? theme.edge, 1);
   if (scene.off[head]) {
     painter.dot(box.x + 4.5, box.y + box.height - 4.5, 3, theme.warn);
   }

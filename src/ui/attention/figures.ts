@@ -8,7 +8,8 @@ import { layoutArcs, paintArcs } from './arcsDrawing.ts';
 import { layoutAtlas, paintAtlas } from './atlasDrawing.ts';
 import { layoutMatrix, paintMatrix } from './matrixDrawing.ts';
 import { rowOf, toScene } from './scene.ts';
-import { toShown, strongest, topEdges, type Shown } from './weights.ts';
+import { headHere } from './rowReading.ts';
+import { rowOfMap, toShown, strongest, topEdges, type Shown } from './weights.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 
 const MODE_WORDS = {
@@ -18,7 +19,7 @@ const MODE_WORDS = {
 } as const;
 
 export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Figure {
-  const scene = toScene(state);
+  const scene = toScene(state, pieces);
   const { nLayer, nHead } = scene;
   const { rows, atlas } = state.attention;
   const { name, axis } = namesOf(pieces);
@@ -38,6 +39,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         scale: state.view.scale,
         dimSink: state.view.dim,
         sorted: state.view.sort !== 'position',
+        framed: state.view.filter !== null && state.view.filter !== 'key',
         pins: state.view.pins.map(({ layer, head }) => layer * nHead + head),
         cursor: null,
         focus: state.view.layer * nHead + state.view.head,
@@ -52,6 +54,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         'Head',
         'Known for',
         'Score on random tokens',
+        'Here too',
         'Looks most at',
         'Weight',
         'On the first token',
@@ -62,13 +65,15 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
       rows: scene.order
         .filter((i) => scene.matches[i])
         .map((i) => {
-          const label = scene.labels[i];
+          const label = scene.known[i];
+          const isNamed = label !== undefined && label.letter !== '' && label.name !== 'mixed';
           const key = rows === null ? null : topKey(rows, i);
           return [
             Math.floor(i / nHead),
             i % nHead,
             label === undefined || label.letter === '' ? '–' : labelWords(label.name),
             label?.score ?? Number.NaN,
+            isNamed && rows !== null ? (scene.labels[i]?.name === label.name ? 'yes' : 'no') : '–',
             key === null ? '–' : axis(key.key),
             key?.weight ?? Number.NaN,
             rows === null ? Number.NaN : (rowOf(rows, i)[0] ?? Number.NaN),
@@ -188,16 +193,20 @@ function common(
   );
   const links = strongest(map, query);
   const [first] = links;
-  const sentence = headSentence(state.attention.probe, map.layer, map.head);
+  const row = rowOfMap(map, query);
+  const sentence =
+    row === null
+      ? headSentence(state.attention.probe, map.layer, map.head)
+      : headHere(state.attention.probe, map, row, pieces);
   const most =
     first === undefined
       ? ''
-      : ` “${name(query)}” looks most at “${name(first.index)}”, ${formatPercent(first.weight)}.`;
+      : `“${name(query)}” looks most at “${name(first.index)}”, ${formatPercent(first.weight)}. `;
   const labels = Array.from({ length: map.size }, (_, i) => axis(map.firstIndex + i));
   return {
     name: `${stem}-${map.layer}-${map.head}`,
     title: `Attention of layer ${map.layer}, head ${map.head}`,
-    finding: `${sentence}${most}`,
+    finding: `${most}${sentence}`,
     table: () => ({
       caption: `Layer ${map.layer}, head ${map.head}: what “${name(query)}” (token ${query + 1}) looks at, the strongest first.`,
       columns: ['Rank', 'Token', 'Looks at', 'Weight'],

@@ -1,5 +1,5 @@
 // What the atlas shows now: which heads, in which order, with which marks. Pure; drawn by `atlasDrawing.ts`.
-import type { AttentionRows, PartOff } from '../../api.ts';
+import type { AttentionMap, AttentionRows, PartOff } from '../../api.ts';
 import { BEHAVIOURS, labelHead, type HeadLabel } from '../../state/headLabels.ts';
 import {
   KEY_SHARE,
@@ -8,8 +8,9 @@ import {
   type AtlasSort,
 } from '../../state/facts/attention.ts';
 import type { AppState } from '../../state/store.ts';
-import { entropyOf } from './weights.ts';
 import { modelOf } from '../../state/facts/model.ts';
+import { labelHere, type Ids } from './rowReading.ts';
+import { entropyOf, rowOfMap, type HeadRow } from './weights.ts';
 
 export interface Scene {
   readonly nLayer: number;
@@ -20,6 +21,9 @@ export interface Scene {
   readonly order: readonly number[];
   /** By head. */
   readonly matches: readonly boolean[];
+  /** What each head was measured to do on random tokens. */
+  readonly known: readonly HeadLabel[];
+  /** The names that stand: those of `known` with which the row of the token agrees. */
   readonly labels: readonly HeadLabel[];
   readonly entropies: Float32Array;
   readonly off: readonly boolean[];
@@ -28,7 +32,8 @@ export interface Scene {
 
 type Facts = Pick<AppState, 'model' | 'attention' | 'view' | 'parts'>;
 
-export function toScene(state: Facts): Scene {
+/** `pieces` are the text's tokens, by their index. */
+export function toScene(state: Facts, pieces: Ids): Scene {
   const nLayer = modelOf(state)?.nLayer ?? state.attention.rows?.nLayer ?? 0;
   const nHead = modelOf(state)?.nHead ?? state.attention.rows?.nHead ?? 0;
   const count = nLayer * nHead;
@@ -47,7 +52,10 @@ export function toScene(state: Facts): Scene {
     state.attention.probe?.nLayer === nLayer && state.attention.probe.nHead === nHead
       ? state.attention.probe
       : null;
-  const labels = heads.map((i) => labelHead(probe, Math.floor(i / nHead), i % nHead));
+  const known = heads.map((i) => labelHead(probe, Math.floor(i / nHead), i % nHead));
+  const labels = known.map((one, i) =>
+    labelHere(one, rows === null ? null : headRowOf(rows, i), pieces),
+  );
   const entropies = rows === null ? new Float32Array(count).fill(Number.NaN) : entropiesOf(rows);
   const deltas = sweep?.deltas ?? null;
   const matches = heads.map((i) =>
@@ -59,6 +67,7 @@ export function toScene(state: Facts): Scene {
     mode: state.view.mode === 'effect' && deltas === null ? 'rows' : state.view.mode,
     order: orderHeads(state.view.sort, matches, labels, entropies, deltas),
     matches,
+    known,
     labels,
     entropies,
     off: heads.map((i) => isOff(state.view.off, Math.floor(i / nHead), i % nHead)),
@@ -80,6 +89,24 @@ function entropiesOf(rows: AttentionRows): Float32Array {
 /** One head's weights of the rows' token. */
 export function rowOf(rows: AttentionRows, head: number): Float32Array {
   return rows.weights.subarray(head * rows.size, (head + 1) * rows.size);
+}
+
+/**
+ * Where the head of a map looks from a token: by the map itself, or by the rows of all heads, which know
+ * the newest token before the map does. Null where neither knows it.
+ */
+export function rowOfHead(
+  map: AttentionMap,
+  rows: AttentionRows | null,
+  query: number,
+): HeadRow | null {
+  const found = rowOfMap(map, query);
+  if (found !== null || rows?.query !== query) return found;
+  return headRowOf(rows, map.layer * rows.nHead + map.head);
+}
+
+export function headRowOf(rows: AttentionRows, head: number): HeadRow {
+  return { firstIndex: rows.firstIndex, weights: rowOf(rows, head) };
 }
 
 function isOff(off: readonly PartOff[], layer: number, head: number): boolean {

@@ -116,17 +116,39 @@ export function lastColumn(shown: Shown, row: number): number {
   return Math.min(shown.size - 1, Math.floor((token - shown.firstColumn) / shown.block));
 }
 
-/** What a token looks at, the strongest first; indexes into the text. */
+/** Where one head looks from one token. */
+export interface HeadRow {
+  /** Index into the text of the first token that it may look at. */
+  readonly firstIndex: number;
+  /** One weight for each token from there on to the looking one itself, S in all; they sum to 1. */
+  readonly weights: Float32Array;
+}
+
+/** Where the head looks from a token; null where the token is not in the map. */
+export function rowOfMap(map: AttentionMap, query: number): HeadRow | null {
+  const { firstIndex, size, weights } = map;
+  const q = query - firstIndex;
+  if (q < 0 || q >= size) return null;
+  return { firstIndex, weights: weights.subarray(q * size, q * size + q + 1) };
+}
+
+/** A row's tokens, the strongest first; indexes into the text. */
+export function byWeight({
+  firstIndex,
+  weights,
+}: HeadRow): { readonly index: number; readonly weight: number }[] {
+  return Array.from(weights, (weight, k) => ({ index: k + firstIndex, weight })).toSorted(
+    (a, b) => b.weight - a.weight,
+  );
+}
+
+/** What a token looks at, the strongest first. */
 export function strongest(
   map: AttentionMap,
   query: number,
 ): { readonly index: number; readonly weight: number }[] {
-  const q = query - map.firstIndex;
-  if (q < 0 || q >= map.size) return [];
-  return Array.from({ length: q + 1 }, (_, k) => ({
-    index: k + map.firstIndex,
-    weight: map.weights[q * map.size + k] ?? 0,
-  })).toSorted((a, b) => b.weight - a.weight);
+  const row = rowOfMap(map, query);
+  return row === null ? [] : byWeight(row);
 }
 
 /** 1 for the strongest weight of its row. */

@@ -155,6 +155,59 @@ function createToy(url: Partial<UrlState> = {}) {
   return { engine, store, text, actions, words, settled, lost, requests };
 }
 
+describe('pinned heads', () => {
+  const head = (at: string) => ({ layer: Number(at[0]), head: Number(at[2]) });
+
+  it('come into focus, and a fourth says which one it takes the place of', async () => {
+    const toy = createToy();
+    await toy.actions.load();
+    await toy.settled();
+    for (const at of ['0.0', '0.1', '1.0']) toy.actions.togglePin(head(at));
+    expect(toy.store.getState()).toMatchObject({
+      view: { pins: ['0.0', '0.1', '1.0'].map(head), layer: 1, head: 0 },
+      attention: { gaveWay: null },
+    });
+    toy.actions.togglePin(head('1.1'));
+    expect(toy.store.getState()).toMatchObject({
+      view: { pins: ['0.1', '1.0', '1.1'].map(head), layer: 1, head: 1 },
+      attention: { gaveWay: head('0.0') },
+      page: {
+        announcement: expect.stringMatching(/^Head 1\.1 is pinned in place of 0\.0/u) as string,
+      },
+    });
+    toy.actions.takePinBack();
+    expect(toy.store.getState()).toMatchObject({
+      view: { pins: ['0.0', '0.1', '1.0'].map(head), layer: 1, head: 0 },
+      attention: { gaveWay: null },
+    });
+  });
+});
+
+describe('a stream with the heads in sight', () => {
+  it('asks for the map of the head in front too, however often the rows of all heads are due', async () => {
+    const toy = createToy();
+    await toy.actions.load();
+    toy.actions.openPanel('attention');
+    await toy.settled();
+    // Each token takes longer than rows may be old.
+    let clock = performance.now();
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    toy.store.subscribe(({ text }, before) => {
+      clock += 300 * (text.length - before.text.length);
+    });
+    toy.engine.ask.mockClear();
+    toy.actions.changeSettings({ max_new_tokens: 20 });
+    toy.actions.generate();
+    await vi.waitFor(() => expect(toy.text.pieces.length).toBeGreaterThan(15));
+    const asked = toy.engine.ask.mock.calls.map(([question]) => question);
+    toy.actions.stop();
+    await toy.settled();
+    now.mockRestore();
+    expect(asked.filter((question) => question === 'attentionRows').length).toBeGreaterThan(2);
+    expect(asked.filter((question) => question === 'attention').length).toBeGreaterThan(1);
+  });
+});
+
 describe('the page’s actions', () => {
   let toy = createToy();
   beforeEach(async () => {

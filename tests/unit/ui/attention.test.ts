@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AttentionMap, AttentionRows } from '../../../src/api.ts';
-import { layoutAtlas, placeAt, tileBox } from '../../../src/ui/attention/atlasDrawing.ts';
+import {
+  layoutAtlas,
+  paintAtlas,
+  placeAt,
+  tileBox,
+  type AtlasView,
+} from '../../../src/ui/attention/atlasDrawing.ts';
 import {
   cellAt,
   layoutMatrix,
@@ -112,6 +118,103 @@ describe('the tiles of an atlas', () => {
 
   test('fill a phone with 26 pixels each', () => {
     expect(layoutAtlas(12, 12, 337, 400).stepX).toBe(26);
+  });
+});
+
+describe('the names on the tiles', () => {
+  const LETTERS = { local: 'L', broad: 'B' } as const;
+
+  /** One tile with a name, and all that is painted into it, in its order. */
+  function paintTile(
+    name: 'local' | 'broad',
+    weights: readonly number[],
+    view: Partial<AtlasView>,
+  ) {
+    const size = weights.length;
+    const rows: AttentionRows = {
+      nLayer: 1,
+      nHead: 1,
+      query: size - 1,
+      firstIndex: 0,
+      size,
+      weights: Float32Array.from(weights),
+    };
+    const label = { name, letter: LETTERS[name], score: 1, strongest: name };
+    const scene: Scene = {
+      nLayer: 1,
+      nHead: 1,
+      mode: 'rows',
+      order: [0],
+      matches: [true],
+      known: [label],
+      labels: [label],
+      entropies: Float32Array.of(1),
+      off: [false],
+      deltas: null,
+    };
+    const strokes: { kind: string; y: number; fill: string; height: number; text: string }[] = [];
+    const painter: Painter = {
+      ...createWitness().painter,
+      rect: (_x, y, _w, height, fill) => strokes.push({ kind: 'rect', y, height, fill, text: '' }),
+      text: (_x, y, text, { fill }) => strokes.push({ kind: 'text', y, height: 8, fill, text }),
+      frame: (_x, y, _w, height, fill) =>
+        strokes.push({ kind: 'frame', y, height, fill, text: '' }),
+    };
+    const layout = layoutAtlas(1, 1, 60, 45);
+    paintAtlas(painter, theme, layout, {
+      scene,
+      rows,
+      atlas: null,
+      scale: 'linear',
+      dimSink: false,
+      sorted: false,
+      framed: false,
+      pins: [],
+      cursor: null,
+      focus: -1,
+      ...view,
+    });
+    // Margins are painted first, the tile's ground next.
+    const ground = strokes.findIndex(({ kind }) => kind === 'rect');
+    return { box: tileBox(layout, 0), strokes: strokes.slice(ground + 1) };
+  }
+
+  const weights = fc.array(fc.float({ min: 0, max: 1, noNaN: true }), {
+    minLength: 1,
+    maxLength: 60,
+  });
+
+  test('are painted before the bars, so that no letter covers the newest tokens', () => {
+    fc.assert(
+      fc.property(weights, fc.constantFrom('local', 'broad'), (row, name) => {
+        const { strokes } = paintTile(name, row, {});
+        const kinds = strokes.map(({ kind }) => kind);
+        expect(strokes.find(({ kind }) => kind === 'text')?.text).toBe(LETTERS[name]);
+        expect(kinds.lastIndexOf('text')).toBeLessThan(
+          kinds.includes('rect') ? kinds.indexOf('rect') : Infinity,
+        );
+      }),
+    );
+  });
+
+  test('have a line of their own above the bars where heads are out of their places', () => {
+    fc.assert(
+      fc.property(weights, (row) => {
+        const { strokes, box } = paintTile('local', row, { sorted: true });
+        const bars = strokes.filter(({ kind }) => kind === 'rect');
+        expect(strokes.filter(({ kind }) => kind === 'text')).toHaveLength(2);
+        expect(Math.min(box.y + box.height, ...bars.map(({ y }) => y))).toBeGreaterThan(box.y + 9);
+      }),
+    );
+  });
+
+  test('colour a frame only while they are looked for', () => {
+    const frames = (view: Partial<AtlasView>): readonly string[] =>
+      paintTile('local', [0, 0, 1], view)
+        .strokes.filter(({ kind }) => kind === 'frame')
+        .map(({ fill }) => fill);
+    expect(frames({})).toEqual([theme.edge]);
+    expect(frames({ framed: true })).toEqual(['#1d9a78']);
   });
 });
 
