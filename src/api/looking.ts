@@ -1,0 +1,169 @@
+// Looking into a model: attention, the lens, and parts that are off.
+import type { TokenPiece } from './tokens.ts';
+
+/** Attention of one head over the tokens that the model sees. */
+export interface AttentionMap {
+  readonly layer: number;
+  readonly head: number;
+  /** Number of tokens T in the map. */
+  readonly size: number;
+  /** Index into the requested ids of the map's first token (> 0 once the window has moved). */
+  readonly firstIndex: number;
+  /** T × T, row = the token that looks, column = the token looked at; the upper triangle is 0. */
+  readonly weights: Float32Array;
+}
+
+/** Where one token looks, in every head. */
+export interface AttentionRows {
+  readonly nLayer: number;
+  readonly nHead: number;
+  /** Index into the requested ids of the token that looks. */
+  readonly query: number;
+  /** Index into the requested ids of the first token that the model sees. */
+  readonly firstIndex: number;
+  /** Tokens looked at, S = query − firstIndex + 1. */
+  readonly size: number;
+  /** (L, H, S); every row sums to 1. */
+  readonly weights: Float32Array;
+}
+
+/** What a head may be known for. Scores run from 0 to 1; `HeadScores` says how each is measured. */
+export type Behaviour = 'previous' | 'first' | 'duplicate' | 'induction' | 'local' | 'broad';
+
+/**
+ * How strongly every head does what heads are known for, averaged over the rows where it can be done.
+ * previous: weight on the token before. first: weight on the first token. duplicate: weight on earlier
+ * copies of the same token. induction: weight on what followed earlier copies. local: weight on the
+ * token itself and the four before it, in rows with at least eight before them. broad: entropy of
+ * the row over the entropy of an even spread.
+ */
+export interface HeadScores {
+  readonly nLayer: number;
+  readonly nHead: number;
+  /** Tokens of the text that was scored. */
+  readonly size: number;
+  /** (L, H) for each behaviour; NaN where no row of the text can show it. */
+  readonly scores: Readonly<Record<Behaviour, Float32Array>>;
+  /** (L, H), mean entropy of a row in bits. */
+  readonly entropyBits: Float32Array;
+}
+
+/** Every head's map as a thumbnail, and its scores on this text. */
+export interface AttentionAtlas extends HeadScores {
+  readonly firstIndex: number;
+  /** Cells P a side: ⌈size / block⌉. */
+  readonly cells: number;
+  /** A cell is the strongest weight of block × block. */
+  readonly block: number;
+  /** (L, H, P, P). */
+  readonly thumbnails: Float32Array;
+}
+
+/** A part of the model that is switched off, and what stands in its place. */
+export interface PartOff {
+  readonly part: 'head' | 'attention' | 'mlp';
+  /** From 0. */
+  readonly layer: number;
+  /** From 0; for `head` alone. */
+  readonly head?: number;
+  /** `zero` adds nothing. `mean` adds the part's average output over a fixed reference text. */
+  readonly by: 'zero' | 'mean';
+}
+
+/**
+ * What the model would say if it ended after each layer: residual → final LayerNorm → head.
+ * Depth 0 is the embedding, depth l the residual after l blocks; depth L is the model's own answer.
+ */
+export interface LensColumns {
+  /** Index into the requested ids of the first token that the model sees. */
+  readonly firstIndex: number;
+  /** Columns from `from` to before `from + count`: each is about what comes after that token. */
+  readonly from: number;
+  readonly count: number;
+  /** Depths L + 1. */
+  readonly depths: number;
+  /** (count, depths) id of the most probable token. */
+  readonly tokens: Uint32Array;
+  /** (count, depths) ln of its probability. */
+  readonly logprobs: Float32Array;
+  /** Every token that occurs in `tokens`, once. */
+  readonly pieces: readonly TokenPiece[];
+}
+
+/** One cell of the lens in full: its most probable tokens. */
+export interface LensCell {
+  readonly position: number;
+  readonly depth: number;
+  readonly top: readonly { readonly piece: TokenPiece; readonly probability: number }[];
+  readonly entropyBits: number;
+}
+
+/** How one token fares through the depths, at one position. */
+export interface LensCurve {
+  readonly position: number;
+  readonly piece: TokenPiece;
+  /** (depths) 1 is the most probable. */
+  readonly ranks: Uint32Array;
+  readonly logprobs: Float32Array;
+}
+
+/** Euclidean norms of what flows at one position. */
+export interface ResidualNorms {
+  readonly position: number;
+  /** (L + 1) before each block, and after the last. */
+  readonly residual: Float32Array;
+  /** (L) what attention adds. */
+  readonly attention: Float32Array;
+  /** (L) what the MLP adds. */
+  readonly mlp: Float32Array;
+}
+
+/** The next-token distribution of the whole model beside the one with parts off, before sampling. */
+export interface Comparison {
+  /** KL(whole ‖ with parts off), in bits. */
+  readonly klBits: number;
+  /** The most probable of either, the largest change first. */
+  readonly candidates: readonly {
+    readonly piece: TokenPiece;
+    readonly before: number;
+    readonly after: number;
+  }[];
+  readonly entropyBefore: number;
+  readonly entropyAfter: number;
+}
+
+export interface SweepRequest {
+  /** The text before the target. */
+  readonly ids: readonly number[];
+  /** The token whose log-probability is watched. */
+  readonly target: number;
+  /** Parts that are off all the time. */
+  readonly off?: readonly PartOff[];
+  readonly by: PartOff['by'];
+  readonly signal?: AbortSignal;
+}
+
+/** The effect of switching each head off in turn. */
+export type SweepEvent =
+  | {
+      readonly type: 'base';
+      /** ln of the target's probability with every head on. */
+      readonly logprob: number;
+      readonly target: TokenPiece;
+      readonly heads: number;
+    }
+  | {
+      readonly type: 'head';
+      readonly layer: number;
+      readonly head: number;
+      /** ln of the target's probability with this head off, less the base. */
+      readonly delta: number;
+      /** Heads done so far. */
+      readonly done: number;
+    };
+
+/** A text, and the parts of the model that are off while it is read. */
+export interface Looked {
+  readonly ids: readonly number[];
+  readonly off?: readonly PartOff[];
+}

@@ -1,0 +1,220 @@
+// What names a model, where it comes from, what it is made of, and what is kept.
+import type { SelfCheck } from './checking.ts';
+import type { DeviceRequest, DeviceSummary, Dtype } from './device.ts';
+import type { GenerationOptions } from './writing.ts';
+
+/** A loaded model in facts. Sizes in bytes. */
+export interface ModelSummary {
+  /** The path or URL that was loaded. */
+  readonly source: string;
+  /** The last part of the source, for people: `tales-7m`. */
+  readonly name: string;
+  /** 16 hex digits of the weights' beginnings and the configuration: the same in any file and precision. */
+  readonly fingerprint: string;
+  /** Which of the four checkpoint layouts was recognised. */
+  readonly layout: 'huggingface' | 'nanogpt' | 'mingpt' | 'notebook';
+  readonly nLayer: number;
+  readonly nHead: number;
+  readonly nEmbd: number;
+  readonly nCtx: number;
+  readonly vocabSize: number;
+  readonly parameterCount: number;
+  readonly dtype: Dtype;
+  /** Bytes of all weights as stored on the device. */
+  readonly memoryBytes: number;
+  readonly bosTokenId: number | null;
+  readonly eosTokenIds: readonly number[];
+  /** From `generation_config.json`, where the folder has one. */
+  readonly defaults: Partial<GenerationOptions>;
+  readonly device: DeviceSummary;
+  /** Where it came from, and where it is kept. */
+  readonly origin?: ModelOrigin;
+  /** Heads were not stated anywhere and `nHead` is a guess; these are all that fit the width. */
+  readonly headsToChoose?: readonly number[];
+  /** With `selfCheck`: that of the model as it is loaded. Failed where nothing simpler could be had. */
+  readonly check?: SelfCheck;
+  /** With `selfCheck`: the checks that failed before, of what was given up for this. */
+  readonly failedChecks?: readonly SelfCheck[];
+}
+
+/** Where a model came from, and where it is kept. */
+export interface ModelOrigin {
+  /** `files` were dropped or chosen. */
+  readonly kind: 'hub' | 'folder' | 'files';
+  /** `owner/name` on a Hub, a folder's address, or the name of the folder that was dropped. */
+  readonly id: string;
+  /** `https://huggingface.co`; null where there is no host. */
+  readonly host: string | null;
+  /** 40 hex digits; null for what has no commit. */
+  readonly commit: string | null;
+  /** `memory` keeps nothing: the next start fetches it again. `disk` is where it was. */
+  readonly keptIn: 'opfs' | 'directory' | 'disk' | 'memory';
+  /** Whether every byte of the weights was checked against the Hub's SHA-256. */
+  readonly isVerified: boolean;
+  /** Of the file that the weights came from, where it is one, and was checked: 64 hex digits. */
+  readonly sha256?: string;
+  /** Why it is not kept, in words, where it could have been. */
+  readonly note?: string;
+}
+
+/**
+ * What names a model. `source` is an id on the Hub (`openai-community/gpt2`, or `gpt2`, `gpt2-medium`,
+ * `gpt2-large`, `gpt2-xl`, `distilgpt2`), the address of a model or folder, or a path that begins with
+ * `./`, `../`, `/` or `models/`.
+ */
+export interface ModelRequest {
+  readonly source: string;
+  /** Branch, tag or commit of a model on a Hub; `main` by default. */
+  readonly revision?: string;
+  /** A mirror of the Hub, or a server that has models under the same addresses: `localhost:8000`. */
+  readonly host?: string;
+  /** What paths are relative to; the page's own address by default. */
+  readonly base?: string;
+}
+
+/** What loading a model would fetch, and where it would be kept. Sizes in bytes. */
+export interface ModelPlan {
+  /** `stored` needs no request; `folder` is read where it lies and not kept. */
+  readonly kind: 'hub' | 'folder' | 'stored';
+  readonly id: string;
+  readonly commit: string | null;
+  readonly host: string | null;
+  /** Names it in the store; null where nothing is kept. */
+  readonly key: string | null;
+  readonly files: readonly {
+    readonly name: string;
+    /** Null where the server does not say. */
+    readonly size: number | null;
+    readonly stored: boolean;
+  }[];
+  readonly totalBytes: number | null;
+  /** Of them, bytes that are here already, parts of files included. */
+  readonly storedBytes: number;
+  /** What the browser still gives this page; null where it does not say. */
+  readonly freeBytes: number | null;
+  readonly keptIn: ModelOrigin['keptIn'];
+}
+
+/** A model in the store, whole or in part. Sizes in bytes. */
+export interface StoredModelFacts {
+  readonly key: string;
+  readonly id: string;
+  readonly host: string | null;
+  readonly commit: string | null;
+  /** Branches and tags that meant this commit when it was stored. */
+  readonly revisions: readonly string[];
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Milliseconds since 1970. */
+  readonly lastUsed: number | null;
+  readonly complete: boolean;
+}
+
+/** What the browser keeps for this page. */
+export interface StorageFacts {
+  /** False where models cannot be kept: some private windows, pages from disk. */
+  readonly available: boolean;
+  /** Whether the browser promised not to clear it when it needs room. */
+  readonly persistent: boolean;
+  /** In bytes; null where the browser does not say. */
+  readonly usage: number | null;
+  readonly quota: number | null;
+}
+
+export interface LoadOptions extends Omit<ModelRequest, 'source'> {
+  /**
+   * The commit that `revision` meant when somebody agreed to fetch it (`ModelPlan.commit`): if the branch
+   * has moved since, that one is fetched all the same.
+   */
+  readonly commit?: string;
+  readonly dtype?: Dtype;
+  readonly device?: DeviceRequest;
+  /** Files that were dropped or chosen, instead of what `source` names; it is their title then. */
+  readonly files?: readonly File[];
+  /** Heads of a model that does not say; without it they are guessed (`headsToChoose`). */
+  readonly nHead?: number;
+  /**
+   * Checks the model before it is the loaded one, and falls back where it fails: to fp32, to kernels
+   * without workgroup memory, to the processor. `ModelSummary.check` says how it ended.
+   */
+  readonly selfCheck?: boolean;
+  /** False streams a download to the device and keeps nothing. */
+  readonly keep?: boolean;
+  /** Aborting keeps what came, so that loading again goes on there. */
+  readonly signal?: AbortSignal;
+  readonly progress_callback?: (info: ProgressInfo) => void;
+}
+
+/** Transformers.js' progress words; `progress` is 0–100. */
+export interface ProgressInfo {
+  readonly status: 'initiate' | 'download' | 'progress' | 'done' | 'ready';
+  readonly name: string;
+  readonly file?: string;
+  /** Bytes of this file. */
+  readonly loaded?: number;
+  readonly total?: number;
+  readonly progress?: number;
+  /** Bytes of all files. */
+  readonly allLoaded?: number;
+  readonly allTotal?: number;
+  /** Over the last few seconds, from the network; absent while nothing comes from there. */
+  readonly bytesPerSecond?: number;
+  readonly secondsLeft?: number;
+  /** Which part of the model arrives: `block 3 of 12`. */
+  readonly part?: string;
+  /** Why nothing comes for a while, or what starts over, in words. */
+  readonly note?: string;
+}
+
+export interface SaveRequest {
+  /** How matrices are stored: as the model is, and as `fp32` for `q8`, by default. */
+  readonly dtype?: 'fp32' | 'fp16';
+  readonly signal?: AbortSignal;
+}
+
+/** The files of a Hugging Face folder, one after the other, each in chunks. */
+export type SaveEvent =
+  | {
+      readonly type: 'start';
+      readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];
+      readonly dtype: 'fp32' | 'fp16';
+      /**
+       * `loaded`: as they are. `source`: those that a q8 model was made from, read again. `dequantised`: a
+       * q8 model's own, rounded as they are, because its source is not at hand.
+       */
+      readonly weights: 'loaded' | 'source' | 'dequantised';
+    }
+  | { readonly type: 'file'; readonly name: string; readonly sizeBytes: number }
+  | {
+      /** The next bytes of the file that was named last. */
+      readonly type: 'bytes';
+      readonly bytes: Uint8Array<ArrayBuffer>;
+    }
+  | { readonly type: 'done' };
+
+/** A module as PyTorch prints it, with what it holds. */
+export interface ModuleNode {
+  /** Attribute name; '' for the root. */
+  readonly name: string;
+  /**
+   * `Embedding(50257, 768)`, or the class alone where there are children. Dropout shows the rate
+   * of training, `p=?` where config.json does not say; it does nothing when a model is used.
+   */
+  readonly text: string;
+  /** Own tensors, without those of children; shapes as stored, a tied head's too. */
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Elements of own and children's tensors; a tied head counts 0. */
+  readonly parameters: number;
+  readonly children: readonly ModuleNode[];
+}
+
+/** What the model is made of. */
+export interface ModelAnatomy {
+  readonly root: ModuleNode;
+  /** Parameters if the head shared the token embedding, and if it had its own. */
+  readonly tiedParameters: number;
+  readonly untiedParameters: number;
+  readonly isTied: boolean;
+  /** Bytes as stored on the device, padding included. */
+  readonly memoryBytes: number;
+}
