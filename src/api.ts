@@ -18,10 +18,10 @@ import type {
 } from './api/looking.ts';
 import type {
   LoadOptions,
+  LoadedModel,
   ModelAnatomy,
   ModelPlan,
   ModelRequest,
-  ModelSummary,
   SaveEvent,
   SaveRequest,
   StorageFacts,
@@ -42,6 +42,7 @@ export type * from './api/errors.ts';
 export type * from './api/looking.ts';
 export type * from './api/models.ts';
 export type * from './api/tokens.ts';
+export type * from './api/turn.ts';
 export type * from './api/writing.ts';
 
 /** What can be asked at any time, without a model: what there is to load, and what is kept. */
@@ -56,8 +57,6 @@ export interface StoreQuestions {
   deleteStored: { input: { key: string }; answer: { freedBytes: number } };
   deleteAllStored: { input: Record<string, never>; answer: { freedBytes: number } };
   storageFacts: { input: Record<string, never>; answer: StorageFacts };
-  /** Asks the browser to keep models when it needs room; it may refuse. */
-  persistStorage: { input: Record<string, never>; answer: { persistent: boolean } };
 }
 
 /**
@@ -67,8 +66,6 @@ export interface StoreQuestions {
 export interface ModelQuestions {
   /** Ids and bytes of a text. `<|endoftext|>` in it is plain text. */
   tokenize: { input: { text: string }; answer: TokenPiece[] };
-  /** Text of ids, half characters as U+FFFD. */
-  detokenize: { input: { ids: readonly number[] }; answer: string };
   /** The tokens behind ids. */
   pieces: { input: { ids: readonly number[] }; answer: TokenPiece[] };
   /** Next-token distribution after `ids`; computes only what the cache lacks. `top` is 20 by default. */
@@ -134,12 +131,17 @@ export interface Engine {
    * Loads a model; the running one stays until the new one is ready. Of several at once, each is installed as it
    * is ready, and those that were asked for before it reject with `engine/superseded`. Rejects with an `EngineError`.
    */
-  load(source: string, options?: LoadOptions): Promise<ModelSummary>;
+  load(source: string, options?: LoadOptions): Promise<LoadedModel>;
   /**
-   * Answers a question about the loaded model, or one that needs none. Rejects with an `EngineError`,
-   * or the signal's reason.
+   * Answers a question about the loaded model, or one that needs none. `turn` says which model is meant, by the number
+   * that `load` gave it, as `Meant` does for what streams. Rejects with an `EngineError`, or the signal's reason.
    */
-  ask<Q extends Question>(question: Q, input: Input<Q>, signal?: AbortSignal): Promise<Answer<Q>>;
+  ask<Q extends Question>(
+    question: Q,
+    input: Input<Q>,
+    signal?: AbortSignal,
+    turn?: number,
+  ): Promise<Answer<Q>>;
   /** Streams tokens. Aborting ends the stream with `done: aborted`; errors reject. */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>;
   /** Switches each head off in turn, layer by layer. Aborting ends the stream; errors reject. */
@@ -149,8 +151,11 @@ export interface Engine {
    * so that no more than one waits. Aborting and errors reject: `save/layernorm`.
    */
   save(request: SaveRequest): AsyncIterable<SaveEvent>;
-  /** Called when the GPU is lost; the model has to be loaded again. Returns an unsubscribe function. */
-  onLost(listener: (reason: string) => void): () => void;
+  /**
+   * Called when the GPU is lost under the model with this turn, which has to be loaded again. Returns an unsubscribe
+   * function.
+   */
+  onLost(listener: (reason: string, turn: number) => void): () => void;
   /** Frees everything; further calls reject with code `engine/disposed`. Idempotent. */
   dispose(): Promise<void>;
 }

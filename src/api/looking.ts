@@ -1,5 +1,6 @@
 // Looking into a model: attention, the lens, and parts that are off.
 import type { TokenPiece } from './tokens.ts';
+import type { Meant } from './turn.ts';
 
 /** Attention of one head over the tokens that the model sees. */
 export interface AttentionMap {
@@ -132,7 +133,7 @@ export interface Comparison {
   readonly entropyAfter: number;
 }
 
-export interface SweepRequest {
+export interface SweepRequest extends Meant {
   /** The text before the target. */
   readonly ids: readonly number[];
   /** The token whose log-probability is watched. */

@@ -1,6 +1,7 @@
 // What names a model, where it comes from, what it is made of, and what is kept.
 import type { SelfCheck } from './checking.ts';
 import type { DeviceRequest, DeviceSummary, Dtype } from './device.ts';
+import type { Meant } from './turn.ts';
 import type { GenerationOptions } from './writing.ts';
 
 /** A loaded model in facts. Sizes in bytes. */
@@ -35,6 +36,15 @@ export interface ModelSummary {
   readonly check?: SelfCheck;
   /** With `selfCheck`: the checks that failed before, of what was given up for this. */
   readonly failedChecks?: readonly SelfCheck[];
+}
+
+/** A model that an engine has loaded: it is the one that is here, until another takes its place. */
+export interface LoadedModel extends ModelSummary {
+  /**
+   * Which load brought it: whole numbers from 1 that only rise, over all workers of one engine, and none is given
+   * twice. Two models are the same one exactly if their turns are equal. Loading the same files again is another turn.
+   */
+  readonly turn: number;
 }
 
 /** Where a model came from, and where it is kept. */
@@ -138,6 +148,8 @@ export interface LoadOptions extends Omit<ModelRequest, 'source'> {
    * without workgroup memory, to the processor. `ModelSummary.check` says how it ended.
    */
   readonly selfCheck?: boolean;
+  /** The model's turn becomes greater than this, the last of another engine whose place this one takes. */
+  readonly after?: number | undefined;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;
   /** Aborting keeps what came, so that loading again goes on there. */
@@ -166,7 +178,7 @@ export interface ProgressInfo {
   readonly note?: string;
 }
 
-export interface SaveRequest {
+export interface SaveRequest extends Meant {
   /** How matrices are stored: as the model is, and as `fp32` for `q8`, by default. */
   readonly dtype?: 'fp32' | 'fp16';
   readonly signal?: AbortSignal;

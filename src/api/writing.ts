@@ -1,6 +1,7 @@
 // Writing: the sampler's knobs and steps, the next-token distribution, and the stream of tokens.
 import type { PartOff } from './looking.ts';
 import type { TokenPiece } from './tokens.ts';
+import type { Meant } from './turn.ts';
 
 /** The knobs between logits and a token, in transformers' words and order. */
 export interface SamplingOptions {
@@ -99,7 +100,7 @@ export interface SamplerSteps {
   readonly chosenProbability: number;
 }
 
-export interface GenerateRequest {
+export interface GenerateRequest extends Meant {
   readonly ids: readonly number[];
   readonly options: GenerationOptions;
   /** Parts that are off while these tokens are written. */

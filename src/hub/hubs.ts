@@ -182,17 +182,6 @@ export async function storageFacts(): Promise<StorageFacts> {
   return { available, persistent, ...(await estimate()) };
 }
 
-/** Asks the browser not to clear this page's storage when it needs room; it may refuse. */
-export async function persistStorage(): Promise<{ persistent: boolean }> {
-  const storage = typeof navigator === 'object' ? navigator.storage : undefined;
-  // Workers may ask whether it is so, but not everywhere for it to be so.
-  const persistent =
-    (await storage?.persist?.().catch(() => false)) ||
-    (await storage?.persisted?.().catch(() => false)) ||
-    false;
-  return { persistent };
-}
-
 // — Plans ————————————————————————————————————————————————————————————————————————————————————————
 
 /** What loading would fetch; asks for nothing but small JSON. Throws as loading would. */

@@ -6,7 +6,7 @@ import type {
   GenerateRequest,
   Input,
   LoadOptions,
-  ModelSummary,
+  LoadedModel,
   Question,
   SaveEvent,
   SaveRequest,
@@ -34,7 +34,7 @@ interface Waiting {
 export class WorkerEngine implements Engine {
   readonly #port: ClientPort;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #lostListeners = new Set<(reason: string) => void>();
+  readonly #lostListeners = new Set<(reason: string, turn: number) => void>();
   #nextId = 1;
   #disposed = false;
   /** What broke the worker for good; every later call rejects with it. */
@@ -43,7 +43,8 @@ export class WorkerEngine implements Engine {
   constructor(port: ClientPort) {
     this.#port = port;
     port.onmessage = ({ data }) => {
-      if (data.type === 'lost') for (const listener of this.#lostListeners) listener(data.reason);
+      if (data.type === 'lost')
+        for (const listener of this.#lostListeners) listener(data.reason, data.turn);
       else this.#waiting.get(data.id)?.take(data);
     };
     port.onerror = (event) => {
@@ -70,19 +71,27 @@ export class WorkerEngine implements Engine {
     return new WorkerEngine(worker);
   }
 
-  load(source: string, options: LoadOptions = {}): Promise<ModelSummary> {
+  load(source: string, options: LoadOptions = {}): Promise<LoadedModel> {
     const { signal, progress_callback, ...sent } = options;
     // A worker's own address is its file; paths are relative to the page.
     const base = sent.base ?? document.baseURI;
     const message = { type: 'load', source, options: { ...sent, base } } as const;
-    return this.#call<ModelSummary>(message, signal, (answer) => {
+    return this.#call<LoadedModel>(message, signal, (answer) => {
       if (answer.type === 'progress') progress_callback?.(answer.info);
     });
   }
 
-  ask<Q extends Question>(question: Q, input: Input<Q>, signal?: AbortSignal): Promise<Answer<Q>> {
+  ask<Q extends Question>(
+    question: Q,
+    input: Input<Q>,
+    signal?: AbortSignal,
+    turn?: number,
+  ): Promise<Answer<Q>> {
     const sent = question === 'planModel' ? { base: document.baseURI, ...input } : input;
-    return this.#call<Answer<Q>>({ type: 'ask', question, input: sent } as Unnumbered, signal);
+    return this.#call<Answer<Q>>(
+      { type: 'ask', question, input: sent, turn } as Unnumbered,
+      signal,
+    );
   }
 
   generate({ signal, ...request }: GenerateRequest): AsyncIterable<GenerateEvent> {
@@ -144,7 +153,7 @@ export class WorkerEngine implements Engine {
     }
   }
 
-  onLost(listener: (reason: string) => void): () => void {
+  onLost(listener: (reason: string, turn: number) => void): () => void {
     this.#lostListeners.add(listener);
     return () => this.#lostListeners.delete(listener);
   }

@@ -18,7 +18,7 @@ export function serve(port: HostPort, engine: Engine): void {
   const post = (message: ToPage, transfer: Transferable[] = []): void =>
     port.postMessage(message, transfer);
 
-  engine.onLost((reason) => post({ type: 'lost', reason }));
+  engine.onLost((reason, turn) => post({ type: 'lost', reason, turn }));
 
   async function answer(message: Exclude<ToWorker, { type: 'abort' | 'more' }>): Promise<void> {
     const { id } = message;
@@ -81,7 +81,7 @@ export function serve(port: HostPort, engine: Engine): void {
         return engine.load(message.source, { ...message.options, signal, progress_callback });
       }
       case 'ask':
-        return engine.ask(message.question, message.input, signal);
+        return engine.ask(message.question, message.input, signal, message.turn);
       case 'dispose':
         return engine.dispose();
     }

@@ -29,7 +29,9 @@ export type SentOptions = Omit<LoadOptions, 'signal' | 'progress_callback'>;
 
 export type ToWorker =
   | { type: 'load'; id: number; source: string; options: SentOptions }
-  | { [Q in Question]: { type: 'ask'; id: number; question: Q; input: Input<Q> } }[Question]
+  | {
+      [Q in Question]: { type: 'ask'; id: number; question: Q; input: Input<Q>; turn?: number };
+    }[Question]
   | {
       [N in StreamName]: { type: 'stream'; id: number; name: N; request: Streams[N]['request'] };
     }[StreamName]
@@ -44,4 +46,4 @@ export type ToPage =
   | { type: 'progress'; id: number; info: ProgressInfo }
   | { type: 'event'; id: number; event: StreamEvent }
   | { type: 'end'; id: number }
-  | { type: 'lost'; reason: string };
+  | { type: 'lost'; reason: string; turn: number };

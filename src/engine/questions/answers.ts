@@ -19,7 +19,6 @@ const MEASURED_TOKENS = 12;
 
 const ANSWERS: Answers = {
   tokenize: (model, { text }) => model.encode(text).map((id) => model.vocabulary.pieceOf(id)),
-  detokenize: (model, { ids }) => model.vocabulary.decode(ids),
   pieces: (model, { ids }) => ids.map((id) => model.vocabulary.pieceOf(id)),
   distribution: async (model, { ids, options, top = 20, off }, signal) => {
     const text = startingIds(ids, model.bosTokenId);

@@ -18,7 +18,6 @@ const ANSWERS: StoreAnswers = {
   deleteStored: async ({ key }) => (await hubs()).deleteStored(key),
   deleteAllStored: async () => (await hubs()).deleteAllStored(),
   storageFacts: async () => (await hubs()).storageFacts(),
-  persistStorage: async () => (await hubs()).persistStorage(),
 };
 
 /** Whether a question needs no model. */

@@ -1,7 +1,13 @@
 // Several loads at once, in this thread and over the bridge: which of them is installed, and which is given up.
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Engine, LoadOptions, ModelSummary } from '../../../src/api.ts';
+import type {
+  Engine,
+  GenerateEvent,
+  GenerationOptions,
+  LoadOptions,
+  LoadedModel,
+} from '../../../src/api.ts';
 import { LocalEngine } from '../../../src/engine/localEngine.ts';
 import { type ClientPort, WorkerEngine } from '../../../src/worker/client.ts';
 import { type HostPort, serve } from '../../../src/worker/host.ts';
@@ -31,7 +37,7 @@ function overTheBridge(): Engine {
   return new WorkerEngine(port2 as unknown as ClientPort);
 }
 
-function load(engine: Engine, id: string, options: LoadOptions = {}): Promise<ModelSummary> {
+function load(engine: Engine, id: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const loading = engine.load(id, {
     device: 'cpu',
     host: hub.origin,
@@ -59,7 +65,7 @@ for (const [where, create] of [
       const first = load(engine, FAST);
       const second = load(engine, SLOW);
       expect((await first).name).toBe('tiny-sharded');
-      expect(await engine.ask('detokenize', { ids: [97] })).toBe('a');
+      expect((await engine.ask('pieces', { ids: [97] }))[0].text).toBe('a');
       expect((await second).name).toBe('tiny-gpt2');
       await engine.dispose();
     });
@@ -93,6 +99,78 @@ for (const [where, create] of [
       await untilOnItsWay();
       stop.abort();
       await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+      await engine.dispose();
+    });
+  });
+}
+
+const OPTIONS: GenerationOptions = {
+  do_sample: false,
+  temperature: 1,
+  top_k: 0,
+  top_p: 1,
+  min_p: 0,
+  repetition_penalty: 1,
+  max_new_tokens: 4,
+  stop: [],
+  eos_token_id: null,
+};
+
+async function last(events: AsyncIterable<GenerateEvent>): Promise<GenerateEvent | undefined> {
+  let event: GenerateEvent | undefined;
+  for await (event of events);
+  return event;
+}
+
+for (const [where, create] of [
+  ['in this thread', () => new LocalEngine()],
+  ['over the bridge', overTheBridge],
+] as const) {
+  describe(`the model that is meant ${where}`, () => {
+    test('has a number of its own, also where the same files are loaded again', async () => {
+      const engine = create();
+      const turns = [];
+      for (const id of [FAST, SLOW, SLOW]) turns.push((await load(engine, id)).turn);
+      expect(turns).toEqual([1, 2, 3]);
+      // As after a worker that counted to 9.
+      expect((await load(engine, FAST, { after: 9 })).turn).toBe(10);
+      expect((await load(engine, FAST, { after: 9 })).turn).toBe(11);
+      await engine.dispose();
+    });
+
+    test('answers, and no other in its place', async () => {
+      const engine = create();
+      const { turn } = await load(engine, SLOW);
+      const ids = [97, 98];
+      const ask = (asked?: number) => engine.ask('pieces', { ids }, undefined, asked);
+      const generate = (asked?: number) =>
+        last(engine.generate({ ids, options: OPTIONS, turn: asked }));
+      expect(await ask(turn)).toHaveLength(2);
+      expect(await generate(turn)).toMatchObject({ reason: 'length' });
+      const other = await load(engine, FAST);
+      const gone = { code: 'engine/superseded', hint: 'Ask the model that is here now.' };
+      await expect(ask(turn)).rejects.toMatchObject(gone);
+      await expect(generate(turn)).rejects.toMatchObject(gone);
+      const sweep = engine.sweep({ ids, target: 99, by: 'zero', turn });
+      await expect(sweep[Symbol.asyncIterator]().next()).rejects.toMatchObject(gone);
+      const save = engine.save({ turn });
+      await expect(save[Symbol.asyncIterator]().next()).rejects.toMatchObject(gone);
+      // What is asked of nobody in particular is asked of the one that is here.
+      for (const asked of [other.turn, undefined]) {
+        expect(await ask(asked)).toHaveLength(2);
+        expect(await generate(asked)).toMatchObject({ reason: 'length' });
+      }
+      await engine.dispose();
+    });
+
+    test('is said to be gone to whoever it was answering', async () => {
+      const engine = create();
+      await load(engine, SLOW);
+      const options = { ...OPTIONS, max_new_tokens: 100_000 };
+      const writing = last(engine.generate({ ids: [97], options })).catch((e: unknown) => e);
+      await engine.ask('pieces', { ids: [97] });
+      await load(engine, FAST);
+      expect(await writing).toMatchObject({ code: 'engine/superseded' });
       await engine.dispose();
     });
   });

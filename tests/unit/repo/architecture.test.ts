@@ -135,6 +135,22 @@ describe('a word that only one folder says', () => {
   }
 });
 
+describe('the treaty', () => {
+  test('has no question that nobody asks', () => {
+    const treaty = withoutComments(readFileSync(join(root, 'src/api.ts'), 'utf8'));
+    const questions = [...treaty.matchAll(/interface \w+Questions \{([\s\S]*?)\n\}/g)].flatMap(
+      ([, body]) => [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name),
+    );
+    // Both tables were found.
+    expect(questions).toEqual(expect.arrayContaining(['planModel', 'tokenize']));
+    const page = sources.filter(({ path }) => /^src\/(?:state|ui)\//.test(path));
+    // Tests ask much; what no page asks is a door that leads nowhere.
+    const isAsked = (name: string): boolean =>
+      page.some(({ code }) => new RegExp(`\\bask\\(\\s*'${name}'`).test(code));
+    expect(questions.filter((name) => !isAsked(name))).toEqual([]);
+  });
+});
+
 describe('the reader of imports', () => {
   test('finds every form of import and nothing in comments or strings', () => {
     const text = `

@@ -6,7 +6,7 @@ import type {
   GenerateRequest,
   HeadScores,
   Input,
-  ModelSummary,
+  LoadedModel,
   Question,
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
@@ -16,7 +16,8 @@ import { toPiece } from './texts.ts';
 import { createToyPage, OWN } from './toyPage.ts';
 import { modelOf, whyOf } from '../../../src/state/facts/model.ts';
 
-const model: ModelSummary = {
+const model: LoadedModel = {
+  turn: 1,
   source: 'x/toy',
   name: 'toy',
   fingerprint: '0123456789abcdef',
@@ -70,11 +71,10 @@ const noScores: HeadScores = {
 };
 
 function createToy(url: Partial<UrlState> = {}) {
-  const lost: ((reason: string) => void)[] = [];
+  const lost: ((reason: string, turn: number) => void)[] = [];
   const requests: GenerateRequest[] = [];
   const answers: { [Q in Question]?: (input: Input<Q>) => Answer<Q> } = {
     tokenize: ({ text }) => [...text].map(toPiece),
-    detokenize: ({ ids }) => String.fromCodePoint(...ids),
     pieces: ({ ids }) => ids.map((id) => toPiece(String.fromCodePoint(id))),
     distribution: () => distribution,
     score: () => ({ logprobs: new Float32Array(0), ranks: new Uint32Array(0) }),
@@ -140,7 +140,7 @@ function createToy(url: Partial<UrlState> = {}) {
       }
       yield { type: 'done' as const, reason: 'length' as const };
     },
-    onLost: (listener: (reason: string) => void) => {
+    onLost: (listener: (reason: string, turn: number) => void) => {
       lost.push(listener);
       return () => {};
     },
@@ -352,7 +352,7 @@ describe('the page’s actions', () => {
   it('load the model again when the GPU is lost, and keep the text', async () => {
     toy.actions.generate();
     await toy.settled();
-    toy.lost[0]?.('gone');
+    toy.lost[0]?.('gone', 1);
     expect(whyOf(toy.store.getState())).toContain('gone');
     await vi.waitFor(() => expect(toy.store.getState().model.at).toBe('here'));
     expect(toy.engine.load).toHaveBeenCalledTimes(2);
