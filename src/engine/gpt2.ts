@@ -12,7 +12,7 @@ import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import { toAnatomy } from '../model/anatomy.ts';
 import type { GptConfig } from '../model/config.ts';
-import type { Gpt } from '../model/forward.ts';
+import type { Gpt } from '../model/gpt.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
 import { fromFolder } from './load/fromFolder.ts';
 import {

@@ -5,7 +5,7 @@ import { isNode } from '../hub/isNode.ts';
 import { nodeFiles } from '../kept/nodeFiles.ts';
 import type { DropRates, GptConfig } from '../model/config.ts';
 import { exportTensors } from '../model/exportTensors.ts';
-import type { Gpt } from '../model/forward.ts';
+import type { Gpt } from '../model/gpt.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';

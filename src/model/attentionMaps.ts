@@ -4,7 +4,7 @@ import { attentionScores } from '../kernels/attentionScores.ts';
 import { ROW_STATISTICS, attentionStatistics } from '../kernels/attentionStatistics.ts';
 import { attentionThumbnails } from '../kernels/attentionThumbnails.ts';
 import { causalSoftmax } from '../kernels/causalSoftmax.ts';
-import type { Session } from './forward.ts';
+import type { Session } from './session.ts';
 
 /** Elements of whole maps that wait on the device at once: 64 MiB of f32. */
 const MOST_ELEMENTS = 1 << 24;
@@ -19,7 +19,7 @@ export async function readAttentionRows(session: Session, query: number): Promis
   try {
     const out = arena.zeros('probabilities', [nLayer * nHead, 1, seen], 'f32');
     const enc = device.createEncoder();
-    session.cache.forEach((qkv, l) => {
+    session.cache.layers.forEach((qkv, l) => {
       const sizes = { rows: 1, first: query, seen, sequence: 0, head: 0, heads: nHead };
       attentionScores(enc, { qkv, out }, { ...widths.head, ...sizes, outHead: l * nHead });
     });
@@ -68,7 +68,11 @@ export async function readMapSummary(
     for (let head = 0; head < nHead; head += group) {
       const heads = Math.min(group, nHead - head);
       const sizes = { rows: size, first: 0, seen: size, sequence: 0, head, heads };
-      attentionScores(enc, { qkv: session.cache[layer], out: x }, { ...widths.head, ...sizes });
+      attentionScores(
+        enc,
+        { qkv: session.cache.layers[layer], out: x },
+        { ...widths.head, ...sizes },
+      );
       // The last group may be smaller; what is left of the one before it is not read.
       causalSoftmax(enc, x, 0);
       attentionStatistics(enc, { x, ids, out: rows }, { size, heads });

@@ -5,7 +5,7 @@ import type { Device, Tensor } from '../gpu/device.ts';
 import { halfToFloat, toHalf } from '../gpu/half.ts';
 import type { WeightMatrix } from '../kernels/weightMatrix.ts';
 import { type Linear, type Norm, type Places, inPlace, placesOf } from './checkpoint.ts';
-import type { Gpt } from './forward.ts';
+import type { Gpt } from './gpt.ts';
 import { readBias, readRows, readVector } from './readBack.ts';
 
 /** A tensor to be written, in the order in which its bytes go. */

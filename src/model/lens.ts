@@ -2,9 +2,11 @@
 // the model ended there. Rows come from the caller; nothing is kept.
 import type { Arena, Encoder, Tensor } from '../gpu/device.ts';
 import { crossEntropy } from '../kernels/crossEntropy.ts';
-import { linear } from '../kernels/linear.ts';
 import { topToken } from '../kernels/topToken.ts';
-import { type Gpt, LOGITS_CHUNK_BYTES, disposedError, encodeNorm } from './forward.ts';
+import { disposedError } from './disposed.ts';
+import { encodeLogits, encodeNorm } from './forward.ts';
+import type { Gpt } from './gpt.ts';
+import { LOGITS_CHUNK_BYTES } from './reads.ts';
 
 /** Rows that go through the head at a time: bounded memory, and an abort is heard between them. */
 export function lensRowsPerPass({ device, widths }: Gpt): number {
@@ -82,7 +84,7 @@ async function withLogits<T>(
     const logits = arena.zeros('logits', [rows, widths.vocab], 'f32');
     const enc = device.createEncoder();
     encodeNorm(enc, model, p.lnF, x, normed, rows);
-    linear(device, enc, { x: normed, ...p.lmHead, scale: model.allOn, out: logits }, { rows });
+    encodeLogits(enc, model, normed, logits, { rows });
     return await use(enc, arena, logits);
   } finally {
     arena.dispose();

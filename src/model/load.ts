@@ -6,7 +6,8 @@ import type { WeightFormat } from '../kernels/weightMatrix.ts';
 import { loadParameters, planParameters } from './checkpoint.ts';
 import { type ConfigFile, type GptConfig, checkConfig, parameterBytes } from './config.ts';
 import { sampled } from './fingerprint.ts';
-import { Gpt } from './forward.ts';
+import { encodePass } from './forward.ts';
+import { Gpt } from './gpt.ts';
 import {
   type LayoutName,
   checkTensors,
@@ -14,6 +15,7 @@ import {
   recogniseLayout,
   resolveConfig,
 } from './layouts.ts';
+import { Session } from './session.ts';
 
 export interface LoadGptOptions {
   /** Left out, it is what suits the device. */
@@ -79,11 +81,11 @@ export async function loadGpt(
     );
     model = new Gpt(device, arena, config, parameters);
     // Every text needs it: where there is no memory for it, the model is of no use.
-    model.activations(1);
+    model.workspace.take(1);
     await compiling;
     // Allocations fail late on a GPU: only now is it known that all of them are there.
     await device.idle();
-    const failure = arena.failure ?? model.failure;
+    const failure = arena.failure ?? model.workspace.failure;
     if (failure) throw failure;
     const fingerprint = read.fingerprint(config);
     return { model, config, layout: layout.name, dtype, fingerprint };
@@ -114,9 +116,23 @@ async function compileFor(device: Device, config: GptConfig, dtype: Dtype): Prom
     planParameters(device, config, FORMATS[dtype]),
   );
   try {
-    await plan.prepare();
+    await prepare(plan);
   } finally {
     plan.dispose();
+  }
+}
+
+/** Compiles every pipeline that prompts and single tokens need. */
+async function prepare(model: Gpt): Promise<void> {
+  const session = new Session(model, { capacity: Math.min(16, model.config.nCtx) });
+  try {
+    await model.device.prepare((enc) => {
+      for (const tokens of new Set([1, Math.min(3, session.capacity), session.capacity])) {
+        encodePass(enc, model, session.pass({ tokens, start: 0 }, { lastLogits: true }));
+      }
+    });
+  } finally {
+    session.dispose();
   }
 }
 

@@ -1,8 +1,9 @@
 // What every part puts out on average over a text: what mean ablation puts in its place.
 import type { Arena, Tensor } from '../gpu/device.ts';
 import { linear } from '../kernels/linear.ts';
-import type { Gpt } from './forward.ts';
+import type { Gpt } from './gpt.ts';
 import type { PartMeans } from './partsOff.ts';
+import { Session } from './session.ts';
 
 /** Measures the means over `ids`, with every part on; they stay in `kept`, which the caller owns. */
 export async function measurePartMeans(
@@ -19,7 +20,7 @@ export async function measurePartMeans(
     (layer: number, _from: number, values: Float32Array): void => {
       values.forEach((value, i) => (sums[layer * width + (i % width)] += value / ids.length));
     };
-  const session = model.createSession({ capacity: ids.length });
+  const session = new Session(model, { capacity: ids.length });
   try {
     const onHeads = average(heads, widths.heads);
     const onInner = average(inner, widths.inner);

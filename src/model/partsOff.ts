@@ -58,7 +58,10 @@ function checkPart({ part, layer, head, by }: PartOff, { nLayer, nHead }: GptCon
 }
 
 /** Where each part's switch stands among `nHead + 2` a layer: heads, then attention, then MLP. */
-export function switchIndex({ part, layer, head = 0 }: PartOff, { nHead }: GptConfig): number {
+export function switchIndex(
+  { part, layer, head = 0 }: Pick<PartOff, 'part' | 'layer' | 'head'>,
+  { nHead }: GptConfig,
+): number {
   const within = part === 'head' ? head : part === 'attention' ? nHead : nHead + 1;
   return (nHead + 2) * layer + within;
 }

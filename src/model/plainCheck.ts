@@ -5,8 +5,9 @@ import { roundUp } from '../gpu/device.ts';
 import { type WeightMatrix, createWeightMatrix, writeRows } from '../kernels/weightMatrix.ts';
 import type { Linear, Norm, Parameters } from './checkpoint.ts';
 import type { GptConfig } from './config.ts';
-import { Gpt } from './forward.ts';
+import { Gpt } from './gpt.ts';
 import { readBias, readRows, readVector } from './readBack.ts';
+import { Session } from './session.ts';
 
 /** One thing that was computed twice. */
 export interface PlainResult {
@@ -47,7 +48,7 @@ export async function checkAgainstMeanings(
   const { config, parameters } = model;
   const { nEmbd, nLayer } = config;
   const hidden = Array.from({ length: nLayer + 1 }, () => new Float32Array(ids.length * nEmbd));
-  const session = model.createSession({ capacity: ids.length });
+  const session = new Session(model, { capacity: ids.length });
   let logits: Float32Array;
   try {
     const taps = {
@@ -192,7 +193,7 @@ async function throughBlock(
       };
     },
     async (model) => {
-      const session = model.createSession();
+      const session = new Session(model);
       let after: Float32Array = new Float32Array(0);
       try {
         const tokens = Array.from({ length: rows }, (_, r) => r);
@@ -235,7 +236,7 @@ async function throughHead(
       },
     }),
     async (model) => {
-      const session = model.createSession();
+      const session = new Session(model);
       try {
         const [logits] = await session.append([[0]], { lastLogits: true });
         return logits;

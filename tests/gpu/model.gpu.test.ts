@@ -14,12 +14,15 @@ import { createWebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
 import { linear } from '../../src/kernels/linear.ts';
 import { createWeightMatrix, writeRows } from '../../src/kernels/weightMatrix.ts';
 import { readConfigFile } from '../../src/model/config.ts';
+import { encodePass } from '../../src/model/forward.ts';
 import { NOTHING_OFF, toPartsOff } from '../../src/model/partsOff.ts';
 import { openSafetensors } from '../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../support/naiveGpt.ts';
+import { describePasses } from '../support/passContract.ts';
 import { noise } from '../support/random.ts';
 import { expectClose, gpuDevice, scoped } from './fixture.ts';
+import { Session } from '../../src/model/session.ts';
 
 const PACK = '/tests/fixtures/conformance/';
 
@@ -45,6 +48,8 @@ const base = {
   exact: false,
   tied: true,
 } as const;
+
+describePasses('a pass on WebGPU', () => requestWebGpuDevice());
 
 describe('the model on WebGPU', () => {
   for (const name of ['gpt2', 'notebook', 'nanogpt-nobias', 'gpt2-12x12']) {
@@ -142,7 +147,7 @@ describe('the model on WebGPU', () => {
           await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
           const { logits } = await model.forward(ids);
           expectClose('one pass', logits.data, expected.flat(), 2e-5 * largest);
-          const session = model.gpt.createSession();
+          const session = new Session(model.gpt);
           for (const [t, id] of ids.entries()) {
             const [last] = await session.append([[id]], { lastLogits: true });
             expectClose(`token ${t}`, last, expected[t], 2e-5 * largest);
@@ -195,10 +200,13 @@ describe('the model on WebGPU', () => {
     const { source, file } = await packSource('gpt2');
     await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
     const { nLayer } = model.config;
-    const session = model.gpt.createSession();
+    const session = new Session(model.gpt);
     const kernels = (): string[] =>
       device
-        .record((enc) => session.encode(enc, 1, { lastLogits: true }))
+        .record((enc) => {
+          const pass = session.pass({ tokens: 1, start: 0 }, { lastLogits: true });
+          encodePass(enc, model.gpt, pass);
+        })
         .map(({ kernel }) => kernel.name);
     // embedding; ln1, c_attn, attention, c_proj, ln2, c_fc, c_proj a block; ln_f, head.
     expect(kernels()).toHaveLength(1 + 7 * nLayer + 2);
@@ -385,7 +393,7 @@ describe('the model on WebGPU', () => {
     expect(seen).toHaveLength(3);
     expect(seen[0]).toBe(written);
     // What could not be read may not have been computed, and is computed again.
-    const session = model.gpt.createSession();
+    const session = new Session(model.gpt);
     const taps = { onHidden: () => {} };
     await session.append([ids.slice(0, 2)]);
     await starved(() => session.append([ids.slice(2)], { taps }), '');
@@ -431,7 +439,7 @@ describe('the model on WebGPU', () => {
       expect(sessions()).toBe(held);
     }
     // Whoever asks the same one again hears the same, and disturbs nobody.
-    const session = model.gpt.createSession();
+    const session = new Session(model.gpt);
     await expect(session.append([[1, 5]], { lastLogits: true })).rejects.toMatchObject(noMemory);
     await device.idle();
     await expect(session.append([[1, 5]], { lastLogits: true })).rejects.toMatchObject(noMemory);

@@ -5,7 +5,9 @@ import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { Encoder } from '../../src/gpu/device.ts';
 import type { RecordedDispatch, WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
 import { readConfigFile } from '../../src/model/config.ts';
-import type { Session } from '../../src/model/forward.ts';
+import { encodePass } from '../../src/model/forward.ts';
+import { Reruns } from '../../src/model/rerun.ts';
+import { Session } from '../../src/model/session.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 import { type Ceilings, probeCeilings } from './probes.ts';
@@ -83,7 +85,7 @@ export async function benchModel(url: string, options: BenchOptions): Promise<Be
     const prompt16Ms = await promptMs(model, 16);
     const prompt64Ms = await promptMs(model, 64);
     const looking = await lookingTimes(model);
-    const session = model.gpt.createSession({ capacity: Math.min(256, model.config.nCtx) });
+    const session = new Session(model.gpt, { capacity: Math.min(256, model.config.nCtx) });
     const times: number[] = [];
     const kernels: KernelTime[] = [];
     try {
@@ -144,7 +146,7 @@ function someIds(model: GPT2, count: number): number[] {
 
 /** Best of two, after one to warm up: reading a prompt up to the logits of its last token. */
 async function promptMs(model: GPT2, tokens: number): Promise<number> {
-  const session = model.gpt.createSession({ capacity: tokens });
+  const session = new Session(model.gpt, { capacity: tokens });
   let best = Infinity;
   try {
     for (let i = 0; i < 3; i++) {
@@ -171,10 +173,11 @@ async function lookingTimes(model: GPT2): Promise<LookingTimes> {
     }
     return ms;
   };
-  const session = model.gpt.createSession({ capacity: ids.length });
+  const session = new Session(model.gpt, { capacity: ids.length });
   try {
     await session.append([ids]);
-    await session.prepareReruns();
+    const reruns = new Reruns(session);
+    await reruns.prepare();
     const filled = (width: number): Float32Array =>
       new Float32Array(ids.length * width).map((_, i) => (i % 7) / 7);
     const inputs = {
@@ -187,7 +190,7 @@ async function lookingTimes(model: GPT2): Promise<LookingTimes> {
       ),
       headMapMs: await best(() => answer(model, 'attention', { ids, layer: 0, head: 0 })),
       atlasMs: await best(() => answer(model, 'atlas', { ids, cells: 32 })),
-      sweptHeadMs: await best(() => session.rerun(0, inputs)),
+      sweptHeadMs: await best(() => reruns.run(0, inputs)),
     };
   } finally {
     session.dispose();
@@ -196,9 +199,10 @@ async function lookingTimes(model: GPT2): Promise<LookingTimes> {
 
 /** Replays the dispatches of one pass, kernel by kernel, often enough to time them. */
 async function kernelTimes(session: Session, phase: string, tokens: number): Promise<KernelTime[]> {
-  const device = session.model.device as WebGpuDevice;
+  const { model, length: start } = session;
+  const device = model.device as WebGpuDevice;
   const recorded = device.record((enc: Encoder) =>
-    session.encode(enc, tokens, { lastLogits: true }),
+    encodePass(enc, model, session.pass({ tokens, start }, { lastLogits: true })),
   );
   const groups = new Map<string, RecordedDispatch[]>();
   for (const dispatch of recorded) {

@@ -3,7 +3,8 @@
 import type { SelfCheck } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { createCpuDevice } from '../../gpu/cpuDevice.ts';
-import type { Session } from '../../model/forward.ts';
+import { readScores } from '../../model/reads.ts';
+import { Session } from '../../model/session.ts';
 import { checkAgainstMeanings } from '../../model/plainCheck.ts';
 import { agreementOf, logSumExp, topOf } from './agreement.ts';
 import type { GPT2 } from '../gpt2.ts';
@@ -139,10 +140,10 @@ async function score(
   ids: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<{ loss: Float32Array; rank: Uint32Array }> {
-  const session = model.gpt.createSession({ capacity: ids.length });
+  const session = new Session(model.gpt, { capacity: ids.length });
   try {
     await append(model, session, ids.slice(0, -1), signal);
-    return await session.score(0, 0, ids.slice(1), signal);
+    return await readScores(session, 0, 0, ids.slice(1), signal);
   } finally {
     session.dispose();
   }
@@ -200,7 +201,7 @@ async function read(
   ids: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const session = model.gpt.createSession({ capacity: ids.length });
+  const session = new Session(model.gpt, { capacity: ids.length });
   try {
     await append(model, session, ids.slice(0, -1), signal);
     const [logits] = await session.append([ids.slice(-1)], { lastLogits: true, signal });

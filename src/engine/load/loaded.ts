@@ -3,7 +3,7 @@ import type { Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
 import { type ConfigFile, parameterCount } from '../../model/config.ts';
-import type { Gpt } from '../../model/forward.ts';
+import type { Gpt } from '../../model/gpt.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';
 import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';

@@ -5,6 +5,7 @@ import { EngineError } from '../../errors.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { startingIds } from '../reading/startingIds.ts';
 import { DEFAULT_OPTIONS, describe } from '../sampling/generate.ts';
+import { readAttention, readScores } from '../../model/reads.ts';
 
 type Answers = {
   readonly [Q in ModelQuestion]: (
@@ -30,7 +31,7 @@ const ANSWERS: Answers = {
     const text = startingIds(ids, model.bosTokenId);
     return model.conversation(off).look(text, { signal }, async (firstVisible, session) => {
       const size = text.length - firstVisible;
-      const weights = await session.readAttention(0, layer, head, 1, size);
+      const weights = await readAttention(session, 0, layer, head, 1, size);
       return { layer, head, size, firstIndex: firstVisible, weights };
     });
   },
@@ -85,7 +86,7 @@ async function scoreText(
   await conversation.look(ids, { signal }, async (firstVisible, session) => {
     const targets = ids.slice(firstVisible + 1);
     if (targets.length === 0) return;
-    const { loss, rank } = await session.score(0, 0, targets, signal);
+    const { loss, rank } = await readScores(session, 0, 0, targets, signal);
     loss.forEach((value, i) => (logprobs[firstVisible + 1 + i] = -value));
     ranks.set(rank, firstVisible + 1);
   });

@@ -2,7 +2,7 @@
 // of the residual stream. A trace keeps what they need.
 import type { Input, LensCell, LensColumns, LensCurve, Looked, ResidualNorms } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import { checkTokenId } from '../../model/forward.ts';
+import { checkTokenId } from '../../model/checkTokens.ts';
 import { readLogitsOf, readTokenScores } from '../../model/lens.ts';
 import { startingIds } from '../reading/startingIds.ts';
 import type { GPT2 } from '../gpt2.ts';

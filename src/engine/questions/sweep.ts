@@ -1,7 +1,8 @@
 // The effect of every head on one token: each is switched off in turn.
 import type { PartOff, SweepEvent, SweepRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import type { BlockInputs, Session } from '../../model/forward.ts';
+import { type BlockInputs, Reruns } from '../../model/rerun.ts';
+import { Session } from '../../model/session.ts';
 import { toPartsOff } from '../../model/partsOff.ts';
 import { startingIds } from '../reading/startingIds.ts';
 import type { GPT2 } from '../gpt2.ts';
@@ -38,7 +39,7 @@ export async function* sweepHeads(
       },
     );
   }
-  const session = model.gpt.createSession({ capacity: visible.length });
+  const session = new Session(model.gpt, { capacity: visible.length });
   try {
     await model.readers.switchOff(session, alwaysOff);
     const { logits, inputs } = await readWithInputs(session, visible, signal);
@@ -50,7 +51,8 @@ export async function* sweepHeads(
       heads: nLayer * nHead,
     };
     // Nobody waits for it; what fails here fails again where it is used.
-    session.prepareReruns().catch(() => {});
+    const reruns = new Reruns(session);
+    reruns.prepare().catch(() => {});
     let done = 0;
     const means = request.by === 'mean' ? (await model.readers.partMeans()).headValues : null;
     for (let layer = nLayer - 1; layer >= 0; layer--) {
@@ -67,7 +69,7 @@ export async function* sweepHeads(
             else heads.fill(0, at + from, at + to);
           }
           const { residual } = inputs[layer];
-          const changed = await session.rerun(layer, { residual, heads }, signal);
+          const changed = await reruns.run(layer, { residual, heads }, signal);
           delta = logprobAndRank(changed, target).logprob - logprob;
         }
         yield { type: 'head', layer, head, delta, done: ++done };

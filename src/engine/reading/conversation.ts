@@ -1,5 +1,8 @@
 // A text and what the model has read of it: the cache follows the text.
-import { type Gpt, type Session, disposedError } from '../../model/forward.ts';
+import { disposedError } from '../../model/disposed.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import { readLogits } from '../../model/reads.ts';
+import { Session } from '../../model/session.ts';
 import type { PartsOff } from '../../model/partsOff.ts';
 import { windowStart } from '../../window.ts';
 import { Turns } from './turns.ts';
@@ -86,7 +89,7 @@ export class Conversation {
   async #logitsAt(session: Session, length: number): Promise<Float32Array> {
     if (this.#known?.length !== length) {
       const rows: Float32Array[] = [];
-      await session.readLogits(0, length - 1, 1, (row) => rows.push(row.logits));
+      await readLogits(session, 0, length - 1, 1, (row) => rows.push(row.logits));
       this.#known = { length, logits: rows[0] };
     }
     return this.#known.logits;
@@ -126,6 +129,6 @@ export class Conversation {
       this.#session.dispose();
       this.#session = null;
     }
-    return (this.#session ??= this.#gpt.createSession());
+    return (this.#session ??= new Session(this.#gpt));
   }
 }

@@ -1,12 +1,15 @@
 // One pass over a batch of texts, with whatever of it is asked for; nothing of it stays.
 import { EngineError } from '../../errors.ts';
+import { checkTokens } from '../../model/checkTokens.ts';
+import type { Gpt } from '../../model/gpt.ts';
 import {
-  type Gpt,
   MOST_ATTENTION_ELEMENTS,
-  type Session,
   attentionTooLarge,
-  checkTokens,
-} from '../../model/forward.ts';
+  readAttention,
+  readLogits,
+  readScores,
+} from '../../model/reads.ts';
+import { Session } from '../../model/session.ts';
 
 /** Numbers with a shape, row-major. */
 export interface OutputTensor {
@@ -57,7 +60,7 @@ export async function forward(
     data: new Float32Array(B * T * nEmbd),
     dims: [B, T, nEmbd],
   }));
-  const session = gpt.createSession({ batch: B, capacity: T });
+  const session = new Session(gpt, { batch: B, capacity: T });
   try {
     const last = await session.append(batch, {
       lastLogits: o.last_logits_only,
@@ -81,12 +84,12 @@ export async function forward(
     for (let b = 0; b < B; b++) {
       if (o.last_logits_only) logits.data.set(last[b], b * vocabSize);
       else {
-        await session.readLogits(b, 0, T, (rows) =>
+        await readLogits(session, b, 0, T, (rows) =>
           logits.data.set(rows.logits, (b * T + rows.start) * vocabSize),
         );
       }
       if (targets) {
-        const { loss, rank } = await session.score(b, 0, targets[b], o.signal);
+        const { loss, rank } = await readScores(session, b, 0, targets[b], o.signal);
         loss.forEach((value) => (lossSum += value));
         lossCount += rank.filter((r) => r > 0).length;
       }
@@ -111,7 +114,7 @@ async function attentionsOf(session: Session, layer: number, nHead: number): Pro
   const [B, T] = [session.batch, session.length];
   const data = new Float32Array(B * nHead * T * T);
   for (let b = 0; b < B; b++) {
-    data.set(await session.readAttention(b, layer, 0, nHead), b * nHead * T * T);
+    data.set(await readAttention(session, b, layer, 0, nHead), b * nHead * T * T);
   }
   return { data, dims: [B, nHead, T, T] };
 }

@@ -2,7 +2,8 @@
 import type { Behaviour, HeadScores } from '../../api.ts';
 import { type MapSummary, readMapSummary } from '../../model/attentionMaps.ts';
 import type { GptConfig } from '../../model/config.ts';
-import type { Gpt } from '../../model/forward.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import { Session } from '../../model/session.ts';
 import { uniform } from '../sampling/random.ts';
 
 /** Random tokens of the probe, which then come a second time. */
@@ -12,7 +13,7 @@ const PROBE_TOKENS = 32;
 export async function measureHeads(model: Gpt, signal?: AbortSignal): Promise<HeadScores> {
   const ids = probeIds(model.config);
   const scores = new ScoreSheet(model.config, ids);
-  const session = model.createSession({ capacity: ids.length });
+  const session = new Session(model, { capacity: ids.length });
   try {
     await session.append([ids], { signal });
     for (let layer = 0; layer < model.config.nLayer; layer++) {

@@ -2,7 +2,8 @@
 // measured of a model once.
 import type { HeadScores, PartOff } from '../../api.ts';
 import type { Arena } from '../../gpu/device.ts';
-import type { Gpt, Session } from '../../model/forward.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import type { Session } from '../../model/session.ts';
 import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.ts';
 import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 import { Conversation, type Reader } from './conversation.ts';

@@ -1,7 +1,9 @@
 // What flowed through the model while it read a text, kept on the processor: the residual stream at
 // every depth of every position, the size of what each part added, and what the lens made of it.
 import { EngineError } from '../../errors.ts';
-import { type Gpt, type Session, disposedError } from '../../model/forward.ts';
+import { disposedError } from '../../model/disposed.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import { Session } from '../../model/session.ts';
 import { lensRowsPerPass, readTopTokens } from '../../model/lens.ts';
 import { NOTHING_OFF, type PartsOff } from '../../model/partsOff.ts';
 import type { SwitchOff } from './conversation.ts';
@@ -139,7 +141,7 @@ export class Trace {
     // A session that has just grown reads again what is known of the text already.
     const known = visible.slice(session.length, positions.length);
     if (known.length > 0) await session.append([known], { signal });
-    const step = this.#model.rowsPerSequence(1);
+    const step = this.#model.workspace.tokensPerPass(1);
     while (positions.length < wanted) {
       signal?.throwIfAborted();
       const end = Math.min(positions.length + step, wanted);
@@ -157,7 +159,7 @@ export class Trace {
       this.#session?.dispose();
       this.#session = null;
       capacity = Math.min(capacity, this.#model.config.nCtx);
-      this.#session = this.#model.createSession({ capacity });
+      this.#session = new Session(this.#model, { capacity });
     }
     await this.#switchOff(this.#session, off);
     return this.#session;

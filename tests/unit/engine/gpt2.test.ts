@@ -6,6 +6,7 @@ import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { noise } from '../../support/random.ts';
 import { packPath, readPackJson } from '../../support/packOnDisk.ts';
+import { Session } from '../../../src/model/session.ts';
 
 const TALES = new URL('../../../public/models/tales-7m', import.meta.url).pathname;
 
@@ -162,7 +163,7 @@ describe('a session', () => {
     const ids = Array.from({ length: 37 }, (_, i) => (i * 31) % 523);
     const whole = (await small.forward(ids)).logits.data;
     for (const step of [1, 5, 16]) {
-      const session = small.gpt.createSession();
+      const session = new Session(small.gpt);
       for (let from = 0; from < ids.length; from += step) {
         const piece = ids.slice(from, from + step);
         const [last] = await session.append([piece], { lastLogits: true });
@@ -192,7 +193,7 @@ describe('a session', () => {
   });
 
   it('says so when it is used after it was disposed', async () => {
-    const session = small.gpt.createSession({ capacity: 4 });
+    const session = new Session(small.gpt, { capacity: 4 });
     session.dispose();
     await expect(session.append([[1]])).rejects.toMatchObject({ code: 'engine/disposed' });
   });

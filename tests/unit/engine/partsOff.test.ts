@@ -14,6 +14,7 @@ import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
 import { packPath } from '../../support/packOnDisk.ts';
 import { STEPS_OFF } from '../../support/stepsOff.ts';
+import { Session } from '../../../src/model/session.ts';
 
 const BASE: NaiveConfig = {
   layout: 'nanogpt',
@@ -95,7 +96,7 @@ describe('parts that are off', () => {
     const { naive, model } = await both(BASE, 6);
     const ids = [7, 7, 2, 11];
     const layer = 1;
-    const session = model.gpt.createSession();
+    const session = new Session(model.gpt);
     const off = toPartsOff(
       [0, 1, 2].map((n) => head(layer, n)),
       model.config,

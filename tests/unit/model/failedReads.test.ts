@@ -6,6 +6,8 @@ import type { Device, Tensor } from '../../../src/gpu/device.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { readPackFile, readPackJson } from '../../support/packOnDisk.ts';
+import { readScores } from '../../../src/model/reads.ts';
+import { Session } from '../../../src/model/session.ts';
 
 const unheard: unknown[] = [];
 const hear = (reason: unknown): void => void unheard.push(reason);
@@ -38,11 +40,11 @@ it('is told once, whichever result fails first', async () => {
   const source = openSafetensors(readPackFile('gpt2', 'model.safetensors'));
   const file = readConfigFile(readPackJson('gpt2', 'config.json'));
   await using model = await GPT2.from_source(source, { device, file });
-  const session = model.gpt.createSession();
+  const session = new Session(model.gpt);
   await session.append([[1, 2, 3]]);
   const rows: [string[], () => Promise<unknown>, string][] = [
-    [['loss', 'rank'], () => session.score(0, 0, [2, 3, 4]), 'loss is lost'],
-    [['rank'], () => session.score(0, 0, [2, 3, 4]), 'rank is lost'],
+    [['loss', 'rank'], () => readScores(session, 0, 0, [2, 3, 4]), 'loss is lost'],
+    [['rank'], () => readScores(session, 0, 0, [2, 3, 4]), 'rank is lost'],
     [
       ['lastLogits'],
       () => session.append([[4]], { lastLogits: true, taps: { onHidden: () => {} } }),

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { PACK_CASES } from '../../support/packCases.ts';
 import { loadPackCase, readExpected } from '../../support/packOnDisk.ts';
+import { readAttention, readLogits, readScores } from '../../../src/model/reads.ts';
+import { Session } from '../../../src/model/session.ts';
 
 /** The pack stores float64 results as float32: half a unit in the last place, and a little. */
 const STORED = 2 ** -23;
@@ -27,7 +29,7 @@ describe('the meanings in float64', () => {
       const flat = expected('input_ids');
       const T = flat.length / 2;
       const ids = [0, 1].map((b) => [...flat.subarray(b * T, (b + 1) * T)]);
-      const session = model.createSession({ batch: 2, capacity: T });
+      const session = new Session(model, { batch: 2, capacity: T });
       const hidden = Array.from({ length: config.nLayer + 1 }, () => [] as Float32Array[]);
       await session.append(ids, {
         taps: { onHidden: (layer, _from, values) => hidden[layer].push(values) },
@@ -49,13 +51,13 @@ describe('the meanings in float64', () => {
       });
       const logits = new Float32Array(2 * T * config.vocabSize);
       for (const b of [0, 1]) {
-        await session.readLogits(b, 0, T, (rows) =>
+        await readLogits(session, b, 0, T, (rows) =>
           logits.set(rows.logits, (b * T + rows.start) * config.vocabSize),
         );
       }
       expectStored(logits, expected('logits'), 'logits');
       for (let l = 0; l < config.nLayer; l++) {
-        const maps = [0, 1].map((b) => session.readAttention(b, l, 0, config.nHead));
+        const maps = [0, 1].map((b) => readAttention(session, b, l, 0, config.nHead));
         const both = (await Promise.all(maps)).flatMap((map) => [...map]);
         expectStored(both, expected(`attn.${l}`), `attn.${l}`);
       }
@@ -63,7 +65,9 @@ describe('the meanings in float64', () => {
       let sum = 0;
       let count = 0;
       for (const b of [0, 1]) {
-        const { loss, rank } = await session.score(b, 0, [...targets.subarray(b * T, (b + 1) * T)]);
+        const { loss, rank } = await readScores(session, b, 0, [
+          ...targets.subarray(b * T, (b + 1) * T),
+        ]);
         loss.forEach((value) => (sum += value));
         count += rank.filter((r) => r > 0).length;
       }

@@ -141,3 +141,22 @@ describe('README.md', () => {
     });
   }
 });
+
+describe('src/README.md', () => {
+  test('is right that a block is seven calls, four for attention and three for the MLP', () => {
+    expect(read('src/README.md')).toContain(
+      'a block is seven calls, x ← x + attn(ln1(x)); x ← x + mlp(ln2(x))',
+    );
+    const code = read('src/model/forward.ts');
+    const [, body = ''] =
+      /export function encodeBlock\(.*\): void \{\n([\s\S]*?)\n\}/.exec(code) ?? [];
+    const calls = body
+      .split('\n\n')
+      .map((lines) => [...lines.matchAll(/(\w+)\s*\(/g)].map(([, name]) => name));
+    expect(calls).toEqual([
+      [],
+      ['encodeNormed', 'encodeQkv', 'encodeHeads', 'encodeSum'],
+      ['encodeNormed', 'encodeInner', 'encodeSum'],
+    ]);
+  });
+});

@@ -1,0 +1,5 @@
+// Passes as plain values, on the processor.
+import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { describePasses } from '../../support/passContract.ts';
+
+describePasses('a pass on the processor', () => Promise.resolve(createCpuDevice()));
