@@ -9,7 +9,7 @@ const port = process.env.GLASS_E2E_PORT;
 const vite = 'node node_modules/vite/bin/vite.js';
 const build = process.env.GLASS_E2E_BUILT === '1' ? '' : `${vite} build --logLevel warn && `;
 
-/** In `npm test`, which is to end within a quarter of an hour. */
+/** In `npm test`, which leaves out what is long and rare. */
 const isQuick = process.env.GLASS_E2E_QUICK === '1';
 
 export default defineConfig({

@@ -30,18 +30,24 @@ export function install() {
   const lock = `${root}package-lock.json`;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   console.log('Installing dependencies (once, under a minute on most lines) …');
-  const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npm = process.env.npm_execpath;
-  // `npm run` says where npm is; running its file with this Node works on every system.
-  const { status, stdout, stderr } = npm?.endsWith('.js')
-    ? spawnSync(process.execPath, [npm, ...options], { cwd: root, encoding: 'utf8' })
-    : spawnSync('npm', options, {
-        cwd: root,
-        encoding: 'utf8',
-        shell: process.platform === 'win32',
-      });
+  const { status, output } = npm(['ci'], root);
   if (status === 0) return;
-  const lines = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n');
-  console.error(lines.slice(0, 12).join('\n')); // npm's help for the command follows
+  console.error(output);
   fail('Dependencies could not be installed: npm ci failed (see above).');
+}
+
+/**
+ * Runs npm quietly, with the registry that it is configured for.
+ * @param {string[]} args @param {string} cwd
+ * @returns {{ status: number | null, output: string }} `output` is the first lines of what it said
+ */
+export function npm(args, cwd) {
+  const all = [...args, '--no-audit', '--no-fund', '--loglevel=error'];
+  const program = process.env.npm_execpath;
+  // `npm run` says where npm is; running its file with this Node works on every system.
+  const { status, stdout, stderr } = program?.endsWith('.js')
+    ? spawnSync(process.execPath, [program, ...all], { cwd, encoding: 'utf8' })
+    : spawnSync('npm', all, { cwd, encoding: 'utf8', shell: process.platform === 'win32' });
+  const lines = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n');
+  return { status, output: lines.slice(0, 12).join('\n') }; // npm's help for the command follows
 }

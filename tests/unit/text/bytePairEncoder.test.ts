@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
 import { BytePairEncoder, endOfPiece } from '../../../src/text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../../src/text/gpt2Tokenizer.ts';
+import { cpuMs } from '../../support/cpuTime.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
@@ -156,9 +157,9 @@ describe('GPT-2’s vocabulary', () => {
   ])('encodes 100,000 of %s without a break in under a second', (_name, make) => {
     const text = make();
     const times = [1, 2, 3].map(() => {
-      const before = performance.now();
+      const before = cpuMs();
       gpt2.encode(text);
-      return performance.now() - before;
+      return cpuMs() - before;
     });
     expect(Math.min(...times)).toBeLessThan(1000);
     expect(gpt2.decode(gpt2.encode(text))).toBe(text);
