@@ -1,10 +1,25 @@
-// What heads look at: one token's rows, an atlas of every map, and what each head is known for.
+// What heads look at: one's whole map, one token's rows, an atlas of every map, and what each head is known for.
 import type { Answer, AttentionAtlas, HeadScores, Input } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { readAttentionRows, readMapSummary } from '../../model/attentionMaps.ts';
 import { startingIds } from '../reading/startingIds.ts';
+import { readAttention } from '../../model/reads.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { ScoreSheet } from '../reading/headScores.ts';
+
+/** The whole map of one head. Throws `inspect/head`, `inspect/size`. */
+export function attentionMap(
+  model: GPT2,
+  { ids, layer, head, off }: Input<'attention'>,
+  signal: AbortSignal | undefined,
+): Promise<Answer<'attention'>> {
+  const text = startingIds(ids, model.bosTokenId);
+  return model.conversation(off).look(text, { signal }, async (firstVisible, session) => {
+    const size = text.length - firstVisible;
+    const weights = await readAttention(session, 0, layer, head, 1, size);
+    return { layer, head, size, firstIndex: firstVisible, weights };
+  });
+}
 
 /** Where token `query` looks, in every head. Throws `inspect/position` where there is no such row. */
 export function attentionRows(
