@@ -152,7 +152,7 @@ async function continues(model: GPT2, { text, ids, continued }: Continuation): P
     for await (const { token_id } of model.generate(found, options)) written.push(token_id);
     const isSame = written.join() === wanted.join();
     const shown = (some: readonly number[]): string =>
-      text === undefined ? some.join(' ') : JSON.stringify(model.vocabulary.decode(some));
+      text === undefined ? some.join(' ') : JSON.stringify(model.tokenizer?.decode(some));
     const detail = isSame ? shown(written) : `${shown(written)}; published is ${shown(wanted)}`;
     const isJudged = model.summary.dtype === 'fp32' || isSame;
     return { what, ok: isJudged ? isSame : null, detail };

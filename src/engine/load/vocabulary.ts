@@ -1,9 +1,8 @@
 // What tokens are called; a model without a tokenizer has numbers for words.
 import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
-import { StreamingDecoder } from '../../text/streamingDecoder.ts';
 
-/** Turns ids into pieces, bytes and text. */
-export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf' | 'decode'>;
+/** Turns ids into pieces and bytes. */
+export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf'>;
 
 /** Ids that no tokenizer names (a padded vocabulary, or one with holes) show as their number. */
 export function vocabularyOf(tokenizer: BytePairEncoder | null): Vocabulary {
@@ -17,9 +16,5 @@ export function vocabularyOf(tokenizer: BytePairEncoder | null): Vocabulary {
         ? tokenizer.pieceOf(id)
         : { id, bytes: [...bytesOf(id)], text: name(id), special: false },
     bytesOf,
-    decode(ids) {
-      const decoder = new StreamingDecoder();
-      return ids.map((id) => decoder.push(bytesOf(id))).join('') + decoder.flush();
-    },
   };
 }

@@ -17,7 +17,6 @@ const OPTIONS: GenerationOptions = {
 const vocabulary = {
   pieceOf: (id: number) => ({ id, text: 'a', bytes: [97], special: false }),
   bytesOf: () => Uint8Array.of(97),
-  decode: (ids: readonly number[]) => 'a'.repeat(ids.length),
 };
 
 /** The speeds that the loop tells where reading a prompt takes a second and each later step `stepMs`. */
