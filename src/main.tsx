@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 import type { Engine } from './api.ts';
 import { probeGpu } from './gpu/request.ts';
 import { keepPage } from './offline/keepPage.ts';
-import { createActions } from './state/actions.ts';
+import { createPage } from './state/page.ts';
 import { modelOf } from './state/facts/model.ts';
 import { dropBefore, keepBefore, readBefore, readSaved, readTree } from './state/persist.ts';
 import { createAppStore } from './state/store.ts';
@@ -31,7 +31,7 @@ const engine: Engine = url.localEngine
   : WorkerEngine.create();
 
 const ownSource = new URL('models/tales-7m', document.baseURI).href;
-const actions = createActions({
+const actions = createPage({
   engine,
   store,
   text,

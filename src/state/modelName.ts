@@ -99,6 +99,15 @@ export function isSameName(a: ModelName | null, b: ModelName | null): boolean {
   );
 }
 
+/** What names a wish, and nothing else of it. */
+export function toRequest({ source, revision, host }: ModelName): ModelName {
+  return {
+    source,
+    ...(revision === undefined ? {} : { revision }),
+    ...(host === undefined ? {} : { host }),
+  };
+}
+
 /** A stored model as a name: its commit, so that it is this one and no newer one. */
 export function nameOfStored({ id, host, commit }: StoredModelFacts): ModelName {
   return {

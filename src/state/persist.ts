@@ -1,6 +1,7 @@
 // What survives a reload, as one JSON value in localStorage. Reading trusts nothing: a value of any
 // other shape counts as absent.
 import type { PartOff, TokenPiece } from '../api.ts';
+import { visibleText } from '../visibleText.ts';
 import { MAX_BRANCHES, parentsOf, type Branch, type Tree } from './branches.ts';
 import { areRunsOf, type RunRecord } from './runs.ts';
 import {
@@ -10,10 +11,10 @@ import {
   toSamplingOptions,
   type Settings,
 } from './settings.ts';
-import { MOST_PINS, type HeadRef } from './facts/attention.ts';
+import type { Theme } from './facts/page.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from './tokenText.ts';
-import type { View } from './view.ts';
+import { FIRST_VIEW, VIEW, type View, type WrittenView } from './view.ts';
 
 const KEY = 'glass-gpt';
 /** Apart from the text, which is written far more often. */
@@ -27,10 +28,6 @@ const VERSION = 1;
 /** Browsers give a page about five million characters. */
 const MAX_TREE = 1_500_000;
 const MAX_TOKENS = 200_000;
-const MODES = ['rows', 'patterns', 'effect'] as const;
-const SORTS = ['position', 'label', 'entropy', 'effect'] as const;
-
-export type Theme = 'auto' | 'light' | 'dark';
 
 export interface Saved {
   readonly text: Snapshot | null;
@@ -38,24 +35,17 @@ export interface Saved {
   readonly tree: string;
   readonly settings: Partial<Settings>;
   readonly theme: Theme;
-  readonly layer: number;
-  readonly head: number;
-  readonly scale: 'sqrt' | 'linear';
-  readonly pins: View['pins'];
-  readonly atlasMode: View['mode'];
-  readonly atlasSort: View['sort'];
-  readonly dimSink: boolean;
-  /** Id of the open view of the inside. */
-  readonly panel: string;
+  readonly view: View;
   /** Hints that were used or waved away. */
   readonly done: readonly string[];
 }
 
 export function formatSaved(saved: Saved): string {
-  const { text, ...rest } = saved;
+  const { text, view, ...rest } = saved;
   return JSON.stringify({
     version: VERSION,
     ...rest,
+    view: VIEW.write(view),
     text:
       text === null
         ? null
@@ -80,17 +70,23 @@ export function parseSaved(json: string | null): Saved | null {
     tree: typeof value.tree === 'string' ? value.tree : '',
     settings: readSettings(value.settings),
     theme: value.theme === 'light' || value.theme === 'dark' ? value.theme : 'auto',
-    layer: parseCount(value.layer),
-    head: parseCount(value.head),
-    scale: value.scale === 'linear' ? 'linear' : 'sqrt',
-    pins: parsePins(value.pins),
-    atlasMode: MODES.find((mode) => mode === value.atlasMode) ?? 'rows',
-    atlasSort: SORTS.find((sort) => sort === value.atlasSort) ?? 'position',
-    dimSink: value.dimSink !== false,
-    panel: typeof value.panel === 'string' ? value.panel : 'attention',
+    view: { ...FIRST_VIEW, ...VIEW.read(isRecord(value.view) ? value.view : olderView(value), []) },
     done: Array.isArray(value.done)
       ? value.done.filter((d): d is string => typeof d === 'string').slice(0, 50)
       : [],
+  };
+}
+
+/** A view as it was stored before it had a record of its own. */
+function olderView(value: Record<string, unknown>): WrittenView {
+  const { layer, head, scale, pins, atlasMode, atlasSort, dimSink, panel } = value;
+  const refs = (Array.isArray(pins) ? (pins as unknown[]) : []).filter(isRecord);
+  const inWords = Object.entries({ scale, mode: atlasMode, sort: atlasSort, view: panel });
+  return {
+    ...Object.fromEntries(inWords.flatMap(([k, v]) => (typeof v === 'string' ? [[k, v]] : []))),
+    head: `${parseCount(layer)}.${parseCount(head)}`,
+    pins: refs.map((pin) => `${parseCount(pin.layer)}.${parseCount(pin.head)}`).join('_'),
+    dim: dimSink === false ? '0' : '1',
   };
 }
 
@@ -366,24 +362,7 @@ function parsePiece(id: unknown, bytes: unknown): TokenPiece | null {
     if (typeof byte !== 'number' || !Number.isInteger(byte) || byte < 0 || byte > 255) return null;
     numbers.push(byte);
   }
-  return { id, bytes: numbers, text: bytesToText(numbers), special: false };
-}
-
-function bytesToText(bytes: readonly number[]): string {
-  try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return decoder.decode(Uint8Array.from(bytes));
-  } catch {
-    return bytes.map((b) => `\\x${b.toString(16).toUpperCase().padStart(2, '0')}`).join('');
-  }
-}
-
-function parsePins(value: unknown): HeadRef[] {
-  if (!Array.isArray(value)) return [];
-  return value
-    .slice(0, MOST_PINS)
-    .filter(isRecord)
-    .map(({ layer, head }) => ({ layer: parseCount(layer), head: parseCount(head) }));
+  return { id, bytes: numbers, text: visibleText(Uint8Array.from(numbers)), special: false };
 }
 
 function parseCount(value: unknown): number {

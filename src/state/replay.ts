@@ -12,7 +12,8 @@
 //                               count, seed, number of the settings, number of the parts off if any
 //   how=t0.8k40p1m0r1_t1k0p1m0r1g   those settings; g is greedy
 //   gone=h4.1z_m3m*a0z          those parts: head 4.1 by zero with MLP 3 by mean; attention 0 by zero
-//   off=h4.1z  pins=4.1_5.2  head=4.1  view=attention    what is switched off, pinned, focused, open
+//   off=h4.1z  pins=4.1_5.2  head=4.1  view=attention  at=12  …    what is looked at, as view.ts writes it
+//   device=cpu  dtype=q8        where and how it was computed, if somebody chose that
 //
 // Whole numbers are in base 36 where they come in lists of tokens, decimal where they name a part.
 // Only letters, digits and . - _ * are used, which no address escapes. Whatever comes in is checked:
@@ -21,8 +22,7 @@ import type { PartOff, SamplingOptions } from '../api.ts';
 import { MAX_BRANCHES, parentsOf } from './branches.ts';
 import { areRunsOf, type RunRecord } from './runs.ts';
 import { clampSetting, MAX_SEED } from './settings.ts';
-import { isSameHead, MOST_PINS, type HeadRef } from './facts/attention.ts';
-import { isSamePart } from './facts/parts.ts';
+import { FIRST_VIEW, readParts, VIEW, writeParts, type View } from './view.ts';
 
 /** Longer links are cut by chat programs and mail. */
 export const MAX_LINK = 16_000;
@@ -31,7 +31,6 @@ const MAX_READ = 64_000;
 const MAX_TOKENS = 16_384;
 /** All branches together, as what is kept between visits. */
 const MAX_ALL_TOKENS = 200_000;
-const MAX_PARTS = 2000;
 
 export const LINK_VERSION = '1';
 
@@ -46,15 +45,11 @@ export interface Recording {
   readonly texts: readonly RecordedText[];
   /** Index of the one that is shown. */
   readonly here: number;
-  readonly off: readonly PartOff[];
-  readonly pins: readonly HeadRef[];
-  readonly focus: HeadRef;
-  /** Id of the open view. */
-  readonly view: string;
+  readonly view: View;
 }
 
 export function writeRecording(fragment: URLSearchParams, recording: Recording): void {
-  const { texts, here, off, pins, focus, view } = recording;
+  const { texts, here, view } = recording;
   const how: string[] = [];
   const gone: string[] = [];
   const parents = parentsOf(texts.map(({ ids }) => ids.map((id) => ({ id }))));
@@ -84,10 +79,7 @@ export function writeRecording(fragment: URLSearchParams, recording: Recording):
     fragment.set('how', how.join('_'));
   }
   if (gone.length > 0) fragment.set('gone', gone.join('*'));
-  if (off.length > 0) fragment.set('off', writeParts(off));
-  if (pins.length > 0) fragment.set('pins', pins.map(writeHead).join('_'));
-  fragment.set('head', writeHead(focus));
-  fragment.set('view', view === '' ? '-' : view);
+  for (const [name, value] of Object.entries(VIEW.write(view))) fragment.set(name, value);
 }
 
 /** What a fragment holds of a recording; undefined where that is no text. Never throws. */
@@ -117,26 +109,18 @@ export function readRecording(fragment: URLSearchParams, notes: string[]): Recor
       `${lost} of ${texts.length} recorded branches cannot be read and ${lost === 1 ? 'was' : 'were'} left out.`,
     );
   }
-  const bad = (text: string | null): boolean => text !== null && text !== '';
   const wanted = readWhole(fragment.get('here') ?? '0', MAX_BRANCHES);
   const shown = wanted === undefined ? undefined : texts[wanted];
-  const off = readParts(fragment.get('off') ?? '');
-  if (off === undefined) notes.push(`off=${short(fragment, 'off')} names no parts; all are on.`);
-  const pins = readHeads(fragment.get('pins'));
-  if (pins === undefined) notes.push(`pins=${short(fragment, 'pins')} names no heads; ignored.`);
-  const head = fragment.get('head');
-  const focus = readHead(head ?? '');
-  if (focus === undefined && bad(head)) {
-    notes.push(`head=${short(fragment, 'head')} names no head; ignored.`);
-  }
-  const view = fragment.get('view') ?? '';
   return {
     texts: addRuns(texts, fragment, notes).filter((text) => text !== null),
     here: shown ? good.indexOf(shown) : 0,
-    off: off ?? [],
-    pins: pins ?? [],
-    focus: focus ?? { layer: 0, head: 0 },
-    view: /^[a-z]{1,20}$/u.test(view) ? view : '',
+    view: {
+      ...FIRST_VIEW,
+      panel: '',
+      layer: 0,
+      head: 0,
+      ...VIEW.read(Object.fromEntries(fragment), notes),
+    },
   };
 }
 
@@ -260,52 +244,4 @@ function readHow(text: string): SamplingOptions | undefined {
   if (min_p === undefined || repetition_penalty === undefined) return undefined;
   const do_sample = found[6] !== 'g';
   return { do_sample, temperature, top_k, top_p, min_p, repetition_penalty };
-}
-
-function writeParts(parts: readonly PartOff[]): string {
-  return parts
-    .map(({ part, layer, head, by }) => {
-      const name = part === 'head' ? `h${layer}.${head ?? 0}` : `${part.charAt(0)}${layer}`;
-      return name + by.charAt(0);
-    })
-    .join('_');
-}
-
-function readParts(text: string): readonly PartOff[] | undefined {
-  if (text === '') return [];
-  const parts: PartOff[] = [];
-  for (const name of text.split('_').slice(0, MAX_PARTS)) {
-    const found = /^(?:h(\d{1,3})\.(\d{1,3})|([am])(\d{1,3}))([zm])$/u.exec(name);
-    if (found === null) return undefined;
-    const [, ofHead, head, kind, layer] = found;
-    const by = found[5] === 'z' ? 'zero' : 'mean';
-    const part: PartOff =
-      kind === undefined
-        ? { part: 'head', layer: Number(ofHead), head: Number(head), by }
-        : { part: kind === 'a' ? 'attention' : 'mlp', layer: Number(layer), by };
-    if (!parts.some((other) => isSamePart(other, part))) parts.push(part);
-  }
-  return parts;
-}
-
-function writeHead({ layer, head }: HeadRef): string {
-  return `${layer}.${head}`;
-}
-
-function readHead(text: string): HeadRef | undefined {
-  const found = /^(\d{1,3})\.(\d{1,3})$/u.exec(text);
-  return found === null ? undefined : { layer: Number(found[1]), head: Number(found[2]) };
-}
-
-function readHeads(text: string | null): readonly HeadRef[] | undefined {
-  if (text === null || text === '') return [];
-  const heads = text.split('_').slice(0, MOST_PINS).map(readHead);
-  const good = heads.filter((head) => head !== undefined);
-  if (good.length < heads.length) return undefined;
-  return good.filter((head, i) => good.findIndex((one) => isSameHead(one, head)) === i);
-}
-
-function short(fragment: URLSearchParams, name: string): string {
-  const text = fragment.get(name) ?? '';
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

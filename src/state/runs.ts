@@ -64,7 +64,8 @@ export function countWritten(runs: readonly RunRecord[]): number {
   return runs.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
-function isSameRecipe(a: Recipe, b: Recipe): boolean {
+/** Whether both write the same after the same text. */
+export function isSameRecipe(a: Recipe, b: Recipe): boolean {
   const { settings: s, off } = a;
   const { settings: t } = b;
   return (

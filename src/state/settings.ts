@@ -167,3 +167,9 @@ export function toGenerationOptions(settings: Settings): GenerationOptions {
     ...(settings.seed === null ? {} : { seed: settings.seed }),
   };
 }
+
+/** The page's defaults with what the model's own `generation_config.json` says. */
+export function withDefaults(defaults: Partial<GenerationOptions> = {}): Settings {
+  const { seed: _, stop: __, eos_token_id: ___, ...own } = defaults;
+  return { ...DEFAULT_SETTINGS, ...own };
+}

@@ -1,12 +1,8 @@
 // The page's facts, small enough to print. Tokens live in `TokenText`; the store has their numbers.
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { Distribution, ErrorInfo, GpuVerdict } from '../api.ts';
-import type { BranchFacts } from './branches.ts';
-import type { Saved, Theme } from './persist.ts';
-import type { Recording } from './replay.ts';
-import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { NO_ANATOMY, type AnatomyState } from './facts/anatomy.ts';
 import { NO_ATTENTION, type AttentionState } from './facts/attention.ts';
+import { NO_LENS, type LensState } from './facts/lens.ts';
 import type { ModelFacts } from './facts/model.ts';
 import {
   NO_MODELS,
@@ -20,13 +16,18 @@ import {
   type ModelsState,
   type SavingState,
 } from './facts/models.ts';
-import { NO_LENS, type LensState } from './facts/lens.ts';
-import { ALL_PARTS_ON, type PartsState } from './facts/parts.ts';
+import type { PageFacts, Work } from './facts/page.ts';
+import { ALL_PARTS_ON, partWords, type PartsState } from './facts/parts.ts';
 import { NO_REPLAY, type ReplayState } from './facts/replay.ts';
+import type { NextFacts, RunState } from './facts/run.ts';
 import { NO_SAMPLER, type SamplerState } from './facts/sampler.ts';
+import type { TextFacts } from './facts/text.ts';
+import type { Saved } from './persist.ts';
+import type { Recording } from './replay.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
 import { createTokenText, restoreSnapshot, type Snapshot, type TokenText } from './tokenText.ts';
 import type { UrlState } from './urlState.ts';
-import type { View } from './view.ts';
+import { FIRST_VIEW, type View } from './view.ts';
 
 /** Openings that suit a model raised on fairy tales; the first greets a first visit. */
 export const EXAMPLES: readonly string[] = [
@@ -35,97 +36,7 @@ export const EXAMPLES: readonly string[] = [
   '"Who are you?" asked the bear. "I am',
 ];
 
-/** In the story model this head finds the noun that `who` stands for: a good first sight. */
-const FIRST_LAYER = 4;
-const FIRST_HEAD = 1;
-const FIRST_PANEL = 'attention';
-
 const REPLACED = 'This link’s text stands in place of your own. Undo brings yours back.';
-
-export interface RunFacts {
-  readonly seed: number;
-  readonly tokens: number;
-  readonly tokensPerSecond: number;
-  readonly promptMs: number;
-  readonly reason: 'length' | 'eos' | 'stop' | 'aborted' | 'failed' | null;
-  readonly stop?: string;
-}
-
-export interface Problem {
-  readonly info: ErrorInfo;
-  /** What failed, which decides what "try again" does. */
-  readonly during: 'load' | 'generate' | 'panels' | 'measure';
-}
-
-/** The text's numbers; its tokens live in `TokenText`. */
-export interface TextFacts {
-  readonly prompt: string;
-  /** Whether the tokens belong to the prompt as it stands. */
-  readonly tokenised: boolean;
-  readonly epoch: number;
-  readonly length: number;
-  readonly promptCount: number;
-  readonly scored: number;
-  /** Tokens before this index were never read: the prompt is longer than the context. */
-  readonly dropped: number;
-  /** Tokens before this index are no longer seen by the model. */
-  readonly firstVisible: number;
-  readonly hovered: number | null;
-  readonly undoDepth: number;
-  readonly redoDepth: number;
-  /** The other continuations beside the text, in reading order; empty where there is but one. */
-  readonly branches: readonly BranchFacts[];
-  /** What happened to branches by itself, in words. */
-  readonly branchNote: string;
-  /**
-   * Where the text parts from the branch that was shown before, and how many tokens had to be
-   * computed for the candidates after it; null after any other change.
-   */
-  readonly forked: { readonly at: number; readonly computed: number | null } | null;
-  /** How many generated tokens an edit of the prompt put aside. */
-  readonly setAside: number;
-}
-
-/** How tokens are written, and what the last run was like. */
-export interface RunState {
-  readonly settings: Settings;
-  /** Whether anybody chose them; if not, each model's own defaults apply. */
-  readonly chosen: boolean;
-  /** Generate was asked for before the model was there. */
-  readonly queued: boolean;
-  readonly last: RunFacts | null;
-}
-
-/** The bars. */
-export interface NextFacts {
-  readonly distribution: Distribution | null;
-  /** Index of the token that `distribution` is about; the text's length is the next one. */
-  readonly at: number;
-}
-
-export interface PageFacts {
-  readonly verdict: GpuVerdict | null;
-  readonly verdictLate: boolean;
-  readonly notes: readonly string[];
-  readonly problem: Problem | null;
-  readonly theme: Theme;
-  /** Gestures that were found, for the tips. */
-  readonly done: readonly string[];
-  readonly announcement: string;
-  readonly storageWorks: boolean;
-  /** False where the branches are too large to be stored. */
-  readonly treeStored: boolean;
-}
-
-/** What takes the engine's time until it ends. */
-export type Work = 'run' | 'sweep' | 'measure' | 'costs' | 'save' | 'check';
-
-export function withWork(busy: ReadonlySet<Work>, work: Work, isOn: boolean): ReadonlySet<Work> {
-  const now = new Set(busy);
-  if (isOn) now.add(work);
-  else now.delete(work);
-  return now;
-}
 
 export interface AppState {
   readonly model: ModelFacts;
@@ -148,27 +59,6 @@ export interface AppState {
   readonly busy: ReadonlySet<Work>;
 }
 
-/** Facts of several parts. */
-export type Patch = {
-  readonly [N in keyof AppState]?: N extends 'model' | 'busy' ? AppState[N] : Partial<AppState[N]>;
-};
-
-/** Changes facts of several parts at once. */
-export function change(store: AppStore, patch: Patch): void {
-  const { model, busy, ...rest } = patch;
-  store.setState((state) => {
-    const parts = Object.entries(rest).map(([name, facts]) => [
-      name,
-      { ...state[name as keyof typeof rest], ...facts },
-    ]);
-    return {
-      ...(Object.fromEntries(parts) as Partial<AppState>),
-      ...(model === undefined ? {} : { model }),
-      ...(busy === undefined ? {} : { busy }),
-    };
-  });
-}
-
 export type AppStore = StoreApi<AppState>;
 
 /** The facts before anything has run: the address wins over what was saved. */
@@ -188,15 +78,23 @@ export function createAppStore(
     model: {
       at: 'none',
       here: null,
-      wish: { source: '', device: url.device ?? 'auto', dtype: url.dtype },
+      wish: {
+        source: '',
+        device: url.device ?? 'auto',
+        dtype: url.dtype,
+        linked: url.deviceLinked ?? false,
+      },
+      losses: [],
     },
     text: {
       prompt,
       tokenised: false,
+      stale: false,
       epoch: text.epoch,
       length: text.pieces.length,
       promptCount: text.promptCount,
       scored: 0,
+      runStart: null,
       dropped: 0,
       firstVisible: 0,
       hovered: null,
@@ -212,22 +110,11 @@ export function createAppStore(
       chosen: Object.keys(saved?.settings ?? {}).length > 0 || Object.keys(url.settings).length > 0,
       queued: false,
       last: null,
+      off: null,
     },
     next: { distribution: null, at: 0 },
-    view: {
-      panel: saved?.panel ?? FIRST_PANEL,
-      selected: null,
-      layer: saved?.layer ?? FIRST_LAYER,
-      head: saved?.head ?? FIRST_HEAD,
-      pins: saved?.pins ?? [],
-      mode: saved?.atlasMode ?? 'rows',
-      sort: saved?.atlasSort ?? 'position',
-      filter: null,
-      keyToken: null,
-      dim: saved?.dimSink ?? true,
-      scale: saved?.scale ?? 'sqrt',
-      off: [],
-    },
+    // Parts that are off belong to the text that was written without them.
+    view: { ...FIRST_VIEW, ...saved?.view, ...(fromUrl ? { off: [] } : {}) },
     attention: NO_ATTENTION,
     lens: NO_LENS,
     parts: ALL_PARTS_ON,
@@ -242,7 +129,13 @@ export function createAppStore(
     page: {
       verdict: null,
       verdictLate: false,
-      notes: fromUrl && isOwn(savedText) ? [...url.notes, REPLACED] : url.notes,
+      notes: [
+        ...url.notes,
+        ...(fromUrl && isOwn(savedText) ? [REPLACED] : []),
+        ...(!fromUrl && saved !== null && saved.view.off.length > 0
+          ? [stillOff(saved.view.off)]
+          : []),
+      ],
       problem: null,
       theme: saved?.theme ?? 'auto',
       done: saved?.done ?? [],
@@ -253,6 +146,12 @@ export function createAppStore(
     busy: new Set(),
   }));
   return { store, text, savedOver: fromUrl && savedText !== null ? saved : null };
+}
+
+function stillOff(off: View['off']): string {
+  const names = off.slice(0, 3).map(partWords).join(', ');
+  const more = off.length > 3 ? ` and ${off.length - 3} more` : '';
+  return `Still off since your last visit: ${names}${more}.`;
 }
 
 /** Whether a text is more than an example nobody has touched. */

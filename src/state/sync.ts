@@ -1,10 +1,10 @@
 // Keeps localStorage and the address up to date with the store: throttled, and once more on leaving.
-import type { Actions } from './actions.ts';
+import type { Actions } from './page.ts';
 import { writeSaved, writeTree } from './persist.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { AppStore } from './store.ts';
 import { formatUrl } from './urlState.ts';
-import { modelOf, placeOf } from './facts/model.ts';
+import { placeOf } from './facts/model.ts';
 
 const SAVE_MS = 400;
 /** Browsers limit how often an address may change. */
@@ -12,19 +12,16 @@ const ADDRESS_MS = 700;
 
 export function startSync(store: AppStore, actions: Actions): void {
   const save = throttle(SAVE_MS, () => {
-    const { settings, chosen: settingsChosen } = store.getState().run;
-    const { theme, done } = store.getState().page;
-    const { layer, head, scale, panel } = store.getState().view;
-    const { pins, mode: atlasMode, sort: atlasSort, dim: dimSink } = store.getState().view;
-    const view = { layer, head, scale, pins, atlasMode, atlasSort, dimSink, panel };
+    const { run, page, view } = store.getState();
     const works = writeSaved({
       text: actions.snapshot(),
       tree: actions.tree().id,
       // What a model brought is no choice, and the next one brings its own.
-      settings: settingsChosen ? settings : {},
-      theme,
-      ...view,
-      done,
+      settings: run.chosen ? run.settings : {},
+      theme: page.theme,
+      // One goes on at the end of the text.
+      view: { ...view, selected: null, corner: null },
+      done: page.done,
     });
     actions.setStorageWorks(works);
   });
@@ -34,16 +31,13 @@ export function startSync(store: AppStore, actions: Actions): void {
   const fromAddress = (): boolean => store.getState().models.offer?.fromAddress ?? false;
 
   const address = throttle(ADDRESS_MS, () => {
-    const { prompt } = store.getState().text;
-    const { settings, chosen: settingsChosen } = store.getState().run;
-    const { asRecorded } = store.getState().replay;
-    const model = modelOf(store.getState());
-    const place = placeOf(store.getState());
+    const state = store.getState();
+    const { settings, chosen } = state.run;
     // What a link recorded is more than the page would write.
-    if (asRecorded) return;
-    const { search, hash } = formatUrl(settingsChosen ? settings : DEFAULT_SETTINGS, prompt, {
+    if (state.replay.asRecorded) return;
+    const { search, hash } = formatUrl(chosen ? settings : DEFAULT_SETTINGS, state.text.prompt, {
       // Until a model is there, and while one is asked for, the address names it.
-      model: model === null || fromAddress() ? undefined : place,
+      model: state.model.here === null || fromAddress() ? undefined : placeOf(state),
       oldSearch: location.search,
       oldHash: location.hash,
     });
@@ -64,14 +58,7 @@ export function startSync(store: AppStore, actions: Actions): void {
       now.text.scored !== before.text.scored ||
       now.run.settings !== before.run.settings ||
       now.page.theme !== before.page.theme ||
-      now.view.layer !== before.view.layer ||
-      now.view.head !== before.view.head ||
-      now.view.scale !== before.view.scale ||
-      now.view.pins !== before.view.pins ||
-      now.view.mode !== before.view.mode ||
-      now.view.sort !== before.view.sort ||
-      now.view.dim !== before.view.dim ||
-      now.view.panel !== before.view.panel ||
+      now.view !== before.view ||
       now.page.done !== before.page.done
     ) {
       save.soon();
@@ -81,7 +68,7 @@ export function startSync(store: AppStore, actions: Actions): void {
       now.text.prompt !== before.text.prompt ||
       now.run.settings !== before.run.settings ||
       now.replay.asRecorded !== before.replay.asRecorded ||
-      modelOf(now) !== modelOf(before) ||
+      now.model.here !== before.model.here ||
       now.models.offer !== before.models.offer
     ) {
       address.soon();

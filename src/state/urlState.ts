@@ -20,6 +20,8 @@ export interface UrlState {
   readonly prompt?: string;
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;
+  /** The device stands in a link: where it is not there, another one will do. */
+  readonly deviceLinked?: boolean;
   /** A model other than the page's own; on this site its source is an absolute URL. */
   readonly wish?: ModelName;
   readonly localEngine: boolean;
@@ -88,8 +90,15 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
 
   if (source.has('stop')) settings.stop = cleanStops(source.getAll('stop'));
 
-  const device = oneOf(query, 'device', ['auto', 'webgpu', 'cpu'] as const, notes);
-  const dtype = oneOf(query, 'dtype', ['fp32', 'fp16', 'q8'] as const, notes);
+  const deviceLinked = recorded && fragment.has('device');
+  const device = oneOf(
+    deviceLinked ? fragment : query,
+    'device',
+    ['auto', 'webgpu', 'cpu'] as const,
+    notes,
+  );
+  const dtypeFrom = recorded && fragment.has('dtype') ? fragment : query;
+  const dtype = oneOf(dtypeFrom, 'dtype', ['fp32', 'fp16', 'q8'] as const, notes);
   const engine = oneOf(query, 'engine', ['worker', 'local'] as const, notes);
 
   const wish = readWish(fragment.has('model') ? fragment : query, base, notes);
@@ -99,6 +108,7 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
     ...(prompt === null ? {} : { prompt }),
     ...(device === undefined ? {} : { device }),
     ...(dtype === undefined ? {} : { dtype }),
+    ...(deviceLinked && device !== undefined ? { deviceLinked } : {}),
     ...(wish === undefined ? {} : { wish }),
     localEngine: engine === 'local',
     ...(recording === undefined ? {} : { recording }),
@@ -174,18 +184,21 @@ export interface Link {
 
 /**
  * A fragment that shows a text as it is now: all branches if they fit, else the one that is shown,
- * else the prompt alone. `model` is null for the page's own.
+ * else the prompt alone. `model` is null for the page's own; device and precision where they were chosen.
  */
 export function formatLink(
   settings: Settings,
   prompt: string,
   model: ModelName | null,
   recording: Recording | null,
+  { device, dtype }: Pick<UrlState, 'device' | 'dtype'> = {},
 ): Link {
   const write = (recorded: Recording | null, words: string): string => {
     const fragment = new URLSearchParams({ v: LINK_VERSION });
     if (recorded !== null) writeRecording(fragment, recorded);
     writeModel(fragment, model);
+    if (device !== undefined) fragment.set('device', device);
+    if (dtype !== undefined) fragment.set('dtype', dtype);
     writeSettings(fragment, settings);
     fragment.set('prompt', words);
     return `#${fragment.toString()}`;

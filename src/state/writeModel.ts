@@ -5,7 +5,7 @@ import { toErrorInfo } from '../errors.ts';
 import type { SaveWish } from './facts/models.ts';
 import { createFolder, createZip, type SaveTarget } from './saveTarget.ts';
 import type { SliceContext } from './slices/slice.ts';
-import type { AppState } from './store.ts';
+import type { SavingState } from './facts/models.ts';
 
 /** How often progress is drawn. */
 const PROGRESS_MS = 150;
@@ -18,18 +18,18 @@ interface Save {
   readonly signal: AbortSignal;
 }
 
-type SavedFacts = Omit<NonNullable<AppState['saving']['last']>, 'to' | 'name'>;
+type SavedFacts = Omit<NonNullable<SavingState['last']>, 'to' | 'name'>;
 
 /** Errors and the end are told in the page's facts; after any error nothing is left of the attempt. */
 export async function writeModel(
-  { engine, get, set }: SliceContext,
+  { engine, get, set, say }: SliceContext<'saving'>,
   { model, wish: { to, dtype }, picked, signal }: Save,
 ): Promise<void> {
   const request: SaveRequest = { signal, ...(dtype === undefined ? {} : { dtype }) };
   let target: SaveTarget | null = null;
   try {
     const parent = (await picked) ?? null;
-    set({ saving: { now: { to, file: '', done: 0, total: 0 }, last: null, error: null } });
+    set({ now: { to, file: '', done: 0, total: 0 }, last: null, error: null });
     let [done, last] = [0, 0];
     let facts: SavedFacts = { bytes: 0, dtype: 'fp32', weights: 'loaded' };
     for await (const event of engine.save(request)) {
@@ -45,7 +45,7 @@ export async function writeModel(
         }
         case 'file':
           await target?.file(event.name);
-          set({ saving: { now: { to, file: event.name, done, total: facts.bytes } } });
+          set({ now: { to, file: event.name, done, total: facts.bytes } });
           break;
         case 'bytes': {
           // The next chunk is made when this one is on the disk.
@@ -55,7 +55,7 @@ export async function writeModel(
           const now = performance.now();
           if (saving === null || now - last < PROGRESS_MS) break;
           last = now;
-          set({ saving: { now: { ...saving, done } } });
+          set({ now: { ...saving, done } });
           break;
         }
         case 'done':
@@ -65,12 +65,12 @@ export async function writeModel(
     signal.throwIfAborted();
     const name = (await target?.finish()) ?? model.name;
     target = null;
-    set({ saving: { last: { to, name, ...facts } }, page: { announcement: `Saved as ${name}.` } });
+    set({ last: { to, name, ...facts } });
+    say(`Saved as ${name}.`);
   } catch (error) {
     await target?.discard().catch(() => {});
-    if (!isAbort(error)) set({ saving: { error: toSaveError(error, to) } });
-    else if (signal.aborted)
-      set({ page: { announcement: 'Saving was cancelled; nothing is left of it.' } });
+    if (!isAbort(error)) set({ error: toSaveError(error, to) });
+    else if (signal.aborted) say('Saving was cancelled; nothing is left of it.');
   }
 }
 

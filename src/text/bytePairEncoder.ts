@@ -3,6 +3,7 @@
 // Inside, a token's bytes are a "binary string": one character U+0000…U+00FF a byte.
 import type { TokenPiece } from '../api.ts';
 import { EngineError } from '../errors.ts';
+import { visibleText } from '../visibleText.ts';
 
 /** What of `encode` can be chosen. */
 export interface EncodeOptions {
@@ -454,23 +455,6 @@ function decodeStrictly(binary: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function visibleText(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length;) {
-    const lead = bytes[at];
-    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const character = decodeStrictly(toBinary(bytes.subarray(at, at + length)));
-    if (character === undefined) {
-      text += `\\x${lead.toString(16).toUpperCase().padStart(2, '0')}`;
-      at++;
-    } else {
-      text += character;
-      at += length;
-    }
-  }
-  return text;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The name, the model in facts, the theme and the help.
 import { useEffect, useState, type ReactNode } from 'react';
 import { titleOf } from '../state/modelName.ts';
-import type { Theme } from '../state/persist.ts';
+import type { Theme } from '../state/facts/page.ts';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import {

@@ -287,6 +287,8 @@ function summary(length: number, generating: boolean, run: AppState['run']['last
     eos: 'the model ended its text',
     stop: `the stop text “${run.stop ?? ''}” appeared`,
     aborted: 'you stopped it',
+    lost: 'the GPU went away',
+    replaced: 'the model was loaded anew',
     failed: 'an error ended it',
   }[run.reason];
   return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}${run.tokensPerSecond > 0 ? `, ${formatSpeed(run.tokensPerSecond)}` : ''}.`;

@@ -2,7 +2,7 @@
 import { createContext, useContext } from 'react';
 import { useStore } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
-import type { Actions } from '../state/actions.ts';
+import type { Actions } from '../state/page.ts';
 import type { AppState, AppStore } from '../state/store.ts';
 import type { TokenText } from '../state/tokenText.ts';
 

@@ -1,5 +1,5 @@
 // The one list of keys: what they do, and what the help says about them.
-import type { Actions } from '../state/actions.ts';
+import type { Actions } from '../state/page.ts';
 import type { AppStore } from '../state/store.ts';
 import { isMac } from './format.ts';
 

@@ -31,6 +31,8 @@ export interface AttentionState {
   /** Row and column of the map under the pointer, as token indexes. */
   readonly hoveredRow: number | null;
   readonly hoveredColumn: number | null;
+  /** Cells a side that a tile of the atlas has room for. */
+  readonly cells: number;
 }
 
 export const NO_ATTENTION: AttentionState = {
@@ -43,6 +45,7 @@ export const NO_ATTENTION: AttentionState = {
   gaveWay: null,
   hoveredRow: null,
   hoveredColumn: null,
+  cells: 24,
 };
 
 export const MOST_PINS = 3;

@@ -28,6 +28,16 @@ export interface LensState {
   readonly pieces: readonly TokenPiece[];
   readonly curve: LensCurve | null;
   readonly norms: ResidualNorms | null;
+  /** Columns that there is room for. */
+  readonly room: number;
+  /** First column in sight; null follows the newest token. */
+  readonly from: number | null;
+  /** The selected token that the window and the open cell went to last. */
+  readonly follows: number | null;
+  /** Of the text that cell, curve and norms are about. */
+  readonly epoch: number;
+  /** Whether `pieces` are the typed word as this model cuts it. */
+  readonly isCut: boolean;
 }
 
 export const NO_LENS: LensState = {
@@ -39,6 +49,11 @@ export const NO_LENS: LensState = {
   pieces: [],
   curve: null,
   norms: null,
+  room: 8,
+  from: null,
+  follows: null,
+  epoch: 0,
+  isCut: false,
 };
 
 interface Facts {

@@ -7,6 +7,10 @@ import type { Wish } from './models.ts';
 /** A wish with all that decides how it is loaded. */
 export interface Asked extends Wish {
   readonly device: DeviceRequest;
+  /** The page took this device by itself; nobody chose it. */
+  readonly byItself?: boolean;
+  /** A link asks for this device: where it is not there, another one will do. */
+  readonly linked?: boolean;
 }
 
 /** A loaded model. */
@@ -29,6 +33,8 @@ interface Always {
   readonly wish: Asked;
   /** What is here, or was here last. */
   readonly here: Here | null;
+  /** When devices were lost within the last minute, in milliseconds since 1970. */
+  readonly losses: readonly number[];
 }
 
 export type ModelFacts = Always &

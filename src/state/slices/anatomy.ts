@@ -1,19 +1,16 @@
 // What the loaded model is made of; asked once a model, when somebody looks.
 import { createLatest } from '../latest.ts';
 import type { Slice, SliceContext } from './slice.ts';
-import { modelOf } from '../facts/model.ts';
 
-export function createAnatomy(context: SliceContext) {
+export function createAnatomy(context: SliceContext<'anatomy'>) {
   const { engine, get, set } = context;
 
   const tree = createLatest<void>(async (_, signal) => {
-    const { at: phase } = get().model;
-    const { panel } = get().view;
-    const model = modelOf(get());
-    if (panel !== 'model' || phase !== 'here' || get().anatomy.tree !== null) return;
+    const { here, at } = get().model;
+    if (get().view.panel !== 'model' || at !== 'here' || get().anatomy.tree !== null) return;
     try {
       const anatomy = await engine.ask('anatomy', {}, signal);
-      if (!signal.aborted && modelOf(get()) === model) set({ anatomy: { tree: anatomy } });
+      if (!signal.aborted && get().model.here === here) set({ tree: anatomy });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
@@ -25,7 +22,7 @@ export function createAnatomy(context: SliceContext) {
     cancel() {},
     reset() {
       tree.cancel();
-      set({ anatomy: { tree: null } });
+      set({ tree: null });
     },
   };
   return { slice };

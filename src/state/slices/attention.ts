@@ -38,8 +38,8 @@ const STREAM_MS = { rows: 250, map: 1000, atlas: 1000 } as const;
 /** Maps that are kept, in weights: all heads of a short text, a few of a long one. */
 const CACHED_WEIGHTS = 6_000_000;
 
-export function createAttention(context: SliceContext) {
-  const { engine, store, text, get, set } = context;
+export function createAttention(context: SliceContext<'attention'>) {
+  const { engine, store, text, get, set, look, sees, together } = context;
   /** Asking costs a stream a seventh of its time; how old an answer may be, its kind says. */
   const pace = createPace({ backOff: 6, leastMs: 0 });
 
@@ -52,8 +52,6 @@ export function createAttention(context: SliceContext) {
   const failed = new Set<string>();
   /** The question of each lane that is on its way. */
   const running = new Map<(typeof LANES)[number], AbortController>();
-  /** Cells a side that a tile has room for. */
-  let cells = 24;
   const last: Record<Kind, number> = {
     rows: -Infinity,
     map: -Infinity,
@@ -178,11 +176,10 @@ export function createAttention(context: SliceContext) {
         if (rows === null) return;
         const { firstIndex } = rows;
         rowsOf = rowsKey(query, firstIndex);
-        // A stream says itself where its window begins.
-        const isStreaming = get().busy.has('run');
-        set({
-          attention: { rows },
-          ...(isStreaming ? {} : { text: { firstVisible: firstIndex } }),
+        together(() => {
+          set({ rows });
+          // A stream says itself where its window begins.
+          if (!get().busy.has('run')) sees(firstIndex);
         });
       },
     };
@@ -201,12 +198,15 @@ export function createAttention(context: SliceContext) {
         );
         if (map === null) return;
         remember(ref, map, seen);
-        publishMaps(get().busy.has('run') ? {} : { firstVisible: map.firstIndex });
+        together(() => {
+          publishMaps();
+          if (!get().busy.has('run')) sees(map.firstIndex);
+        });
       },
     };
   }
 
-  const atlasKey = (): string => `${text.pieces.length} ${cells}`;
+  const atlasKey = (): string => `${text.pieces.length} ${get().attention.cells}`;
 
   function atlasNeed(): Need {
     return {
@@ -214,10 +214,11 @@ export function createAttention(context: SliceContext) {
       key: `atlas ${atlasKey()}`,
       async ask(signal) {
         const key = atlasKey();
+        const { cells } = get().attention;
         const atlas = await fresh(engine.ask('atlas', { ...looked(), cells }, signal), signal);
         if (atlas === null) return;
         atlasOf = key;
-        set({ attention: { atlas } });
+        set({ atlas });
       },
     };
   }
@@ -227,9 +228,9 @@ export function createAttention(context: SliceContext) {
       kind: 'probe',
       key: 'probe',
       async ask(signal) {
-        const model = modelOf(get());
+        const { here } = get().model;
         const probe = await engine.ask('probeHeads', {}, signal);
-        if (modelOf(get()) === model) set({ attention: { probe } });
+        if (get().model.here === here) set({ probe });
       },
     };
   }
@@ -259,7 +260,7 @@ export function createAttention(context: SliceContext) {
   }
 
   /** Puts the maps of the shown heads into the store; the one in front stays until the next is there. */
-  function publishMaps(patch: { readonly firstVisible?: number } = {}): void {
+  function publishMaps(): void {
     const state = get();
     if (!isCurrent()) return;
     const maps = shownHeads(headsOf(state))
@@ -269,11 +270,8 @@ export function createAttention(context: SliceContext) {
     const same =
       maps.length === state.attention.maps.length &&
       maps.every((m, i) => m === state.attention.maps[i]);
-    if (same && attention === state.attention.front && patch.firstVisible === undefined) return;
-    set({
-      attention: { front: attention, ...(same ? {} : { maps }) },
-      text: patch,
-    });
+    if (same && attention === state.attention.front) return;
+    set({ front: attention, ...(same ? {} : { maps }) });
   }
 
   store.subscribe((now, before) => {
@@ -297,10 +295,10 @@ export function createAttention(context: SliceContext) {
   const slice: Slice = {
     refresh() {
       if (text.pieces.length === 0) {
-        set({ attention: { front: null, maps: [], rows: null, atlas: null } });
+        set({ front: null, maps: [], rows: null, atlas: null });
       } else if (!isCurrent() && !isOpen()) {
         // Nobody asks for new ones now, and the old ones would tint the wrong words.
-        set({ attention: { front: null, maps: [], rows: null } });
+        set({ front: null, maps: [], rows: null });
       }
       failed.clear();
       pump();
@@ -312,15 +310,15 @@ export function createAttention(context: SliceContext) {
     reset() {
       about = null;
       failed.clear();
-      const { pins } = get().view;
-      const model = modelOf(get());
-      const fitting = pins.filter(
-        ({ layer, head }) => layer < (model?.nLayer ?? 0) && head < (model?.nHead ?? 0),
-      );
       set({
-        attention: { probe: null, front: null, maps: [], rows: null, atlas: null, preview: null },
+        probe: null,
+        front: null,
+        maps: [],
+        rows: null,
+        atlas: null,
+        preview: null,
+        gaveWay: null,
       });
-      if (fitting.length < pins.length) setPins(fitting);
     },
   };
 
@@ -332,9 +330,9 @@ export function createAttention(context: SliceContext) {
     const replaced = pins.some((pin) => isSameHead(pin, ref))
       ? pins
       : pins.map((pin) => (isSameHead(pin, { layer, head }) ? { ...ref } : pin));
-    set({
-      view: { layer: ref.layer, head: ref.head, pins: replaced },
-      attention: { preview: null, gaveWay: null },
+    together(() => {
+      look({ layer: ref.layer, head: ref.head, pins: replaced });
+      set({ preview: null, gaveWay: null });
     });
     context.used('attention');
   }
@@ -342,7 +340,10 @@ export function createAttention(context: SliceContext) {
   function setPins(pins: readonly HeadRef[]): void {
     const unique = pins.filter((pin, i) => pins.findIndex((one) => isSameHead(one, pin)) === i);
     const kept = unique.slice(-MOST_PINS).map(({ layer, head }) => ({ layer, head }));
-    set({ view: { pins: kept, ...kept.at(-1) }, attention: { gaveWay: null } });
+    together(() => {
+      look({ pins: kept, ...kept.at(-1) });
+      set({ gaveWay: null });
+    });
   }
 
   function moveBy(layers: number, heads: number): void {
@@ -358,13 +359,9 @@ export function createAttention(context: SliceContext) {
   return {
     slice,
     actions: {
-      setAttention(
-        patch: Partial<
-          Pick<View, 'layer' | 'head' | 'scale' | 'mode' | 'sort' | 'filter' | 'dim' | 'keyToken'>
-        >,
-      ): void {
+      setAttention(patch: Partial<Omit<View, 'panel' | 'selected' | 'pins' | 'off'>>): void {
         const { layer = get().view.layer, head = get().view.head, ...rest } = patch;
-        if (Object.keys(rest).length > 0) set({ view: rest });
+        if (Object.keys(rest).length > 0) look(rest);
         if (patch.layer !== undefined || patch.head !== undefined) focusHead({ layer, head });
       },
       focusHead,
@@ -376,14 +373,16 @@ export function createAttention(context: SliceContext) {
         context.used('pin');
         if (pins.some((pin) => isSameHead(pin, ref))) {
           setPins(pins.filter((pin) => !isSameHead(pin, ref)));
-          set({ attention: { preview: null } });
+          set({ preview: null });
           return;
         }
         const gaveWay = pins.length < MOST_PINS ? undefined : pins[0];
         setPins([...pins, ref]);
         if (gaveWay === undefined) return;
-        const announcement = `${pinWords(ref, gaveWay)} Put ${headName(gaveWay)} back: the button above the maps.`;
-        set({ attention: { gaveWay }, page: { announcement } });
+        set({ gaveWay });
+        context.say(
+          `${pinWords(ref, gaveWay)} Put ${headName(gaveWay)} back: the button above the maps.`,
+        );
       },
       /** The head that gave way stands in its old place again, and the one that was pinned last goes. */
       takePinBack(): void {
@@ -395,26 +394,22 @@ export function createAttention(context: SliceContext) {
         if (old === preview || (old !== null && preview !== null && isSameHead(old, preview))) {
           return;
         }
-        set({ attention: { preview } });
+        set({ preview });
       },
       /** One head on or back, round the corner at the ends. */
       moveHead: (by: number): void => moveBy(0, by),
       moveLayer: (by: number): void => moveBy(by, 0),
       /** Row and column under the pointer; the text shows both. */
-      hoverAttention(attentionHover: number | null, attentionKey: number | null = null): void {
-        const state = get();
-        if (
-          attentionHover === state.attention.hoveredRow &&
-          attentionKey === state.attention.hoveredColumn
-        )
-          return;
-        set({ attention: { hoveredRow: attentionHover, hoveredColumn: attentionKey } });
+      hoverAttention(hoveredRow: number | null, hoveredColumn: number | null = null): void {
+        const old = get().attention;
+        if (hoveredRow === old.hoveredRow && hoveredColumn === old.hoveredColumn) return;
+        set({ hoveredRow, hoveredColumn });
       },
       /** How many cells a side a tile of the atlas has room for. */
       fitAtlas(room: number): void {
-        const fitting = Math.max(4, Math.min(64, Math.floor(room)));
-        if (fitting === cells) return;
-        cells = fitting;
+        const cells = Math.max(4, Math.min(64, Math.floor(room)));
+        if (cells === get().attention.cells) return;
+        set({ cells });
         if (!get().busy.has('run')) pump();
       },
     },

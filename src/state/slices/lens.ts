@@ -19,20 +19,16 @@ interface Column {
   readonly logprobs: Float32Array;
 }
 
-export function createLens(context: SliceContext) {
-  const { engine, text, get, set } = context;
+export function createLens(context: SliceContext<'lens'>) {
+  const { engine, text, get, set, together } = context;
   const pace = createPace();
   /** Columns that are known, by token index; a text that only grows leaves them true. */
   const known = new Map<number, Column>();
-  const pieces = new Map<number, TokenPiece>();
+  /** Another map for every answer that knows more: what is in the store never changes. */
+  let pieces: ReadonlyMap<number, TokenPiece> = new Map();
   /** What the known columns are about. */
   let about: { epoch: number; off: readonly PartOff[]; first: number } | null = null;
-  let room = 8;
-  /** First column in sight; null follows the newest token. */
-  let wanted: number | null = null;
   let typing: ReturnType<typeof setTimeout> | undefined;
-  /** Whether `lensPieces` are the typed word as this model cuts it. */
-  let isCut = false;
 
   const isOpen = (): boolean => get().view.panel === 'lens';
 
@@ -51,10 +47,11 @@ export function createLens(context: SliceContext) {
     const { shown: lens } = get().lens;
     const model = modelOf(get());
     if (model === null || length === 0) {
-      if (lens !== null) set({ lens: { shown: null } });
+      if (lens !== null) set({ shown: null });
       return;
     }
     const first = Math.min(firstVisible, length - 1);
+    const { room, from: wanted } = get().lens;
     const from = windowFrom({ wanted, room, first, length });
     const count = Math.min(room, length - from);
     const depths = model.nLayer + 1;
@@ -68,13 +65,13 @@ export function createLens(context: SliceContext) {
         logprobs.set(column.logprobs, c * depths);
       }
     }
-    set({ lens: { shown: { from, count, depths, tokens, logprobs, pieces } } });
+    set({ shown: { from, count, depths, tokens, logprobs, pieces } });
   }
 
   function take(answer: LensColumns): void {
     if (!isCurrent() || about?.first !== answer.firstIndex) {
       known.clear();
-      pieces.clear();
+      pieces = new Map();
       about = { epoch: text.epoch, off: context.off(), first: answer.firstIndex };
     }
     const { depths } = answer;
@@ -84,7 +81,10 @@ export function createLens(context: SliceContext) {
         logprobs: answer.logprobs.slice(c * depths, (c + 1) * depths),
       });
     }
-    for (const piece of answer.pieces) pieces.set(piece.id, piece);
+    const fresh = answer.pieces.filter(({ id }) => !pieces.has(id));
+    if (fresh.length > 0) {
+      pieces = new Map([...pieces, ...fresh.map((piece) => [piece.id, piece] as const)]);
+    }
   }
 
   /** Columns in sight that are not known, at most a chunk of them, those near the focus first. */
@@ -129,9 +129,11 @@ export function createLens(context: SliceContext) {
         const generating = get().busy.has('run');
         const isWhole = !generating && text.pieces.length === input.ids.length;
         const moved = isWhole && firstVisible !== answer.firstIndex;
-        if (moved) set({ text: { firstVisible: answer.firstIndex } });
-        take(answer);
-        publish();
+        together(() => {
+          if (moved) context.sees(answer.firstIndex);
+          take(answer);
+          publish();
+        });
         // Another answer would be as empty, unless the window is known only now.
         if (answer.count === 0 && !moved) return;
       } catch (error) {
@@ -160,12 +162,12 @@ export function createLens(context: SliceContext) {
     const { firstVisible } = get().text;
     if (!isOpen() || !context.answerable() || lensAt === null) return;
     if (lensAt.position < firstVisible) {
-      set({ lens: { cell: null } });
+      set({ cell: null });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), ...lensAt, top: CELL_TOP };
     const lensCell = await fresh(() => engine.ask('lensCell', input, signal), signal);
-    if (lensCell !== null && get().lens.at === lensAt) set({ lens: { cell: lensCell } });
+    if (lensCell !== null && get().lens.at === lensAt) set({ cell: lensCell });
   });
 
   const curve = createLatest<void>(async (_, signal) => {
@@ -174,25 +176,24 @@ export function createLens(context: SliceContext) {
     const position = lensFocus(get());
     if (position < 0) return;
     if (isUnseen(get())) {
-      set({ lens: { curve: null } });
+      set({ curve: null });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), position, token: first.id };
     const lensCurve = await fresh(() => engine.ask('lensCurve', input, signal), signal);
-    if (lensCurve !== null && get().lens.pieces[0]?.id === first.id)
-      set({ lens: { curve: lensCurve } });
+    if (lensCurve !== null && get().lens.pieces[0]?.id === first.id) set({ curve: lensCurve });
   });
 
   const norms = createLatest<void>(async (_, signal) => {
     const position = lensFocus(get());
     if (!isOpen() || !context.answerable() || position < 0) return;
     if (isUnseen(get())) {
-      set({ lens: { norms: null } });
+      set({ norms: null });
       return;
     }
     const input = { ids: toIds(text), off: context.off(), position };
     const answer = await fresh(() => engine.ask('residualNorms', input, signal), signal);
-    if (answer !== null) set({ lens: { norms: answer } });
+    if (answer !== null) set({ norms: answer });
   });
 
   const word = createLatest<void>(async (_, signal) => {
@@ -204,8 +205,7 @@ export function createLens(context: SliceContext) {
       const found = typed === '' ? [] : await engine.ask('tokenize', { text: typed }, signal);
       if (signal.aborted || get().lens.word !== lensWord || get().lens.spaced !== lensSpaced)
         return;
-      isCut = true;
-      set({ lens: { pieces: found, ...(found.length === 0 ? { curve: null } : {}) } });
+      set({ pieces: found, isCut: true, ...(found.length === 0 ? { curve: null } : {}) });
       curve.ask();
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
@@ -220,31 +220,35 @@ export function createLens(context: SliceContext) {
     norms.ask();
   }
 
-  let selected: number | null = null;
-
-  /** The window and the open cell follow the selected token. */
+  /** The window and the open cell follow the selected token; what is known of another text goes. */
   function follow(): void {
-    const { at: lensAt, shown: lens } = get().lens;
+    const { at: lensAt, shown: lens, follows, epoch, room } = get().lens;
+    const { selected } = get().view;
     const { length } = text.pieces;
-    if (get().view.selected !== selected) {
-      ({ selected } = get().view);
+    if (epoch !== text.epoch) set({ epoch: text.epoch, cell: null, curve: null, norms: null });
+    if (selected !== follows) {
       const position = selected ?? length - 1;
+      set({
+        follows: selected,
+        from: selected === null ? null : keepInSight(position, lens, room),
+      });
       if (lensAt !== null) {
-        set({ lens: { at: length === 0 ? null : { position, depth: lensAt.depth }, cell: null } });
+        set({ at: length === 0 ? null : { position, depth: lensAt.depth }, cell: null });
       }
-      wanted = selected === null ? null : keepInSight(position, lens, room);
     }
     const now = get().lens.at;
-    if (now !== null && now.position >= length) set({ lens: { at: null, cell: null } });
+    if (now !== null && now.position >= length) set({ at: null, cell: null });
   }
 
   const slice: Slice = {
     refresh() {
       if (!isOpen()) return;
-      follow();
-      publish();
+      together(() => {
+        follow();
+        publish();
+      });
       askAll();
-      const { word: lensWord, pieces: lensPieces } = get().lens;
+      const { word: lensWord, pieces: lensPieces, isCut } = get().lens;
       if (lensWord !== '' && (lensPieces.length === 0 || !isCut)) word.ask();
     },
     onToken() {
@@ -256,12 +260,19 @@ export function createLens(context: SliceContext) {
     },
     reset() {
       known.clear();
-      pieces.clear();
+      pieces = new Map();
       about = null;
-      // Another model may cut the word otherwise; it is asked once that model can be.
-      isCut = false;
       word.cancel();
-      set({ lens: { shown: null, at: null, cell: null, curve: null, pieces: [], norms: null } });
+      set({
+        shown: null,
+        at: null,
+        cell: null,
+        curve: null,
+        pieces: [],
+        norms: null,
+        // Another model may cut the word otherwise; it is asked once that model can be.
+        isCut: false,
+      });
     },
   };
 
@@ -270,17 +281,17 @@ export function createLens(context: SliceContext) {
     actions: {
       /** How many columns there is room for. */
       fitLens(columns: number): void {
-        const count = Math.max(1, Math.floor(columns));
-        if (count === room) return;
-        room = count;
+        const room = Math.max(1, Math.floor(columns));
+        if (room === get().lens.room) return;
+        set({ room });
         if (!isOpen()) return;
         publish();
         grid.ask();
       },
       /** Shows the columns from this token on. */
       scrollLens(from: number): void {
-        const last = text.pieces.length - room;
-        wanted = from >= last ? null : Math.max(0, Math.round(from));
+        const last = text.pieces.length - get().lens.room;
+        set({ from: from >= last ? null : Math.max(0, Math.round(from)) });
         publish();
         grid.ask();
       },
@@ -288,26 +299,27 @@ export function createLens(context: SliceContext) {
       openLens(at: { readonly position: number; readonly depth: number } | null): void {
         const { length } = text.pieces;
         const depths = (modelOf(get())?.nLayer ?? 0) + 1;
-        if (at === null || length === 0) {
-          set({ lens: { at: null, cell: null } });
-        } else {
-          const position = clamp(
-            at.position,
-            Math.min(get().text.firstVisible, length - 1),
-            length - 1,
-          );
-          set({ lens: { at: { position, depth: clamp(at.depth, 0, depths - 1) }, cell: null } });
-          wanted = keepInSight(position, get().lens.shown, room);
-          if (position === length - 1 && get().busy.has('run')) wanted = null;
-          context.used('lens');
-        }
-        publish();
+        together(() => {
+          if (at === null || length === 0) set({ at: null, cell: null });
+          else {
+            const first = Math.min(get().text.firstVisible, length - 1);
+            const position = clamp(at.position, first, length - 1);
+            const isNewest = position === length - 1 && get().busy.has('run');
+            const { shown, room } = get().lens;
+            set({
+              at: { position, depth: clamp(at.depth, 0, depths - 1) },
+              cell: null,
+              from: isNewest ? null : keepInSight(position, shown, room),
+            });
+            context.used('lens');
+          }
+          publish();
+        });
         askAll();
       },
       /** Follows the first token of a word through the depths. */
-      followWord(lensWord: string, lensSpaced = get().lens.spaced): void {
-        set({ lens: { word: lensWord, spaced: lensSpaced } });
-        isCut = false;
+      followWord(typed: string, spaced = get().lens.spaced): void {
+        set({ word: typed, spaced, isCut: false });
         clearTimeout(typing);
         typing = setTimeout(() => word.ask(), TYPING_MS);
       },

@@ -3,7 +3,6 @@ import type { PartOff, TokenPiece } from '../../api.ts';
 import { isSamePart, type Sweep } from '../facts/parts.ts';
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
-import { withWork } from '../store.ts';
 import { toIds } from '../tokenText.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
 import { modelOf } from '../facts/model.ts';
@@ -13,8 +12,8 @@ const TOP = 20;
 /** How often a running sweep is painted. */
 const SHOWN_MS = 300;
 
-export function createParts(context: SliceContext) {
-  const { engine, text, get, set, used, refreshAll } = context;
+export function createParts(context: SliceContext<'parts'>) {
+  const { engine, text, get, set, look, work, together, used, refreshAll } = context;
   let sweeping: AbortController | null = null;
   let sweepEpoch = -1;
   /** What a sweep has measured; shown now and then, and when it ends. */
@@ -30,7 +29,7 @@ export function createParts(context: SliceContext) {
       const input = { ids: toIds(text, at), off, top: TOP };
       const comparison = await engine.ask('compare', input, signal);
       if (isStale()) return;
-      set({ parts: { comparison, comparisonAt: at } });
+      set({ comparison, comparisonAt: at });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
@@ -38,7 +37,10 @@ export function createParts(context: SliceContext) {
 
   function setOff(off: readonly PartOff[]): void {
     compare.cancel();
-    set({ view: { off: toSorted(off) }, parts: { comparison: null } });
+    together(() => {
+      look({ off: toSorted(off) });
+      set({ comparison: null });
+    });
     refreshAll();
   }
 
@@ -67,7 +69,8 @@ export function createParts(context: SliceContext) {
     used('sweep');
     const deltas = new Float32Array(nLayer * nHead).fill(Number.NaN);
     const facts = { nLayer, nHead, at, by, off, done: 0, running: true };
-    set({ parts: { sweep: null }, busy: withWork(get().busy, 'sweep', true) });
+    set({ sweep: null });
+    work('sweep', true);
     try {
       const target = await targetAt(at, signal);
       if (target === undefined || signal.aborted) return;
@@ -78,14 +81,7 @@ export function createParts(context: SliceContext) {
         const { sweep } = get().parts;
         if (event.type === 'base') {
           set({
-            parts: {
-              sweep: {
-                ...facts,
-                deltas: deltas.slice(),
-                base: event.logprob,
-                target: event.target,
-              },
-            },
+            sweep: { ...facts, deltas: deltas.slice(), base: event.logprob, target: event.target },
           });
         } else if (sweep !== null) {
           deltas[event.layer * nHead + event.head] = event.delta;
@@ -94,7 +90,7 @@ export function createParts(context: SliceContext) {
           // The last layers' heads come fast, and every repaint takes the processor from the next.
           if (now - lastShown < SHOWN_MS) continue;
           lastShown = now;
-          set({ parts: { sweep: { ...sweep, ...measured, deltas: deltas.slice() } } });
+          set({ sweep: { ...sweep, ...measured, deltas: deltas.slice() } });
         }
       }
     } catch (error) {
@@ -110,27 +106,29 @@ export function createParts(context: SliceContext) {
     sweeping.abort();
     sweeping = null;
     const { sweep } = get().parts;
-    set({
-      busy: withWork(get().busy, 'sweep', false),
-      ...(sweep === null ? {} : { parts: { sweep: { ...sweep, ...measured, running: false } } }),
-    });
+    if (sweep !== null) set({ sweep: { ...sweep, ...measured, running: false } });
+    work('sweep', false);
     measured = null;
   }
 
   /** Parts that this model does not have: they came with a link, or another model had them. */
   function dropForeign(): void {
-    const { off } = get().view;
     const model = modelOf(get());
     if (model === null) return;
+    const { off } = get().view;
     const own = off.filter((p) => p.layer < model.nLayer && (p.head ?? 0) < model.nHead);
-    if (own.length < off.length) set({ view: { off: own }, parts: { comparison: null } });
+    if (own.length === off.length) return;
+    together(() => {
+      look({ off: own });
+      set({ comparison: null });
+    });
   }
 
   const slice: Slice = {
     refresh() {
       dropForeign();
       const { sweep } = get().parts;
-      if (sweep !== null && sweepEpoch !== text.epoch) set({ parts: { sweep: null } });
+      if (sweep !== null && sweepEpoch !== text.epoch) set({ sweep: null });
       // The bars show the whole model beside it, whatever view is open.
       if (get().view.off.length > 0) compare.ask();
     },
@@ -140,8 +138,7 @@ export function createParts(context: SliceContext) {
     },
     reset() {
       endSweep();
-      set({ parts: { comparison: null, sweep: null } });
-      dropForeign();
+      set({ comparison: null, sweep: null });
     },
   };
 
@@ -161,7 +158,7 @@ export function createParts(context: SliceContext) {
       },
       /** Every part that is off is from now on replaced like this, and so is the next one. */
       replaceBy(offBy: PartOff['by']): void {
-        set({ parts: { by: offBy } });
+        set({ by: offBy });
         const { off } = get().view;
         if (off.some(({ by }) => by !== offBy)) setOff(off.map((part) => ({ ...part, by: offBy })));
       },

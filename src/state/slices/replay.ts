@@ -2,19 +2,18 @@
 // more along the recorded runs, beside the text and without touching it.
 import type { Engine, ModelSummary, TokenPiece } from '../../api.ts';
 import { commonLength, createTree, currentOf, type Tree } from '../branches.ts';
-import type { Editing } from '../editing.ts';
-import type { HeadRef } from '../facts/attention.ts';
 import type { LiveCheck } from '../facts/replay.ts';
 import { identityOf, type ModelName } from '../modelName.ts';
 import type { RecordedText, Recording } from '../replay.ts';
 import { countWritten, type RunRecord } from '../runs.ts';
 import { takeSnapshot, toPlainText, type Snapshot } from '../tokenText.ts';
 import { formatLink, type Link } from '../urlState.ts';
-import type { View } from '../view.ts';
+import { VIEW } from '../view.ts';
 import type { Slice, SliceContext } from './slice.ts';
+import type { TextSlice } from './text/text.ts';
 
-interface ReplayOptions extends SliceContext {
-  readonly editing: Editing;
+interface ReplayOptions extends SliceContext<'replay'> {
+  readonly writing: TextSlice;
   readonly recording: Recording | undefined;
   /** The loaded model as links name it; null for the page's own, undefined where no link can. */
   readonly modelName: () => ModelName | null | undefined;
@@ -23,7 +22,7 @@ interface ReplayOptions extends SliceContext {
 }
 
 export function createReplay(options: ReplayOptions) {
-  const { engine, text, get, set, editing } = options;
+  const { engine, text, get, set, together, note, writing } = options;
   let waiting = options.recording;
   /** What the link says that was written, whatever becomes of the text. */
   let original: { readonly pieces: readonly TokenPiece[]; readonly runs: readonly RunRecord[] } = {
@@ -32,27 +31,21 @@ export function createReplay(options: ReplayOptions) {
   };
   let running: AbortController | null = null;
 
-  function addNotes(notes: readonly string[]): void {
-    if (notes.length > 0) set({ page: { notes: [...get().page.notes, ...notes] } });
-  }
-
   /** Shows the recorded text once its model is there. False where there is none to show. */
   async function show(model: ModelSummary): Promise<boolean> {
     const recording = waiting;
     waiting = undefined;
     if (recording === undefined || !get().replay.asRecorded) return false;
     if (!options.isNamed()) {
-      addNotes(['The recorded tokens belong to another model; only the prompt is used.']);
+      note(['The recorded tokens belong to another model; only the prompt is used.']);
       return false;
     }
     const { texts, here } = recording;
     const known = texts.filter(({ ids }) => ids.every((id) => id < model.vocabSize));
     const shown = texts[here];
     if (shown === undefined || !known.includes(shown)) {
-      addNotes([
-        `${model.name} does not know all of the recorded tokens; only the prompt is used.`,
-      ]);
-      set({ replay: { asRecorded: false } });
+      note([`${model.name} does not know all of the recorded tokens; only the prompt is used.`]);
+      set({ asRecorded: false });
       return false;
     }
     const distinct = [...new Set(known.flatMap(({ ids }) => ids))];
@@ -75,7 +68,13 @@ export function createReplay(options: ReplayOptions) {
       })),
       current: known.indexOf(shown) + 1,
     };
-    const view = fitView(recording, model, notes);
+    const view = VIEW.fit(recording.view, model);
+    const { off: wantedOff, pins } = recording.view;
+    if (view.off.length < wantedOff.length || view.pins.length < pins.length) {
+      notes.push(
+        `The link names heads or parts that ${model.name} does not have; they are left out.`,
+      );
+    }
     const { snapshot } = currentOf(tree);
     if (countWritten(snapshot.runs) < countWritten(shown.runs)) {
       notes.push(
@@ -84,21 +83,23 @@ export function createReplay(options: ReplayOptions) {
     }
     original = snapshot;
     const off = snapshot.runs.map((run) => run.off.length);
-    addNotes(notes);
-    editing.showTree(tree, {
-      view,
-      replay: {
+    const { length } = snapshot.pieces;
+    const selected = view.selected !== null && view.selected < length ? view.selected : null;
+    together(() => {
+      note(notes);
+      writing.showTree(tree, { ...view, selected });
+      set({
         asRecorded: true,
         live: null,
         recorded: {
           written: countWritten(snapshot.runs),
-          length: snapshot.pieces.length,
+          length,
           branches: tree.branches.length,
           seeds: [...new Set(snapshot.runs.filter((r) => r.settings.do_sample).map((r) => r.seed))],
           partsOff: Math.max(0, ...off),
           model: model.name,
         },
-      },
+      });
     });
     return true;
   }
@@ -113,7 +114,7 @@ export function createReplay(options: ReplayOptions) {
     let live: LiveCheck = { status: 'running', done: 0, of, difference: null };
     const tell = (patch: Partial<LiveCheck>): void => {
       live = { ...live, ...patch };
-      if (running === controller) set({ replay: { live } });
+      if (running === controller) set({ live });
     };
     tell({});
     try {
@@ -133,7 +134,7 @@ export function createReplay(options: ReplayOptions) {
       if (live.status === 'running') tell({ status: 'stopped' });
       if (running === controller) {
         running = null;
-        set({ page: { announcement: wordsOf(live) } });
+        options.say(wordsOf(live));
       }
       // Ends the stream where it stopped at a difference.
       controller.abort();
@@ -144,7 +145,7 @@ export function createReplay(options: ReplayOptions) {
     running?.abort();
     running = null;
     const { live } = get().replay;
-    if (live?.status === 'running') set({ replay: { live: { ...live, status: 'stopped' } } });
+    if (live?.status === 'running') set({ live: { ...live, status: 'stopped' } });
   }
 
   // ── the link ────────────────────────────────────────────────────────────────────────────────
@@ -153,8 +154,8 @@ export function createReplay(options: ReplayOptions) {
   function makeLink(): Link & { readonly written: number; readonly branches: number } {
     const { prompt, tokenised } = get().text;
     const { settings } = get().run;
-    const { off, pins, layer, head, panel } = get().view;
-    const tree = editing.tree();
+    const { wish } = get().model;
+    const tree = writing.tree();
     const texts = tree.branches.map(({ id, snapshot }): RecordedText => {
       const { pieces, promptCount, runs } =
         id === tree.current ? takeSnapshot(text, prompt) : snapshot;
@@ -166,16 +167,16 @@ export function createReplay(options: ReplayOptions) {
         0,
         tree.branches.findIndex(({ id }) => id === tree.current),
       ),
-      off,
-      pins,
-      focus: { layer, head },
-      view: panel,
+      view: get().view,
     };
     const hasTokens = tokenised && text.pieces.length > 0;
     const name = options.modelName();
     // Tokens of a model that nobody else can name mean nothing elsewhere.
     const isShown = hasTokens && name !== undefined;
-    const link = formatLink(settings, prompt, name ?? null, isShown ? recording : null);
+    // What the page chose by itself another page chooses for itself.
+    const device = wish.byItself === true || wish.device === 'auto' ? undefined : wish.device;
+    const chosen = { device, dtype: wish.dtype };
+    const link = formatLink(settings, prompt, name ?? null, isShown ? recording : null, chosen);
     return { ...link, written: countWritten(text.runs), branches: texts.length };
   }
 
@@ -187,6 +188,10 @@ export function createReplay(options: ReplayOptions) {
 
   return {
     slice,
+    /** The page is no longer as its address recorded it. */
+    departs(): void {
+      if (get().replay.asRecorded) set({ asRecorded: false });
+    },
     show,
     /** Whether a recorded text waits for its model. */
     waits: () => waiting !== undefined && get().replay.asRecorded,
@@ -196,7 +201,7 @@ export function createReplay(options: ReplayOptions) {
       stopLive,
       dismissRecording(): void {
         stopLive();
-        set({ replay: { recorded: null, live: null } });
+        set({ recorded: null, live: null });
       },
       makeLink,
       /** Whether the text still begins with all that was recorded. */
@@ -223,25 +228,6 @@ async function* rewrite(
     }
     if (signal.aborted) return;
   }
-}
-
-/** The recorded view as far as this model has such heads and parts. */
-function fitView(
-  { off, pins, focus, view }: Recording,
-  model: ModelSummary,
-  notes: string[],
-): Partial<View> {
-  const isThere = ({ layer, head = 0 }: { layer: number; head?: number }): boolean =>
-    layer < model.nLayer && head < model.nHead;
-  const own = off.filter(isThere);
-  const heads = pins.filter(isThere);
-  if (own.length < off.length || heads.length < pins.length) {
-    notes.push(
-      `The link names heads or parts that ${model.name} does not have; they are left out.`,
-    );
-  }
-  const front: HeadRef | undefined = isThere(focus) ? focus : heads.at(-1);
-  return { off: own, pins: heads, panel: view, ...front };
 }
 
 function toSnapshot(

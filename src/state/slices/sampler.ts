@@ -10,7 +10,7 @@ import { staleness, type Slice, type SliceContext } from './slice.ts';
 /** Candidates of both ends that are followed through the steps. */
 const TOP = 12;
 
-export function createSampler(context: SliceContext) {
+export function createSampler(context: SliceContext<'sampler'>) {
   const { engine, text, get, set, store } = context;
   const pace = createPace();
   const isOpen = (): boolean => get().view.panel === 'sampling';
@@ -30,7 +30,7 @@ export function createSampler(context: SliceContext) {
     try {
       const answer = await pace.timed(() => engine.ask('samplerSteps', input, signal));
       if (isStale()) return;
-      set({ sampler: { shown: { at, steps: answer, options, run, seedOf } } });
+      set({ shown: { at, steps: answer, options, run, seedOf } });
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }
@@ -57,7 +57,7 @@ export function createSampler(context: SliceContext) {
     },
     cancel: () => steps.cancel(),
     reset() {
-      set({ sampler: NO_SAMPLER });
+      set(NO_SAMPLER);
     },
   };
   return { slice };

@@ -3,7 +3,7 @@ import type { Comparison } from '../../api.ts';
 import { partWords, type Sweep } from '../../state/facts/parts.ts';
 import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
-import type { RunFacts } from '../../state/store.ts';
+import type { RunFacts } from '../../state/facts/run.ts';
 import { formatBits, formatPercent, tokenLabel } from '../format.ts';
 
 export function formatDelta(delta: number): string {

@@ -8,9 +8,10 @@ import type {
   SelfCheck,
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
-import { createActions } from '../../../src/state/actions.ts';
-import { change, createAppStore } from '../../../src/state/store.ts';
+import { createPage } from '../../../src/state/page.ts';
+import { createAppStore } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
+import { change } from './toyPage.ts';
 
 const OWN = 'https://glass.example/models/toy';
 
@@ -60,7 +61,7 @@ function createToy(again: Partial<ModelSummary> = {}) {
     },
     onLost: () => () => {},
   };
-  const actions = createActions({
+  const actions = createPage({
     engine: engine as unknown as Engine,
     store,
     text,

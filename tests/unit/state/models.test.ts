@@ -4,9 +4,8 @@ import type { Engine, LoadOptions, ModelPlan, ModelSummary } from '../../../src/
 import { EngineError } from '../../../src/errors.ts';
 import type { Wish } from '../../../src/state/facts/models.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
-import { change } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
-import { createToyPage, OWN } from './toyPage.ts';
+import { change, createToyPage, OWN } from './toyPage.ts';
 import { modelOf, placeOf } from '../../../src/state/facts/model.ts';
 
 const HUB: Wish = { source: 'owner/name', host: 'mirror.example' };

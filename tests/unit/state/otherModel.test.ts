@@ -5,9 +5,9 @@ import { identityOf } from '../../../src/state/modelName.ts';
 import { formatSaved, parseSaved, type Saved } from '../../../src/state/persist.ts';
 import { NO_TEXT, toPlainText } from '../../../src/state/tokenText.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
-import { change, type AppState, type Patch } from '../../../src/state/store.ts';
+import { type AppState } from '../../../src/state/store.ts';
 import { toPiece } from './texts.ts';
-import { createToyPage } from './toyPage.ts';
+import { change, type Patch, createToyPage } from './toyPage.ts';
 
 const model = {
   name: 'toy',

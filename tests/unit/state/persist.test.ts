@@ -10,6 +10,7 @@ import {
 import type { Tree } from '../../../src/state/branches.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../../../src/state/settings.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from '../../../src/state/tokenText.ts';
+import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { toPiece } from './texts.ts';
 
 const saved: Saved = {
@@ -37,14 +38,17 @@ const saved: Saved = {
   tree: 'a-tree',
   settings: { ...DEFAULT_SETTINGS, seed: 7, stop: ['\n'] },
   theme: 'dark',
-  layer: 3,
-  head: 2,
-  scale: 'linear',
-  pins: [{ layer: 3, head: 2 }],
-  atlasMode: 'patterns',
-  atlasSort: 'entropy',
-  dimSink: false,
-  panel: 'attention',
+  view: {
+    ...FIRST_VIEW,
+    layer: 3,
+    head: 2,
+    scale: 'linear',
+    pins: [{ layer: 3, head: 2 }],
+    mode: 'patterns',
+    sort: 'entropy',
+    dim: false,
+    panel: 'attention',
+  },
   done: ['generate'],
 };
 

@@ -4,6 +4,7 @@ import { MAX_LINK, type Recording } from '../../../src/state/replay.ts';
 import { areRunsOf } from '../../../src/state/runs.ts';
 import { DEFAULT_SETTINGS } from '../../../src/state/settings.ts';
 import { formatLink, parseUrl } from '../../../src/state/urlState.ts';
+import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { prompt, recording, settings } from './texts.ts';
 
 const BASE = 'https://example.org/glass/';
@@ -19,13 +20,17 @@ const small: Recording = {
     { ids: [100, 7, 8, 40], promptCount: 2, runs: [] },
   ],
   here: 1,
-  off: [{ part: 'head', layer: 4, head: 1, by: 'zero' }],
-  pins: [
-    { layer: 4, head: 1 },
-    { layer: 5, head: 2 },
-  ],
-  focus: { layer: 5, head: 2 },
-  view: 'attention',
+  view: {
+    ...FIRST_VIEW,
+    off: [{ part: 'head', layer: 4, head: 1, by: 'zero' }],
+    pins: [
+      { layer: 4, head: 1 },
+      { layer: 5, head: 2 },
+    ],
+    layer: 5,
+    head: 2,
+    panel: 'attention',
+  },
 };
 const link = formatLink(DEFAULT_SETTINGS, 'Hi', null, small).hash;
 
@@ -107,7 +112,8 @@ describe('a link that replays', () => {
 describe('a link from another hand', () => {
   const bounded = (hash: string): void => {
     const found = read(hash);
-    const { texts, here, off, pins } = found.recording ?? { texts: [], here: 0, off: [], pins: [] };
+    const { texts, here, view } = found.recording ?? { texts: [], here: 0, view: FIRST_VIEW };
+    const { off, pins } = view;
     expect(texts.length).toBeLessThanOrEqual(64);
     if (found.recording) expect(texts[here]).toBeDefined();
     expect(off.length).toBeLessThanOrEqual(2000);

@@ -4,10 +4,11 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Engine, ModelSummary, SaveEvent, SaveRequest } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { removeLeftovers, writing } from '../../../src/kept/spool.ts';
-import { createSaving } from '../../../src/state/saving.ts';
-import type { SliceContext } from '../../../src/state/slices/slice.ts';
-import { change, createAppStore } from '../../../src/state/store.ts';
-import { toHere } from './toyPage.ts';
+import { createSaving } from '../../../src/state/slices/saving.ts';
+import { createAppStore } from '../../../src/state/store.ts';
+import { openDoor } from '../../../src/state/door.ts';
+import { createTokenText } from '../../../src/state/tokenText.ts';
+import { change, createContext, toHere } from './toyPage.ts';
 
 const model = { source: 'x/toy', name: 'toy model', dtype: 'fp32' } as ModelSummary;
 const bytesOf = (...values: number[]): Uint8Array<ArrayBuffer> => Uint8Array.from(values);
@@ -93,12 +94,8 @@ function createToy(events?: (request: SaveRequest) => AsyncIterable<SaveEvent>) 
     yield { type: 'done' };
   }
   const save = vi.fn(events ?? ownEvents);
-  const { actions } = createSaving({
-    engine: { save } as unknown as Engine,
-    store,
-    get: store.getState,
-    set: (patch: object) => change(store, patch),
-  } as unknown as SliceContext);
+  const context = createContext({ save } as unknown as Engine, store, createTokenText());
+  const { actions } = createSaving({ ...context, set: openDoor(store).pen('saving') });
   const ended = async () => {
     await vi.waitFor(() => {
       const { now: saving, last: saved, error: saveError } = store.getState().saving;
@@ -207,7 +204,7 @@ describe('saving to a folder', () => {
     const parent = new Folder(() => {
       const { here, wish } = toHere(model);
       const progress = { what: '', loaded: 0, total: 0 };
-      const coming = { at: 'coming', goesOn: true, why: null, progress } as const;
+      const coming = { at: 'coming', goesOn: true, why: null, progress, losses: [] } as const;
       change(toy.store, { model: { ...coming, here, wish } });
       return Promise.resolve();
     });

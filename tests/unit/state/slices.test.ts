@@ -18,10 +18,10 @@ import { partWords } from '../../../src/state/facts/parts.ts';
 import { createLens, windowFrom } from '../../../src/state/slices/lens.ts';
 import { createParts } from '../../../src/state/slices/parts.ts';
 import { createSampler } from '../../../src/state/slices/sampler.ts';
-import type { SliceContext } from '../../../src/state/slices/slice.ts';
-import { change, createAppStore } from '../../../src/state/store.ts';
+import { createAppStore, type AppState } from '../../../src/state/store.ts';
 import { append, truncate } from '../../../src/state/tokenText.ts';
-import { toHere } from './toyPage.ts';
+import { openDoor } from '../../../src/state/door.ts';
+import { change, createContext, toHere } from './toyPage.ts';
 
 const L = 3;
 const toPiece = (id: number): TokenPiece => ({ id, bytes: [97], text: `t${id}`, special: false });
@@ -60,21 +60,11 @@ function createToy() {
       }
     },
   } as unknown as Engine;
-  const get = store.getState;
-  const context: SliceContext = {
-    engine,
-    store,
-    text,
-    get,
-    set: (patch) => change(store, patch),
-    answerable: () => true,
-    off: () => get().view.off,
-    report: (error) => {
-      throw error;
-    },
-    used: () => {},
-    refreshAll: vi.fn(),
-  };
+  const context = createContext(engine, store, text);
+  const of = <N extends keyof AppState>(name: N) => ({
+    ...context,
+    set: openDoor(store).pen(name),
+  });
   const write = (count: number): void => {
     for (let i = 0; i < count; i++) append(text, toPiece(i), -1, 1);
     change(store, { text: { length: text.pieces.length, epoch: text.epoch } });
@@ -88,6 +78,7 @@ function createToy() {
     store,
     text,
     context,
+    of,
     write,
     asked,
     answerLens: (answer: typeof toColumns) => {
@@ -106,7 +97,7 @@ describe('the lens', () => {
   });
 
   it('asks nothing while its view is closed', async () => {
-    const { slice } = createLens(toy.context);
+    const { slice } = createLens(toy.of('lens'));
     toy.write(4);
     slice.refresh();
     slice.onToken?.();
@@ -116,7 +107,7 @@ describe('the lens', () => {
 
   it('asks for the columns in sight in chunks, the newest first, and once', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice, actions } = createLens(toy.context);
+    const { slice, actions } = createLens(toy.of('lens'));
     toy.write(30);
     actions.fitLens(12);
     slice.refresh();
@@ -140,7 +131,7 @@ describe('the lens', () => {
 
   it('forgets its columns when tokens were replaced or parts are off', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice } = createLens(toy.context);
+    const { slice } = createLens(toy.of('lens'));
     toy.write(4);
     slice.refresh();
     await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
@@ -156,7 +147,7 @@ describe('the lens', () => {
 
   it('opens a cell, and the cell follows the selection at its depth', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice, actions } = createLens(toy.context);
+    const { slice, actions } = createLens(toy.of('lens'));
     toy.write(6);
     actions.openLens({ position: 3, depth: 99 });
     expect(toy.store.getState().lens.at).toEqual({ position: 3, depth: L });
@@ -171,7 +162,7 @@ describe('the lens', () => {
 
   it('follows the first token of a word', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { actions } = createLens(toy.context);
+    const { actions } = createLens(toy.of('lens'));
     toy.write(6);
     actions.followWord('fox');
     await vi.waitFor(() =>
@@ -183,7 +174,7 @@ describe('the lens', () => {
 
   it('asks nothing about a token that the model no longer sees', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice } = createLens(toy.context);
+    const { slice } = createLens(toy.of('lens'));
     toy.write(30);
     change(toy.store, {
       text: { firstVisible: 10 },
@@ -209,7 +200,7 @@ describe('the lens', () => {
     toy.context.engine.ask = () =>
       Promise.reject(new EngineError('Out of sight.', { code: 'inspect/position' }));
     const report = vi.fn();
-    const { slice } = createLens({ ...toy.context, report });
+    const { slice } = createLens({ ...toy.of('lens'), report });
     toy.write(3);
     slice.refresh();
     await new Promise((resolve) => setTimeout(resolve));
@@ -218,7 +209,7 @@ describe('the lens', () => {
 
   it('does not ask again for what an answer left empty, and takes its window', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice } = createLens(toy.context);
+    const { slice } = createLens(toy.of('lens'));
     toy.write(6);
     toy.answerLens((input) => ({ ...toColumns({ ...input, count: 0 }), firstIndex: 2 }));
     slice.refresh();
@@ -229,7 +220,7 @@ describe('the lens', () => {
 
   it('forgets the columns of an older window', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice } = createLens(toy.context);
+    const { slice } = createLens(toy.of('lens'));
     toy.write(6);
     slice.refresh();
     await vi.waitFor(() => expect(toy.store.getState().lens.shown?.logprobs[0]).not.toBeNaN());
@@ -242,7 +233,7 @@ describe('the lens', () => {
 
   it('cuts the word anew for another model', async () => {
     change(toy.store, { view: { panel: 'lens' } });
-    const { slice, actions } = createLens(toy.context);
+    const { slice, actions } = createLens(toy.of('lens'));
     toy.write(6);
     actions.followWord('fox');
     await vi.waitFor(() => expect(toy.asked('tokenize')).toHaveLength(1));
@@ -289,7 +280,7 @@ describe('the sampler’s steps', () => {
   it('take the seed of the run that wrote the token, else of the settings, and follow a slider', async () => {
     const toy = createToy();
     change(toy.store, { view: { panel: 'sampling' } });
-    const { slice } = createSampler(toy.context);
+    const { slice } = createSampler(toy.of('sampler'));
     toy.write(2);
     const { settings } = toy.store.getState().run;
     append(toy.text, toPiece(5), -1, 1, { seed: 11, settings, off: [] });
@@ -311,7 +302,7 @@ describe('the sampler’s steps', () => {
 describe('the switches', () => {
   it('keep a part once, sorted, and say its name', () => {
     const toy = createToy();
-    const { actions } = createParts(toy.context);
+    const { actions } = createParts(toy.of('parts'));
     actions.togglePart({ part: 'mlp', layer: 0, by: 'zero' });
     actions.togglePart({ part: 'head', layer: 0, head: 0, by: 'zero' });
     actions.togglePart({ part: 'head', layer: 0, head: 1, by: 'mean' });
@@ -332,7 +323,7 @@ describe('the switches', () => {
 
   it('compare only while something is off, and drop parts that a model does not have', async () => {
     const toy = createToy();
-    const { slice, actions } = createParts(toy.context);
+    const { slice, actions } = createParts(toy.of('parts'));
     toy.write(3);
     slice.refresh();
     expect(toy.asked('compare')).toHaveLength(0);
@@ -352,7 +343,7 @@ describe('the switches', () => {
 
   it('cancel a sweep whose base is not known yet', async () => {
     const toy = createToy();
-    const { actions } = createParts(toy.context);
+    const { actions } = createParts(toy.of('parts'));
     toy.write(3);
     toy.say([{ type: 'base', logprob: -1, target: toPiece(9), heads: 2 * L }]);
     actions.startSweep();
@@ -370,7 +361,7 @@ describe('the switches', () => {
 
   it('sweep the heads, keep what was done when cancelled, and forget it with the text', async () => {
     const toy = createToy();
-    const { slice, actions } = createParts(toy.context);
+    const { slice, actions } = createParts(toy.of('parts'));
     toy.write(3);
     toy.say([
       { type: 'base', logprob: -1, target: toPiece(9), heads: 2 * L },

@@ -12,6 +12,7 @@ import {
 } from '../../../src/state/settings.ts';
 import { isSameHead } from '../../../src/state/facts/attention.ts';
 import { isSamePart } from '../../../src/state/facts/parts.ts';
+import type { View } from '../../../src/state/view.ts';
 
 const numeric = Object.fromEntries(
   NUMERIC_KEYS.map((key) => {
@@ -82,16 +83,34 @@ const text: fc.Arbitrary<RecordedText> = fc
     fc.record({ ids: fc.constant(ids), promptCount: fc.nat(ids.length), runs: runsOf(ids.length) }),
   );
 
+/** Any view that the page can come to. */
+export const view: fc.Arbitrary<View> = fc
+  .record({
+    panel: fc.constantFrom('', 'attention', 'lens'),
+    selected: fc.option(fc.nat(9000)),
+    focus: head,
+    pins: fc.uniqueArray(head, { maxLength: 3, comparator: isSameHead }),
+    form: fc.constantFrom('matrix' as const, 'arcs' as const),
+    least: fc.integer({ min: 0, max: 90 }).map((percent) => percent / 100),
+    whole: fc.boolean(),
+    corner: fc.option(fc.record({ row: fc.nat(900), column: fc.nat(900) })),
+    mode: fc.constantFrom('rows' as const, 'patterns' as const, 'effect' as const),
+    sort: fc.constantFrom('position' as const, 'label' as const, 'entropy' as const),
+    filter: fc.constantFrom(null, 'key' as const, 'induction' as const, 'mixed' as const),
+    keyToken: fc.option(fc.nat(9000)),
+    dim: fc.boolean(),
+    scale: fc.constantFrom('sqrt' as const, 'linear' as const),
+    off: parts,
+  })
+  .map(({ focus, ...rest }) => ({ ...rest, ...focus }));
+
 export const recording: fc.Arbitrary<Recording> = fc
   .array(text, { minLength: 1, maxLength: 6 })
   .chain((texts) =>
     fc.record({
       texts: fc.constant(texts),
       here: fc.nat(texts.length - 1),
-      off: parts,
-      pins: fc.uniqueArray(head, { maxLength: 3, comparator: isSameHead }),
-      focus: head,
-      view: fc.constantFrom('', 'attention', 'lens'),
+      view,
     }),
   );
 

@@ -1,19 +1,65 @@
 // The page's state on an engine that a test made up.
+import { vi } from 'vitest';
 import type { Engine, ModelSummary } from '../../../src/api.ts';
-import { createActions } from '../../../src/state/actions.ts';
+import { createPage } from '../../../src/state/page.ts';
 import type { ModelFacts } from '../../../src/state/facts/model.ts';
 import type { Saved } from '../../../src/state/persist.ts';
-import { change, createAppStore, type Patch } from '../../../src/state/store.ts';
+import { openDoor, type Facts } from '../../../src/state/door.ts';
+import type { PageContext } from '../../../src/state/slices/slice.ts';
+import { createAppStore, type AppState, type AppStore } from '../../../src/state/store.ts';
+import type { TokenText } from '../../../src/state/tokenText.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
 
 const HOME = 'https://glass.example/';
 /** The model that comes with the page. */
 export const OWN = `${HOME}models/toy`;
 
+/** Facts of several parts. */
+export type Patch = { readonly [N in keyof AppState]?: Facts<N> };
+
+/** Lets facts hold that a page would have to come to. */
+export function change(store: AppStore, patch: Patch): void {
+  const { pen, together } = openDoor(store);
+  together(() => {
+    const write = <N extends keyof AppState>(name: N): void => {
+      const facts: Facts<N> | undefined = patch[name];
+      if (facts !== undefined) pen(name)(facts);
+    };
+    for (const name of Object.keys(patch) as (keyof AppState)[]) write(name);
+  });
+}
+
+/** What a slice stands on, on an engine that a test made up; what it reports is thrown. */
+export function createContext(engine: Engine, store: AppStore, text: TokenText): PageContext {
+  const { get, together, pen } = openDoor(store);
+  return {
+    engine,
+    store,
+    text,
+    get,
+    together,
+    answerable: () => true,
+    off: () => get().view.off,
+    look: pen('view'),
+    sees: (firstVisible) => pen('text')({ firstVisible }),
+    work(name, isOn) {
+      const others = [...get().busy].filter((one) => one !== name);
+      pen('busy')(new Set(isOn ? [...others, name] : others));
+    },
+    report: (error) => {
+      throw error;
+    },
+    say: (announcement) => pen('page')({ announcement }),
+    note: (notes) => pen('page')({ notes }),
+    used: () => {},
+    refreshAll: vi.fn(),
+  };
+}
+
 /** A loaded model, as the page's facts have it. */
 export function toHere(summary: ModelSummary): ModelFacts {
   const wish = { source: summary.source, device: 'auto' } as const;
-  return { at: 'here', wish, here: { wish, summary, place: null }, refused: null };
+  return { at: 'here', wish, here: { wish, summary, place: null }, refused: null, losses: [] };
 }
 
 /** A page whose address says `url`, on a first visit; `facts` hold before anything happens. */
@@ -34,7 +80,7 @@ export function createToyPage(
     saved,
   );
   change(store, facts);
-  const actions = createActions({
+  const actions = createPage({
     engine,
     store,
     text,

@@ -1,56 +1,56 @@
 // Models that come beside the running one: looked up, agreed to, fetched, paused, kept, deleted. The
 // running model and the text stay as they are until the new one is ready.
-import type { Dtype, Engine, ErrorInfo, LoadOptions, ModelSummary, ProgressInfo } from '../api.ts';
-import { toErrorInfo } from '../errors.ts';
-import type { Asked } from './facts/model.ts';
-import type { Offer, Wish } from './facts/models.ts';
-import { withWork } from './store.ts';
-import { hostOf, isSameName, nameOfStored, titleOf, type ModelName } from './modelName.ts';
-import { readDownload, writeDownload, type Download } from './persist.ts';
-import type { SliceContext } from './slices/slice.ts';
-import { modelOf } from './facts/model.ts';
+import type { Engine, ErrorInfo, ProgressInfo } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import type { Asked } from '../facts/model.ts';
+import type { Offer, Wish } from '../facts/models.ts';
+import { hostOf, isSameName, nameOfStored, titleOf, toRequest } from '../modelName.ts';
+import { readDownload, writeDownload, type Download } from '../persist.ts';
+import type { Beside } from './model.ts';
+import type { SliceContext } from './slice.ts';
 
 /** From this size on nothing is fetched without a click. */
 const LARGE_BYTES = 64_000_000;
 /** A download that broke off this long ago goes on by itself; an older one waits for a click. */
 const GOES_ON_MS = 60 * 60 * 1000;
-const DTYPES: readonly Dtype[] = ['q8', 'fp16', 'fp32'];
 /** How often progress is drawn. */
 const PROGRESS_MS = 200;
 /** A note stays this long, so that it can be read. */
 const NOTE_MS = 8000;
 
-interface ModelsOptions extends SliceContext {
+interface OfferOptions extends SliceContext<'models'> {
   /** The page's address. */
   readonly base: string;
   /** A wish with the page's own device and precision where it names none. */
   readonly toAsked: (wish: Wish) => Asked;
-  /** The new model is loaded: everything turns to it. */
-  readonly adopt: (wish: Asked, model: ModelSummary) => void;
+  /** Loads it beside the model that runs; everything turns to it. */
+  readonly bring: (wish: Asked, load: Beside) => Promise<void>;
   /** What an address asked for was declined: the page goes on with the model it has. */
   readonly declined: () => void;
+  /** What is kept changed, and what could not be changed about it. */
+  readonly keptChanged: (error?: unknown) => Promise<void>;
 }
 
-export function createModels(options: ModelsOptions) {
-  const { engine, get, set, base } = options;
+export function createOffer(options: OfferOptions) {
+  const { engine, get, set, base, say, together } = options;
   let working: AbortController | null = null;
   /** Something else was loaded meanwhile; the offer goes on when that is done. */
   let interrupted = false;
 
   function patch(change: Partial<Offer>): void {
     const { offer } = get().models;
-    if (offer !== null) set({ models: { offer: { ...offer, ...change } } });
+    if (offer !== null) set({ offer: { ...offer, ...change } });
   }
 
   function show(wish: Wish, change: Partial<Offer>): void {
     const fresh = { plan: null, stored: null, progress: null, error: null } as const;
-    set({ models: { offer: { wish, status: 'asked', fromAddress: false, ...fresh, ...change } } });
+    set({ offer: { wish, status: 'asked', fromAddress: false, ...fresh, ...change } });
   }
 
   /** Ends an attempt: what went wrong is shown, and said once. */
   function fail(error: ErrorInfo): void {
     patch({ status: 'failed', error });
-    set({ page: { announcement: error.message } });
+    say(error.message);
   }
 
   function stopWork(): void {
@@ -97,7 +97,7 @@ export function createModels(options: ModelsOptions) {
     patch({ wish, status: 'arriving', error: null });
     remember(wish, false);
     const release = holdDownload();
-    set({ page: { announcement: `Loading ${titleOf(wish.source)}.` } });
+    say(`Loading ${titleOf(wish.source)}.`);
     let last = 0;
     let noted = { note: '', at: -Infinity };
     const onProgress = (progress: ProgressInfo): void => {
@@ -113,22 +113,21 @@ export function createModels(options: ModelsOptions) {
       patch({ progress: { ...known, ...progress, ...shown } });
     };
     try {
-      const model = await engine.load(wish.source, {
-        ...toOptions(asked),
-        selfCheck: true,
+      await options.bring(asked, {
         signal: controller.signal,
         progress_callback: onProgress,
+        arrived({ name }): void {
+          // Pausing and cancelling may come too late.
+          const isWanted = working === controller;
+          if (isWanted) working = null;
+          if (isWanted || get().models.offer?.wish === wish) {
+            forget();
+            set({ offer: null, choosing: false });
+          }
+          say(`${name} is loaded.`);
+        },
       });
-      // Pausing and cancelling may come too late: what the engine has is what the page is about.
-      const isWanted = working === controller;
-      if (isWanted) working = null;
-      if (isWanted || get().models.offer?.wish === wish) {
-        forget();
-        set({ models: { offer: null, choosing: false } });
-      }
-      set({ page: { announcement: `${model.name} is loaded.` } });
-      options.adopt(asked, model);
-      if (get().kept.stored !== null) void refreshStorage();
+      if (get().kept.stored !== null) void options.keptChanged();
     } catch (error) {
       if (working !== controller) return;
       working = null;
@@ -166,7 +165,7 @@ export function createModels(options: ModelsOptions) {
     const began = offer.status === 'arriving' || offer.status === 'paused';
     stopWork();
     forget();
-    set({ models: { offer: null } });
+    set({ offer: null });
     if (offer.fromAddress) options.declined();
     if (!began || offer.wish.files !== undefined) return;
     try {
@@ -174,9 +173,9 @@ export function createModels(options: ModelsOptions) {
       // What was complete before is no part of this.
       if (part !== null && !part.complete) await deletePatiently(engine, part.key);
     } catch (error) {
-      set({ kept: { error: toErrorInfo(error) } });
+      await options.keptChanged(error);
     }
-    if (get().kept.stored !== null) await refreshStorage();
+    if (get().kept.stored !== null) await options.keptChanged();
   }
 
   function remember(wish: Wish, paused: boolean): void {
@@ -243,104 +242,27 @@ export function createModels(options: ModelsOptions) {
     return false;
   }
 
-  // ── what is kept ────────────────────────────────────────────────────────────────────────────
-
-  async function refreshStorage(): Promise<void> {
-    try {
-      const [stored, storage] = await Promise.all([
-        engine.ask('storedModels', {}),
-        engine.ask('storageFacts', {}),
-      ]);
-      set({ kept: { stored, storage } });
-    } catch (error) {
-      set({ kept: { error: toErrorInfo(error) } });
-    }
-  }
-
-  async function changeStorage(work: () => Promise<unknown>): Promise<void> {
-    set({ kept: { error: null } });
-    try {
-      await work();
-    } catch (error) {
-      set({ kept: { error: toErrorInfo(error) } });
-    }
-    await refreshStorage();
-  }
-
-  async function deleteStored(key: string): Promise<void> {
-    await changeStorage(async () => {
-      const { freedBytes } = await engine.ask('deleteStored', { key });
-      set({
-        page: { announcement: `Deleted; ${Math.round(freedBytes / 1e6)} MB are free again.` },
-      });
-    });
-  }
-
-  async function persistStorage(): Promise<void> {
-    await changeStorage(async () => {
-      // Only a page may ask for it; what the engine asks from its worker is whether it is so.
-      const granted = await navigator.storage.persist();
-      if (!granted) {
-        set({
-          page: {
-            announcement:
-              'The browser did not promise it. A bookmark or installing the page often helps.',
-          },
-        });
-      }
-    });
-  }
-
-  // ── what was measured of the loaded model ───────────────────────────────────────────────────
-
-  /** At most `mostBytes` are loaded beside the model for it; the engine has a limit of its own. */
-  async function measureCosts(mostBytes?: number): Promise<void> {
-    const model = modelOf(get());
-    if (model === null || get().busy.has('costs')) return;
-    set({ measured: { error: null }, busy: withWork(get().busy, 'costs', true) });
-    try {
-      for (const dtype of DTYPES) {
-        if (get().measured.costs[dtype] !== undefined) continue;
-        const input = mostBytes === undefined ? { dtype } : { dtype, mostBytes };
-        const cost = await engine.ask('precisionCost', input);
-        if (modelOf(get())?.source !== model.source) return;
-        set({ measured: { costs: { ...get().measured.costs, [dtype]: cost } } });
-      }
-      set({ page: { announcement: 'What the precisions cost is measured.' } });
-    } catch (error) {
-      // What replaced the model took the question with it; nothing went wrong.
-      if (modelOf(get()) === model) set({ measured: { error: toErrorInfo(error) } });
-    } finally {
-      set({ busy: withWork(get().busy, 'costs', false) });
-    }
-  }
-
-  /** Facts of the loaded model that hold for no other. */
-  function reset(model: ModelSummary, isSame: boolean): void {
-    set({
-      check: { found: model.check ?? null, failed: model.failedChecks ?? [], error: null },
-      saving: { last: null, error: null },
-      ...(isSame ? {} : { measured: { costs: {}, error: null } }),
-    });
-  }
-
   return {
     takeAddress,
     resumeBroken,
     /** Shows what fetching a model would take, and waits for a click. */
     offer: (wish: Wish) => void lookUp(wish),
     goOn,
-    reset,
+    /** Whether what an address asked for may still come. */
+    mayCome: () => get().models.offer?.fromAddress ?? false,
     actions: {
       chooseModel(): void {
-        set({ models: { choosing: true } });
-        void refreshStorage();
+        set({ choosing: true });
+        void options.keptChanged();
       },
+      closeModels: () => set({ choosing: false }),
       /** Files that were dropped cannot be opened. */
       refuseFiles(failed: Offer & { readonly error: ErrorInfo }): void {
-        set({ models: { offer: failed }, page: { announcement: failed.error.message } });
+        together(() => {
+          set({ offer: failed });
+          say(failed.error.message);
+        });
       },
-      closeModels: () => set({ models: { choosing: false }, kept: { error: null } }),
       lookUpModel: (wish: Wish) => void lookUp(wish),
       lookUpOffer(): void {
         const { offer } = get().models;
@@ -365,10 +287,6 @@ export function createModels(options: ModelsOptions) {
         if (found === undefined) return;
         void lookUp(nameOfStored(found));
       },
-      deleteStored: (key: string) => void deleteStored(key),
-      deleteAllStored: () => void changeStorage(async () => engine.ask('deleteAllStored', {})),
-      persistStorage: () => void persistStorage(),
-      measureCosts: (mostBytes?: number) => void measureCosts(mostBytes),
     },
   };
 }
@@ -404,22 +322,7 @@ async function deletePatiently(engine: Engine, key: string): Promise<void> {
   }
 }
 
-/** What names a wish, and nothing else of it. */
-export function toRequest({ source, revision, host }: Wish): ModelName {
-  return {
-    source,
-    ...(revision === undefined ? {} : { revision }),
-    ...(host === undefined ? {} : { host }),
-  };
-}
-
 /** A wish at the commit to which a download that broke off had come. */
 function agreed(wish: Wish, { commit }: Download): Wish {
   return commit === undefined ? wish : { ...wish, commit };
-}
-
-/** What a wish says beside its source. */
-export function toOptions(wish: Wish): LoadOptions {
-  const { source: _, ...options } = wish;
-  return options;
 }

@@ -1,18 +1,19 @@
 // Whether this device computes the model rightly: asked once a model, when nobody waits for anything.
-import { toErrorInfo } from '../errors.ts';
-import type { SliceContext } from './slices/slice.ts';
-import { withWork, type AppState } from './store.ts';
-import { modelOf } from './facts/model.ts';
+import type { ModelSummary } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import { modelOf } from '../facts/model.ts';
+import type { AppState } from '../store.ts';
+import type { SliceContext } from './slice.ts';
 
 /** So long nothing has happened on the page before a check begins. */
 const IDLE_MS = 2000;
 
-interface CheckingOptions extends SliceContext {
+interface CheckOptions extends SliceContext<'check'> {
   /** Loads the model again, in the next simpler way that computes rightly. */
   readonly loadSimpler: (why: string) => Promise<void>;
 }
 
-export function createChecking({ engine, store, get, set, loadSimpler }: CheckingOptions) {
+export function createCheck({ engine, store, get, set, work, loadSimpler }: CheckOptions) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let controller: AbortController | null = null;
 
@@ -55,18 +56,18 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
     if (!isDue() || isBusy() || controller !== null) return;
     const mine = new AbortController();
     controller = mine;
-    set({ busy: withWork(get().busy, 'check', true) });
+    work('check', true);
     let failed = false;
     try {
       const found = await engine.ask('selfCheck', {}, mine.signal);
       if (mine.signal.aborted) return;
-      set({ check: { found } });
+      set({ found });
       failed = !found.passed;
     } catch (error) {
-      if (!mine.signal.aborted) set({ check: { error: toErrorInfo(error) } });
+      if (!mine.signal.aborted) set({ error: toErrorInfo(error) });
     } finally {
       controller = null;
-      set({ busy: withWork(get().busy, 'check', false) });
+      work('check', false);
       if (mine.signal.aborted) wait();
     }
     if (failed) await fallBack();
@@ -80,7 +81,7 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
     const { found: second, failed: failedChecks } = get().check;
     // A check that fails only now and then is no less a finding.
     if (first !== null && second?.passed === true && failedChecks.length === 0) {
-      set({ check: { failed: [first] } });
+      set({ failed: [first] });
     }
   }
 
@@ -90,11 +91,14 @@ export function createChecking({ engine, store, get, set, loadSimpler }: Checkin
   });
 
   return {
+    /** What another model brings of its own. */
+    reset: ({ check, failedChecks }: ModelSummary) =>
+      set({ found: check ?? null, failed: failedChecks ?? [], error: null }),
     actions: {
       /** Asks again at once, after a check that could not be made. */
       checkModel(): void {
         if (isBusy()) return;
-        set({ check: { found: null, error: null } });
+        set({ found: null, error: null });
         void ask();
       },
     },

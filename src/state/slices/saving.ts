@@ -1,17 +1,16 @@
 // The loaded model as files of one's own: a folder that is chosen, or one .zip that is downloaded.
-import type { ModelSummary } from '../api.ts';
-import { EngineError, toErrorInfo } from '../errors.ts';
-import type { SaveWish } from './facts/models.ts';
-import type { SliceContext } from './slices/slice.ts';
-import { modelOf } from './facts/model.ts';
-import { withWork } from './store.ts';
+import type { ModelSummary } from '../../api.ts';
+import { EngineError, toErrorInfo } from '../../errors.ts';
+import { modelOf } from '../facts/model.ts';
+import type { SaveWish } from '../facts/models.ts';
+import type { SliceContext } from './slice.ts';
 
 interface PickerWindow {
   showDirectoryPicker?(options: object): Promise<FileSystemDirectoryHandle>;
 }
 
-export function createSaving(context: SliceContext) {
-  const { store, get, set } = context;
+export function createSaving(context: SliceContext<'saving'>) {
+  const { store, get, set, work } = context;
   let controller: AbortController | null = null;
 
   /** Call it in a click: a browser lets nobody choose a folder otherwise. */
@@ -23,7 +22,7 @@ export function createSaving(context: SliceContext) {
     // Whoever picks nothing is told below; until then nobody listens.
     picked?.catch(() => {});
     controller = new AbortController();
-    set({ busy: withWork(get().busy, 'save', true) });
+    work('save', true);
     void run(model, wish, picked, controller.signal);
   }
 
@@ -34,14 +33,15 @@ export function createSaving(context: SliceContext) {
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const { writeModel } = await import('./writeModel.ts');
+      const { writeModel } = await import('../writeModel.ts');
       await writeModel(context, { model, wish, picked, signal });
     } catch (error) {
       // Its code could not be fetched.
-      set({ saving: { error: toErrorInfo(error) } });
+      set({ error: toErrorInfo(error) });
     } finally {
       controller = null;
-      set({ saving: { now: null }, busy: withWork(get().busy, 'save', false) });
+      set({ now: null });
+      work('save', false);
     }
   }
 
@@ -51,7 +51,7 @@ export function createSaving(context: SliceContext) {
 
   // What is loaded again, or gone, cannot be read on.
   store.subscribe((now, before) => {
-    if (modelOf(now) === modelOf(before) && now.model.at === before.model.at) return;
+    if (now.model.here === before.model.here && now.model.at === before.model.at) return;
     controller?.abort(
       new EngineError('The model was loaded again while it was being saved.', {
         code: 'save/replaced',
@@ -60,7 +60,11 @@ export function createSaving(context: SliceContext) {
     );
   });
 
-  return { actions: { saveModel, cancelSave } };
+  return {
+    /** Another model: what was saved was the one before. */
+    reset: () => set({ last: null, error: null }),
+    actions: { saveModel, cancelSave },
+  };
 }
 
 async function pickFolder(): Promise<FileSystemDirectoryHandle> {

@@ -1,0 +1,28 @@
+// What the page knows of itself: what it says, what went wrong, and what a visitor has found.
+import type { ErrorInfo, GpuVerdict } from '../../api.ts';
+
+export type Theme = 'auto' | 'light' | 'dark';
+
+export interface Problem {
+  readonly info: ErrorInfo;
+  /** What failed, which decides what "try again" does. */
+  readonly during: 'load' | 'generate' | 'panels' | 'measure';
+}
+
+export interface PageFacts {
+  readonly verdict: GpuVerdict | null;
+  readonly verdictLate: boolean;
+  readonly notes: readonly string[];
+  readonly problem: Problem | null;
+  readonly theme: Theme;
+  /** Gestures that were found, for the tips. */
+  readonly done: readonly string[];
+  /** Words for those who cannot see what changed; '' once they are said. */
+  readonly announcement: string;
+  readonly storageWorks: boolean;
+  /** False where the branches are too large to be stored. */
+  readonly treeStored: boolean;
+}
+
+/** What takes the engine's time until it ends. */
+export type Work = 'run' | 'sweep' | 'measure' | 'costs' | 'save' | 'check';

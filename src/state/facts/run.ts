@@ -1,0 +1,34 @@
+// What the page knows of its runs: how tokens are written, and what the last run was like.
+import type { Distribution, PartOff } from '../../api.ts';
+import type { Settings } from '../settings.ts';
+
+/** Why a run is over; `lost`: the device went away under it, `replaced`: another model came. */
+export type RunEnd = 'length' | 'eos' | 'stop' | 'aborted' | 'lost' | 'replaced' | 'failed';
+
+export interface RunFacts {
+  readonly seed: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly promptMs: number;
+  /** Null while it writes. */
+  readonly reason: RunEnd | null;
+  readonly stop?: string;
+}
+
+export interface RunState {
+  readonly settings: Settings;
+  /** Whether anybody chose them; if not, each model's own defaults apply. */
+  readonly chosen: boolean;
+  /** Generate was asked for before the model was there. */
+  readonly queued: boolean;
+  readonly last: RunFacts | null;
+  /** Parts that are off in the run that writes now, whatever is switched meanwhile. */
+  readonly off: readonly PartOff[] | null;
+}
+
+/** The bars. */
+export interface NextFacts {
+  readonly distribution: Distribution | null;
+  /** Index of the token that `distribution` is about; the text's length is the next one. */
+  readonly at: number;
+}

@@ -1,0 +1,367 @@
+// Everything the page can do: who owns which facts, and who hears of what. The wires; what happens at
+// their ends stands in the slices, which alone call the engine.
+import type { Engine, GpuVerdict, ModelSummary } from '../api.ts';
+import { toErrorInfo } from '../errors.ts';
+import type { Tree } from './branches.ts';
+import { openDoor } from './door.ts';
+import { whyOf } from './facts/model.ts';
+import type { Wish } from './facts/models.ts';
+import type { Problem, Theme, Work } from './facts/page.ts';
+import type { RunEnd } from './facts/run.ts';
+import { identityOf, type ModelName } from './modelName.ts';
+import type { Recording } from './replay.ts';
+import type { Settings } from './settings.ts';
+import { createAnatomy } from './slices/anatomy.ts';
+import { createAttention } from './slices/attention.ts';
+import { createCheck } from './slices/check.ts';
+import { createKept } from './slices/kept.ts';
+import { createLens } from './slices/lens.ts';
+import { createMeasured } from './slices/measured.ts';
+import { createModel } from './slices/model.ts';
+import { createNext } from './slices/next.ts';
+import { createOffer } from './slices/offer.ts';
+import { createParts } from './slices/parts.ts';
+import { createReplay } from './slices/replay.ts';
+import { createRun } from './slices/run.ts';
+import { createSampler } from './slices/sampler.ts';
+import { createSaving } from './slices/saving.ts';
+import type { PageContext, Slice, SliceContext } from './slices/slice.ts';
+import type { TextOptions } from './slices/text/desk.ts';
+import { createText } from './slices/text/text.ts';
+import type { AppState, AppStore } from './store.ts';
+import type { TokenText } from './tokenText.ts';
+import { VIEW, type View } from './view.ts';
+
+export interface PageOptions {
+  readonly engine: Engine;
+  readonly store: AppStore;
+  readonly text: TokenText;
+  /** The model that the address names; undefined for the page's own. */
+  readonly wish?: Wish | undefined;
+  /** Absolute address of the model that comes with the page. */
+  readonly ownSource: string;
+  /** The page's address. */
+  readonly base: string;
+  /** The branches of the restored text. */
+  readonly savedTree: Tree | null;
+  /** A saved text that the address replaced; undo brings it back. */
+  readonly savedOver: TextOptions['before'];
+  /** The person writes: what the address replaced need not be found again after a reload. */
+  readonly wrote?: () => void;
+  /** A text that came with the address. */
+  readonly recording?: Recording | undefined;
+  readonly frame: (callback: () => void) => void;
+}
+
+export type Actions = ReturnType<typeof createPage>;
+
+export function createPage(options: PageOptions) {
+  const { engine, store, text } = options;
+  const door = openDoor(store);
+  const { get, together } = door;
+  const [setView, setPage, setBusy] = [door.pen('view'), door.pen('page'), door.pen('busy')];
+
+  const context: PageContext = {
+    engine,
+    store,
+    text,
+    get,
+    together,
+    answerable: () => get().model.at === 'here' && get().text.tokenised,
+    off: () => get().run.off ?? get().view.off,
+    look,
+    sees: (firstVisible) => writing.sees(firstVisible),
+    work,
+    report,
+    say: (announcement) => setPage({ announcement }),
+    note: (words) => {
+      if (words.length > 0) setPage({ notes: [...get().page.notes, ...words] });
+    },
+    used,
+    refreshAll,
+  };
+  const of = <N extends keyof AppState>(name: N): SliceContext<N> => ({
+    ...context,
+    set: door.pen(name),
+  });
+
+  // ── who owns what ───────────────────────────────────────────────────────────────────────────
+
+  const writing = createText({
+    ...of('text'),
+    abortRun: () => run.abort(),
+    cancelPanels,
+    departs: () => replay.departs(),
+    forgetRun: () => run.forget(),
+    takeSeed: (seed) => run.takeSeed(seed),
+    tree: options.savedTree,
+    before: options.savedOver,
+    wrote: () => options.wrote?.(),
+  });
+  const model = createModel({
+    ...of('model'),
+    ownSource: options.ownSource,
+    base: options.base,
+    wish: options.wish,
+    interrupt,
+    settle,
+    ended(error) {
+      if (error !== null) {
+        if (get().model.at === 'failed') run.unqueue();
+        else refreshAll();
+        report(error, 'load');
+      }
+      offer.goOn();
+    },
+    offer: (wish) => offer.offer(wish),
+  });
+  const run = createRun({
+    ...of('run'),
+    writing,
+    frame: options.frame,
+    cancelPanels,
+    onToken: () => {
+      for (const { slice } of slices) slice.onToken?.();
+    },
+    showNext: (shown) => next.show(shown),
+    begins(): void {
+      setPage({ problem: null });
+      replay.stopLive();
+    },
+    loadAgain: () => model.again(),
+  });
+  const next = createNext(of('next'), writing);
+  const kept = createKept(of('kept'));
+  const offer = createOffer({
+    ...of('models'),
+    base: options.base,
+    toAsked: model.toAsked,
+    bring: model.bring,
+    declined(): void {
+      const { here } = get().model;
+      if (here !== null && replay.waits()) void showRecording(here.summary);
+    },
+    keptChanged: kept.refresh,
+  });
+  const replay = createReplay({
+    ...of('replay'),
+    writing,
+    recording: options.recording,
+    modelName,
+    isNamed: model.isNamed,
+  });
+  const measured = createMeasured({ ...of('measured'), interrupt });
+  const saving = createSaving(of('saving'));
+  const check = createCheck({
+    ...of('check'),
+    loadSimpler: async (why) => model.load(undefined, { check: true, why }),
+  });
+  const attention = createAttention(of('attention'));
+  const lens = createLens(of('lens'));
+  const parts = createParts(of('parts'));
+
+  // The bars before the views, since everybody reads them.
+  const slices: readonly { readonly slice: Slice }[] = [
+    replay,
+    parts,
+    next,
+    attention,
+    lens,
+    createSampler(of('sampler')),
+    createAnatomy(of('anatomy')),
+  ];
+
+  // ── who hears of what ───────────────────────────────────────────────────────────────────────
+
+  function look(patch: Partial<View>): void {
+    const isOther = patch.selected !== undefined && patch.selected !== get().view.selected;
+    // A window that was moved by hand follows the next token that is selected.
+    setView(isOther && patch.corner === undefined ? { ...patch, corner: null } : patch);
+  }
+
+  function work(name: Work, isOn: boolean): void {
+    if (get().busy.has(name) === isOn) return;
+    const busy = new Set(get().busy);
+    if (isOn) busy.add(name);
+    else busy.delete(name);
+    setBusy(busy);
+  }
+
+  function refreshSlices(): void {
+    if (!get().busy.has('run')) for (const { slice } of slices) slice.refresh();
+  }
+
+  function refreshAll(): void {
+    if (!context.answerable() || get().busy.has('run')) return;
+    refreshSlices();
+    next.scoreSoon();
+  }
+
+  function cancelPanels(): void {
+    for (const { slice } of slices) slice.cancel();
+  }
+
+  function interrupt(reason: RunEnd = 'aborted'): void {
+    run.abort(reason);
+    cancelPanels();
+    if (get().page.problem !== null) setPage({ problem: null });
+  }
+
+  /** Everything turns to the model that is here now. */
+  function settle(now: ModelSummary, before: ModelSummary | null): void {
+    const prompt = writing.fit(now);
+    const isSame = before !== null && identityOf(before) === identityOf(now);
+    check.reset(now);
+    saving.reset();
+    if (!isSame) {
+      measured.forget();
+      if (before !== null) {
+        next.forget();
+        writing.hover(null);
+        look({ selected: null });
+      }
+    }
+    if (!isSame || before.device.kind !== now.device.kind || before.dtype !== now.dtype) {
+      run.forget();
+    }
+    look(VIEW.fit(get().view, now));
+    for (const { slice } of slices) slice.reset?.();
+    run.takeDefaults();
+    const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
+    const tokenised = known || prompt === '';
+    writing.publish({ prompt, tokenised, ...writing.seenFrom(text.pieces.length) });
+    // A link's text waits for the link's model, as long as it may still come.
+    if (replay.waits() && !offer.mayCome()) void showRecording(now);
+    else begin();
+  }
+
+  /** The model is there: the panels may ask, and who waited may go on. */
+  function begin(): void {
+    if (get().text.tokenised) refreshAll();
+    else writing.tokenise();
+    if (get().run.queued) run.actions.generate();
+  }
+
+  async function showRecording(now: ModelSummary): Promise<void> {
+    try {
+      if ((await replay.show(now)) && !get().run.queued) return;
+    } catch (error) {
+      report(error, 'panels');
+    }
+    begin();
+  }
+
+  /** Loads the page's first model: what the address names, if that needs no question; else its own. */
+  async function start(): Promise<void> {
+    const { wish } = options;
+    let named: Wish | null = null;
+    if (wish !== undefined) {
+      if (await offer.takeAddress(wish)) named = wish;
+      else model.beginWithOwn();
+    }
+    await model.load();
+    await offer.resumeBroken(named);
+  }
+
+  /** The loaded model as links name it; null for the page's own, undefined where no link can. */
+  function modelName(): ModelName | null | undefined {
+    const { wish, here } = get().model;
+    if (wish.files !== undefined) return undefined;
+    const place = here?.place ?? null;
+    const commit = here?.summary.origin?.commit ?? null;
+    // The very commit, whatever the branch will mean when somebody opens the link.
+    return place === null || commit === null ? place : { ...place, revision: commit };
+  }
+
+  function report(error: unknown, during: Problem['during']): void {
+    if (error instanceof DOMException && error.name === 'AbortError') return;
+    const info = toErrorInfo(error);
+    // The loss itself is told and mended where the model is brought back.
+    if (info.code === 'device/lost' && (during !== 'load' || whyOf(get()) !== null)) return;
+    setPage({ problem: { info, during } });
+  }
+
+  function tryAgain(): void {
+    const { problem } = get().page;
+    setPage({ problem: null });
+    if (problem?.during === 'load' || get().model.at === 'failed') model.again();
+    else if (problem?.during === 'generate') run.actions.generate();
+    else if (problem?.during === 'measure') measured.actions.measure();
+    else refreshAll();
+  }
+
+  function used(hint: string): void {
+    const { done } = get().page;
+    if (!done.includes(hint)) setPage({ done: [...done, hint] });
+  }
+
+  function select(index: number | null): void {
+    const selected = index === null || index >= text.pieces.length ? null : Math.max(0, index);
+    if (selected === get().view.selected) return;
+    look({ selected });
+    refreshSlices();
+  }
+
+  function changeSettings(patch: Partial<Settings>): void {
+    together(() => {
+      run.change(patch);
+      replay.departs();
+      if (patch.temperature !== undefined) used('temperature');
+    });
+    if (!get().busy.has('run')) next.ask();
+  }
+
+  return {
+    start,
+    ...writing.actions,
+    tree: writing.tree,
+    /** The text to store. */
+    snapshot: writing.textNow,
+    hover: writing.hover,
+    select,
+    openPanel(panel: string): void {
+      look({ panel });
+      refreshSlices();
+    },
+    ...run.actions,
+    changeSettings,
+    resetSettings(): void {
+      changeSettings({});
+      run.reset();
+    },
+    ...attention.actions,
+    ...lens.actions,
+    ...parts.actions,
+    ...replay.actions,
+    ...model.actions,
+    ...offer.actions,
+    closeModels(): void {
+      offer.actions.closeModels();
+      kept.close();
+    },
+    ...kept.actions,
+    ...measured.actions,
+    ...check.actions,
+    ...saving.actions,
+    setVerdict(verdict: GpuVerdict): void {
+      setPage({ verdict, verdictLate: false });
+      model.judge(verdict);
+    },
+    setVerdictLate(): void {
+      if (get().page.verdict === null) setPage({ verdictLate: true });
+    },
+    tryAgain,
+    /** Says it to those who cannot see it; '' takes the last words away, so that they can be said again. */
+    announce: context.say,
+    dismissProblem: () => setPage({ problem: null }),
+    dismissNotes: () => setPage({ notes: [] }),
+    setTheme: (theme: Theme) => setPage({ theme }),
+    setStorageWorks(storageWorks: boolean): void {
+      if (storageWorks !== get().page.storageWorks) setPage({ storageWorks });
+    },
+    setTreeStored(treeStored: boolean): void {
+      if (treeStored !== get().page.treeStored) setPage({ treeStored });
+    },
+    used,
+  };
+}

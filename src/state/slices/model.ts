@@ -1,0 +1,260 @@
+// The model: one machine of four states (facts/model.ts). Whoever wants a model brings it here, for the
+// first time, again, or beside the one that runs, which goes on being the model until the new one is there.
+import type { DeviceRequest, Dtype, GpuVerdict, LoadOptions, ModelSummary } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import { modelOf, type Asked, type Here, type Progress } from '../facts/model.ts';
+import type { Wish } from '../facts/models.ts';
+import { hostOf, isSameName, titleOf, toRequest, type ModelName } from '../modelName.ts';
+import type { SliceContext } from './slice.ts';
+
+/** More losses than this within a minute, and the processor takes over. */
+const MOST_LOSSES = 2;
+const LOSSES_MS = 60_000;
+const NOTHING_YET: Progress = { what: 'the model', loaded: 0, total: 0 };
+
+interface ModelOptions extends SliceContext<'model'> {
+  /** Absolute address of the model that comes with the page. */
+  readonly ownSource: string;
+  /** The page's address. */
+  readonly base: string;
+  /** The model that the address names; undefined for the page's own. */
+  readonly wish?: Wish | undefined;
+  /** The run that writes ends, and nobody waits for an answer any more. */
+  readonly interrupt: (reason: 'lost' | 'replaced') => void;
+  /** Everything turns to the model that is here now. */
+  readonly settle: (model: ModelSummary, before: ModelSummary | null) => void;
+  /** A load is over, for better or worse. */
+  readonly ended: (error: unknown) => void;
+  /** Loading it would fetch it again, to which nobody agreed: it is offered. */
+  readonly offer: (wish: Asked) => void;
+}
+
+/** A load whose progress is told to whoever asked for it. */
+export interface Beside extends Pick<LoadOptions, 'signal' | 'progress_callback'> {
+  /** It is here, and everything is about to turn to it. */
+  readonly arrived?: (model: ModelSummary) => void;
+}
+
+/** How a model is brought. */
+export interface BringOptions {
+  readonly check?: boolean;
+  /** Why it is loaded again, in words. */
+  readonly why?: string | null;
+}
+
+export function createModel(options: ModelOptions) {
+  const { engine, get, set, together } = options;
+  const own: Wish = { source: options.ownSource };
+  let loading: AbortController | null = null;
+  set({ at: 'none', here: null, wish: toAsked(options.wish ?? own), losses: [] });
+
+  /** A wish with the page's own device and precision where it names none. */
+  function toAsked(wish: Wish | Asked): Asked {
+    const { device, dtype, byItself = false, linked = false } = get().model.wish;
+    const isNamed = wish.device !== undefined;
+    return {
+      ...wish,
+      device: wish.device ?? device,
+      dtype: wish.dtype ?? dtype,
+      byItself: 'byItself' in wish ? wish.byItself : !isNamed && byItself,
+      linked: !isNamed && linked,
+    };
+  }
+
+  /** Whether the engine has the model that was here last. */
+  function goesOn(): boolean {
+    const { model } = get();
+    return model.at === 'here' || (model.at === 'coming' && model.goesOn);
+  }
+
+  /** The engine's part of bringing a model; both ways of loading end here. */
+  async function ask(
+    wish: Asked,
+    { check = false }: BringOptions,
+    { arrived, ...more }: Beside,
+  ): Promise<void> {
+    const { source, byItself: _, linked: __, ...how } = wish;
+    const request = { ...how, ...(check ? { selfCheck: true } : {}), ...more };
+    const summary = await engine.load(source, request);
+    // Whatever was wanted meanwhile: what the engine has is what the page is about.
+    options.interrupt('replaced');
+    const before = modelOf(get());
+    const here: Here = { wish, summary, place: toPlace(wish) };
+    const now = Date.now();
+    const losses = get().model.losses.filter((at) => now - at < LOSSES_MS);
+    together(() => {
+      arrived?.(summary);
+      set({ at: 'here', wish, here, refused: null, losses });
+      options.settle(summary, before);
+    });
+  }
+
+  /** Loads a model, for the first time or again. What runs goes on being the model if that fails. */
+  async function load(wish: Asked = get().model.wish, how: BringOptions = {}): Promise<void> {
+    const { why = null } = how;
+    loading?.abort();
+    const mine = new AbortController();
+    loading = mine;
+    options.interrupt('replaced');
+    if (isReload(wish) && (await wouldFetchAgain(wish, why, mine.signal))) return;
+    const comes = (progress: Progress): void => {
+      const { here, losses } = get().model;
+      set({ at: 'coming', wish, here, goesOn: goesOn(), why, progress, losses });
+    };
+    comes(NOTHING_YET);
+    try {
+      await ask(wish, how, {
+        signal: mine.signal,
+        progress_callback: ({ file, loaded, total }) => {
+          const { model } = get();
+          if (loading !== mine || model.at !== 'coming') return;
+          comes({
+            what: file ?? NOTHING_YET.what,
+            loaded: loaded ?? model.progress.loaded,
+            total: total ?? model.progress.total,
+          });
+        },
+      });
+      if (loading === mine) loading = null;
+      options.ended(null);
+    } catch (error) {
+      if (loading !== mine || mine.signal.aborted) return;
+      const other = fallBack(wish, error);
+      if (other !== null) {
+        await load(other, how);
+        return;
+      }
+      loading = null;
+      const { here, losses } = get().model;
+      // The engine kept what ran before.
+      if (here !== null && goesOn()) {
+        set({ at: 'here', wish: here.wish, here, refused: wish, losses });
+      } else set({ at: 'failed', wish, here, losses });
+      options.ended(error);
+    }
+  }
+
+  /** The same on a device that is there; null where another device would not help. */
+  function fallBack(wish: Asked, error: unknown): Asked | null {
+    const code = get().page.verdict?.code ?? 'ok';
+    // No GPU was promised; the processor can do it.
+    if (wish.device === 'auto' && code !== 'ok' && code !== 'software') {
+      return { ...wish, device: 'cpu', byItself: true };
+    }
+    if (wish.device !== 'webgpu' || wish.linked !== true) return null;
+    const { message } = toErrorInfo(error);
+    options.note([
+      `The link asks for WebGPU, which does not work here, so the device is chosen by itself. (${message})`,
+    ]);
+    return { ...wish, device: 'auto', linked: false };
+  }
+
+  /**
+   * Whether loading a model again would download it again, because nothing keeps it. Nobody agreed to
+   * that: it is offered, and what runs goes on; where nothing runs any more, the page's own model comes.
+   */
+  async function wouldFetchAgain(
+    wish: Asked,
+    why: string | null,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const kept = await engine.ask('findStored', toRequest(wish)).catch(() => null);
+    if (signal.aborted) return true;
+    if (kept?.complete) return false;
+    options.offer(wish);
+    if (goesOn()) return true;
+    const meanwhile = `${titleOf(wish.source)} is kept nowhere, so the story model is loaded meanwhile; your text is kept.`;
+    const words = why === null ? meanwhile : `${why.replace(/\. .*/u, '.')} ${meanwhile}`;
+    void load(toAsked({ ...own, device: wish.device }), { why: words });
+    return true;
+  }
+
+  /** Whether a model from elsewhere, which was here already, is to be loaded once more. */
+  function isReload(wish: Wish): boolean {
+    if (wish.files !== undefined || hostOf(wish, options.base) === null) return false;
+    return modelOf(get())?.origin?.kind === 'hub';
+  }
+
+  /** With another device or precision, once it is known which model the page begins with. */
+  function reload(other: Pick<Asked, 'device' | 'byItself'> | Pick<Asked, 'dtype'>): void {
+    const { model } = get();
+    const wish = { ...model.wish, ...other };
+    if (model.at === 'none') set({ ...model, wish });
+    else void load(wish);
+  }
+
+  engine.onLost((reason) => {
+    const now = Date.now();
+    const { model } = get();
+    const losses = [...model.losses.filter((at) => now - at < LOSSES_MS), now];
+    const again = losses.length > MOST_LOSSES;
+    const cause = reason === '' ? '' : ` (${reason})`;
+    const why = again
+      ? `The GPU went away repeatedly${cause}. The model is being loaded on the processor instead; your text is kept.`
+      : `The GPU went away${cause}. The model is being loaded again; your text is kept.`;
+    const wish: Asked = again ? { ...model.wish, device: 'cpu', byItself: true } : model.wish;
+    options.interrupt('lost');
+    const { here } = model;
+    set({ at: 'coming', wish, here, goesOn: false, why, progress: NOTHING_YET, losses });
+    void load(wish, { why });
+  });
+
+  /** How the address names a model; null for the page's own, and for what no address can name. */
+  function toPlace(wish: Wish): ModelName | null {
+    const { ownSource, base } = options;
+    const { source, files } = wish;
+    if (files !== undefined || source === ownSource) return null;
+    return hostOf(wish, base) === null ? { source: toPath(source, ownSource) } : toRequest(wish);
+  }
+
+  return {
+    own,
+    toAsked,
+    load,
+    /** Loads a model beside the one that runs. */
+    bring: async (wish: Asked, beside: Beside): Promise<void> => {
+      await ask(wish, { check: true }, beside);
+      // A load of the old one that was under way has lost to this.
+      loading?.abort();
+      loading = null;
+    },
+    /** Begins with the page's own, whatever the address names. */
+    beginWithOwn: () => set({ ...get().model, wish: toAsked(own) }),
+    /** What could not be loaded once more, or the change that was refused. */
+    again(): void {
+      const { model } = get();
+      void load(model.at === 'here' ? (model.refused ?? model.wish) : model.wish);
+    },
+    isNamed: () => isSameName(get().model.wish, options.wish ?? own),
+    judge({ code }: GpuVerdict): void {
+      if (code !== 'limits' || get().model.wish.device !== 'auto') return;
+      if (modelOf(get())?.device.kind === 'cpu') return;
+      // Such a GPU may hand out a device all the same; the kernels would fail on it.
+      reload({ device: 'cpu', byItself: true });
+    },
+    actions: {
+      load: async () => load(),
+      takeDevice: (device: DeviceRequest) => reload({ device, byItself: false }),
+      takeDtype: (dtype: Dtype) => reload({ dtype }),
+      /** Goes back to the model that comes with the page. */
+      takeOwnModel(): void {
+        void load(toAsked(own));
+      },
+      hasOtherModel(): boolean {
+        const { wish } = get().model;
+        return !isSameName(wish, own) || wish.files !== undefined;
+      },
+    },
+  };
+}
+
+/** A model's path beside the page's own. */
+function toPath(source: string, ownSource: string): string {
+  const home = ownSource.replace(/models\/[^/]*$/u, '');
+  if (source.startsWith(home)) {
+    const path = source.slice(home.length);
+    // Two parts alone would be an id on the Hub.
+    return path.startsWith('models/') ? path : `./${path}`;
+  }
+  return URL.canParse(source) ? new URL(source).pathname : source;
+}

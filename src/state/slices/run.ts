@@ -1,0 +1,251 @@
+// Runs: tokens come one by one and are written into the text. Nothing here copies the text; the store
+// hears of a run once a frame.
+import { toErrorInfo } from '../../errors.ts';
+import { modelOf } from '../facts/model.ts';
+import type { NextFacts, RunEnd, RunFacts } from '../facts/run.ts';
+import { isSameRecipe, runAt, type Recipe } from '../runs.ts';
+import {
+  MAX_SEED,
+  toGenerationOptions,
+  toSamplingOptions,
+  withDefaults,
+  type Settings,
+} from '../settings.ts';
+import { toIds, toPlainText } from '../tokenText.ts';
+import { TOP } from './next.ts';
+import type { SliceContext } from './slice.ts';
+import type { TextSlice } from './text/text.ts';
+
+/** Bars that change more often cannot be read, and drawing them takes the processor from the model. */
+const PANELS_WHILE_STREAMING_MS = 125;
+
+interface RunOptions extends SliceContext<'run'> {
+  readonly writing: TextSlice;
+  readonly frame: (callback: () => void) => void;
+  readonly cancelPanels: () => void;
+  /** A token came. */
+  readonly onToken: () => void;
+  /** The bars of a token that was just drawn. */
+  readonly showNext: (next: NextFacts) => void;
+  /** A run begins: what was checked beside the text ends, and what went wrong before is over. */
+  readonly begins: () => void;
+  /** The model is not there because it could not be loaded. */
+  readonly loadAgain: () => void;
+}
+
+/** A run that writes. */
+interface Writing {
+  readonly controller: AbortController;
+  /** To its last token; the store hears of it less often. Null before its first answer. */
+  facts: Omit<RunFacts, 'reason'> | null;
+}
+
+export function createRun(options: RunOptions) {
+  const { engine, text, get, set, together, writing: page } = options;
+  let current: Writing | null = null;
+
+  /** What ends with every run. */
+  function ends(last: RunFacts | null): void {
+    current = null;
+    together(() => {
+      page.publish();
+      set({ last, off: null });
+      options.work('run', false);
+      page.endRun();
+    });
+  }
+
+  /** Ends the stream and keeps the text, without waiting for the engine to hear of it. */
+  function abort(reason: RunEnd = 'aborted'): void {
+    if (current === null) return;
+    const { controller, facts } = current;
+    controller.abort();
+    ends(facts === null ? null : { ...facts, reason });
+  }
+
+  function stop(): void {
+    if (get().run.queued) set({ queued: false });
+    if (current === null) return;
+    together(() => {
+      abort();
+      options.say('Stopped. The text is kept.');
+      options.used('generate');
+    });
+    options.refreshAll();
+  }
+
+  /** Writes the last run anew; a fixed seed would write the same again, so the next one is taken. */
+  function regenerate(): void {
+    const start = page.lastStart();
+    const { settings } = get().run;
+    if (text.pieces.length <= start || get().busy.has('run') || get().model.at !== 'here') {
+      void write(settings, text.pieces.length > start ? start : undefined);
+      return;
+    }
+    const before = runAt(text.runs, start);
+    const now = { seed: settings.seed ?? -1, settings: toSamplingOptions(settings) };
+    const isSame = before !== undefined && isSameRecipe(before, { ...now, off: get().view.off });
+    if (!isSame) {
+      void write(settings, start);
+    } else if (settings.do_sample) {
+      const seed = now.seed === MAX_SEED ? 0 : now.seed + 1;
+      const words = `Seed ${now.seed} would write the same again, so seed ${seed} is taken.`;
+      set({ settings: { ...settings, seed }, chosen: true });
+      void write(get().run.settings, start, { words, seed: settings.seed });
+    } else {
+      const words = 'Without sampling the model writes the same again.';
+      page.noteBranches(words);
+      options.say(words);
+    }
+  }
+
+  /** `other`: a run with another seed than the person set, with the words for it and the seed of before. */
+  async function write(
+    settings: Settings,
+    from?: number,
+    other?: { readonly words: string; readonly seed: number | null },
+  ): Promise<void> {
+    if (get().busy.has('run')) return;
+    if (get().model.at !== 'here') {
+      set({ queued: true });
+      if (get().model.at === 'failed') options.loadAgain();
+      return;
+    }
+    const mine: Writing = { controller: new AbortController(), facts: null };
+    const { signal } = mine.controller;
+    const { off } = get().view;
+    current = mine;
+    options.cancelPanels();
+    together(() => {
+      set({ queued: false, off });
+      options.begins();
+      options.look({ selected: null });
+      options.work('run', true);
+    });
+    let scheduled = false;
+    let next: NextFacts | null = null;
+    let firstVisible: number | null = null;
+    let lastPanels = 0;
+    let facts: Omit<RunFacts, 'reason'> = { seed: 0, tokens: 0, tokensPerSecond: 0, promptMs: 0 };
+    let recipe: Recipe = { seed: 0, settings: toSamplingOptions(settings), off };
+    let reason: RunEnd = 'failed';
+    const flush = (): void => {
+      scheduled = false;
+      if (current !== mine) return;
+      together(() => {
+        page.publish();
+        if (firstVisible !== null) page.sees(firstVisible);
+        if (next === null) return;
+        options.showNext(next);
+        next = null;
+      });
+    };
+    try {
+      await page.tokenised();
+      if (current !== mine) return;
+      together(() => {
+        page.beginRun(from, other === undefined ? {} : { seed: other.seed });
+        set({ last: null });
+        if (other !== undefined) page.noteBranches(other.words);
+        options.say(settings.max_new_tokens > 1 ? `${other?.words ?? ''} Generating.`.trim() : '');
+      });
+      const stream = engine.generate({
+        ids: toIds(text),
+        options: toGenerationOptions(settings),
+        off,
+        signal,
+        top: TOP,
+      });
+      for await (const event of stream) {
+        if (current !== mine) return;
+        switch (event.type) {
+          case 'start': {
+            facts = { ...facts, seed: event.seed, promptMs: event.promptMs };
+            mine.facts = facts;
+            recipe = { ...recipe, seed: event.seed };
+            together(() => {
+              page.addStartToken(event.promptIds);
+              page.publish({
+                firstVisible: event.firstVisible,
+                dropped: Math.min(event.firstVisible, text.promptCount),
+              });
+              set({ last: { ...facts, reason: null } });
+            });
+            break;
+          }
+          case 'token': {
+            page.write(event.piece, event.logprob, event.rank, recipe);
+            facts = {
+              ...facts,
+              tokens: facts.tokens + 1,
+              tokensPerSecond: event.tokensPerSecond ?? 0,
+            };
+            mine.facts = facts;
+            const now = performance.now();
+            if (now - lastPanels > PANELS_WHILE_STREAMING_MS) {
+              lastPanels = now;
+              set({ last: { ...facts, reason: null } });
+              if (get().view.selected === null) {
+                next = { distribution: event.distribution, at: text.pieces.length - 1 };
+              }
+              page.nameBranch();
+            }
+            options.onToken();
+            if (!scheduled) {
+              scheduled = true;
+              options.frame(flush);
+            }
+            break;
+          }
+          case 'window':
+            ({ firstVisible } = event);
+            break;
+          case 'done':
+            ({ reason } = event);
+            if (event.stop !== undefined) facts = { ...facts, stop: event.stop };
+            break;
+        }
+      }
+    } catch (error) {
+      if (current !== mine) return;
+      // The loss itself is told where it is mended.
+      if (toErrorInfo(error).code === 'device/lost') reason = 'lost';
+      else if (signal.aborted) reason = 'aborted';
+      else options.report(error, 'generate');
+    }
+    if (current !== mine) return;
+    const count = `${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}`;
+    const words = toPlainText(text.pieces.slice(page.lastStart()));
+    together(() => {
+      flush();
+      ends({ ...facts, reason });
+      if (reason !== 'lost') options.say(`Finished: ${count}. ${words}`);
+      options.used(settings.max_new_tokens > 1 ? 'generate' : 'step');
+    });
+    if (reason !== 'lost') options.refreshAll();
+  }
+
+  /** The page's defaults with the model's own, where nobody chose. */
+  function takeDefaults(): void {
+    if (!get().run.chosen) set({ settings: withDefaults(modelOf(get())?.defaults) });
+  }
+
+  return {
+    abort,
+    takeDefaults,
+    /** The last run says nothing of the text as it is now. */
+    forget: () => set({ last: null }),
+    takeSeed: (seed: number | null) => set({ settings: { ...get().run.settings, seed } }),
+    change: (patch: Partial<Settings>) =>
+      set({ settings: { ...get().run.settings, ...patch }, chosen: true }),
+    reset: () => set({ settings: withDefaults(modelOf(get())?.defaults), chosen: false }),
+    unqueue: () => set({ queued: false }),
+    actions: {
+      generate: () => void write(get().run.settings),
+      stop,
+      /** Draws go by position, so under a fixed seed steps write what one run would. */
+      step: () => void write({ ...get().run.settings, max_new_tokens: 1, stop: [] }),
+      regenerate,
+    },
+  };
+}

@@ -1,0 +1,131 @@
+// The prompt under a person's hands: nothing waits for the model but its tokens.
+import { createTree } from '../../branches.ts';
+import { modelOf } from '../../facts/model.ts';
+import { createLatest } from '../../latest.ts';
+import {
+  append,
+  replacePrompt,
+  takeSnapshot,
+  toPlainText,
+  truncate,
+  type Snapshot,
+} from '../../tokenText.ts';
+import type { Desk, TextOptions } from './desk.ts';
+
+/** Typing within this time is one step for undo. */
+const TYPING_PAUSE_MS = 1500;
+
+export type PromptDesk = ReturnType<typeof createPrompt>;
+
+export function createPrompt(options: TextOptions, desk: Desk) {
+  const { engine, text, get, set, together } = options;
+  const { drafts } = desk;
+
+  async function readPrompt(): Promise<boolean> {
+    const { prompt } = get().text;
+    const pieces = prompt === '' ? [] : await engine.ask('tokenize', { text: prompt });
+    if (get().text.prompt !== prompt || get().text.tokenised || modelOf(get()) === null) {
+      return false;
+    }
+    replacePrompt(text, pieces);
+    desk.own();
+    desk.publish({ tokenised: true, stale: false, ...desk.seenFrom(text.pieces.length) });
+    return true;
+  }
+
+  const tokenise = createLatest<void>(async () => {
+    if (modelOf(get()) === null) return;
+    try {
+      if (await readPrompt()) options.refreshAll();
+    } catch (error) {
+      options.report(error, 'panels');
+    }
+  });
+
+  async function tokenised(): Promise<void> {
+    if (get().text.tokenised) return;
+    tokenise.cancel();
+    await readPrompt();
+  }
+
+  function setPrompt(prompt: string): void {
+    if (prompt === get().text.prompt) return;
+    options.abortRun();
+    together(() => {
+      const now = Date.now();
+      const hasRun = text.pieces.length > text.promptCount;
+      const loses = hasRun || drafts.tree.branches.length > 1;
+      if (loses || now - drafts.lastTyped > TYPING_PAUSE_MS) desk.pushUndo();
+      drafts.lastTyped = now;
+      if (hasRun) {
+        drafts.aside = takeSnapshot(text, get().text.prompt);
+        truncate(text, text.promptCount);
+        set({ setAside: drafts.aside.pieces.length - drafts.aside.promptCount });
+      }
+      // Branches belong to the words they grew from.
+      drafts.tree = createTree();
+      options.cancelPanels();
+      const facts = { prompt, tokenised: false, stale: true, runStart: null, hovered: null };
+      desk.publish(facts);
+      options.look({ selected: null });
+      options.forgetRun();
+      desk.publishTree();
+    });
+    tokenise.ask();
+  }
+
+  /** Appends the generated tokens that an edit of the prompt put aside. */
+  async function putBack(): Promise<void> {
+    if (drafts.aside === null || modelOf(get()) === null) return;
+    try {
+      await tokenised();
+    } catch (error) {
+      options.report(error, 'panels');
+      return;
+    }
+    // Another model may have come meanwhile, to which these tokens mean nothing.
+    const tokens = drafts.aside as Snapshot | null;
+    if (tokens === null) return;
+    together(() => {
+      desk.pushUndo();
+      // Without a recipe: after this prompt the model might have written something else.
+      for (const piece of tokens.pieces.slice(tokens.promptCount)) {
+        append(text, piece, Number.NaN, 0);
+      }
+      desk.dropAside();
+      desk.publish(desk.seenFrom(text.pieces.length));
+    });
+    options.refreshAll();
+  }
+
+  return {
+    tokenise,
+    tokenised,
+    actions: {
+      setPrompt,
+      /** Replaces everything by a new prompt, as one step. */
+      takePrompt(prompt: string): void {
+        drafts.lastTyped = -Infinity;
+        setPrompt(prompt);
+        desk.dropAside();
+        drafts.lastTyped = -Infinity;
+      },
+      putBack,
+      /** Makes the whole text the prompt; its tokens stay as they are until it is edited. */
+      continueEditing(): void {
+        if (text.pieces.length === text.promptCount) return;
+        options.abortRun();
+        together(() => {
+          desk.pushUndo();
+          desk.dropAside();
+          const prompt = toPlainText(text.pieces);
+          text.promptCount = text.pieces.length;
+          text.epoch += 1;
+          desk.publish({ prompt, runStart: null });
+          options.forgetRun();
+          desk.publishTree();
+        });
+      },
+    },
+  };
+}

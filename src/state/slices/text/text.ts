@@ -1,0 +1,109 @@
+// The text: the slice that owns it, put together from its desk, its prompt, its branches and its history.
+import type { ModelSummary, TokenScores } from '../../../api.ts';
+import { createTree, currentOf, type Tree } from '../../branches.ts';
+import type { TextFacts } from '../../facts/text.ts';
+import { identityOf } from '../../modelName.ts';
+import type { Recipe } from '../../runs.ts';
+import { append, fillScores, toPlainText, truncate, type Snapshot } from '../../tokenText.ts';
+import type { View } from '../../view.ts';
+import { createDesk, type TextOptions } from './desk.ts';
+import { createForks } from './forks.ts';
+import { createHistory } from './history.ts';
+import { createPrompt } from './prompt.ts';
+
+export type TextSlice = ReturnType<typeof createText>;
+
+export function createText(options: TextOptions) {
+  const { text, get, set, together } = options;
+  const desk = createDesk(options);
+  const prompt = createPrompt(options, desk);
+  const forks = createForks(options, desk);
+  const history = createHistory(options, desk, prompt);
+  const { drafts } = desk;
+
+  return {
+    publish: desk.publish,
+    seenFrom: desk.seenFrom,
+    textNow: desk.textNow,
+    tree: (): Tree => drafts.tree,
+    tokenised: prompt.tokenised,
+    tokenise: () => prompt.tokenise.ask(),
+    beginRun: forks.beginRun,
+    endRun: forks.endRun,
+    nameBranch: forks.nameBranch,
+    /** Where the last run began, for writing it again. */
+    lastStart: () => get().text.runStart ?? text.promptCount,
+    /** An empty prompt is given its beginning-of-text token by the engine; the text shows it. */
+    addStartToken(promptIds: readonly number[]): void {
+      const [first] = promptIds;
+      if (text.pieces.length > 0 || promptIds.length !== 1 || first === undefined) return;
+      append(text, { id: first, bytes: [], text: '<|endoftext|>', special: true }, Number.NaN, 0);
+      text.promptCount = 1;
+      desk.own();
+      text.epoch += 1;
+      set({ runStart: 1 });
+    },
+    write(piece: Snapshot['pieces'][number], logprob: number, rank: number, recipe: Recipe): void {
+      append(text, piece, logprob, rank, recipe);
+    },
+    score(scores: TokenScores): void {
+      fillScores(text, scores);
+      desk.publish();
+    },
+    /** Something is to be said at the branches. */
+    noteBranches: (branchNote: string) => set({ branchNote }),
+    /** How many tokens the first candidates after a fork took. */
+    costs(computed: number | null): void {
+      const { forked } = get().text;
+      if (forked !== null && forked.computed === null) set({ forked: { ...forked, computed } });
+    },
+    sees(firstVisible: number): void {
+      if (firstVisible !== get().text.firstVisible) set({ firstVisible });
+    },
+    /** The same, and that of the prompt so much was never read. */
+    dropped: (dropped: number) => set({ dropped }),
+    hover(hovered: number | null): void {
+      if (hovered !== get().text.hovered) set({ hovered });
+    },
+    /**
+     * Makes the text fit a model that comes: what was typed since the tokens were read stays what was
+     * typed, and ids that mean nothing to it become the prompt. Gives the prompt.
+     */
+    fit(model: ModelSummary): string {
+      if (drafts.aside !== null && desk.isForeign(drafts.aside, model)) desk.dropAside();
+      const { prompt: typed, stale } = get().text;
+      const isOther = desk.isForeign(text, model);
+      if (stale) truncate(text, 0);
+      if (stale || !isOther) {
+        text.owner = identityOf(model);
+        return typed;
+      }
+      const words = toPlainText(text.pieces);
+      desk.keepStep();
+      desk.dropAside();
+      truncate(text, 0);
+      text.owner = identityOf(model);
+      set({ runStart: null });
+      drafts.tree = createTree();
+      desk.publishTree();
+      return words;
+    },
+    /** Shows a text with all its branches, and the view it was recorded with. */
+    showTree(recorded: Tree, view: Partial<View>, facts: Partial<TextFacts> = {}): void {
+      options.abortRun();
+      options.cancelPanels();
+      prompt.tokenise.cancel();
+      together(() => {
+        desk.dropAside();
+        // The same text may have grown branches here that the link does not know.
+        if (drafts.tree.branches.length > recorded.branches.length) {
+          desk.keepStep({ view: get().view });
+        }
+        drafts.tree = recorded;
+        const { snapshot, runStart } = currentOf(recorded);
+        forks.show(snapshot, { runStart, ...facts }, view);
+      });
+    },
+    actions: { ...prompt.actions, ...forks.actions, ...history.actions },
+  };
+}
