@@ -8,6 +8,7 @@ import { whyOf } from './facts/model.ts';
 import type { Wish } from './facts/models.ts';
 import type { Problem, Theme, Work } from './facts/page.ts';
 import type { RunEnd } from './facts/run.ts';
+import { meanWhatIsHere } from './meant.ts';
 import { identityOf, type ModelName } from './modelName.ts';
 import type { Recording } from './replay.ts';
 import type { Settings } from './settings.ts';
@@ -56,9 +57,10 @@ export interface PageOptions {
 export type Actions = ReturnType<typeof createPage>;
 
 export function createPage(options: PageOptions) {
-  const { engine, store, text } = options;
+  const { store, text } = options;
   const door = openDoor(store);
   const { get, together } = door;
+  const engine = meanWhatIsHere(options.engine, get);
   const [setView, setPage, setBusy] = [door.pen('view'), door.pen('page'), door.pen('busy')];
 
   const context: PageContext = {
@@ -278,6 +280,8 @@ export function createPage(options: PageOptions) {
     const info = toErrorInfo(error);
     // The loss itself is told and mended where the model is brought back.
     if (info.code === 'device/lost' && (during !== 'load' || whyOf(get()) !== null)) return;
+    // Another model has come, and everything is asked of it anew.
+    if (info.code === 'engine/superseded' && during !== 'load') return;
     setPage({ problem: { info, during } });
   }
 
@@ -317,7 +321,7 @@ export function createPage(options: PageOptions) {
     tree: writing.tree,
     /** The text to store. */
     snapshot: writing.textNow,
-    hover: writing.hover,
+    hover: (index: number | null) => writing.hover(index),
     select,
     openPanel(panel: string): void {
       look({ panel });

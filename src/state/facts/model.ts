@@ -1,6 +1,6 @@
 // What the page knows of the model: a machine of four states. What was here last stays in sight until the
 // next one is there.
-import type { DeviceRequest, ModelSummary } from '../../api.ts';
+import type { DeviceRequest, LoadedModel, ModelSummary } from '../../api.ts';
 import { titleOf, type ModelName } from '../modelName.ts';
 import type { Wish } from './models.ts';
 
@@ -17,7 +17,8 @@ export interface Asked extends Wish {
 export interface Here {
   /** How it was loaded. */
   readonly wish: Asked;
-  readonly summary: ModelSummary;
+  /** Its turn says which load brought it: what it answers is of this load, and of no other. */
+  readonly summary: LoadedModel;
   /** Its name as the address says it; null for the page's own, and for what no address can name. */
   readonly place: ModelName | null;
 }

@@ -81,9 +81,9 @@ export function createLens(context: SliceContext<'lens'>) {
         logprobs: answer.logprobs.slice(c * depths, (c + 1) * depths),
       });
     }
-    const fresh = answer.pieces.filter(({ id }) => !pieces.has(id));
-    if (fresh.length > 0) {
-      pieces = new Map([...pieces, ...fresh.map((piece) => [piece.id, piece] as const)]);
+    const unknown = answer.pieces.filter(({ id }) => !pieces.has(id));
+    if (unknown.length > 0) {
+      pieces = new Map([...pieces, ...unknown.map((piece) => [piece.id, piece] as const)]);
     }
   }
 

@@ -209,20 +209,24 @@ export function createRun(options: RunOptions) {
     } catch (error) {
       if (current !== mine) return;
       // The loss itself is told where it is mended.
-      if (toErrorInfo(error).code === 'device/lost') reason = 'lost';
+      const { code } = toErrorInfo(error);
+      if (code === 'device/lost') reason = 'lost';
+      else if (code === 'engine/superseded') reason = 'replaced';
       else if (signal.aborted) reason = 'aborted';
       else options.report(error, 'generate');
     }
     if (current !== mine) return;
+    // Whoever brings the model back asks everything anew.
+    const isGone = reason === 'lost' || reason === 'replaced';
     const count = `${facts.tokens} ${facts.tokens === 1 ? 'token' : 'tokens'}`;
     const words = toPlainText(text.pieces.slice(page.lastStart()));
     together(() => {
       flush();
       ends({ ...facts, reason });
-      if (reason !== 'lost') options.say(`Finished: ${count}. ${words}`);
+      if (!isGone) options.say(`Finished: ${count}. ${words}`);
       options.used(settings.max_new_tokens > 1 ? 'generate' : 'step');
     });
-    if (reason !== 'lost') options.refreshAll();
+    if (!isGone) options.refreshAll();
   }
 
   /** The page's defaults with the model's own, where nobody chose. */

@@ -184,7 +184,7 @@ function Device({ busy, why }: Busy): ReactNode {
           className={controls.plain}
           type="button"
           disabled={busy || model === null}
-          onClick={() => void actions.measure()}
+          onClick={() => actions.measure()}
         >
           {measuring ? 'Measuring…' : 'Measure both'}
         </button>

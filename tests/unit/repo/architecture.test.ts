@@ -152,6 +152,18 @@ describe('the treaty', () => {
   });
 });
 
+describe('the page’s facts', () => {
+  test('are written through one door: no component and no slice writes the store itself', () => {
+    const writers = sources.filter(({ code }) => /\.setState\b/u.test(code));
+    expect(writers.map(({ path }) => path)).toEqual(['src/state/door.ts']);
+  });
+
+  test('are changed by owners: a pen is handed out where the slices are made', () => {
+    const hands = sources.filter(({ code }) => /\.pen\b|\bopenDoor\(/u.test(code));
+    expect(hands.map(({ path }) => path)).toEqual(['src/state/door.ts', 'src/state/page.ts']);
+  });
+});
+
 describe('the reader of imports', () => {
   test('finds every form of import and nothing in comments or strings', () => {
     const text = `

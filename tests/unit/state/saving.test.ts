@@ -6,7 +6,6 @@ import { EngineError } from '../../../src/errors.ts';
 import { removeLeftovers, writing } from '../../../src/kept/spool.ts';
 import { createSaving } from '../../../src/state/slices/saving.ts';
 import { createAppStore } from '../../../src/state/store.ts';
-import { openDoor } from '../../../src/state/door.ts';
 import { createTokenText } from '../../../src/state/tokenText.ts';
 import { change, createContext, toHere } from './toyPage.ts';
 
@@ -94,8 +93,8 @@ function createToy(events?: (request: SaveRequest) => AsyncIterable<SaveEvent>) 
     yield { type: 'done' };
   }
   const save = vi.fn(events ?? ownEvents);
-  const context = createContext({ save } as unknown as Engine, store, createTokenText());
-  const { actions } = createSaving({ ...context, set: openDoor(store).pen('saving') });
+  const { of } = createContext({ save } as unknown as Engine, store, createTokenText());
+  const { actions } = createSaving(of('saving'));
   const ended = async () => {
     await vi.waitFor(() => {
       const { now: saving, last: saved, error: saveError } = store.getState().saving;

@@ -18,9 +18,8 @@ import { partWords } from '../../../src/state/facts/parts.ts';
 import { createLens, windowFrom } from '../../../src/state/slices/lens.ts';
 import { createParts } from '../../../src/state/slices/parts.ts';
 import { createSampler } from '../../../src/state/slices/sampler.ts';
-import { createAppStore, type AppState } from '../../../src/state/store.ts';
+import { createAppStore } from '../../../src/state/store.ts';
 import { append, truncate } from '../../../src/state/tokenText.ts';
-import { openDoor } from '../../../src/state/door.ts';
 import { change, createContext, toHere } from './toyPage.ts';
 
 const L = 3;
@@ -60,11 +59,7 @@ function createToy() {
       }
     },
   } as unknown as Engine;
-  const context = createContext(engine, store, text);
-  const of = <N extends keyof AppState>(name: N) => ({
-    ...context,
-    set: openDoor(store).pen(name),
-  });
+  const { context, of } = createContext(engine, store, text);
   const write = (count: number): void => {
     for (let i = 0; i < count; i++) append(text, toPiece(i), -1, 1);
     change(store, { text: { length: text.pieces.length, epoch: text.epoch } });

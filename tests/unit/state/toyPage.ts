@@ -5,7 +5,7 @@ import { createPage } from '../../../src/state/page.ts';
 import type { ModelFacts } from '../../../src/state/facts/model.ts';
 import type { Saved } from '../../../src/state/persist.ts';
 import { openDoor, type Facts } from '../../../src/state/door.ts';
-import type { PageContext } from '../../../src/state/slices/slice.ts';
+import type { PageContext, SliceContext } from '../../../src/state/slices/slice.ts';
 import { createAppStore, type AppState, type AppStore } from '../../../src/state/store.ts';
 import type { TokenText } from '../../../src/state/tokenText.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
@@ -21,18 +21,16 @@ export type Patch = { readonly [N in keyof AppState]?: Facts<N> };
 export function change(store: AppStore, patch: Patch): void {
   const { pen, together } = openDoor(store);
   together(() => {
-    const write = <N extends keyof AppState>(name: N): void => {
-      const facts: Facts<N> | undefined = patch[name];
-      if (facts !== undefined) pen(name)(facts);
-    };
-    for (const name of Object.keys(patch) as (keyof AppState)[]) write(name);
+    for (const [name, facts] of Object.entries(patch)) {
+      pen(name as keyof AppState)(facts);
+    }
   });
 }
 
-/** What a slice stands on, on an engine that a test made up; what it reports is thrown. */
-export function createContext(engine: Engine, store: AppStore, text: TokenText): PageContext {
+/** What slices stand on, on an engine that a test made up; what they report is thrown. */
+export function createContext(engine: Engine, store: AppStore, text: TokenText) {
   const { get, together, pen } = openDoor(store);
-  return {
+  const context: PageContext = {
     engine,
     store,
     text,
@@ -54,10 +52,16 @@ export function createContext(engine: Engine, store: AppStore, text: TokenText):
     used: () => {},
     refreshAll: vi.fn(),
   };
+  const of = <N extends keyof AppState>(name: N): SliceContext<N> => ({
+    ...context,
+    set: pen(name),
+  });
+  return { context, of };
 }
 
 /** A loaded model, as the page's facts have it. */
-export function toHere(summary: ModelSummary): ModelFacts {
+export function toHere(model: ModelSummary): ModelFacts {
+  const summary = { ...model, turn: 1 };
   const wish = { source: summary.source, device: 'auto' } as const;
   return { at: 'here', wish, here: { wish, summary, place: null }, refused: null, losses: [] };
 }

@@ -128,31 +128,33 @@ export function createForks(options: TextOptions, desk: Desk) {
 
   return {
     show,
-    /** Makes the text ready for a run; `from` writes anew from there, in a branch of its own. */
-    beginRun(from: number | undefined, beside: Moment['beside']): void {
-      together(() => {
-        desk.pushUndo(beside);
-        desk.dropAside();
-        if (from !== undefined && from < text.pieces.length) {
-          branchOff();
-          truncate(text, from);
+    runs: {
+      /** Makes the text ready for a run; `from` writes anew from there, in a branch of its own. */
+      beginRun(from: number | undefined, beside: Moment['beside']): void {
+        together(() => {
+          desk.pushUndo(beside);
+          desk.dropAside();
+          if (from !== undefined && from < text.pieces.length) {
+            branchOff();
+            truncate(text, from);
+          }
+          desk.own();
+          desk.publish({ runStart: text.pieces.length, ...desk.seenFrom(text.pieces.length) });
+          desk.publishTree();
+        });
+      },
+      endRun(): void {
+        if (drafts.tree.branches.length < 2) return;
+        drafts.tree = joinEqual(desk.settled());
+        desk.publishTree();
+      },
+      /** The tokens that tell a new branch from the others come with the stream. */
+      nameBranch(): void {
+        const { branches } = get().text;
+        if (branches.some(({ current, level, to }) => current && level > 1 && to === null)) {
+          desk.publishTree();
         }
-        desk.own();
-        desk.publish({ runStart: text.pieces.length, ...desk.seenFrom(text.pieces.length) });
-        desk.publishTree();
-      });
-    },
-    endRun(): void {
-      if (drafts.tree.branches.length < 2) return;
-      drafts.tree = joinEqual(desk.settled());
-      desk.publishTree();
-    },
-    /** The tokens that tell a new branch from the others come with the stream. */
-    nameBranch(): void {
-      const { branches } = get().text;
-      if (branches.some(({ current, level, to }) => current && level > 1 && to === null)) {
-        desk.publishTree();
-      }
+      },
     },
     actions: { choose, switchBranch, deleteBranch },
   };

@@ -23,14 +23,12 @@ export function createText(options: TextOptions) {
 
   return {
     publish: desk.publish,
-    seenFrom: desk.seenFrom,
+    seenFrom: (length: number) => desk.seenFrom(length),
     textNow: desk.textNow,
     tree: (): Tree => drafts.tree,
     tokenised: prompt.tokenised,
     tokenise: () => prompt.tokenise.ask(),
-    beginRun: forks.beginRun,
-    endRun: forks.endRun,
-    nameBranch: forks.nameBranch,
+    ...forks.runs,
     /** Where the last run began, for writing it again. */
     lastStart: () => get().text.runStart ?? text.promptCount,
     /** An empty prompt is given its beginning-of-text token by the engine; the text shows it. */
