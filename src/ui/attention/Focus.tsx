@@ -24,7 +24,7 @@ import { Minimap } from './Minimap.tsx';
 import { SlotHead } from './SlotHead.tsx';
 import { rowOfHead } from './scene.ts';
 import { useSpace } from './useSpace.ts';
-import { toShown, type Corner, type Shown } from './weights.ts';
+import { rowToken, SINK, toShown, type Corner, type Shown } from './weights.ts';
 
 /** More tokens than this, or than there is room for, are a window, or pooled. */
 const MOST_CELLS = 128;
@@ -79,7 +79,9 @@ function Heads({
   const front = frontHead(facts);
   const columns = kind === 'arcs' || width < 440 ? 1 : heads.length;
   const slotWidth = Math.floor((width - (columns - 1) * 12) / columns);
-  const limit = Math.min(MOST_CELLS, cellsThatFit(slotWidth, room));
+  const mapRoom = room - (heads.length > 1 ? 30 : 0);
+  const mapWidth = Math.min(slotWidth, mapRoom + 60);
+  const limit = Math.min(MOST_CELLS, cellsThatFit(mapWidth, mapRoom, map.size));
   const side = Math.min(WINDOW, limit, map.size);
   // The window follows the selected token until it is moved by hand.
   const corner = useMemo(() => {
@@ -97,8 +99,14 @@ function Heads({
   // While tokens stream the rows of all heads are ahead of the map: both halves speak of their token.
   const newest = Math.min(text.pieces.length - 1, Math.max(last, facts.rows?.query ?? last));
   const rest = facts.hovered ?? facts.selected ?? newest;
-  const inside = cursor !== null && cursor.q < shown.size && cursor.k < shown.size ? cursor : null;
-  const query = inside === null ? rest : Math.min(last, shown.firstRow + inside.q * shown.block);
+  const inside =
+    cursor !== null &&
+    cursor.q < shown.size &&
+    cursor.k < shown.size &&
+    (cursor.k !== SINK || shown.sink !== null)
+      ? cursor
+      : null;
+  const query = inside === null ? rest : Math.min(last, rowToken(shown, inside.q));
   const windowed = map.size > limit;
   const stretch = stretchOf(map, shown);
 
@@ -130,8 +138,8 @@ function Heads({
                     {...{ theme, pieces, isFront, rest, inside, setCursor }}
                     map={own}
                     shown={own === map ? shown : cells(own)}
-                    width={slotWidth}
-                    room={room - (heads.length > 1 ? 30 : 0)}
+                    width={mapWidth}
+                    room={mapRoom}
                   />
                 )}
               </div>
@@ -160,7 +168,7 @@ function Heads({
           <p className={css.quiet}>
             {whole
               ? `All ${map.size} tokens; a cell is the strongest of ${shown.block} × ${shown.block}. `
-              : `Rows ${shown.firstRow + 1}–${shown.firstRow + shown.size}, columns ${shown.firstColumn + 1}–${shown.firstColumn + shown.size} of tokens ${map.firstIndex + 1}–${map.firstIndex + map.size}. Drag the square, or move it with the arrow keys. `}
+              : `Rows ${shown.firstRow + 1}–${shown.firstRow + shown.size}, columns ${shown.sink === null ? '' : `${shown.sink.token + 1} and `}${shown.firstColumn + 1}–${shown.firstColumn + shown.size} of tokens ${map.firstIndex + 1}–${map.firstIndex + map.size}. Drag the square, or move it with the arrow keys. `}
             <button
               className={controls.link}
               type="button"

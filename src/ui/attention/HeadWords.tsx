@@ -15,7 +15,15 @@ import css from './attention.module.css';
 import type { Cell } from './matrixDrawing.ts';
 import { headHere } from './rowReading.ts';
 import { rowOfHead } from './scene.ts';
-import { byWeight, rankOf, type HeadRow, type Shown } from './weights.ts';
+import {
+  byWeight,
+  columnToken,
+  rankOf,
+  rowToken,
+  weightAt,
+  type HeadRow,
+  type Shown,
+} from './weights.ts';
 import { namesOf } from './words.ts';
 
 export function HeadWords({
@@ -109,9 +117,9 @@ function cellWords(
   at: Cell,
 ): ReactNode {
   const { axis } = namesOf(pieces);
-  const query = shown.firstRow + at.q * shown.block;
-  const key = shown.firstColumn + at.k * shown.block;
-  const value = shown.values[at.q * shown.size + at.k] ?? 0;
+  const query = rowToken(shown, at.q);
+  const key = columnToken(shown, at.k);
+  const value = weightAt(shown, at.q, at.k);
   return (
     <>
       “{axis(query)}” looks at “{axis(key)}” with <b>{(value * 100).toFixed(2)} %</b> of its

@@ -7,7 +7,7 @@ import { tokenAxisLabel } from '../format.ts';
 import css from './attention.module.css';
 import { cellAt, layoutMatrix, paintMatrix, type Cell } from './matrixDrawing.ts';
 import { Plot } from './Plot.tsx';
-import type { Shown } from './weights.ts';
+import { columnToken, lastColumn, rowToken, SINK, type Shown } from './weights.ts';
 
 function labelsOf(pieces: readonly TokenPiece[], first: number, shown: Shown): readonly string[] {
   return Array.from({ length: shown.size }, (_, i) => {
@@ -42,9 +42,11 @@ export function Matrix({
 }): ReactNode {
   const { actions } = useApp();
   const frame = useRef<HTMLDivElement>(null);
-  const layout = layoutMatrix(shown.size, Math.min(width, room + 60), room);
+  const layout = layoutMatrix(shown.size, width, room, shown.sink !== null);
   const rowLabels = useMemo(() => labelsOf(pieces, shown.firstRow, shown), [pieces, shown]);
   const columnLabels = useMemo(() => labelsOf(pieces, shown.firstColumn, shown), [pieces, shown]);
+  const first = shown.sink === null ? undefined : pieces[shown.sink.token];
+  const sinkLabel = first === undefined ? '' : tokenAxisLabel(first);
   const restRow = Math.floor((rest - shown.firstRow) / shown.block);
   const row = restRow >= 0 && restRow < shown.size ? restRow : null;
 
@@ -52,10 +54,7 @@ export function Matrix({
     setCursor(to);
     if (to === null) actions.hoverAttention(null);
     else {
-      actions.hoverAttention(
-        shown.firstRow + to.q * shown.block,
-        shown.firstColumn + to.k * shown.block,
-      );
+      actions.hoverAttention(rowToken(shown, to.q), columnToken(shown, to.k));
       actions.used('heatmap');
     }
   }
@@ -66,18 +65,19 @@ export function Matrix({
   }
 
   function choose(at: Cell): void {
-    actions.setAttention({ keyToken: shown.firstColumn + at.k * shown.block });
-    actions.select(shown.firstRow + at.q * shown.block);
+    actions.setAttention({ keyToken: columnToken(shown, at.k) });
+    actions.select(rowToken(shown, at.q));
   }
 
   function onKeyDown(event: KeyboardEvent): void {
     const at = inside ?? { q: row ?? shown.size - 1, k: row ?? shown.size - 1 };
     let { q, k } = at;
+    const leftmost = shown.sink === null ? 0 : SINK;
     if (event.key === 'ArrowLeft') k -= 1;
     else if (event.key === 'ArrowRight') k += 1;
     else if (event.key === 'ArrowUp') q -= 1;
     else if (event.key === 'ArrowDown') q += 1;
-    else if (event.key === 'Home') k = 0;
+    else if (event.key === 'Home') k = leftmost;
     else if (event.key === 'End') k = q;
     else if (event.key === 'Enter') {
       choose(at);
@@ -85,9 +85,7 @@ export function Matrix({
     } else return;
     event.preventDefault();
     q = Math.max(0, Math.min(shown.size - 1, q));
-    const token = shown.firstRow + q * shown.block;
-    const end = Math.min(shown.size - 1, Math.floor((token - shown.firstColumn) / shown.block));
-    move({ q, k: Math.max(0, Math.min(end, k)) });
+    move({ q, k: Math.max(leftmost, Math.min(lastColumn(shown, q), k)) });
   }
 
   return (
@@ -122,6 +120,7 @@ export function Matrix({
               shown,
               rowLabels,
               columnLabels,
+              sinkLabel,
               scale: state.view.scale,
               row,
               cursor: inside,

@@ -267,7 +267,7 @@ function underNames(box: Box, sorted: boolean): Box {
 
 /**
  * The letter of a name that stands, and the head's number where it is out of place. They are painted before
- * the bars and stand where these are low: what is drawn last is never covered.
+ * the bars: what is drawn last is never covered.
  */
 function paintNames(
   painter: Painter,
@@ -283,7 +283,8 @@ function paintNames(
   const low = box.height < 17;
   const roomy = box.width >= 18 && box.height >= 11;
   if (roomy && label !== undefined && label.letter !== '' && label.name !== 'mixed') {
-    const right = lined || scene.mode !== 'rows' || isLowerRight(view, head);
+    // Upper left is empty in most rows but those that rest on the first token; in patterns it is upper right.
+    const right = lined || scene.mode !== 'rows' || label.name === 'first';
     const x = right ? box.x + box.width - 5 : box.x + 5.5;
     painter.text(x, box.y + (low ? 5.5 : 6.5), label.letter, {
       fill: theme.ink2,
@@ -296,14 +297,6 @@ function paintNames(
     const name = `${Math.floor(head / scene.nHead)}.${head % scene.nHead}`;
     painter.text(box.x + 2.5, box.y + 5.5, name, { fill: theme.ink2, size: 8 });
   }
-}
-
-/** Whether a row's last quarter is lower than its first. */
-function isLowerRight({ rows }: AtlasView, head: number): boolean {
-  if (rows === null) return true;
-  const row = rowOf(rows, head);
-  const quarter = Math.max(1, Math.floor(row.length / 4));
-  return Math.max(...row.subarray(-quarter)) <= Math.max(...row.subarray(0, quarter));
 }
 
 /** A frame in the name's colour while it is what is looked for, a thin one otherwise; a dot when off. */

@@ -9,7 +9,15 @@ import { layoutAtlas, paintAtlas } from './atlasDrawing.ts';
 import { layoutMatrix, paintMatrix } from './matrixDrawing.ts';
 import { rowOf, toScene } from './scene.ts';
 import { headHere } from './rowReading.ts';
-import { rowOfMap, toShown, strongest, topEdges, type Shown } from './weights.ts';
+import {
+  columnToken,
+  rowOfMap,
+  rowToken,
+  toShown,
+  strongest,
+  topEdges,
+  type Shown,
+} from './weights.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 
 const MODE_WORDS = {
@@ -136,20 +144,18 @@ export function matrixFigure(
   map: AttentionMap,
 ): Figure {
   const { axis } = namesOf(pieces);
-  const rowLabels = Array.from({ length: shown.size }, (_, i) =>
-    axis(shown.firstRow + i * shown.block),
-  );
-  const columnLabels = Array.from({ length: shown.size }, (_, i) =>
-    axis(shown.firstColumn + i * shown.block),
-  );
+  const rowLabels = Array.from({ length: shown.size }, (_, i) => axis(rowToken(shown, i)));
+  const columnLabels = Array.from({ length: shown.size }, (_, i) => axis(columnToken(shown, i)));
+  const layout = (width: number) => layoutMatrix(shown.size, width, width, shown.sink !== null);
   return {
     ...common(state, pieces, map, 'attention'),
-    size: (width) => layoutMatrix(shown.size, width, width),
+    size: layout,
     paint: (painter, theme, width) =>
-      paintMatrix(painter, theme, layoutMatrix(shown.size, width, width), {
+      paintMatrix(painter, theme, layout(width), {
         shown,
         rowLabels,
         columnLabels,
+        sinkLabel: shown.sink === null ? '' : axis(shown.sink.token),
         scale: state.view.scale,
         row: null,
         cursor: null,

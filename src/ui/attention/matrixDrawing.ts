@@ -2,10 +2,11 @@
 import { shadeColour, toShade } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
-import { lastColumn, type Shown } from './weights.ts';
+import { lastColumn, SINK, type Shown } from './weights.ts';
 
 export interface Cell {
   readonly q: number;
+  /** From 0, or `SINK`. */
   readonly k: number;
 }
 
@@ -14,6 +15,8 @@ export interface MatrixView {
   /** One label a cell; '' leaves it out. */
   readonly rowLabels: readonly string[];
   readonly columnLabels: readonly string[];
+  /** Of the first token's own column, where there is one. */
+  readonly sinkLabel: string;
   readonly scale: 'sqrt' | 'linear';
   /** Row that is pointed out without a crosshair. */
   readonly row: number | null;
@@ -21,6 +24,10 @@ export interface MatrixView {
 }
 
 export interface MatrixLayout {
+  /** Where the rows' labels end. */
+  readonly labels: number;
+  /** The first token's own column, left of the others; null where it is one of them. */
+  readonly sink: { readonly x: number; readonly width: number } | null;
   readonly left: number;
   readonly top: number;
   readonly cell: number;
@@ -31,8 +38,13 @@ export interface MatrixLayout {
 
 const LABEL_PX = 11;
 const MOST_CELL = 30;
-/** Below this a cell cannot be pointed at. */
+/** Below this a cell is hard to point at. */
 const LEAST_CELL = 2;
+/** Where a little less lets the whole text be seen, cells get as small as this. */
+const DENSEST_CELL = 1.5;
+/** The first token's own column can be read, and stands apart. */
+const SINK_WIDTH = 6;
+const SINK_GAP = 4;
 const TOP = 4;
 const RIGHT = 6;
 
@@ -40,30 +52,57 @@ function labelRoom(width: number): number {
   return width < 230 ? 46 : width < 340 ? 62 : 78;
 }
 
-/** How many cells can be drawn, and pointed at, without leaving `width` by `room` pixels. */
-export function cellsThatFit(width: number, room: number): number {
+/**
+ * How many of `size` cells can be drawn, and pointed at, without leaving `width` by `room` pixels. If they
+ * nearly fit, all do: smaller cells are better than a text without its beginning.
+ */
+export function cellsThatFit(width: number, room: number, size: number): number {
   const labels = labelRoom(width);
   const side = Math.min(width - labels - RIGHT, room - TOP - labels);
-  return Math.max(24, Math.floor(side / LEAST_CELL));
+  const most = Math.max(24, Math.floor(side / LEAST_CELL));
+  return size > most && size <= Math.floor(side / DENSEST_CELL) ? size : most;
 }
 
-/** Where things stand for `size` cells; `room` is a wish for the height, which many cells override. */
-export function layoutMatrix(size: number, width: number, room: number): MatrixLayout {
-  const left = labelRoom(width);
+/**
+ * Where things stand for `size` cells; `room` is a wish for the height, which many cells override.
+ * `withSink` leaves room for the first token's own column.
+ */
+export function layoutMatrix(
+  size: number,
+  width: number,
+  room: number,
+  withSink = false,
+): MatrixLayout {
+  const labels = labelRoom(width);
   const count = Math.max(1, size);
-  const cell = Math.min(
-    MOST_CELL,
-    (width - left - RIGHT) / count,
-    Math.max(LEAST_CELL, (room - TOP - left) / count),
-  );
+  const extra = withSink ? SINK_GAP : 0;
+  const high = Math.max(DENSEST_CELL, (room - TOP - labels) / count);
+  // The column of its own is as wide as the others, if they are wide enough to be read.
+  const wide = (width - labels - RIGHT - extra) / (count + (withSink ? 1 : 0));
+  const narrow = (width - labels - RIGHT - extra - SINK_WIDTH) / count;
+  const cell = Math.min(MOST_CELL, high, withSink && wide < SINK_WIDTH ? narrow : wide);
+  const sink = withSink ? { x: labels, width: Math.max(SINK_WIDTH, cell) } : null;
+  const left = sink === null ? labels : sink.x + sink.width + SINK_GAP;
   const side = cell * size;
-  return { left, top: TOP, cell, side, width, height: Math.ceil(side + TOP + left) };
+  return {
+    labels,
+    sink,
+    left,
+    top: TOP,
+    cell,
+    side,
+    width,
+    height: Math.ceil(side + TOP + labels),
+  };
 }
 
 export function cellAt(layout: MatrixLayout, shown: Shown, x: number, y: number): Cell | null {
-  const k = Math.floor((x - layout.left) / layout.cell);
   const q = Math.floor((y - layout.top) / layout.cell);
-  return q >= 0 && k >= 0 && q < shown.size && k <= lastColumn(shown, q) ? { q, k } : null;
+  if (q < 0 || q >= shown.size) return null;
+  const { sink } = layout;
+  if (sink !== null && x >= sink.x && x < sink.x + sink.width) return { q, k: SINK };
+  const k = Math.floor((x - layout.left) / layout.cell);
+  return k >= 0 && k <= lastColumn(shown, q) ? { q, k } : null;
 }
 
 export function paintMatrix(
@@ -75,16 +114,20 @@ export function paintMatrix(
   const { shown, scale } = view;
   const { size } = shown;
   if (size === 0) return;
+  const shadeOf = (weight: number): number =>
+    toShade(scale === 'sqrt' ? Math.sqrt(weight) : weight);
   const shades = new Int16Array(size * size).fill(-1);
   for (let q = 0; q < size; q++) {
     const end = lastColumn(shown, q);
-    for (let k = 0; k <= end; k++) {
-      const weight = shown.values[q * size + k] ?? 0;
-      shades[q * size + k] = toShade(scale === 'sqrt' ? Math.sqrt(weight) : weight);
-    }
+    for (let k = 0; k <= end; k++) shades[q * size + k] = shadeOf(shown.values[q * size + k] ?? 0);
   }
-  const { left: x, top: y, side } = layout;
+  const { left: x, top: y, side, sink } = layout;
   painter.cells({ x, y, width: side, height: side }, size, size, shades, theme.lut);
+  if (sink !== null && shown.sink !== null) {
+    const column = Int16Array.from(shown.sink.weights, shadeOf);
+    painter.cells({ x: sink.x, y, width: sink.width, height: side }, 1, size, column, theme.lut);
+    painter.frame(sink.x, y, sink.width, side, theme.edge);
+  }
   paintStairs(painter, theme, layout, shown);
   paintLabels(painter, theme, layout, view);
   paintMarks(painter, theme, layout, view);
@@ -133,39 +176,44 @@ function paintLabels(
   layout: MatrixLayout,
   view: MatrixView,
 ): void {
-  const { left, top, cell, side, height } = layout;
+  const { labels, sink, left, top, cell, side, height } = layout;
   const { size } = view.shown;
   const every = Math.max(1, Math.ceil((LABEL_PX + 2) / cell));
   const row = view.cursor?.q ?? view.row;
   const column = view.cursor?.k ?? null;
   const style = (on: boolean) =>
     ({ fill: on ? theme.accent : theme.ink2, weight: on ? 700 : 400, size: LABEL_PX }) as const;
+  const paintColumnLabel = (x: number, label: string, on: boolean): void =>
+    painter.text(x, top + side + 5, label, {
+      ...style(on),
+      align: 'right',
+      rotate: -90,
+      maxWidth: height - side - top - 8,
+    });
   const near = (i: number, active: number | null): boolean =>
     active !== null && i !== active && Math.abs(i - active) * cell < LABEL_PX + 1;
   for (let i = 0; i < size; i++) {
     const middle = (i + 0.5) * cell;
     if (i === row || (i % every === 0 && !near(i, row))) {
-      painter.text(left - 5, top + middle, view.rowLabels[i] ?? '', {
+      painter.text(labels - 5, top + middle, view.rowLabels[i] ?? '', {
         ...style(i === row),
         align: 'right',
-        maxWidth: left - 8,
+        maxWidth: labels - 8,
       });
     }
-    if (i === column || (i % every === 0 && !near(i, column))) {
-      painter.text(left + middle, top + side + 5, view.columnLabels[i] ?? '', {
-        ...style(i === column),
-        align: 'right',
-        rotate: -90,
-        maxWidth: height - side - top - 8,
-      });
+    // The first token's label needs the room of those beside it.
+    const isCrowded = sink !== null && left + middle - (sink.x + sink.width / 2) < LABEL_PX + 2;
+    if (i === column || (i % every === 0 && !near(i, column) && !isCrowded)) {
+      paintColumnLabel(left + middle, view.columnLabels[i] ?? '', i === column);
     }
   }
+  if (sink !== null) paintColumnLabel(sink.x + sink.width / 2, view.sinkLabel, column === SINK);
 }
 
 function paintMarks(
   painter: Painter,
   theme: FigureTheme,
-  { left, top, cell, side }: MatrixLayout,
+  { left, top, cell, side, sink }: MatrixLayout,
   view: MatrixView,
 ): void {
   const row = view.cursor?.q ?? view.row;
@@ -173,10 +221,17 @@ function paintMarks(
   const y = top + row * cell;
   const end = Math.max(0, lastColumn(view.shown, row) + 1) * cell;
   painter.frame(left, y, end, cell, theme.accent, 1.5);
+  if (sink !== null) painter.frame(sink.x, y, sink.width, cell, theme.accent, 1.5);
   if (view.cursor === null) return;
-  const x = left + view.cursor.k * cell;
+  const { k } = view.cursor;
+  if (k === SINK && sink !== null) {
+    painter.frame(sink.x, top, sink.width, side, theme.accent, 1.5);
+    painter.frame(sink.x, y, sink.width, cell, theme.ink, 2.5);
+    return;
+  }
+  const x = left + k * cell;
   const first = Array.from({ length: view.shown.size }, (_, q) => q).find(
-    (q) => lastColumn(view.shown, q) >= (view.cursor?.k ?? 0),
+    (q) => lastColumn(view.shown, q) >= k,
   );
   const from = top + (first ?? 0) * cell;
   painter.frame(x, from, cell, top + side - from, theme.accent, 1.5);

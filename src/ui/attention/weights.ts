@@ -62,6 +62,30 @@ export interface Shown {
   readonly firstColumn: number;
   /** Tokens a cell stands for. */
   readonly block: number;
+  /**
+   * What each row gives the first token, where the columns in sight begin behind it: so much rests there
+   * that no picture is without it. It is a column of its own, `SINK`.
+   */
+  readonly sink: { readonly token: number; readonly weights: Float32Array } | null;
+}
+
+/** The column of the first token beside a window that begins behind it. */
+export const SINK = -1;
+
+/** Index into the text of the (first) token that a row stands for. */
+export function rowToken(shown: Shown, row: number): number {
+  return shown.firstRow + row * shown.block;
+}
+
+/** Index into the text of the (first) token that a column stands for. */
+export function columnToken(shown: Shown, column: number): number {
+  if (column === SINK && shown.sink !== null) return shown.sink.token;
+  return shown.firstColumn + column * shown.block;
+}
+
+export function weightAt(shown: Shown, row: number, column: number): number {
+  if (column === SINK) return shown.sink?.weights[row] ?? 0;
+  return shown.values[row * shown.size + column] ?? 0;
 }
 
 /** Where a window begins, counted in the map's own tokens; columns never begin after rows. */
@@ -98,7 +122,7 @@ export function toShown(
   const { size, firstIndex, weights } = map;
   if (size <= most || whole) {
     const all = poolOnce(map, most);
-    return { ...all, firstRow: firstIndex, firstColumn: firstIndex };
+    return { ...all, firstRow: firstIndex, firstColumn: firstIndex, sink: null };
   }
   const { row, column } = clampCorner(corner, size, side);
   return {
@@ -107,12 +131,19 @@ export function toShown(
     firstRow: firstIndex + row,
     firstColumn: firstIndex + column,
     block: 1,
+    sink:
+      column === 0
+        ? null
+        : {
+            token: firstIndex,
+            weights: Float32Array.from({ length: side }, (_, r) => weights[(row + r) * size] ?? 0),
+          },
   };
 }
 
 /** The last column of a row that a token may look at; below 0 where there is none in sight. */
 export function lastColumn(shown: Shown, row: number): number {
-  const token = shown.firstRow + row * shown.block;
+  const token = rowToken(shown, row);
   return Math.min(shown.size - 1, Math.floor((token - shown.firstColumn) / shown.block));
 }
 

@@ -10,20 +10,24 @@ import {
 } from '../../../src/ui/attention/atlasDrawing.ts';
 import {
   cellAt,
+  cellsThatFit,
   layoutMatrix,
   paintMatrix,
   paintMinimap,
 } from '../../../src/ui/attention/matrixDrawing.ts';
 import {
   clampCorner,
+  columnToken,
   lastColumn,
   poolOnce,
   poolRow,
   poolTriangle,
   rankOf,
+  SINK,
   strongest,
   topEdges,
   toShown,
+  weightAt,
 } from '../../../src/ui/attention/weights.ts';
 import type { Scene } from '../../../src/ui/attention/scene.ts';
 import { atlasFinding } from '../../../src/ui/attention/words.ts';
@@ -241,6 +245,46 @@ describe('a window of a long map', () => {
     expect(cellAt(layout, shown, at(21), layout.top + 1)).toBeNull();
   });
 
+  test('keeps the first token as a column of its own, which can be pointed at', () => {
+    const rows = toMap(1024, () => 0, 100);
+    const shown = toShown(rows, 128, 64, { row: 40, column: 20 }, false);
+    expect(shown.sink?.token).toBe(100);
+    expect([...(shown.sink?.weights ?? [])]).toEqual(Array<number>(64).fill(1));
+    expect(columnToken(shown, SINK)).toBe(100);
+    expect(weightAt(shown, 63, SINK)).toBe(1);
+    expect(toShown(rows, 128, 64, { row: 40, column: 0 }, false).sink).toBeNull();
+    for (const width of [160, 300, 900]) {
+      const layout = layoutMatrix(64, width, 300, true);
+      const { sink } = layout;
+      expect(sink?.width).toBeGreaterThanOrEqual(6);
+      expect((sink?.x ?? 0) + (sink?.width ?? 0)).toBeLessThan(layout.left);
+      expect(layout.left + layout.side).toBeLessThanOrEqual(width);
+      expect(cellAt(layout, shown, (sink?.x ?? 0) + 3, layout.top + 1)).toEqual({ q: 0, k: SINK });
+      const { painter, cells } = createWitness();
+      paintMatrix(painter, theme, layout, {
+        shown,
+        rowLabels: [],
+        columnLabels: [],
+        sinkLabel: 'Once',
+        scale: 'linear',
+        row: null,
+        cursor: { q: 3, k: SINK },
+      });
+      expect([...(cells[1] ?? [])]).toEqual(Array<number>(64).fill(255));
+    }
+  });
+
+  test('is not cut for a few tokens: smaller cells let all of them be seen', () => {
+    // Three maps side by side on a laptop: room for 55 cells of two pixels.
+    expect(cellsThatFit(168, 160, 55)).toBe(55);
+    expect(cellsThatFit(168, 160, 60)).toBe(60);
+    const layout = layoutMatrix(60, 168, 160);
+    expect(layout.left + layout.side).toBeLessThanOrEqual(168);
+    expect(layout.height).toBeLessThanOrEqual(160);
+    // Far more are a window all the same.
+    expect(cellsThatFit(168, 160, 90)).toBe(55);
+  });
+
   test('of 1,024 tokens is painted in a frame, whole or in part, with no more cells than there is room for', () => {
     poolOnce(map, 128);
     poolOnce(map, 88);
@@ -256,6 +300,7 @@ describe('a window of a long map', () => {
           shown,
           rowLabels: labels,
           columnLabels: labels,
+          sinkLabel: 'Once',
           scale: 'sqrt',
           row: 3,
           cursor: { q: 5, k: 2 },
@@ -302,6 +347,7 @@ describe('what a token looks at', () => {
       shown,
       rowLabels: ['a', 'b', 'c'],
       columnLabels: ['a', 'b', 'c'],
+      sinkLabel: '',
       scale: 'linear',
       row: null,
       cursor: null,
