@@ -16,7 +16,7 @@ import type {
 import { answer } from './questions/answers.ts';
 import { GPT2 } from './gpt2.ts';
 import { Resident } from './resident.ts';
-import type { CheckedModel } from './checking/selfCheck.ts';
+import type { CheckedModel } from './checking/checkedModel.ts';
 import { answerStore, isStoreQuestion } from './questions/storage.ts';
 
 /** `answer` for a question that needs a model, which TypeScript cannot see of `Q`. */
@@ -38,7 +38,7 @@ export class LocalEngine implements Engine {
     const load = async (stop: AbortSignal): Promise<GPT2> => {
       const model = await GPT2.from_pretrained(source, { ...options, signal: stop });
       if (!options.selfCheck) return model;
-      checked = await (await import('./checking/selfCheck.ts')).checkedModel(model, stop);
+      checked = await (await import('./checking/checkedModel.ts')).checkedModel(model, stop);
       return checked.model;
     };
     const { model, turn } = await this.#resident.take(load, { signal, after });

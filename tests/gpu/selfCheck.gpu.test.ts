@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
-import { checkedModel } from '../../src/engine/checking/selfCheck.ts';
+import { checkedModel } from '../../src/engine/checking/checkedModel.ts';
 import { gpuDevice } from './fixture.ts';
 
 const GPT2_CASE = new URL('/tests/fixtures/conformance/gpt2/', location.href).href;

@@ -4,11 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { logSumExp, topOf } from '../../../src/engine/checking/agreement.ts';
-import {
-  againstPublished,
-  checkedModel,
-  selfCheck,
-} from '../../../src/engine/checking/selfCheck.ts';
+import { checkedModel } from '../../../src/engine/checking/checkedModel.ts';
+import { againstPublished, selfCheck } from '../../../src/engine/checking/selfCheck.ts';
 import { referenceOf, type ReferenceText } from '../../../src/engine/checking/references.ts';
 import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
 import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
