@@ -115,10 +115,12 @@ export function createCpuDevice(
     const { now, within } = createNames();
     return {
       within,
-      copy(from, to) {
+      copy(from, to, range) {
         if (disposed) throw disposedError();
-        checkCopy(now(), from, to);
-        (to as CpuTensor).array.set((from as CpuTensor).array);
+        checkCopy(now(), from, to, range);
+        const { array } = from as CpuTensor;
+        const taken = range ? array.subarray(range.from, range.from + range.count) : array;
+        (to as CpuTensor).array.set(taken, range?.to);
       },
       clear(tensor) {
         if (disposed) throw disposedError();

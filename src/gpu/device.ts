@@ -40,6 +40,13 @@ export interface Arena {
   dispose(): void;
 }
 
+/** Which elements are copied, and to where. */
+export interface CopyRange {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
 export type Grid = readonly [x: number, y: number, z: number];
 
 /** Records kernels and read-backs in order; nothing runs before `submit`. */
@@ -52,8 +59,11 @@ export interface Encoder {
     grid: Grid,
     overrides?: Readonly<Record<string, number>>,
   ): void;
-  /** Records that all of `to` becomes what `from` is at this point; both of one format and size. */
-  copy(from: Tensor, to: Tensor): void;
+  /**
+   * Records that all of `to` becomes what `from` is at this point; both of one format and size. With `range`,
+   * only those elements do, of `f32` and `u32` tensors.
+   */
+  copy(from: Tensor, to: Tensor, range?: CopyRange): void;
   /** Records that all of `tensor` becomes zero. */
   clear(tensor: Tensor): void;
   /**
@@ -111,13 +121,29 @@ export function bytesOf(count: number, shape: readonly number[], format: Format)
   return (count / columns) * int8RowWords(columns) * 4;
 }
 
-/** Throws where a tensor cannot become another by a copy. */
-export function checkCopy(at: string, from: Tensor, to: Tensor): void {
+/** Throws where a tensor, or this range of it, cannot become another by a copy. */
+export function checkCopy(at: string, from: Tensor, to: Tensor, range?: CopyRange): void {
   const [count, room] = [elementCount(from.shape), elementCount(to.shape)];
-  if (from.format === to.format && count === room && from.id !== to.id) return;
+  const fits = range
+    ? isWithin(range.from, range.count, count) && isWithin(range.to, range.count, room)
+    : count === room;
+  const isWhole = !range || from.format === 'f32' || from.format === 'u32';
+  if (from.format === to.format && fits && isWhole && from.id !== to.id) return;
   const say = ({ label, shape, format }: Tensor): string =>
     `${label} (${shape.join(' × ')}, ${format})`;
-  throw new Error(`${said(at)}${say(from)} cannot be copied to ${say(to)}.`);
+  const which = range ? `${range.count} elements from ${range.from} of ` : '';
+  const where = range ? ` at ${range.to}` : '';
+  throw new Error(`${said(at)}${which}${say(from)} cannot be copied to ${say(to)}${where}.`);
+}
+
+function isWithin(from: number, count: number, length: number): boolean {
+  return (
+    Number.isInteger(from) &&
+    Number.isInteger(count) &&
+    from >= 0 &&
+    count > 0 &&
+    from + count <= length
+  );
 }
 
 /** The name of a step as the beginning of a sentence about it; nothing where it has none. */

@@ -9,6 +9,7 @@ import {
   type Format,
   type Tensor,
   bytesOf,
+  type CopyRange,
   checkCopy,
   createNames,
   elementCount,
@@ -360,6 +361,8 @@ export function createWebGpuDevice(
     /** Null for zeros. */
     readonly from: GpuTensor | null;
     readonly to: GpuTensor;
+    /** All of it where there is none. */
+    readonly range?: CopyRange;
   }
   interface PendingRead {
     readonly at: string;
@@ -417,9 +420,13 @@ export function createWebGpuDevice(
         pass?.end();
         pass = null;
         if ('to' in step) {
-          if (!step.from) encoder.clearBuffer(step.to.buffer);
-          else
-            encoder.copyBufferToBuffer(step.from.buffer, 0, step.to.buffer, 0, step.to.sizeBytes);
+          const { from, to, range } = step;
+          if (!from) encoder.clearBuffer(to.buffer);
+          else if (!range) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, to.sizeBytes);
+          else {
+            const bytes = 4 * range.count;
+            encoder.copyBufferToBuffer(from.buffer, 4 * range.from, to.buffer, 4 * range.to, bytes);
+          }
           continue;
         }
         encoder.copyBufferToBuffer(
@@ -525,9 +532,9 @@ export function createWebGpuDevice(
           tensors,
         });
       },
-      copy(from, to) {
-        checkCopy(now(), from, to);
-        steps.push({ at: now(), from: from as GpuTensor, to: to as GpuTensor });
+      copy(from, to, range) {
+        checkCopy(now(), from, to, range);
+        steps.push({ at: now(), from: from as GpuTensor, to: to as GpuTensor, range });
       },
       clear(tensor) {
         steps.push({ at: now(), from: null, to: tensor as GpuTensor });

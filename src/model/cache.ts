@@ -1,43 +1,114 @@
 // What a session keeps of the tokens it has read, on the device.
-import type { Arena, Tensor } from '../gpu/device.ts';
+import type { Arena, Device, Tensor } from '../gpu/device.ts';
+import { disposedError } from './disposed.ts';
 import type { Gpt } from './gpt.ts';
+
+/** One tensor, in an arena of its own, so that it can go when a larger one has taken its place. */
+interface Slot {
+  readonly arena: Arena;
+  /** (B, S, ·) */
+  readonly tensor: Tensor;
+}
 
 /**
  * Per layer (B, S, Q): queries, keys and values of every position (queries are kept so that attention can be
  * recomputed when somebody looks), and after the last block the normed residual of every position, so that
- * any position's logits can be asked for.
+ * any position's logits can be asked for. S grows; what is kept stays as it is, bit for bit.
  */
 export class Cache {
-  /** A layer each, (B, S, Q). */
-  readonly layers: readonly Tensor[];
-  /** (B, S, C') after ln_f. */
-  readonly final: Tensor;
-  readonly #arena: Arena;
+  readonly #device: Device;
+  readonly #batch: number;
+  /** One a layer, and the last for what comes after `ln_f`. */
+  readonly #slots: Slot[] = [];
+  #capacity: number;
+  #failed = false;
+  #disposed = false;
 
   /** Throws `device/out-of-memory`; nothing stays allocated then. */
   constructor({ device, config, widths }: Gpt, batch: number, capacity: number) {
-    this.#arena = device.createArena('cache');
+    this.#device = device;
+    this.#batch = batch;
+    this.#capacity = capacity;
+    const labels = Array.from({ length: config.nLayer }, (_, l) => `qkv.${l}`);
     try {
-      this.layers = Array.from({ length: config.nLayer }, (_, l) =>
-        this.#arena.zeros(`qkv.${l}`, [batch, capacity, widths.head.rowStride], 'f32'),
-      );
-      this.final = this.#arena.zeros('final', [batch, capacity, widths.embd], 'f32');
+      for (const label of labels) this.#slots.push(this.#create(label, widths.head.rowStride));
+      this.#slots.push(this.#create('final', widths.embd));
     } catch (error) {
-      this.#arena.dispose();
+      this.dispose();
       throw error;
     }
   }
 
+  /** S, positions that each sequence has room for. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** A layer each, (B, S, Q). */
+  get layers(): readonly Tensor[] {
+    return this.#slots.slice(0, -1).map(({ tensor }) => tensor);
+  }
+
+  /** (B, S, C') after ln_f. */
+  get final(): Tensor {
+    return this.#slots[this.#slots.length - 1].tensor;
+  }
+
   get sizeBytes(): number {
-    return this.#arena.sizeBytes;
+    return this.#slots.reduce((sum, { arena }) => sum + arena.sizeBytes, 0);
   }
 
   /** There was no memory for it: nothing in it can be used. */
   get failed(): boolean {
-    return this.#arena.failure !== null;
+    return this.#failed || this.#slots.some(({ arena }) => arena.failure !== null);
+  }
+
+  /**
+   * Makes room for `capacity` positions a sequence, and keeps the first `length`. One tensor follows the other, so
+   * that no two lie there twice. Throws `device/out-of-memory`; the cache has `failed` then.
+   */
+  async grow(capacity: number, length: number): Promise<void> {
+    this.#capacity = capacity;
+    try {
+      for (const [i, { arena, tensor }] of this.#slots.entries()) {
+        const [batch, before, width] = tensor.shape;
+        // Of an empty one nothing is lost, so the smaller one goes first.
+        if (length === 0) arena.dispose();
+        const grown = this.#create(tensor.label, width);
+        if (length > 0) {
+          const enc = this.#device.createEncoder();
+          for (let b = 0; b < batch; b++) {
+            const [from, to] = [b * before * width, b * capacity * width];
+            enc.copy(tensor, grown.tensor, { from, to, count: length * width });
+          }
+          enc.submit();
+          await this.#device.idle();
+          arena.dispose();
+        }
+        this.#slots[i] = grown;
+        if (this.#disposed) {
+          grown.arena.dispose();
+          throw disposedError();
+        }
+      }
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
   }
 
   dispose(): void {
-    this.#arena.dispose();
+    this.#disposed = true;
+    for (const { arena } of this.#slots) arena.dispose();
+  }
+
+  #create(label: string, width: number): Slot {
+    const arena = this.#device.createArena('cache');
+    try {
+      return { arena, tensor: arena.zeros(label, [this.#batch, this.#capacity, width], 'f32') };
+    } catch (error) {
+      arena.dispose();
+      throw error;
+    }
   }
 }

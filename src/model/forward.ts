@@ -57,6 +57,8 @@ export interface Pass {
 
 /** Records the whole of a pass. */
 export function encodePass(enc: Encoder, model: Gpt, pass: Pass): void {
+  const [end, room] = [pass.rows.start + pass.rows.tokens, pass.final.shape[1]];
+  if (end > room) throw new Error(`A pass up to position ${end} in a cache with room for ${room}.`);
   encodeEmbedding(enc, model, pass);
   pass.blocks.forEach((_, l) => {
     pass.moments.onHidden?.(l);

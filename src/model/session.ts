@@ -13,9 +13,15 @@ import { NOTHING_OFF, type PartMeans, type PartsOff, switchIndex } from './parts
 export interface SessionOptions {
   /** Equally long sequences; 1 by default. */
   readonly batch?: number;
-  /** Tokens that each can hold; the context by default. */
+  /**
+   * Tokens that each can hold, with memory for all of them from the beginning: for texts whose length is known.
+   * Left out, it is the context, and memory grows with the text.
+   */
   readonly capacity?: number;
 }
+
+/** Tokens that a session of unknown length has room for at first. */
+const FIRST_ROOM = 64;
 
 type Tap = (layer: number, from: number, values: Float32Array) => void;
 
@@ -35,6 +41,7 @@ export interface Taps {
 export class Session {
   readonly model: Gpt;
   readonly batch: number;
+  /** Most tokens that each sequence can hold. */
   readonly capacity: number;
   /** Tokens in the cache, one list a sequence. */
   readonly ids: number[][];
@@ -51,7 +58,8 @@ export class Session {
     this.batch = options.batch ?? 1;
     this.capacity = options.capacity ?? model.config.nCtx;
     this.ids = Array.from({ length: this.batch }, () => []);
-    this.cache = new Cache(model, this.batch, this.capacity);
+    const room = options.capacity ?? Math.min(FIRST_ROOM, this.capacity);
+    this.cache = new Cache(model, this.batch, room);
     this.#switches = model.allOn;
     this.#arena = model.device.createArena('session');
   }
@@ -108,6 +116,17 @@ export class Session {
   }
 
   /**
+   * Makes room for `length` tokens a sequence, up to `capacity`; `append` does so by itself. By doubling, so that
+   * all copying together is no more than one copy of the text. Throws `device/out-of-memory`: the session has `failed` then.
+   */
+  async reserve(length: number): Promise<void> {
+    let room = this.cache.capacity;
+    while (room < length) room *= 2;
+    room = Math.min(room, this.capacity);
+    if (room > this.cache.capacity) await this.cache.grow(room, this.length);
+  }
+
+  /**
    * Reads more tokens, `tokens[b]` for sequence b, all equally long. Resolves with the logits of
    * the last position of every sequence, (B, V), if asked for. Stops between pieces when `signal`
    * aborts; what was read until then stays in the cache.
@@ -121,6 +140,7 @@ export class Session {
     checkTokens(tokens, this.batch, this.length, this.capacity, config);
     const step = workspace.tokensPerPass(this.batch);
     const total = tokens[0].length;
+    if (this.length + total > this.cache.capacity) await this.reserve(this.length + total);
     for (let from = 0; from < total; from += step) {
       options.signal?.throwIfAborted();
       const count = Math.min(step, total - from);

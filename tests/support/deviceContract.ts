@@ -37,6 +37,31 @@ export function describeDevice(name: string, open: () => Promise<Device>): void 
         expect([...(await after)]).toEqual([1, 2, 3, 4]);
       }));
 
+    it('copies ranges of elements', () =>
+      using(async (device, arena) => {
+        const from = arena.upload('from', [5], 'f32', Float32Array.of(1, -0, 3, 4, 5));
+        const to = arena.upload('to', [2, 3], 'f32', Float32Array.of(10, 20, 30, 40, 50, 60));
+        const half = arena.zeros('half', [8], 'f16');
+        const halves = arena.zeros('halves', [8], 'f16');
+        const enc = device.createEncoder();
+        enc.copy(from, to, { from: 1, to: 3, count: 2 });
+        const copied = enc.read(to, 0, 6);
+        for (const range of [
+          { from: 4, to: 0, count: 2 },
+          { from: 0, to: 5, count: 2 },
+          { from: -1, to: 0, count: 2 },
+          { from: 0, to: 0.5, count: 2 },
+          { from: 0, to: 0, count: 0 },
+        ]) {
+          expect(() => enc.copy(from, to, range)).toThrow('cannot be copied');
+        }
+        expect(() => enc.copy(half, halves, { from: 0, to: 0, count: 4 })).toThrow(
+          '4 elements from 0 of half (8, f16) cannot be copied to halves (8, f16) at 0.',
+        );
+        enc.submit();
+        expect([...(await copied)]).toEqual([10, 20, 30, -0, 3, 60]);
+      }));
+
     it('says in words what cannot be copied, and in which step', () =>
       using(async (device, arena) => {
         const small = arena.zeros('small', [2, 4], 'f32');

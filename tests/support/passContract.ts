@@ -8,6 +8,7 @@ import { readConfigFile } from '../../src/model/config.ts';
 import { type Pass, encodePass } from '../../src/model/forward.ts';
 import type { Gpt } from '../../src/model/gpt.ts';
 import { loadGpt } from '../../src/model/load.ts';
+import { readAttention, readLogits } from '../../src/model/reads.ts';
 import { Session } from '../../src/model/session.ts';
 import { createNaiveGpt } from './naiveGpt.ts';
 
@@ -36,7 +37,7 @@ export function describePasses(name: string, open: () => Promise<Device>): void 
       ([path, t]) => [path, { dtype: 'F32' as const, ...t }] as const,
     );
     const source = openSafetensors(writeSafetensors(new Map(tensors)));
-    const file = readConfigFile({ n_head: SHAPE.H });
+    const file = readConfigFile({ n_head: SHAPE.H, activation_function: 'gelu' });
     const { model } = await loadGpt(device, source, file, { dtype: 'fp32' });
     try {
       await use(model, arena);
@@ -126,6 +127,44 @@ export function describePasses(name: string, open: () => Promise<Device>): void 
           expect(Math.abs(activated[i])).toBeLessThan(Math.abs(x));
         });
         session.dispose();
+      }));
+
+    it('is the same to the last bit where the cache has grown under it', () =>
+      using(async (model) => {
+        const texts = [3, 5].map((step) =>
+          Array.from({ length: 150 }, (_, i) => (i * step + 7) % SHAPE.V),
+        );
+        const full = new Session(model, { batch: 2, capacity: SHAPE.S });
+        const grown = new Session(model, { batch: 2 });
+        const sizes: number[] = [];
+        for (const [from, to] of [
+          [0, 3],
+          [3, 64],
+          [64, 65],
+          [65, 131],
+          [131, 150],
+        ]) {
+          const piece = texts.map((ids) => ids.slice(from, to));
+          const expected = await full.append(piece, { lastLogits: true });
+          expect(await grown.append(piece, { lastLogits: true })).toEqual(expected);
+          sizes.push(grown.sizeBytes);
+        }
+        const at = (room: number): number => (full.sizeBytes * room) / SHAPE.S;
+        expect(sizes).toEqual([at(64), at(64), at(128), full.sizeBytes, full.sizeBytes]);
+        for (const b of [0, 1]) {
+          const rows = [full, grown].map(async (session) => {
+            const found: Float32Array[] = [];
+            await readLogits(session, b, 0, 150, ({ logits }) => found.push(logits));
+            return [...found, await readAttention(session, b, 1, 0, 2)];
+          });
+          const [expected, found] = await Promise.all(rows);
+          expect(found).toEqual(expected);
+        }
+        await expect(grown.append([[...texts[0]], [...texts[1]]])).rejects.toMatchObject({
+          code: 'tokens/context',
+        });
+        full.dispose();
+        grown.dispose();
       }));
 
     it('can be recorded behind another before that has run', () =>

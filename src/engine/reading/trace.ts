@@ -29,9 +29,6 @@ export interface TracedPosition {
   lens: LensColumn | null;
 }
 
-/** Tokens that the first session holds; a longer text gets one of twice the size, and so on. */
-const FIRST_CAPACITY = 64;
-
 /** Looks at what flows through the model, or through one that has some parts off. */
 export interface TraceReader {
   /**
@@ -136,9 +133,9 @@ export class Trace {
 
     const wanted = until - firstVisible;
     if (positions.length >= wanted) return;
-    const session = await this.#sessionFor(wanted, off);
+    const session = await this.#usable(off);
     session.truncate(Math.min(positions.length, session.commonPrefix(visible)));
-    // A session that has just grown reads again what is known of the text already.
+    // A session that was made anew reads again what is known of the text already.
     const known = visible.slice(session.length, positions.length);
     if (known.length > 0) await session.append([known], { signal });
     const step = this.#model.workspace.tokensPerPass(1);
@@ -149,18 +146,14 @@ export class Trace {
     }
   }
 
-  /** A session that holds `length` tokens: the one at hand, or a new one that is empty. */
-  async #sessionFor(length: number, off: PartsOff): Promise<Session> {
+  /** The session: made for the first look, and anew where there was no memory for it then. */
+  async #usable(off: PartsOff): Promise<Session> {
     if (this.#disposed) throw disposedError();
-    if (!this.#session || this.#session.failed || this.#session.capacity < length) {
-      let capacity = this.#session?.capacity ?? FIRST_CAPACITY;
-      while (capacity < length) capacity *= 2;
-      // The old one goes first: both may not fit.
-      this.#session?.dispose();
+    if (this.#session?.failed) {
+      this.#session.dispose();
       this.#session = null;
-      capacity = Math.min(capacity, this.#model.config.nCtx);
-      this.#session = new Session(this.#model, { capacity });
     }
+    this.#session ??= new Session(this.#model);
     await this.#switchOff(this.#session, off);
     return this.#session;
   }
