@@ -23,6 +23,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> rank: array<u32>;
 
+// Whether a logit of these bits is NaN or +∞: then no probability comes of its row. By bits, because compilers
+// may assume that there is none, and exp(NaN) may be any number.
+fn spoils(bits: u32) -> bool {
+  return bits == 0x7f800000u || (bits & 0x7fffffffu) > 0x7f800000u;
+}
+
 @compute @workgroup_size(4, 1, 1)
 fn crossEntropy(@builtin(global_invocation_id) gid: vec3<u32>) {
   let r = gid.x;
@@ -39,10 +45,12 @@ fn crossEntropy(@builtin(global_invocation_id) gid: vec3<u32>) {
   let own = logits[start + wanted];
   var largest = -3.0e38;
   var above = 0u;
+  var spoiled = 0u;
   for (var v = 0u; v < params.vocab; v++) {
     let logit = logits[start + v];
     largest = max(largest, logit);
     above += select(0u, 1u, logit > own);
+    spoiled |= select(0u, bitcast<u32>(logit), spoils(bitcast<u32>(logit)));
   }
   var sum = 0.0;
   var carry = 0.0;
@@ -53,6 +61,7 @@ fn crossEntropy(@builtin(global_invocation_id) gid: vec3<u32>) {
     carry = (next - sum) - term;
     sum = next;
   }
-  loss[r] = log(sum) + largest - own;
+  let nan = bitcast<f32>(spoiled | 0x7fc00000u);
+  loss[r] = select(log(sum) + largest - own, nan, spoiled != 0u);
   rank[r] = above + 1u;
 }

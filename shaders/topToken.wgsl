@@ -21,6 +21,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> token: array<u32>;
 @group(0) @binding(3) var<storage, read_write> logprob: array<f32>;
 
+// Whether a logit of these bits is NaN or +∞: then no probability comes of its row. By bits, because compilers
+// may assume that there is none, and exp(NaN) may be any number.
+fn spoils(bits: u32) -> bool {
+  return bits == 0x7f800000u || (bits & 0x7fffffffu) > 0x7f800000u;
+}
+
 @compute @workgroup_size(4, 1, 1)
 fn topToken(@builtin(global_invocation_id) gid: vec3<u32>) {
   let r = gid.x;
@@ -28,12 +34,14 @@ fn topToken(@builtin(global_invocation_id) gid: vec3<u32>) {
     return;
   }
   let start = r * params.stride;
-  var largest = -3.0e38;
+  var largest = logits[start];
   var best = 0u;
+  var spoiled = 0u;
   for (var v = 0u; v < params.vocab; v++) {
     let logit = logits[start + v];
     best = select(best, v, logit > largest);
-    largest = max(largest, logit);
+    largest = select(largest, logit, logit > largest);
+    spoiled |= select(0u, bitcast<u32>(logit), spoils(bitcast<u32>(logit)));
   }
   var sum = 0.0;
   var carry = 0.0;
@@ -45,5 +53,6 @@ fn topToken(@builtin(global_invocation_id) gid: vec3<u32>) {
     sum = next;
   }
   token[r] = best;
-  logprob[r] = -log(sum);
+  let nan = bitcast<f32>(spoiled | 0x7fc00000u);
+  logprob[r] = select(-log(sum), nan, spoiled != 0u);
 }

@@ -2,7 +2,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Engine } from './api.ts';
-import { probeGpu } from './gpu/request.ts';
+import { probeGpu } from './gpu/webgpu/request.ts';
 import { keepPage } from './offline/keepPage.ts';
 import { createPage } from './state/page.ts';
 import { modelOf } from './state/facts/model.ts';

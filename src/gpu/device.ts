@@ -1,7 +1,7 @@
 // What the rest of the engine knows of a device: tensors, arenas, encoders. Two kinds implement it:
-// WebGPU (webGpuDevice.ts) and the processor running the kernels' plain meanings (cpuDevice.ts).
-import type { EngineError } from '../errors.ts';
+// WebGPU (webgpu/) and the processor running the kernels' plain meanings (cpu/).
 import type { DeviceSummary } from '../api.ts';
+import type { EngineError } from '../errors.ts';
 import { int8RowWords } from './int8.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -34,9 +34,9 @@ export interface Arena {
   zeros(label: string, shape: readonly number[], format: Format): Tensor;
   /** A tensor with these values; `data` must have exactly the shape's number of elements (packed rows: all of them). */
   upload(label: string, shape: readonly number[], format: Format, data: TensorData): Tensor;
-  /** Overwrites elements from `offset` on (whole rows of `int8`); queued before any later submit. */
+  /** Overwrites elements from `offset` on (whole rows of `int8`): after every submit so far, before any later one. */
   write(tensor: Tensor, data: TensorData, offset?: number): void;
-  /** Frees everything. Idempotent. */
+  /** Frees everything, once what was submitted has run. Idempotent. */
   dispose(): void;
 }
 
@@ -49,15 +49,20 @@ export interface CopyRange {
 
 export type Grid = readonly [x: number, y: number, z: number];
 
-/** Records kernels and read-backs in order; nothing runs before `submit`. */
+/** Records kernels, copies and read-backs in order; nothing runs before `submit`. */
 export interface Encoder {
-  /** Records one run of `kernel`. `grid` counts workgroups. */
-  dispatch(
-    kernel: Kernel,
-    tensors: Readonly<Record<string, Tensor>>,
-    params: Readonly<Record<string, number>>,
+  /** Of the device that it records for. */
+  readonly traits: Traits;
+  /**
+   * Records one run of `kernel`. `grid` counts workgroups. Throws where a name is missing or not the kernel's,
+   * and where a param is no number of its type.
+   */
+  dispatch<P extends string, B extends string, O extends string>(
+    kernel: Kernel<P, B, O>,
+    tensors: Readonly<Record<NoInfer<B>, Tensor>>,
+    params: Readonly<Record<NoInfer<P>, number>>,
     grid: Grid,
-    overrides?: Readonly<Record<string, number>>,
+    overrides: Readonly<Record<NoInfer<O>, number>>,
   ): void;
   /**
    * Records that all of `to` becomes what `from` is at this point; both of one format and size. With `range`,
@@ -67,13 +72,13 @@ export interface Encoder {
   /** Records that all of `tensor` becomes zero. */
   clear(tensor: Tensor): void;
   /**
-   * Names what `record` records, for whoever hears of an error in it. Names in one another are joined: `attn`
+   * Names what `record` records, for whoever hears of a fault in it. Names in one another are joined: `attn`
    * within `h.3` is `h.3.attn`.
    */
   within(name: string, record: () => void): void;
   /**
    * Values of `count` elements from `from`, as they are at this point of the recording; whole rows of
-   * `int8`, an even `from` of `f16`.
+   * `int8`, an even `from` of `f16`. Rejects where a step of its submit fails, and says which.
    */
   read(tensor: Tensor, from: number, count: number): Promise<Float32Array>;
   /** As `read`, for `u32` tensors. */
@@ -81,24 +86,33 @@ export interface Encoder {
   submit(): void;
 }
 
-export interface Device {
-  readonly summary: DeviceSummary;
+/** What a device is good at: ops choose their kernels by it, and passes their sizes. */
+export interface Traits {
   /**
-   * True where kernels without barriers and workgroup memory are the fast ones: software adapters
+   * `imitated` where kernels without barriers and workgroup memory are the fast ones: software adapters
    * run lanes of a workgroup one after another, and the processor has no lanes at all.
    */
-  readonly prefersPlain: boolean;
+  readonly lanes: 'imitated' | 'real';
+  /** How many lanes can share values without memory; null where shaders may not ask. */
+  readonly subgroups: { readonly min: number; readonly max: number } | null;
+  /** Whether passes can be timed on the device. */
+  readonly timestamps: boolean;
   /** Rows of a prompt that go into one submit: few enough that stopping is heard at once. */
   readonly rowsPerPass: number;
   /** Largest tensor that one binding can show to a kernel, in bytes. */
   readonly maxBindingBytes: number;
+}
+
+export interface Device {
+  readonly summary: DeviceSummary;
+  readonly traits: Traits;
   /** Resolves with the reason when the device is gone for good. */
   readonly lost: Promise<string>;
   createArena(label: string): Arena;
   createEncoder(): Encoder;
   /** Compiles what `use` records, without running it, so that the first token does not wait. */
   prepare(use: (encoder: Encoder) => void): Promise<void>;
-  /** Resolves when everything submitted so far has run. */
+  /** Resolves when everything submitted so far has run; rejects where something failed that no read told. */
   idle(): Promise<void>;
   dispose(): void;
 }
@@ -119,53 +133,6 @@ export function bytesOf(count: number, shape: readonly number[], format: Format)
   if (format !== 'int8') return count * (format === 'f16' ? 2 : 4);
   const columns = shape[shape.length - 1];
   return (count / columns) * int8RowWords(columns) * 4;
-}
-
-/** Throws where a tensor, or this range of it, cannot become another by a copy. */
-export function checkCopy(at: string, from: Tensor, to: Tensor, range?: CopyRange): void {
-  const [count, room] = [elementCount(from.shape), elementCount(to.shape)];
-  const fits = range
-    ? isWithin(range.from, range.count, count) && isWithin(range.to, range.count, room)
-    : count === room;
-  const isWhole = !range || from.format === 'f32' || from.format === 'u32';
-  if (from.format === to.format && fits && isWhole && from.id !== to.id) return;
-  const say = ({ label, shape, format }: Tensor): string =>
-    `${label} (${shape.join(' × ')}, ${format})`;
-  const which = range ? `${range.count} elements from ${range.from} of ` : '';
-  const where = range ? ` at ${range.to}` : '';
-  throw new Error(`${said(at)}${which}${say(from)} cannot be copied to ${say(to)}${where}.`);
-}
-
-function isWithin(from: number, count: number, length: number): boolean {
-  return (
-    Number.isInteger(from) &&
-    Number.isInteger(count) &&
-    from >= 0 &&
-    count > 0 &&
-    from + count <= length
-  );
-}
-
-/** The name of a step as the beginning of a sentence about it; nothing where it has none. */
-export function said(at: string): string {
-  return at === '' ? '' : `${at}: `;
-}
-
-/** The names that stand around what is recorded. */
-export function createNames(): { readonly now: () => string; readonly within: Encoder['within'] } {
-  let now = '';
-  return {
-    now: () => now,
-    within(name, record) {
-      const before = now;
-      now = before === '' ? name : `${before}.${name}`;
-      try {
-        record();
-      } finally {
-        now = before;
-      }
-    },
-  };
 }
 
 /** `n` rounded up to a multiple of `step`. */

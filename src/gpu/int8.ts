@@ -2,7 +2,7 @@
 // A row is a block of its own, in whole vec4s of words: all weights, four to a word, then all scales,
 // two to a word. A scale is the upper half of an f32, rounded up: then every ŵ is an exact f32, and no
 // weight is further than scale / 2 from what it was.
-import type { FloatArray } from './kernel.ts';
+import type { NumberArray } from './kernel.ts';
 
 /** Weights that share a scale. */
 const GROUP = 32;
@@ -47,7 +47,7 @@ export function toInt8Rows(values: Float32Array, columns: number): Uint32Array<A
 export function fromInt8Rows(
   words: Uint32Array,
   columns: number,
-  target: FloatArray,
+  target: NumberArray,
   at: number,
 ): void {
   const stride = int8RowWords(columns);

@@ -3,13 +3,13 @@ import source from '../../shaders/addRow.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 
-const params = ['rows', 'count4', 'start4', 'from4', 'stride4'] as const;
+const params = { rows: 'u32', count4: 'u32', start4: 'u32', from4: 'u32', stride4: 'u32' } as const;
 
-const addRowKernel = defineKernel({
+export const addRowKernel = defineKernel({
   name: 'addRow',
   source,
   params,
-  bindings: { row: 'read', out: 'write' },
+  bindings: { row: 'read', out: 'add' },
   overrides: [],
   meaning,
 });
@@ -37,10 +37,11 @@ export function addRow(enc: Encoder, t: { row: Tensor; out: Tensor }, o: AddRowO
       stride4: (t.out.shape.at(-1) ?? 0) / 4,
     },
     [Math.ceil(count4 / 8), o.rows, 1],
+    {},
   );
 }
 
-function meaning({ row, out }: Arrays<'row' | 'out'>, s: Sizes<(typeof params)[number]>): void {
+function meaning({ row, out }: Arrays<'row' | 'out'>, s: Sizes<keyof typeof params>): void {
   for (let r = 0; r < s.rows; r++) {
     for (let c = 0; c < s.count4 * 4; c++) {
       out[(r * s.stride4 + s.from4) * 4 + c] += row[s.start4 * 4 + c];

@@ -3,21 +3,22 @@ import plainSource from '../../shaders/attention.wgsl?raw';
 import tileSource from '../../shaders/attentionTile.wgsl?raw';
 import workgroupSource from '../../shaders/attentionWorkgroup.wgsl?raw';
 import type { Device, Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
+import { type Variant, choose } from './variants.ts';
 
 const interface_ = {
-  params: [
-    'rows',
-    'tokens',
-    'past',
-    'capacity',
-    'rowStride4',
-    'partStride4',
-    'outStride4',
-    'scaleStart',
-    'heads',
-  ],
+  params: {
+    rows: 'u32',
+    tokens: 'u32',
+    past: 'u32',
+    capacity: 'u32',
+    rowStride4: 'u32',
+    partStride4: 'u32',
+    outStride4: 'u32',
+    scaleStart: 'u32',
+    heads: 'u32',
+  },
   bindings: { qkv: 'read', headScale: 'read', out: 'write' },
   overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
   meaning,
@@ -80,6 +81,48 @@ export interface AttentionOptions extends HeadLayout {
   readonly often?: boolean;
 }
 
+interface AttentionCall {
+  readonly tensors: AttentionTensors;
+  readonly params: Readonly<Record<keyof typeof interface_.params, number>>;
+  readonly overrides: Readonly<Record<(typeof interface_.overrides)[number], number>>;
+  readonly options: AttentionOptions;
+}
+
+export const ATTENTION: readonly Variant<AttentionCall>[] = [
+  {
+    kernel: attentionTileKernel,
+    // Its rows share their keys, so they are of one sequence.
+    can: ({ options: o }) => o.rows === o.tokens,
+    fits: ({ lanes }, { options: o }) =>
+      lanes === 'imitated' &&
+      o.rows >= TILE_ROWS &&
+      (o.often === true || o.partStride * o.rows * (o.past + o.rows) >= TILE_WORK),
+    record: (enc, { tensors, params, overrides, options: o }) => {
+      const grid = [workgroupsAcross(o), Math.ceil(o.rows / TILE_ROWS), 1] as const;
+      enc.dispatch(attentionTileKernel, tensors, params, grid, overrides);
+    },
+  },
+  {
+    kernel: attentionWorkgroupKernel,
+    // A lane owns one vec4 of a head's channels.
+    can: ({ options: o }) => o.headStride <= 256,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides, options: o }) =>
+      enc.dispatch(attentionWorkgroupKernel, tensors, params, [o.rows, o.nHead, 1], overrides),
+  },
+  {
+    kernel: attentionKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides, options: o }) =>
+      enc.dispatch(attentionKernel, tensors, params, [workgroupsAcross(o), o.rows, 1], overrides),
+  },
+];
+
+/** Workgroups for the heads of a row: four threads each, with 32 channels a thread. */
+function workgroupsAcross({ nHead, headStride }: HeadLayout): number {
+  return Math.ceil((nHead * Math.ceil(headStride / 32)) / 4);
+}
+
 /** Records out[r, h] = Σ_s softmax(q · k / √D)[s] · v[s] over every position up to the row's own. */
 export function attention(
   device: Device,
@@ -87,38 +130,32 @@ export function attention(
   t: AttentionTensors,
   o: AttentionOptions,
 ): void {
-  const capacity = t.qkv.shape[1];
-  checkShape('attention', { qkv: [t.qkv, [t.qkv.shape[0], capacity, o.rowStride]] });
-  const params = {
-    rows: o.rows,
-    tokens: o.tokens,
-    past: o.past,
-    capacity,
-    rowStride4: o.rowStride / 4,
-    partStride4: o.partStride / 4,
-    outStride4: (t.out.shape.at(-1) ?? 0) / 4,
-    scaleStart: o.scaleStart,
-    heads: o.nHead,
-  };
-  const overrides = { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 };
-  // Lanes of the workgroup twin own one vec4 of channels each, so wider heads take the plain one.
-  if (device.prefersPlain || o.headStride > 256) {
-    const across = Math.ceil((o.nHead * Math.ceil(o.headStride / 32)) / 4);
-    const work = o.partStride * o.rows * (o.past + o.rows);
-    const isLarge = o.rows >= TILE_ROWS && (o.often === true || work >= TILE_WORK);
-    if (isLarge && device.prefersPlain && o.rows === o.tokens) {
-      const grid = [across, Math.ceil(o.rows / TILE_ROWS), 1] as const;
-      enc.dispatch(attentionTileKernel, { ...t }, params, grid, overrides);
-      return;
-    }
-    const grid = [across, o.rows, 1] as const;
-    enc.dispatch(attentionKernel, { ...t }, params, grid, overrides);
-  } else {
-    enc.dispatch(attentionWorkgroupKernel, { ...t }, params, [o.rows, o.nHead, 1], overrides);
-  }
+  const call = attentionCall(t, o);
+  choose(ATTENTION, device.traits, call).record(enc, call);
 }
 
-type Size = (typeof interface_.params)[number] | (typeof interface_.overrides)[number];
+export function attentionCall(t: AttentionTensors, o: AttentionOptions): AttentionCall {
+  const capacity = t.qkv.shape[1];
+  checkShape('attention', { qkv: [t.qkv, [t.qkv.shape[0], capacity, o.rowStride]] });
+  return {
+    tensors: t,
+    params: {
+      rows: o.rows,
+      tokens: o.tokens,
+      past: o.past,
+      capacity,
+      rowStride4: o.rowStride / 4,
+      partStride4: o.partStride / 4,
+      outStride4: (t.out.shape.at(-1) ?? 0) / 4,
+      scaleStart: o.scaleStart,
+      heads: o.nHead,
+    },
+    overrides: { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 },
+    options: o,
+  };
+}
+
+type Size = keyof typeof interface_.params | (typeof interface_.overrides)[number];
 
 /** out[r, h, d] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, d],  s ≤ past + t */
 function meaning(
@@ -150,7 +187,7 @@ function meaning(
 }
 
 /** x ← exp(x − max) / Σ exp(x − max) */
-export function softmaxInPlace(x: Float32Array | Float64Array): void {
+export function softmaxInPlace(x: NumberArray): void {
   let largest = -Infinity;
   for (const v of x) if (v > largest) largest = v;
   let sum = 0;

@@ -4,19 +4,19 @@ import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import type { HeadLayout } from './attention.ts';
 
-const params = [
-  'rows',
-  'seen',
-  'first',
-  'sequenceStart4',
-  'rowStride4',
-  'partStride4',
-  'head',
-  'heads',
-  'outHead',
-] as const;
+const params = {
+  rows: 'u32',
+  seen: 'u32',
+  first: 'u32',
+  sequenceStart4: 'u32',
+  rowStride4: 'u32',
+  partStride4: 'u32',
+  head: 'u32',
+  heads: 'u32',
+  outHead: 'u32',
+} as const;
 
-const attentionScoresKernel = defineKernel({
+export const attentionScoresKernel = defineKernel({
   name: 'attentionScores',
   source,
   params,
@@ -66,7 +66,7 @@ export function attentionScores(
   );
 }
 
-type Size = (typeof params)[number] | 'HEAD_SIZE' | 'HEAD_STRIDE4';
+type Size = keyof typeof params | 'HEAD_SIZE' | 'HEAD_STRIDE4';
 
 function meaning({ qkv, out }: Arrays<'qkv' | 'out'>, s: Sizes<Size>): void {
   const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];

@@ -13,10 +13,10 @@ export const ROW_STATISTICS = [
   'entropy',
 ] as const;
 
-const attentionStatisticsKernel = defineKernel({
+export const attentionStatisticsKernel = defineKernel({
   name: 'attentionStatistics',
   source,
-  params: ['size', 'heads'],
+  params: { size: 'u32', heads: 'u32' },
   bindings: { x: 'read', ids: 'read', out: 'write' },
   overrides: [],
   meaning,
@@ -38,7 +38,7 @@ export function attentionStatistics(
   sizes: { size: number; heads: number },
 ): void {
   const grid = [Math.ceil(sizes.size / 8), sizes.heads, 1] as const;
-  enc.dispatch(attentionStatisticsKernel, { ...t }, sizes, grid);
+  enc.dispatch(attentionStatisticsKernel, t, sizes, grid, {});
 }
 
 function meaning({ x, ids, out }: Arrays<'x' | 'ids' | 'out'>, s: Sizes<'size' | 'heads'>): void {

@@ -3,9 +3,9 @@ import source from '../../shaders/attentionThumbnails.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 
-const params = ['size', 'cells', 'block', 'heads', 'outHead'] as const;
+const params = { size: 'u32', cells: 'u32', block: 'u32', heads: 'u32', outHead: 'u32' } as const;
 
-const attentionThumbnailsKernel = defineKernel({
+export const attentionThumbnailsKernel = defineKernel({
   name: 'attentionThumbnails',
   source,
   params,
@@ -32,10 +32,10 @@ export function attentionThumbnails(
 ): void {
   const cells = Math.ceil(o.size / o.block);
   const grid = [Math.ceil(cells / 8), cells, o.heads] as const;
-  enc.dispatch(attentionThumbnailsKernel, t, { ...o, cells }, grid);
+  enc.dispatch(attentionThumbnailsKernel, t, { ...o, cells }, grid, {});
 }
 
-function meaning({ x, out }: Arrays<'x' | 'out'>, s: Sizes<(typeof params)[number]>): void {
+function meaning({ x, out }: Arrays<'x' | 'out'>, s: Sizes<keyof typeof params>): void {
   const { size, cells, block } = s;
   for (let h = 0; h < s.heads; h++) {
     const start = (s.outHead + h) * cells * cells;

@@ -4,10 +4,10 @@ import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { softmaxInPlace } from './attention.ts';
 
-const causalSoftmaxKernel = defineKernel({
+export const causalSoftmaxKernel = defineKernel({
   name: 'causalSoftmax',
   source,
-  params: ['rows', 'columns', 'first'],
+  params: { rows: 'u32', columns: 'u32', first: 'u32' },
   bindings: { x: 'write' },
   overrides: [],
   meaning,
@@ -16,11 +16,8 @@ const causalSoftmaxKernel = defineKernel({
 /** Records x[h, t, s] ← softmax over s ≤ first + t, 0 beyond. `x` is (H, T, S). */
 export function causalSoftmax(enc: Encoder, x: Tensor, first: number): void {
   const [heads, rows, columns] = x.shape;
-  enc.dispatch(causalSoftmaxKernel, { x }, { rows, columns, first }, [
-    Math.ceil(rows / 8),
-    heads,
-    1,
-  ]);
+  const grid = [Math.ceil(rows / 8), heads, 1] as const;
+  enc.dispatch(causalSoftmaxKernel, { x }, { rows, columns, first }, grid, {});
 }
 
 function meaning({ x }: Arrays<'x'>, s: Sizes<'rows' | 'columns' | 'first'>): void {

@@ -1,5 +1,5 @@
 // Faster twins of meanings for the processor; only the linear layer earns one.
-import type { CpuTwins } from '../gpu/cpuDevice.ts';
+import type { CpuTwins } from '../gpu/cpu/device.ts';
 import {
   linearFast,
   matmulKernel,

@@ -1,15 +1,27 @@
 // Loss and rank of a target in each row of logits.
-import source from '../../shaders/crossEntropy.wgsl?raw';
+import plainSource from '../../shaders/crossEntropy.wgsl?raw';
+import workgroupSource from '../../shaders/crossEntropyWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { MOST_WORKGROUPS, type Variant, choose } from './variants.ts';
 
-const crossEntropyKernel = defineKernel({
-  name: 'crossEntropy',
-  source,
-  params: ['rows', 'vocab', 'stride'],
+const interface_ = {
+  params: { rows: 'u32', vocab: 'u32', stride: 'u32' },
   bindings: { logits: 'read', targets: 'read', loss: 'write', rank: 'write' },
   overrides: [],
   meaning,
+} as const;
+
+const crossEntropyKernel = defineKernel({
+  name: 'crossEntropy',
+  source: plainSource,
+  ...interface_,
+});
+
+const crossEntropyWorkgroupKernel = defineKernel({
+  name: 'crossEntropyWorkgroup',
+  source: workgroupSource,
+  ...interface_,
 });
 
 export interface CrossEntropyTensors {
@@ -21,23 +33,47 @@ export interface CrossEntropyTensors {
   readonly rank: Tensor;
 }
 
+interface CrossEntropyCall {
+  readonly tensors: CrossEntropyTensors;
+  readonly params: Readonly<Record<keyof typeof interface_.params, number>>;
+}
+
+export const CROSS_ENTROPY: readonly Variant<CrossEntropyCall>[] = [
+  {
+    kernel: crossEntropyWorkgroupKernel,
+    can: ({ params }) => params.rows <= MOST_WORKGROUPS,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params }) =>
+      enc.dispatch(crossEntropyWorkgroupKernel, tensors, params, [params.rows, 1, 1], {}),
+  },
+  {
+    kernel: crossEntropyKernel,
+    fits: () => true,
+    record: (enc, { tensors, params }) =>
+      enc.dispatch(crossEntropyKernel, tensors, params, [Math.ceil(params.rows / 4), 1, 1], {}),
+  },
+];
+
 /** Records loss[r] = −ln p(target[r]) and rank[r]; both 0 where the target is ignored. */
 export function crossEntropy(
   enc: Encoder,
   t: CrossEntropyTensors,
   sizes: { rows: number; vocab: number },
 ): void {
-  const stride = t.logits.shape.at(-1) ?? 0;
-  enc.dispatch(crossEntropyKernel, { ...t }, { ...sizes, stride }, [
-    Math.ceil(sizes.rows / 4),
-    1,
-    1,
-  ]);
+  const call = crossEntropyCall(t, sizes);
+  choose(CROSS_ENTROPY, enc.traits, call).record(enc, call);
+}
+
+export function crossEntropyCall(
+  t: CrossEntropyTensors,
+  sizes: { rows: number; vocab: number },
+): CrossEntropyCall {
+  return { tensors: t, params: { ...sizes, stride: t.logits.shape.at(-1) ?? 0 } };
 }
 
 function meaning(
   { logits, targets, loss, rank }: Arrays<'logits' | 'targets' | 'loss' | 'rank'>,
-  s: Sizes<'rows' | 'vocab' | 'stride'>,
+  s: Sizes<keyof typeof interface_.params>,
 ): void {
   for (let r = 0; r < s.rows; r++) {
     loss[r] = rank[r] = 0;

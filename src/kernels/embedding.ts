@@ -4,10 +4,17 @@ import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
 
-const embeddingKernel = defineKernel({
+export const embeddingKernel = defineKernel({
   name: 'embedding',
   source,
-  params: ['rows', 'channels8', 'tokens', 'past', 'partStart', 'partRows'],
+  params: {
+    rows: 'u32',
+    channels8: 'u32',
+    tokens: 'u32',
+    past: 'u32',
+    partStart: 'u32',
+    partRows: 'u32',
+  },
   bindings: { ids: 'read', wte: 'read', wpe: 'read', out: 'write' },
   overrides: ['WEIGHT_FORMAT'],
   meaning,

@@ -3,10 +3,10 @@ import source from '../../shaders/gelu.wgsl?raw';
 import { type Encoder, type Tensor, elementCount } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 
-const geluKernel = defineKernel({
+export const geluKernel = defineKernel({
   name: 'gelu',
   source,
-  params: ['count4'],
+  params: { count4: 'u32' },
   bindings: { x: 'read', out: 'write' },
   overrides: ['EXACT'],
   meaning,

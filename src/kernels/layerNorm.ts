@@ -1,13 +1,21 @@
-// LayerNorm: one thread a row where lanes are imitated, one workgroup a row where they are real.
+// LayerNorm: one workgroup a row where lanes are real, one thread a row where they are imitated.
 import plainSource from '../../shaders/layerNorm.wgsl?raw';
 import workgroupSource from '../../shaders/layerNormWorkgroup.wgsl?raw';
 import type { Device, Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
 import { type RowMap, identityRows, mapRow } from './rowMap.ts';
+import { type Variant, choose } from './variants.ts';
 
 const interface_ = {
-  params: ['rows', 'channels', 'stride4', 'outT', 'outS', 'outStart'],
+  params: {
+    rows: 'u32',
+    channels: 'u32',
+    stride4: 'u32',
+    outT: 'u32',
+    outS: 'u32',
+    outStart: 'u32',
+  },
   bindings: { x: 'read', weight: 'read', bias: 'read', out: 'write' },
   overrides: ['EPSILON', 'BY_VARIANCE'],
   meaning,
@@ -44,6 +52,29 @@ export interface LayerNormOptions {
   readonly outRows?: RowMap;
 }
 
+interface LayerNormCall {
+  readonly tensors: LayerNormTensors;
+  readonly params: Readonly<Record<keyof typeof interface_.params, number>>;
+  readonly overrides: Readonly<Record<(typeof interface_.overrides)[number], number>>;
+}
+
+export const LAYER_NORM: readonly Variant<LayerNormCall>[] = [
+  {
+    kernel: layerNormWorkgroupKernel,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides }) =>
+      enc.dispatch(layerNormWorkgroupKernel, tensors, params, [params.rows, 1, 1], overrides),
+  },
+  {
+    kernel: layerNormKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.rows / 8), 1, 1] as const;
+      enc.dispatch(layerNormKernel, tensors, params, grid, overrides);
+    },
+  },
+];
+
 /** Records out[m(r)] = (x[r] − mean) / deviation · weight + bias. */
 export function layerNorm(
   device: Device,
@@ -51,35 +82,30 @@ export function layerNorm(
   t: LayerNormTensors,
   options: LayerNormOptions,
 ): void {
+  const call = layerNormCall(t, options);
+  choose(LAYER_NORM, device.traits, call).record(enc, call);
+}
+
+export function layerNormCall(t: LayerNormTensors, options: LayerNormOptions): LayerNormCall {
   const { rows, channels, epsilon, byVariance, outRows = identityRows(rows) } = options;
   const stride = t.x.shape.at(-1) ?? 0;
   checkShape('layerNorm', { weight: [t.weight, [stride]], bias: [t.bias, [stride]] });
-  const params = {
-    rows,
-    channels,
-    stride4: stride / 4,
-    outT: outRows.tokens,
-    outS: outRows.capacity,
-    outStart: outRows.start,
+  return {
+    tensors: t,
+    params: {
+      rows,
+      channels,
+      stride4: stride / 4,
+      outT: outRows.tokens,
+      outS: outRows.capacity,
+      outStart: outRows.start,
+    },
+    overrides: { EPSILON: epsilon, BY_VARIANCE: byVariance ? 1 : 0 },
   };
-  const overrides = { EPSILON: epsilon, BY_VARIANCE: byVariance ? 1 : 0 };
-  if (device.prefersPlain) {
-    enc.dispatch(layerNormKernel, { ...t }, params, [Math.ceil(rows / 8), 1, 1], overrides);
-  } else {
-    enc.dispatch(layerNormWorkgroupKernel, { ...t }, params, [rows, 1, 1], overrides);
-  }
 }
 
 type Binding = 'x' | 'weight' | 'bias' | 'out';
-type Size =
-  | 'rows'
-  | 'channels'
-  | 'stride4'
-  | 'outT'
-  | 'outS'
-  | 'outStart'
-  | 'EPSILON'
-  | 'BY_VARIANCE';
+type Size = keyof typeof interface_.params | (typeof interface_.overrides)[number];
 
 /** out[m(r), c] = (x[r, c] − mean[r]) / deviation[r] · weight[c] + bias[c] */
 function meaning({ x, weight, bias, out }: Arrays<Binding>, s: Sizes<Size>): void {

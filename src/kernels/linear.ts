@@ -6,9 +6,10 @@ import matmulWideSource from '../../shaders/matmulWide.wgsl?raw';
 import matvecSource from '../../shaders/matvec.wgsl?raw';
 import matvecWorkgroupSource from '../../shaders/matvecWorkgroup.wgsl?raw';
 import type { Device, Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type FloatArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { geluExact, geluTanh } from './gelu.ts';
 import { type RowMap, identityRows, mapRow } from './rowMap.ts';
+import { MOST_WORKGROUPS, type Variant, choose } from './variants.ts';
 import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
 
 export type Activation = 'none' | 'gelu-tanh' | 'gelu-exact';
@@ -16,19 +17,19 @@ export type Activation = 'none' | 'gelu-tanh' | 'gelu-exact';
 const ACTIVATIONS: readonly Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
 
 const interface_ = {
-  params: [
-    'rows',
-    'columns4',
-    'outStride4',
-    'outColumn4',
-    'accumulate',
-    'scaleIndex',
-    'outT',
-    'outS',
-    'outStart',
-    'xStart',
-  ],
-  bindings: { x: 'read', weight: 'read', bias: 'read', scale: 'read', out: 'write' },
+  params: {
+    rows: 'u32',
+    columns4: 'u32',
+    outStride4: 'u32',
+    outColumn4: 'u32',
+    accumulate: 'u32',
+    scaleIndex: 'u32',
+    outT: 'u32',
+    outS: 'u32',
+    outStart: 'u32',
+    xStart: 'u32',
+  },
+  bindings: { x: 'read', weight: 'read', bias: 'read', scale: 'read', out: 'add' },
   meaning,
 } as const;
 
@@ -96,11 +97,56 @@ const FEW_ROWS = 2;
  */
 const WIDE = { rows: 9, weights: 1 << 18 };
 
-/** WebGPU's guaranteed number of workgroups along one side of a grid. */
-const MOST_WORKGROUPS = 65535;
-
 /** Threads in a workgroup of `matvec`; a software adapter spreads workgroups over its cores. */
 const MATVEC_WIDTH = 8;
+
+/** What one part of a weight comes to. */
+interface LinearCall {
+  readonly tensors: Readonly<Record<Binding, Tensor>>;
+  readonly params: Readonly<Record<keyof typeof interface_.params, number>>;
+  readonly overrides: Readonly<Record<'K' | 'WEIGHT_FORMAT' | 'ACTIVATION', number>>;
+  /** Of all parts together. */
+  readonly weights: number;
+  readonly often: boolean;
+}
+
+export const LINEAR: readonly Variant<LinearCall>[] = [
+  {
+    kernel: matmulWideKernel,
+    fits: ({ lanes }, { params: { rows }, weights, often }) =>
+      lanes === 'imitated' && rows >= WIDE.rows && (often || weights >= WIDE.weights),
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.columns4 / 16), Math.ceil(params.rows / 16), 1] as const;
+      enc.dispatch(matmulWideKernel, tensors, params, grid, overrides);
+    },
+  },
+  {
+    kernel: matmulKernel,
+    fits: (_traits, { params }) => params.rows > FEW_ROWS,
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.columns4 / 16), Math.ceil(params.rows / 8), 1] as const;
+      enc.dispatch(matmulKernel, tensors, params, grid, overrides);
+    },
+  },
+  {
+    kernel: matvecWorkgroupKernel,
+    can: ({ params }) => params.columns4 / 2 <= MOST_WORKGROUPS,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.columns4 / 2), params.rows, 1] as const;
+      enc.dispatch(matvecWorkgroupKernel, tensors, params, grid, overrides);
+    },
+  },
+  {
+    kernel: matvecKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.columns4 / MATVEC_WIDTH), params.rows, 1] as const;
+      const width = { ...overrides, WIDTH: MATVEC_WIDTH };
+      enc.dispatch(matvecKernel, tensors, params, grid, width);
+    },
+  },
+];
 
 /** Records out[m(r)] = act(x[r] · weightᵀ + bias), or out[m(r)] += scale · that. */
 export function linear(
@@ -109,14 +155,20 @@ export function linear(
   t: LinearTensors,
   options: LinearOptions,
 ): void {
+  for (const call of linearCalls(t, options)) {
+    choose(LINEAR, device.traits, call).record(enc, call);
+  }
+}
+
+/** A call for each part of the weight. */
+export function linearCalls(t: LinearTensors, options: LinearOptions): LinearCall[] {
   const { rows, activation = 'none', accumulate = false, scaleIndex = 0, xStart = 0 } = options;
   const outRows = options.outRows ?? identityRows(rows);
-  t.weight.parts.forEach((part, i) => {
-    const columns4 = part.rows / 4;
-    const tensors = { x: t.x, weight: part.tensor, bias: t.bias[i], scale: t.scale, out: t.out };
-    const params = {
+  return t.weight.parts.map((part, i) => ({
+    tensors: { x: t.x, weight: part.tensor, bias: t.bias[i], scale: t.scale, out: t.out },
+    params: {
       rows,
-      columns4,
+      columns4: part.rows / 4,
       outStride4: t.weight.rows / 4,
       outColumn4: part.start / 4,
       accumulate: accumulate ? 1 : 0,
@@ -125,32 +177,19 @@ export function linear(
       outS: outRows.capacity,
       outStart: outRows.start,
       xStart,
-    };
-    const overrides = {
+    },
+    overrides: {
       K: t.weight.columns,
       WEIGHT_FORMAT: WEIGHT_FORMATS.indexOf(t.weight.format),
       ACTIVATION: ACTIVATIONS.indexOf(activation),
-    };
-    const weights = t.weight.rows * t.weight.columns;
-    const isLarge = rows >= WIDE.rows && (options.often === true || weights >= WIDE.weights);
-    if (isLarge && device.prefersPlain) {
-      const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 16), 1] as const;
-      enc.dispatch(matmulWideKernel, tensors, params, grid, overrides);
-    } else if (rows > FEW_ROWS) {
-      const grid = [Math.ceil(columns4 / 16), Math.ceil(rows / 8), 1] as const;
-      enc.dispatch(matmulKernel, tensors, params, grid, overrides);
-    } else if (device.prefersPlain || columns4 / 2 > MOST_WORKGROUPS) {
-      const grid = [Math.ceil(columns4 / MATVEC_WIDTH), rows, 1] as const;
-      enc.dispatch(matvecKernel, tensors, params, grid, { ...overrides, WIDTH: MATVEC_WIDTH });
-    } else {
-      const grid = [Math.ceil(columns4 / 2), rows, 1] as const;
-      enc.dispatch(matvecWorkgroupKernel, tensors, params, grid, overrides);
-    }
-  });
+    },
+    weights: t.weight.rows * t.weight.columns,
+    often: options.often === true,
+  }));
 }
 
 type Binding = 'x' | 'weight' | 'bias' | 'scale' | 'out';
-type Size = (typeof interface_.params)[number] | 'K' | 'WEIGHT_FORMAT' | 'ACTIVATION';
+type Size = keyof typeof interface_.params | 'K' | 'WEIGHT_FORMAT' | 'ACTIVATION';
 
 /** y[r, n] = act(Σ_k x[xStart + r, k] · weight[n, k] + bias[n]);  out[m(r), n] = y, or += scale · y */
 function meaning({ x, weight, bias, scale, out }: Arrays<Binding>, s: Sizes<Size>): void {
@@ -167,9 +206,9 @@ function store(
   sum: number,
   r: number,
   n: number,
-  bias: FloatArray,
-  scale: FloatArray,
-  out: FloatArray,
+  bias: NumberArray,
+  scale: NumberArray,
+  out: NumberArray,
   s: Sizes<Size>,
 ): void {
   const v = sum + bias[n];

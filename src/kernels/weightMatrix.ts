@@ -34,7 +34,7 @@ export interface WeightPart {
 
 /** Rows of `columns` values that one binding can show, a multiple of 8. */
 function rowsPerPart(device: Device, columns: number, format: WeightFormat): number {
-  const rows = Math.floor(device.maxBindingBytes / bytesOf(columns, [columns], format));
+  const rows = Math.floor(device.traits.maxBindingBytes / bytesOf(columns, [columns], format));
   return Math.max(8, rows - (rows % 8));
 }
 

@@ -54,7 +54,7 @@ export async function readMapSummary(
   const { nHead } = config;
   const each = ROW_STATISTICS.length;
   const cells = block === null ? 0 : Math.ceil(size / block);
-  const most = Math.min(device.maxBindingBytes / 4, MOST_ELEMENTS);
+  const most = Math.min(device.traits.maxBindingBytes / 4, MOST_ELEMENTS);
   const group = Math.max(1, Math.min(nHead, Math.floor(most / (size * size))));
   const arena = device.createArena('attention maps');
   try {

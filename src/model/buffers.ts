@@ -79,7 +79,7 @@ export class Workspace {
 
   /** Tokens of each of `batch` sequences that one pass takes; long prompts go in pieces. */
   tokensPerPass(batch: number): number {
-    return Math.max(1, Math.floor(this.#device.rowsPerPass / batch));
+    return Math.max(1, Math.floor(this.#device.traits.rowsPerPass / batch));
   }
 
   /** Room for a pass over `batch` sequences; made once and kept. Throws `device/out-of-memory`. */

@@ -11,7 +11,7 @@ import { LOGITS_CHUNK_BYTES } from './reads.ts';
 /** Rows that go through the head at a time: bounded memory, and an abort is heard between them. */
 export function lensRowsPerPass({ device, widths }: Gpt): number {
   const fitting = Math.floor(LOGITS_CHUNK_BYTES / (widths.vocab * 4));
-  return Math.max(1, Math.min(fitting, device.rowsPerPass));
+  return Math.max(1, Math.min(fitting, device.traits.rowsPerPass));
 }
 
 /** The most probable token of every row (R, C) of the residual stream, and ln of its probability. */

@@ -1,6 +1,6 @@
 // The GPU as a device: what every device promises, and what is its own.
 import { describe, expect, it } from 'vitest';
-import { requestWebGpuDevice } from '../../src/gpu/request.ts';
+import { requestWebGpuDevice } from '../../src/gpu/webgpu/request.ts';
 import { addRow } from '../../src/kernels/addRow.ts';
 import { describeDevice } from '../support/deviceContract.ts';
 

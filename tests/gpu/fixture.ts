@@ -1,11 +1,14 @@
 // What every GPU test stands on: one real adapter, a canary whose numbers are checked, error
 // scopes around every test, arenas that must be given back, and a comparison that explains itself.
-import { expect } from 'vitest';
-import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
-import type { Arena, Device, Encoder, Tensor } from '../../src/gpu/device.ts';
-import { requestWebGpuDevice } from '../../src/gpu/request.ts';
-import type { WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
-import { createWebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+import { afterEach, expect } from 'vitest';
+import { createCpuDevice } from '../../src/gpu/cpu/device.ts';
+import type { Arena, Device, Encoder, Tensor, Traits } from '../../src/gpu/device.ts';
+import { type WebGpuDevice, createWebGpuDevice } from '../../src/gpu/webgpu/device.ts';
+import { requestWebGpuDevice } from '../../src/gpu/webgpu/request.ts';
+import { type Variant, choose } from '../../src/kernels/variants.ts';
+
+/** Both ways that lanes can be, whatever the adapter is. */
+export const LANES = ['imitated', 'real'] as const;
 
 let shared: Promise<WebGpuDevice> | null = null;
 
@@ -13,19 +16,25 @@ let shared: Promise<WebGpuDevice> | null = null;
 export function gpuDevice(): Promise<WebGpuDevice> {
   shared ??= requestWebGpuDevice().then(async (device) => {
     await canary(device.gpu);
-    console.info(`adapter: ${device.summary.label}; binding limit ${device.maxBindingBytes}`);
+    console.info(
+      `adapter: ${device.summary.label}; binding limit ${device.traits.maxBindingBytes}`,
+    );
     return device;
   });
   return shared;
 }
 
-/** The same GPUDevice twice: told to prefer plain kernels, and told to prefer workgroups. */
-export async function bothShapes(): Promise<readonly [name: string, device: WebGpuDevice][]> {
+const opened: Device[] = [];
+afterEach(() => {
+  for (const device of opened.splice(0)) device.dispose();
+});
+
+/** The same GPUDevice once more, with other traits; disposed after the test. */
+export async function deviceWith(traits: Partial<Traits> = {}): Promise<WebGpuDevice> {
   const { gpu, summary } = await gpuDevice();
-  return [
-    ['plain', createWebGpuDevice(gpu, summary, { prefersPlain: true })],
-    ['workgroup', createWebGpuDevice(gpu, summary, { prefersPlain: false })],
-  ];
+  const device = createWebGpuDevice(gpu, summary, { traits });
+  opened.push(device);
+  return device;
 }
 
 async function canary(gpu: GPUDevice): Promise<void> {
@@ -70,12 +79,18 @@ export async function scoped<T>(gpu: GPUDevice, body: () => Promise<T>): Promise
   return outcome.value;
 }
 
-/** Records an op on a device; returns what to read back. */
-export type Op = (
-  device: Device,
-  enc: Encoder,
-  arena: Arena,
-) => { readonly out: Tensor; readonly count: number; readonly u32?: boolean };
+/** What to read back of an op. */
+interface Result {
+  readonly out: Tensor;
+  readonly count: number;
+  readonly u32?: boolean;
+}
+
+/** Records an op on a device. */
+export type Op = (device: Device, enc: Encoder, arena: Arena) => Result;
+
+/** Makes an op's tensors on a device, and says what its calls come to. */
+export type Calls<C> = (device: Device, arena: Arena) => Result & { readonly calls: readonly C[] };
 
 /** Runs `op` on a device in an arena of its own. */
 async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
@@ -90,6 +105,16 @@ async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> 
   return values;
 }
 
+/** What the meanings make of an op, in float64. */
+async function meant(op: Op): Promise<Float32Array | Uint32Array> {
+  const oracle = createCpuDevice('f64');
+  try {
+    return await run(oracle, op);
+  } finally {
+    oracle.dispose();
+  }
+}
+
 /** The op on the GPU against the same op's meanings in float64. */
 export async function expectMeaning(
   device: WebGpuDevice,
@@ -97,12 +122,73 @@ export async function expectMeaning(
   op: Op,
   bound: number,
 ): Promise<void> {
-  const expected = await run(createCpuDevice('f64'), op);
+  const expected = await meant(op);
   const actual = await scoped(device.gpu, () => run(device, op));
   expectClose(name, actual, expected, bound);
 }
 
-/** Every element within `bound` of the expected one; a failure says where, how far, how many. */
+const tried = new Set<Variant<never>>();
+
+/**
+ * Every variant that can take the calls, whatever the adapter, against their meaning in float64. With `taken`,
+ * only those that some device takes: slow compilers leave no time for every variant of every case.
+ */
+export async function expectVariants<C>(
+  name: string,
+  variants: readonly Variant<C>[],
+  calls: Calls<C>,
+  bound: number,
+  which: 'all' | 'taken' = 'all',
+): Promise<void> {
+  const device = await gpuDevice();
+  const by =
+    (variantOf: (call: C, traits: Traits) => Variant<C>): Op =>
+    (d, enc, arena) => {
+      const { calls: all, ...result } = calls(d, arena);
+      for (const call of all) variantOf(call, d.traits).record(enc, call);
+      return result;
+    };
+  const expected = await meant(by((call, traits) => choose(variants, traits, call)));
+  const plan = planned(calls);
+  for (const variant of variants) {
+    const suits = (call: C): boolean =>
+      which === 'all'
+        ? (variant.can?.(call) ?? true)
+        : LANES.some((lanes) => choose(variants, { ...device.traits, lanes }, call) === variant);
+    if (!plan.every((call) => suits(call))) continue;
+    tried.add(variant);
+    const actual = await scoped(device.gpu, () =>
+      run(
+        device,
+        by(() => variant),
+      ),
+    );
+    expectClose(`${variant.kernel.name}, ${name}`, actual, expected, bound);
+  }
+}
+
+/** What the calls come to, on a device that compiles nothing. */
+function planned<C>(calls: Calls<C>): readonly C[] {
+  const device = createCpuDevice();
+  const arena = device.createArena('test');
+  try {
+    return calls(device, arena).calls;
+  } finally {
+    arena.dispose();
+    device.dispose();
+  }
+}
+
+/** Fails where a variant was compared with its meaning in no case. */
+export function expectTried<C>(variants: readonly Variant<C>[]): void {
+  const left = variants.filter((variant) => !tried.has(variant));
+  expect(left.map(({ kernel }) => kernel.name)).toEqual([]);
+}
+
+/**
+ * Every element within `bound` of the expected one, or the same ∞; where NaN is expected, no finite number, for
+ * WGSL promises no more: exp(NaN) may be ∞. A failure says where, how far, how many.
+ */
 export function expectClose(
   name: string,
   actual: ArrayLike<number>,
@@ -116,7 +202,10 @@ export function expectClose(
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i] - expected[i]);
     if (error > worst) worst = error;
-    if (!(error <= bound)) {
+    const isNear = Number.isNaN(expected[i])
+      ? !Number.isFinite(actual[i])
+      : error <= bound || actual[i] === expected[i];
+    if (!isNear) {
       bad++;
       if (first < 0) first = i;
     }

@@ -1,19 +1,17 @@
-// Every shader against its kernel's meaning in float64: odd sizes, all weight formats, both
-// shapes (plain and workgroup), inside error scopes.
+// Every shader against its kernel's meaning in float64: odd sizes, all weight formats, every variant of an
+// op, inside error scopes. Those over a vocabulary are in vocabulary.gpu.test.ts.
 import { describe, expect, it } from 'vitest';
 import { type Arena, type Device, bytesOf } from '../../src/gpu/device.ts';
 import { addRow } from '../../src/kernels/addRow.ts';
-import { attention } from '../../src/kernels/attention.ts';
+import { ATTENTION, attentionCall } from '../../src/kernels/attention.ts';
 import { attentionScores } from '../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../src/kernels/attentionStatistics.ts';
 import { attentionThumbnails } from '../../src/kernels/attentionThumbnails.ts';
 import { causalSoftmax } from '../../src/kernels/causalSoftmax.ts';
-import { crossEntropy } from '../../src/kernels/crossEntropy.ts';
 import { embedding } from '../../src/kernels/embedding.ts';
 import { gelu } from '../../src/kernels/gelu.ts';
-import { layerNorm } from '../../src/kernels/layerNorm.ts';
-import { type Activation, linear } from '../../src/kernels/linear.ts';
-import { topToken } from '../../src/kernels/topToken.ts';
+import { LAYER_NORM, layerNormCall } from '../../src/kernels/layerNorm.ts';
+import { type Activation, LINEAR, linear, linearCalls } from '../../src/kernels/linear.ts';
 import {
   WEIGHT_FORMATS,
   type WeightFormat,
@@ -21,7 +19,7 @@ import {
   writeRows,
 } from '../../src/kernels/weightMatrix.ts';
 import { noise } from '../support/random.ts';
-import { bothShapes, expectMeaning, gpuDevice, sumBound } from './fixture.ts';
+import { expectMeaning, expectTried, expectVariants, gpuDevice, sumBound } from './fixture.ts';
 
 function weights(
   device: Device,
@@ -56,23 +54,21 @@ describe('layerNorm', () => {
     for (const byVariance of [true, false]) {
       it(`normalises ${rows} × ${channels} by ${byVariance ? 'variance' : 'standard deviation'}: ${reason}`, async () => {
         const stride = Math.ceil(channels / 8) * 8;
-        for (const [shape, device] of await bothShapes()) {
-          await expectMeaning(
-            device,
-            shape,
-            (d, enc, arena) => {
-              const x = arena.upload('x', [rows, stride], 'f32', padded(rows, stride, channels, 1));
-              const weight = arena.upload('w', [stride], 'f32', padded(1, stride, channels, 2));
-              const bias = arena.upload('b', [stride], 'f32', padded(1, stride, channels, 3));
-              const out = arena.zeros('out', [2 * rows, stride], 'f32');
-              const outRows = { tokens: rows, capacity: rows, start: 1 };
-              const options = { rows, channels, epsilon: 1e-5, byVariance, outRows };
-              layerNorm(d, enc, { x, weight, bias, out }, options);
-              return { out, count: 2 * rows * stride };
-            },
-            sumBound(channels, 4),
-          );
-        }
+        await expectVariants(
+          reason,
+          LAYER_NORM,
+          (_d, arena) => {
+            const x = arena.upload('x', [rows, stride], 'f32', padded(rows, stride, channels, 1));
+            const weight = arena.upload('w', [stride], 'f32', padded(1, stride, channels, 2));
+            const bias = arena.upload('b', [stride], 'f32', padded(1, stride, channels, 3));
+            const out = arena.zeros('out', [2 * rows, stride], 'f32');
+            const outRows = { tokens: rows, capacity: rows, start: 1 };
+            const options = { rows, channels, epsilon: 1e-5, byVariance, outRows };
+            const calls = [layerNormCall({ x, weight, bias, out }, options)];
+            return { calls, out, count: 2 * rows * stride };
+          },
+          sumBound(channels, 4),
+        );
       });
     }
   }
@@ -85,6 +81,7 @@ describe('linear', () => {
     { rows: 2, k: 72, n: 264, reason: 'two rows still go one by one' },
     { rows: 9, k: 24, n: 40, reason: 'one row more than the register tile' },
     { rows: 17, k: 104, n: 72, reason: 'a ragged last tile' },
+    { rows: 17, k: 104, n: 72, reason: 'every variant, needed or not', by: 'all' as const },
     { rows: 21, k: 512, n: 520, reason: 'large: a ragged last tile of sixteen' },
     { rows: 9, k: 512, n: 520, reason: 'large: one row more than a tile of eight' },
     { rows: 8, k: 40, n: 24, reason: 'a whole tile of eight' },
@@ -92,35 +89,27 @@ describe('linear', () => {
   ];
   const activations: Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
   for (const format of WEIGHT_FORMATS) {
-    for (const { rows, k, n, reason } of cases) {
+    for (const { rows, k, n, reason, by = 'taken' as const } of cases) {
       it(`multiplies ${rows} × ${k} by ${k} × ${n} in ${format}: ${reason}`, async () => {
-        for (const [shape, device] of await bothShapes()) {
-          for (const activation of activations) {
-            for (const accumulate of [false, true]) {
-              await expectMeaning(
-                device,
-                `${shape}, ${activation}, accumulate ${accumulate}`,
-                (d, enc, arena) => {
-                  const x = arena.upload('x', [rows + 2, k], 'f32', noise((rows + 2) * k, 5));
-                  const weight = weights(d, arena, format, n, k, 6, 1 / Math.sqrt(k));
-                  const bias = [arena.upload('b', [n], 'f32', noise(n, 7))];
-                  const scale = arena.upload('s', [4], 'f32', Float32Array.of(9, 0.5, 9, 9));
-                  const out = arena.upload('out', [rows + 3, n], 'f32', noise((rows + 3) * n, 8));
-                  const outRows = { tokens: rows, capacity: rows, start: 3 };
-                  const options = {
-                    rows,
-                    activation,
-                    accumulate,
-                    scaleIndex: 1,
-                    xStart: 2,
-                    outRows,
-                  };
-                  linear(d, enc, { x, weight, bias, scale, out }, options);
-                  return { out, count: (rows + 3) * n };
-                },
-                sumBound(k, 4),
-              );
-            }
+        for (const activation of by === 'all' ? activations.slice(-1) : activations) {
+          for (const accumulate of [false, true]) {
+            await expectVariants(
+              `${activation}, accumulate ${accumulate}`,
+              LINEAR,
+              (d, arena) => {
+                const x = arena.upload('x', [rows + 2, k], 'f32', noise((rows + 2) * k, 5));
+                const weight = weights(d, arena, format, n, k, 6, 1 / Math.sqrt(k));
+                const bias = [arena.upload('b', [n], 'f32', noise(n, 7))];
+                const scale = arena.upload('s', [4], 'f32', Float32Array.of(9, 0.5, 9, 9));
+                const out = arena.upload('out', [rows + 3, n], 'f32', noise((rows + 3) * n, 8));
+                const outRows = { tokens: rows, capacity: rows, start: 3 };
+                const options = { rows, activation, accumulate, scaleIndex: 1, xStart: 2, outRows };
+                const calls = linearCalls({ x, weight, bias, scale, out }, options);
+                return { calls, out, count: (rows + 3) * n };
+              },
+              sumBound(k, 4),
+              by,
+            );
           }
         }
       });
@@ -137,7 +126,7 @@ describe('linear', () => {
         `${count} rows`,
         (d, enc, arena) => {
           const x = arena.upload('x', [count, k], 'f32', noise(count * k, 5));
-          const capped = { ...d, maxBindingBytes: 64 * k * 4 } as Device;
+          const capped = { ...d, traits: { ...d.traits, maxBindingBytes: 64 * k * 4 } };
           const weight = weights(capped, arena, 'f32', n, k, 6, 1 / 8);
           parts = weight.parts.length;
           const zero = arena.zeros('zero', [n], 'f32');
@@ -168,10 +157,8 @@ describe('embedding', () => {
           device,
           `binding ${binding}`,
           (d, enc, arena) => {
-            const capped = {
-              ...d,
-              maxBindingBytes: Math.min(d.maxBindingBytes, binding),
-            } as Device;
+            const most = Math.min(d.traits.maxBindingBytes, binding);
+            const capped = { ...d, traits: { ...d.traits, maxBindingBytes: most } };
             const out = arena.zeros('out', [ids.length, channels], 'f32');
             embedding(
               enc,
@@ -216,9 +203,8 @@ describe('attention', () => {
     { batch: 1, tokens: 5, past: 6, nHead: 5, headSize: 7, reason: 'odd rows, heads and channels' },
     { batch: 1, tokens: 4, past: 3, nHead: 4, headSize: 16, reason: 'one tile of rows' },
   ];
-  const both = cases.flatMap((one) => [true, false].map((often) => ({ ...one, often })));
-  for (const { batch, tokens, past, nHead, headSize, reason, often } of both) {
-    it(`attends ${batch} × ${tokens} after ${past}, ${nHead} heads of ${headSize}: ${reason}${often ? ', often' : ''}`, async () => {
+  for (const { batch, tokens, past, nHead, headSize, reason } of cases) {
+    it(`attends ${batch} × ${tokens} after ${past}, ${nHead} heads of ${headSize}: ${reason}`, async () => {
       const headStride = Math.ceil(headSize / 4) * 4;
       const partStride = nHead * headStride;
       const rowStride = Math.ceil((3 * partStride) / 8) * 8;
@@ -226,24 +212,22 @@ describe('attention', () => {
       const layout = { nHead, headSize, headStride, partStride, rowStride };
       const width = Math.ceil(partStride / 8) * 8;
       const cache = padded((batch * capacity * rowStride) / headStride, headStride, headSize, 1);
-      for (const [shape, device] of await bothShapes()) {
-        await expectMeaning(
-          device,
-          shape,
-          (d, enc, arena) => {
-            const qkv = arena.zeros('qkv', [batch, capacity, rowStride], 'f32');
-            arena.write(qkv, cache);
-            const switches = noise(nHead + 1, 2);
-            const headScale = arena.upload('s', [nHead + 1], 'f32', switches);
-            const rows = batch * tokens;
-            const out = arena.zeros('out', [rows, width], 'f32');
-            const options = { ...layout, rows, tokens, past, scaleStart: 1, often };
-            attention(d, enc, { qkv, headScale, out }, options);
-            return { out, count: rows * width };
-          },
-          sumBound(headSize + capacity, 2),
-        );
-      }
+      await expectVariants(
+        reason,
+        ATTENTION,
+        (_d, arena) => {
+          const qkv = arena.zeros('qkv', [batch, capacity, rowStride], 'f32');
+          arena.write(qkv, cache);
+          const switches = noise(nHead + 1, 2);
+          const headScale = arena.upload('s', [nHead + 1], 'f32', switches);
+          const rows = batch * tokens;
+          const out = arena.zeros('out', [rows, width], 'f32');
+          const options = { ...layout, rows, tokens, past, scaleStart: 1 };
+          const calls = [attentionCall({ qkv, headScale, out }, options)];
+          return { calls, out, count: rows * width };
+        },
+        sumBound(headSize + capacity, 2),
+      );
     });
   }
 });
@@ -407,81 +391,8 @@ describe('gelu', () => {
   }
 });
 
-describe('crossEntropy', () => {
-  for (const u32 of [false, true]) {
-    it(`gives the ${u32 ? 'rank' : 'loss'} of targets and ignores −1`, async () => {
-      const device = await gpuDevice();
-      const [rows, vocab, stride] = [6, 1001, 1008];
-      const targets = Uint32Array.of(0, 1000, 0xffffffff, 17, 1001, 500);
-      await expectMeaning(
-        device,
-        'crossEntropy',
-        (_d, enc, arena) => {
-          const logits = arena.upload('l', [rows, stride], 'f32', noise(rows * stride, 4, 0, 3));
-          const t = {
-            logits,
-            targets: arena.upload('t', [rows], 'u32', targets),
-            loss: arena.zeros('loss', [rows], 'f32'),
-            rank: arena.zeros('rank', [rows], 'u32'),
-          };
-          crossEntropy(enc, t, { rows, vocab });
-          return { out: u32 ? t.rank : t.loss, count: rows, u32 };
-        },
-        u32 ? 0 : 2e-5,
-      );
-    });
-  }
-});
-
-describe('topToken', () => {
-  const cases = [
-    { rows: 1, vocab: 1, stride: 8, reason: 'one token: certain' },
-    { rows: 5, vocab: 9, stride: 16, reason: 'one row more than a workgroup' },
-    { rows: 13, vocab: 1001, stride: 1008, reason: 'odd sizes, ties for the first place' },
-    { rows: 2, vocab: 50257, stride: 50264, reason: "GPT-2's vocabulary" },
-  ];
-  for (const { rows, vocab, stride, reason } of cases) {
-    it(`finds the best of ${rows} × ${vocab}, the lowest among equals: ${reason}`, async () => {
-      const device = await gpuDevice();
-      const values = noise(rows * stride, 4, 0, 3);
-      for (let r = 0; r < rows; r++) {
-        // The padding is larger than anything, and the best comes twice in every second row.
-        values.fill(99, r * stride + vocab, (r + 1) * stride);
-        if (r % 2 === 0) values[r * stride + vocab - 1] = values[r * stride + (vocab >> 1)] = 6;
-      }
-      for (const u32 of [true, false]) {
-        await expectMeaning(
-          device,
-          u32 ? 'token' : 'logprob',
-          (_d, enc, arena) => {
-            const logits = arena.upload('l', [rows, stride], 'f32', values);
-            const token = arena.zeros('token', [rows], 'u32');
-            const logprob = arena.zeros('logprob', [rows], 'f32');
-            topToken(enc, { logits, token, logprob }, { rows, vocab });
-            return { out: u32 ? token : logprob, count: rows, u32 };
-          },
-          u32 ? 0 : 2e-5,
-        );
-      }
-    });
-  }
-
-  it('finds the best where all are far below zero, and where some are −∞', async () => {
-    const device = await gpuDevice();
-    const logits = Float32Array.of(-1e30, -3e37, -2e30, -1e30, -Infinity, 5, -Infinity, 4);
-    await expectMeaning(
-      device,
-      'token',
-      (_d, enc, arena) => {
-        const t = {
-          logits: arena.upload('l', [2, 4], 'f32', logits),
-          token: arena.zeros('token', [2], 'u32'),
-          logprob: arena.zeros('logprob', [2], 'f32'),
-        };
-        topToken(enc, t, { rows: 2, vocab: 4 });
-        return { out: t.token, count: 2, u32: true };
-      },
-      0,
-    );
-  });
+it('every variant was compared with its meaning', () => {
+  expectTried(LAYER_NORM);
+  expectTried(LINEAR);
+  expectTried(ATTENTION);
 });

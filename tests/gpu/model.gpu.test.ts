@@ -7,10 +7,9 @@ import { GPT2 } from '../../src/engine/gpt2.ts';
 import { DEFAULT_OPTIONS } from '../../src/engine/sampling/generate.ts';
 import { referenceIds } from '../../src/engine/reading/referenceText.ts';
 import { sweepHeads } from '../../src/engine/questions/sweep.ts';
-import { createCpuDevice } from '../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../src/gpu/cpu/device.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { requestWebGpuDevice } from '../../src/gpu/request.ts';
-import { createWebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+import { requestWebGpuDevice } from '../../src/gpu/webgpu/request.ts';
 import { linear } from '../../src/kernels/linear.ts';
 import { createWeightMatrix, writeRows } from '../../src/kernels/weightMatrix.ts';
 import { readConfigFile } from '../../src/model/config.ts';
@@ -21,7 +20,7 @@ import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../support/naiveGpt.ts';
 import { describePasses } from '../support/passContract.ts';
 import { noise } from '../support/random.ts';
-import { expectClose, gpuDevice, scoped } from './fixture.ts';
+import { LANES, deviceWith, expectClose, gpuDevice, scoped } from './fixture.ts';
 import { Session } from '../../src/model/session.ts';
 
 const PACK = '/tests/fixtures/conformance/';
@@ -55,13 +54,13 @@ describe('the model on WebGPU', () => {
   for (const name of ['gpt2', 'notebook', 'nanogpt-nobias', 'gpt2-12x12']) {
     for (const dtype of ['fp16', 'q8'] as const) {
       it(`computes ${name} in ${dtype} as the processor does from the same weights`, async () => {
-        const { gpu, summary } = await gpuDevice();
+        const { gpu } = await gpuDevice();
         const oracle = await logitsOf(createCpuDevice('f64'), name, dtype);
         const largest = oracle.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-        for (const prefersPlain of [true, false]) {
-          const device = createWebGpuDevice(gpu, summary, { prefersPlain });
+        for (const lanes of LANES) {
+          const device = await deviceWith({ lanes });
           const actual = await scoped(gpu, () => logitsOf(device, name, dtype));
-          expectClose(`${name}, plain ${prefersPlain}`, actual, oracle, 1e-5 * largest);
+          expectClose(`${name}, lanes ${lanes}`, actual, oracle, 1e-5 * largest);
           expect(await logitsOf(device, name, dtype)).toEqual(actual);
         }
       });
@@ -87,8 +86,7 @@ describe('the model on WebGPU', () => {
   }
 
   it('keeps q8 weights in little more than a quarter of the memory, and reads them back', async () => {
-    const { gpu, summary } = await gpuDevice();
-    const device = createWebGpuDevice(gpu, summary);
+    const device = await deviceWith();
     const config = { ...base, V: 512, S: 64, L: 1, H: 4, C: 256, F: 1024 };
     const tensors = new Map(
       [...createNaiveGpt(config, 3).toCheckpoint()].map(([name, t]) => [
@@ -140,9 +138,9 @@ describe('the model on WebGPU', () => {
       const ids = Array.from({ length: config.S }, (_, i) => (i * 7) % config.V);
       const expected = naive.forward(ids);
       const largest = Math.max(...expected.flat().map(Math.abs));
-      const { gpu, summary } = await gpuDevice();
-      for (const prefersPlain of [true, false]) {
-        const device = createWebGpuDevice(gpu, summary, { prefersPlain });
+      const { gpu } = await gpuDevice();
+      for (const lanes of LANES) {
+        const device = await deviceWith({ lanes });
         await scoped(gpu, async () => {
           await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
           const { logits } = await model.forward(ids);
@@ -179,9 +177,9 @@ describe('the model on WebGPU', () => {
         { part: 'mlp', layer: 0, by: 'zero' },
       ],
     ];
-    const { gpu, summary } = await gpuDevice();
-    for (const prefersPlain of [true, false]) {
-      const device = createWebGpuDevice(gpu, summary, { prefersPlain });
+    const { gpu } = await gpuDevice();
+    for (const lanes of LANES) {
+      const device = await deviceWith({ lanes });
       await scoped(gpu, async () => {
         await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
         for (const off of sets) {
@@ -229,8 +227,8 @@ describe('the model on WebGPU', () => {
       [...naive.toCheckpoint()].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
     );
     const source = openSafetensors(writeSafetensors(tensors));
-    const { gpu, summary } = await gpuDevice();
-    const device = createWebGpuDevice(gpu, summary, { maxBindingBytes: 70_000 });
+    const { gpu } = await gpuDevice();
+    const device = await deviceWith({ maxBindingBytes: 70_000 });
     await scoped(gpu, async () => {
       const file = readConfigFile({ n_head: 2, activation_function: 'gelu_new' });
       await using model = await GPT2.from_source(source, { device, file, dtype: 'fp32' });
@@ -259,19 +257,16 @@ describe('the model on WebGPU', () => {
   });
 
   it('computes gpt2 with workgroup kernels as with plain ones', async () => {
-    const { gpu, summary } = await gpuDevice();
     const [plain, workgroup] = await Promise.all(
-      [true, false].map((prefersPlain) =>
-        logitsOf(createWebGpuDevice(gpu, summary, { prefersPlain }), 'gpt2', 'fp32'),
-      ),
+      LANES.map(async (lanes) => logitsOf(await deviceWith({ lanes }), 'gpt2', 'fp32')),
     );
     expectClose('logits', workgroup, plain, 1e-4);
   });
 
   it('splits the token embedding where a binding is too small, with the same logits', async () => {
-    const { gpu, summary } = await gpuDevice();
-    const whole = await logitsOf(createWebGpuDevice(gpu, summary), 'gpt2', 'fp32');
-    const capped = createWebGpuDevice(gpu, summary, { maxBindingBytes: 48 * 4 * 300 });
+    const { gpu } = await gpuDevice();
+    const whole = await logitsOf(await deviceWith(), 'gpt2', 'fp32');
+    const capped = await deviceWith({ maxBindingBytes: 48 * 4 * 300 });
     const split = await scoped(gpu, () => logitsOf(capped, 'gpt2', 'fp32'));
     expectClose('logits', split, whole, 0);
   });
@@ -287,7 +282,7 @@ describe('the model on WebGPU', () => {
         const weight = createWeightMatrix(device, arena, 'wte', rows, columns, 'f32');
         writeRows(arena, weight, 0, weights);
         expect(weight.parts.length).toBe(defaultLimits ? 2 : 1);
-        expect(device.maxBindingBytes).toBeGreaterThanOrEqual(128 << 20);
+        expect(device.traits.maxBindingBytes).toBeGreaterThanOrEqual(128 << 20);
         const zero = arena.zeros('zero', [rows], 'f32');
         const x = arena.upload('x', [1, columns], 'f32', noise(columns, 4));
         const out = arena.zeros('out', [1, rows], 'f32');
@@ -306,8 +301,7 @@ describe('the model on WebGPU', () => {
   });
 
   it('gives all memory back when it is disposed', async () => {
-    const { gpu, summary } = await gpuDevice();
-    const device = createWebGpuDevice(gpu, summary);
+    const device = await deviceWith();
     const arenas: { readonly sizeBytes: number }[] = [];
     const watching: Device = {
       ...device,
@@ -491,7 +485,8 @@ describe('the model on WebGPU', () => {
     for (const plain of [true, false]) {
       await using model = await GPT2.from_pretrained(`${PACK}gpt2`, { device: gpu, plain });
       await using other = await model.again({ dtype: 'q8' });
-      expect([model, other].map((each) => each.gpt.device.prefersPlain)).toEqual([plain, plain]);
+      const lanes = plain ? 'imitated' : 'real';
+      expect([model, other].map((each) => each.gpt.device.traits.lanes)).toEqual([lanes, lanes]);
     }
   });
 

@@ -3,7 +3,8 @@ import type { DeviceRequest, Dtype } from '../../src/api.ts';
 import { answer } from '../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { Encoder } from '../../src/gpu/device.ts';
-import type { RecordedDispatch, WebGpuDevice } from '../../src/gpu/webGpuDevice.ts';
+import type { WebGpuDevice } from '../../src/gpu/webgpu/device.ts';
+import type { Dispatch } from '../../src/gpu/webgpu/submit.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { encodePass } from '../../src/model/forward.ts';
 import { Reruns } from '../../src/model/rerun.ts';
@@ -204,7 +205,7 @@ async function kernelTimes(session: Session, phase: string, tokens: number): Pro
   const recorded = device.record((enc: Encoder) =>
     encodePass(enc, model, session.pass({ tokens, start }, { lastLogits: true })),
   );
-  const groups = new Map<string, RecordedDispatch[]>();
+  const groups = new Map<string, Dispatch[]>();
   for (const dispatch of recorded) {
     const weight = dispatch.tensors.weight?.label ?? dispatch.tensors.wte?.label ?? '';
     const on = weight
@@ -222,9 +223,9 @@ async function kernelTimes(session: Session, phase: string, tokens: number): Pro
     const seconds = (await device.replay(dispatches, repeats)) / repeats;
     let bytes = 0;
     let operations = 0;
-    for (const { kernel: k, tensors, uniform } of dispatches) {
+    for (const { kernel: k, tensors, params } of dispatches) {
       if (!k.name.startsWith('mat')) continue;
-      const rows = uniform[k.params.indexOf('rows')];
+      const { rows } = params;
       bytes += tensors.weight.sizeBytes;
       operations += 2 * rows * tensors.weight.shape[0] * tensors.weight.shape[1];
     }

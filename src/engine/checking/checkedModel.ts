@@ -44,8 +44,8 @@ export async function checkedModel(first: GPT2, signal?: AbortSignal): Promise<C
 }
 
 function simplerThan({ gpt, summary }: GPT2): FromPretrainedOptions | null {
-  const { prefersPlain } = gpt.device;
-  if (summary.dtype !== 'fp32') return { dtype: 'fp32', plain: prefersPlain };
+  const plain = gpt.device.traits.lanes === 'imitated';
+  if (summary.dtype !== 'fp32') return { dtype: 'fp32', plain };
   if (summary.device.kind === 'cpu') return null;
-  return prefersPlain ? { dtype: 'fp32', device: 'cpu' } : { dtype: 'fp32', plain: true };
+  return plain ? { dtype: 'fp32', device: 'cpu' } : { dtype: 'fp32', plain: true };
 }

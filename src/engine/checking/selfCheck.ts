@@ -1,7 +1,7 @@
 // Whether this device computes this model rightly: known numbers where the checkpoint is known, else the
 // kernels' plain meanings.
 import type { SelfCheck } from '../../api.ts';
-import { createCpuDevice } from '../../gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../gpu/cpu/device.ts';
 import { readScores } from '../../model/reads.ts';
 import { Session } from '../../model/session.ts';
 import { checkAgainstMeanings } from '../../model/plainCheck.ts';
@@ -258,7 +258,8 @@ export const AGAINST: Readonly<Record<SelfCheck['against'], string>> = {
 function toReport(model: GPT2, check: Omit<SelfCheck, 'report'>, steps: readonly Step[]): string {
   const { name, layout, nLayer, nHead, nEmbd, vocabSize } = model.summary;
   const { device } = check;
-  const kernels = model.gpt.device.prefersPlain ? 'plain kernels' : 'workgroup kernels';
+  const { lanes } = model.gpt.device.traits;
+  const kernels = lanes === 'imitated' ? 'plain kernels' : 'workgroup kernels';
   const agent = typeof navigator === 'object' ? navigator.userAgent : '';
   const lines = [
     `Glass GPT self-check: ${check.passed ? 'passed' : 'FAILED'}`,

@@ -8,7 +8,10 @@ export interface FromPretrainedOptions {
   readonly dtype?: Dtype;
   /** A wish, or a `GPUDevice` of one's own (Dawn in Node). */
   readonly device?: DeviceRequest | GPUDevice;
-  /** True for kernels without barriers and workgroup memory, whatever the adapter says it is. */
+  /**
+   * True for kernels without barriers, workgroup memory and subgroups, false for those with them, whatever the
+   * adapter says it is.
+   */
   readonly plain?: boolean;
   /** Branch, tag or commit of a model on a Hub; `main` by default. */
   readonly revision?: string;

@@ -6,7 +6,7 @@ import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { referenceIds } from '../../../src/engine/reading/referenceText.ts';
 import { sweepHeads } from '../../../src/engine/questions/sweep.ts';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { toPartsOff } from '../../../src/model/partsOff.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';

@@ -7,7 +7,7 @@ import { logSumExp, topOf } from '../../../src/engine/checking/agreement.ts';
 import { checkedModel } from '../../../src/engine/checking/checkedModel.ts';
 import { againstPublished, selfCheck } from '../../../src/engine/checking/selfCheck.ts';
 import { referenceOf, type ReferenceText } from '../../../src/engine/checking/references.ts';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
 import { Session } from '../../../src/model/session.ts';
 import { readConfigFile } from '../../../src/model/config.ts';

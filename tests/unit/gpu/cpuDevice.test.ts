@@ -1,6 +1,8 @@
+// The processor as a device: what every device promises, and what is its own.
 import { describe, expect, it } from 'vitest';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
-import { matvecKernel } from '../../../src/kernels/linear.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import type { Arena, Device, Encoder, Tensor } from '../../../src/gpu/device.ts';
+import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { describeDevice } from '../../support/deviceContract.ts';
 
 for (const precision of ['f32', 'f64'] as const) {
@@ -9,35 +11,125 @@ for (const precision of ['f32', 'f64'] as const) {
   );
 }
 
-describe('a kernel that fails on the processor', () => {
-  it('names itself and the step it stood in', () => {
-    const failing = (): void => {
-      throw new RangeError('no room');
-    };
-    const device = createCpuDevice('f32', new Map([[matvecKernel, failing]]));
-    const arena = device.createArena('test');
-    const t = arena.zeros('t', [8], 'f32');
-    const enc = device.createEncoder();
-    const run = (): void =>
-      enc.within('h.0', () =>
-        enc.within('attn', () =>
-          enc.dispatch(
-            matvecKernel,
-            { x: t, weight: t, bias: t, scale: t, out: t },
-            { rows: 1 },
-            [1, 1, 1],
-          ),
-        ),
-      );
-    expect(run).toThrow(
-      expect.objectContaining({
-        code: 'device/out-of-memory',
-        message: 'h.0.attn: matvec failed: no room',
-      }),
-    );
+/** A kernel of one tensor that does `work`. */
+function kernelOf(name: string, work: (x: { [i: number]: number }) => void) {
+  return defineKernel({
+    name,
+    source: '',
+    params: {},
+    bindings: { x: 'write' },
+    overrides: [],
+    meaning: ({ x }) => work(x),
+  });
+}
+
+const run = (enc: Encoder, kernel: ReturnType<typeof kernelOf>, x: Tensor): void =>
+  enc.dispatch(kernel, { x }, {}, [1, 1, 1], {});
+
+/** Takes five milliseconds. */
+const slow = kernelOf('slow', (x) => {
+  const end = performance.now() + 5;
+  while (performance.now() < end);
+  x[0] += 1;
+});
+
+async function using(use: (device: Device, arena: Arena) => Promise<void>): Promise<void> {
+  const device = createCpuDevice();
+  const arena = device.createArena('test');
+  try {
+    await use(device, arena);
+  } finally {
     arena.dispose();
     device.dispose();
+  }
+}
+
+describe('a long pass on the processor', () => {
+  it('lets the thread hear others between its steps', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      const enc = device.createEncoder();
+      for (let i = 0; i < 60; i++) run(enc, slow, x);
+      const reading = enc.read(x, 0, 1);
+      enc.submit();
+      let ended = false;
+      void reading.then(() => (ended = true));
+      await new Promise((resolve) => setTimeout(resolve));
+      expect(ended).toBe(false);
+      expect([...(await reading)]).toEqual([60]);
+    }));
+
+  it('ends where the device is disposed, and says so', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      const enc = device.createEncoder();
+      for (let i = 0; i < 60; i++) run(enc, slow, x);
+      const reading = enc.read(x, 0, 1);
+      enc.submit();
+      setTimeout(() => device.dispose());
+      await expect(reading).rejects.toMatchObject({ code: 'engine/disposed' });
+    }));
+
+  it('is waited for by idle', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      let count = 0;
+      const enc = device.createEncoder();
+      const counting = kernelOf('counting', () => void count++);
+      for (let i = 0; i < 30; i++) run(enc, slow, x);
+      run(enc, counting, x);
+      enc.submit();
+      await device.idle();
+      expect(count).toBe(1);
+    }));
+});
+
+describe('a kernel that fails on the processor', () => {
+  const failing = kernelOf('failing', () => {
+    throw new TypeError('that is no number');
   });
+  const starving = kernelOf('starving', () => void new Float64Array(2 ** 45));
+  const record = (enc: Encoder, kernel: typeof failing, x: Tensor): void =>
+    enc.within('h.0', () => enc.within('attn', () => run(enc, kernel, x)));
+
+  it('names itself and the step it stood in to every read of its submit, and to no other', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      const enc = device.createEncoder();
+      const first = enc.read(x, 0, 1);
+      record(enc, failing, x);
+      run(enc, slow, x);
+      const second = enc.read(x, 0, 1);
+      enc.submit();
+      const next = device.createEncoder();
+      const after = next.read(x, 0, 1);
+      next.submit();
+      const told = await Promise.allSettled([first, second]);
+      expect(told.map((one) => one.status === 'rejected' && (one.reason as unknown))).toEqual(
+        Array.from({ length: 2 }, () =>
+          expect.objectContaining({
+            code: 'device/refused',
+            message: 'h.0.attn: failing failed: that is no number',
+          }),
+        ),
+      );
+      // Nothing behind it ran.
+      expect([...(await after)]).toEqual([0]);
+      await device.idle();
+    }));
+
+  it('is heard by idle where nothing was read, once', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      const enc = device.createEncoder();
+      record(enc, starving, x);
+      enc.submit();
+      await expect(device.idle()).rejects.toMatchObject({
+        code: 'device/out-of-memory',
+        message: expect.stringMatching(/^h\.0\.attn: starving failed: /u) as string,
+      });
+      await device.idle();
+    }));
 });
 
 describe('memory on the processor', () => {
@@ -58,4 +150,18 @@ describe('memory on the processor', () => {
       device.dispose();
     }
   });
+
+  it('that was given back is computed with by nobody', () =>
+    using(async (device) => {
+      const gone = device.createArena('gone');
+      const x = gone.zeros('x', [1], 'f32');
+      gone.dispose();
+      const enc = device.createEncoder();
+      const reading = enc.read(x, 0, 1);
+      enc.submit();
+      await expect(reading).rejects.toMatchObject({
+        code: 'engine/disposed',
+        message: 'reading x failed: What is computed with was given back already.',
+      });
+    }));
 });

@@ -1,7 +1,7 @@
 // A device that goes away while several results are awaited: one answer, and no rejection that nobody hears.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import type { Device, Tensor } from '../../../src/gpu/device.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';

@@ -1,6 +1,6 @@
 // The kernels' meanings, run in float64, are the oracle of every shader: here they meet PyTorch.
 import { describe, expect, it } from 'vitest';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { PACK_CASES } from '../../support/packCases.ts';
 import { loadPackCase, readExpected } from '../../support/packOnDisk.ts';
 import { readAttention, readLogits, readScores } from '../../../src/model/reads.ts';

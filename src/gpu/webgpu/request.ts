@@ -1,7 +1,7 @@
 // Finding a GPU: the only place that looks for one. Everything else is handed a device.
-import type { DeviceSummary, GpuVerdict } from '../api.ts';
-import { EngineError } from '../errors.ts';
-import { type WebGpuDevice, createWebGpuDevice } from './webGpuDevice.ts';
+import type { DeviceSummary, GpuVerdict } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { type WebGpuDevice, type WebGpuOptions, createWebGpuDevice } from './device.ts';
 
 /** What the kernels need at the least; WebGPU guarantees these, so a smaller adapter is broken. */
 const NEEDED_LIMITS: Readonly<Record<string, number>> = {
@@ -19,6 +19,9 @@ const ADAPTER_TIMEOUT_MS = 10_000;
 
 /** Largest sizes worth asking for: an f32 embedding of 50,257 × 1,600 is 322 MB. */
 const WANTED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize'] as const;
+
+/** Features that some kernels or measurements can use; everything works without them. */
+const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 /** Says whether WebGPU can be used here, and if not, why. Never throws. */
 export async function probeGpu(): Promise<GpuVerdict> {
@@ -79,11 +82,9 @@ export function summariseInfo(
  * counts as none. Throws `webgpu/…`.
  */
 export async function requestWebGpuDevice(
-  options: {
-    defaultLimits?: boolean;
-    hardwareOnly?: boolean;
-    maxBindingBytes?: number;
-    prefersPlain?: boolean;
+  options: WebGpuOptions & {
+    readonly defaultLimits?: boolean;
+    readonly hardwareOnly?: boolean;
   } = {},
 ): Promise<WebGpuDevice> {
   if (!globalThis.navigator?.gpu) {
@@ -111,7 +112,11 @@ export async function requestWebGpuDevice(
     for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
   try {
-    const gpu = await adapter.requestDevice({ label: 'glass-gpt', requiredLimits });
+    const gpu = await adapter.requestDevice({
+      label: 'glass-gpt',
+      requiredLimits,
+      requiredFeatures: WANTED_FEATURES.filter((name) => adapter.features.has(name)),
+    });
     return createWebGpuDevice(gpu, summary, { ...options, ownsGpu: true });
   } catch (cause) {
     throw new EngineError(`${summary.label} refused a device: ${String(cause)}`, {

@@ -1,0 +1,276 @@
+// The processor as a device: an encoder that records the kernels' meanings and runs them in order.
+import type { DeviceSummary } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import {
+  type Arena,
+  type Device,
+  type Encoder,
+  type Tensor,
+  type TensorData,
+  type Traits,
+  bytesOf,
+  elementCount,
+  newTensorId,
+} from '../device.ts';
+import { halfToFloat } from '../half.ts';
+import { fromInt8Rows } from '../int8.ts';
+import { type Kernel, type NumberArray, checkCall, said, toSizes } from '../kernel.ts';
+import { checkCopy, createNames } from '../steps.ts';
+import { type CpuMemory, type Slot, createArrays } from './memory.ts';
+import { JobQueue } from './queue.ts';
+
+interface CpuTensor extends Tensor {
+  readonly slot: Slot;
+}
+
+/** Kernels whose plain meaning is too slow to stream with may bring a faster twin. */
+export type CpuTwins = ReadonlyMap<Kernel, Kernel['meaning']>;
+
+/**
+ * A device made of plain loops. `precision` chooses the arrays: `f64` is the oracle that shaders
+ * are tested against, `f32` is what the page uses where there is no WebGPU.
+ */
+export function createCpuDevice(
+  precision: 'f32' | 'f64' = 'f32',
+  twins: CpuTwins = new Map(),
+  memory: CpuMemory = createArrays(precision),
+): Device {
+  const summary: DeviceSummary = {
+    kind: 'cpu',
+    isSoftware: true,
+    label: "This computer's processor",
+    vendor: '',
+    architecture: '',
+    description: `Plain TypeScript kernels, ${precision}`,
+    features: [],
+    limits: {},
+  };
+  const traits: Traits = {
+    lanes: 'imitated',
+    subgroups: null,
+    timestamps: false,
+    rowsPerPass: 16,
+    maxBindingBytes: Number.MAX_SAFE_INTEGER,
+  };
+  const queue = new JobQueue();
+  /** What failed in a submit without a read that could tell. */
+  let untold: EngineError | null = null;
+  let disposed = false;
+
+  function checkUsable(): void {
+    if (disposed) throw disposedError();
+  }
+
+  function viewOf(tensor: Tensor): NumberArray {
+    return memory.view((tensor as CpuTensor).slot);
+  }
+
+  /** Runs `step` behind what was submitted, or now where nothing was. */
+  function inOrder(what: string, step: () => void): void {
+    if (queue.busy) queue.push({ steps: [guarded('', what, step)], done: tell });
+    else step();
+  }
+
+  function tell(fault: EngineError | null): void {
+    if (fault) untold ??= fault;
+  }
+
+  function createArena(label: string): Arena {
+    let sizeBytes = 0;
+    let owned: Slot[] = [];
+    return {
+      label,
+      get sizeBytes() {
+        return sizeBytes;
+      },
+      failure: null,
+      zeros(name, shape, format): CpuTensor {
+        try {
+          const slot = memory.take(format, elementCount(shape));
+          owned.push(slot);
+          sizeBytes += slot.sizeBytes;
+          return {
+            id: newTensorId(),
+            label: name,
+            shape,
+            format,
+            sizeBytes: slot.sizeBytes,
+            slot,
+          };
+        } catch (cause) {
+          throw new EngineError(
+            `${name} needs ${bytesOf(elementCount(shape), shape, format)} bytes, more than this page can get.`,
+            {
+              code: 'device/out-of-memory',
+              hint: 'Close other tabs or choose a smaller model.',
+              cause,
+            },
+          );
+        }
+      },
+      upload(name, shape, format, data) {
+        const tensor = this.zeros(name, shape, format);
+        // Nothing that was submitted knows it yet.
+        put(tensor, data, 0);
+        return tensor;
+      },
+      write(tensor, data, offset = 0) {
+        // Who writes may use the data for something else before it is its turn.
+        const kept = queue.busy ? data.slice() : data;
+        inOrder(`writing ${tensor.label}`, () => put(tensor, kept, offset));
+      },
+      dispose() {
+        const slots = owned;
+        owned = [];
+        sizeBytes = 0;
+        inOrder('freeing memory', () => slots.forEach((slot) => memory.free(slot)));
+      },
+    };
+  }
+
+  function put(tensor: Tensor, data: TensorData, offset: number): void {
+    const { format, shape } = tensor;
+    const array = viewOf(tensor);
+    // Packed weights are decoded once, here; the loops then read plain floats.
+    if (format === 'f16') {
+      for (let i = 0; i < data.length; i++) array[offset + i] = halfToFloat(data[i]);
+    } else if (format === 'int8') {
+      fromInt8Rows(data as Uint32Array, shape[shape.length - 1], array, offset);
+    } else array.set(data, offset);
+  }
+
+  interface Reading {
+    readonly resolve: () => void;
+    readonly reject: (error: EngineError) => void;
+  }
+
+  function createEncoder(): Encoder {
+    const { now, within } = createNames();
+    let steps: (() => void)[] = [];
+    let readings: Reading[] = [];
+
+    function record(what: string, step: () => void): void {
+      const run = guarded(now(), what, step);
+      steps.push(() => {
+        checkUsable();
+        run();
+      });
+    }
+
+    function recordRead<T extends Float32Array | Uint32Array>(
+      tensor: Tensor,
+      from: number,
+      count: number,
+      copy: (values: NumberArray) => T,
+    ): Promise<T> {
+      return new Promise((resolve, reject) => {
+        let values: T;
+        record(`reading ${tensor.label}`, () => {
+          values = copy(viewOf(tensor).subarray(from, from + count));
+        });
+        readings.push({ resolve: () => resolve(values), reject });
+      });
+    }
+
+    return {
+      traits,
+      dispatch(kernel, tensors, params, _grid, overrides) {
+        checkUsable();
+        const call = { tensors, params, overrides };
+        checkCall(kernel, call, now());
+        const sizes = toSizes(kernel, call);
+        const run = twins.get(kernel) ?? kernel.meaning;
+        const names = Object.keys(kernel.bindings) as (keyof typeof tensors)[];
+        record(kernel.name, () => {
+          const arrays: Record<string, NumberArray> = {};
+          for (const name of names) arrays[name] = viewOf(tensors[name]);
+          run(arrays, sizes);
+        });
+      },
+      copy(from, to, range) {
+        checkCopy(now(), from, to, range);
+        record(`copying ${from.label}`, () => {
+          const array = viewOf(from);
+          const taken = range ? array.subarray(range.from, range.from + range.count) : array;
+          viewOf(to).set(taken, range?.to);
+        });
+      },
+      clear(tensor) {
+        record(`clearing ${tensor.label}`, () => viewOf(tensor).fill(0));
+      },
+      within,
+      read: (tensor, from, count) =>
+        recordRead(tensor, from, count, (values) => Float32Array.from(values)),
+      readU32: (tensor, from, count) =>
+        recordRead(tensor, from, count, (values) => Uint32Array.from(values)),
+      submit() {
+        checkUsable();
+        const waiting = readings;
+        const done = (fault: EngineError | null): void => {
+          if (!fault) for (const { resolve } of waiting) resolve();
+          else if (waiting.length === 0) tell(fault);
+          else for (const { reject } of waiting) reject(fault);
+        };
+        queue.push({ steps, done });
+        steps = [];
+        readings = [];
+      },
+    };
+  }
+
+  return {
+    summary,
+    traits,
+    lost: new Promise(() => {}),
+    createArena,
+    createEncoder,
+    prepare: () => Promise.resolve(),
+    idle: () =>
+      new Promise((resolve, reject) => {
+        // A step of nothing: a breath is taken before it where one is due.
+        const done = (): void => {
+          const fault = untold;
+          untold = null;
+          if (fault) reject(fault);
+          else resolve();
+        };
+        queue.push({ steps: [() => {}], done });
+      }),
+    dispose() {
+      disposed = true;
+    },
+  };
+}
+
+/** The same step; what it throws says what it was to do, and where. */
+function guarded(at: string, what: string, step: () => void): () => void {
+  return () => {
+    try {
+      step();
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      const known =
+        cause instanceof EngineError ? cause : isAllocation(cause) ? NO_MEMORY : REFUSED;
+      const { code, hint } = known;
+      throw new EngineError(`${said(at)}${what} failed: ${message}`, { code, hint, cause });
+    }
+  };
+}
+
+const NO_MEMORY = {
+  code: 'device/out-of-memory',
+  hint: 'Close other tabs or choose a smaller model.',
+};
+const REFUSED = { code: 'device/refused', hint: 'Load the model again.' };
+
+/** Engines say it in words only: a `RangeError` is also what an index out of bounds is. */
+function isAllocation(cause: unknown): boolean {
+  return cause instanceof RangeError && /alloc|memory|array length/iu.test(cause.message);
+}
+
+function disposedError(): EngineError {
+  return new EngineError('This device was disposed.', {
+    code: 'engine/disposed',
+    hint: 'Load the model again.',
+  });
+}

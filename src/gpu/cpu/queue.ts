@@ -1,0 +1,61 @@
+// The processor's one thread as a queue: what is submitted runs in order, and between its steps the thread
+// breathes, so that a worker hears "stop" in the middle of a long pass.
+import type { EngineError } from '../../errors.ts';
+
+/** What was submitted at once. */
+export interface Job {
+  /** Each throws an `EngineError` or nothing. */
+  readonly steps: readonly (() => void)[];
+  /** Hears that all steps have run, or what the first failing one threw; those behind it did not run. */
+  readonly done: (fault: EngineError | null) => void;
+}
+
+const BREATH_EVERY_MS = 40;
+let lastBreath = 0;
+
+export class JobQueue {
+  readonly #jobs: Job[] = [];
+  /** The next step of the first job. */
+  #next = 0;
+  #running = false;
+
+  /** Whether something waits to be run. */
+  get busy(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Runs a job after those before it: at once, until a breath is due. */
+  push(job: Job): void {
+    this.#jobs.push(job);
+    if (this.#running) return;
+    this.#running = true;
+    this.#run();
+  }
+
+  #run(): void {
+    while (this.#jobs.length > 0) {
+      const [{ steps, done }] = this.#jobs;
+      let fault: EngineError | null = null;
+      while (this.#next < steps.length && !fault) {
+        if (performance.now() - lastBreath >= BREATH_EVERY_MS) {
+          // A timer, because a message to oneself can overtake the page's messages for ever; not
+          // every time, because nested timers wait for 4 ms.
+          setTimeout(() => {
+            lastBreath = performance.now();
+            this.#run();
+          });
+          return;
+        }
+        try {
+          steps[this.#next++]();
+        } catch (error) {
+          fault = error as EngineError;
+        }
+      }
+      this.#next = 0;
+      this.#jobs.shift();
+      done(fault);
+    }
+    this.#running = false;
+  }
+}

@@ -1,0 +1,81 @@
+// Which kernel an op takes, by the device's traits and the sizes of the call.
+import { afterAll, describe, expect, it } from 'vitest';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import type { Traits } from '../../../src/gpu/device.ts';
+import { ATTENTION, attentionCall } from '../../../src/kernels/attention.ts';
+import { CROSS_ENTROPY, crossEntropyCall } from '../../../src/kernels/crossEntropy.ts';
+import { LAYER_NORM, layerNormCall } from '../../../src/kernels/layerNorm.ts';
+import { LINEAR, linearCalls } from '../../../src/kernels/linear.ts';
+import { TOP_TOKEN, topTokenCall } from '../../../src/kernels/topToken.ts';
+import { choose } from '../../../src/kernels/variants.ts';
+import { planTensor, planWeightMatrix } from '../../../src/kernels/weightMatrix.ts';
+
+const device = createCpuDevice();
+afterAll(() => device.dispose());
+const real: Traits = { ...device.traits, lanes: 'real' };
+const imitated: Traits = { ...device.traits, lanes: 'imitated' };
+const f32 = (...shape: number[]) => planTensor(shape, 'f32');
+
+describe('linear', () => {
+  const taken = (traits: Traits, rows: number, n: number, k: number, often = false): string => {
+    const weight = planWeightMatrix(device, n, k, 'f32');
+    const t = { x: f32(rows, k), weight, bias: [f32(n)], scale: f32(1), out: f32(rows, n) };
+    const [call] = linearCalls(t, { rows, often });
+    return choose(LINEAR, traits, call).kernel.name;
+  };
+  it.each([
+    [1, 64, 64, false, 'matvec', 'matvecWorkgroup'],
+    [2, 768, 768, false, 'matvec', 'matvecWorkgroup'],
+    // More workgroups than a side of a grid has: two rows of weights each.
+    [1, 8 * 65535, 8, false, 'matvec', 'matvecWorkgroup'],
+    [1, 8 * 65536, 8, false, 'matvec', 'matvec'],
+    [3, 64, 64, false, 'matmul', 'matmul'],
+    [8, 768, 768, false, 'matmul', 'matmul'],
+    [9, 64, 64, false, 'matmul', 'matmul'],
+    [9, 64, 64, true, 'matmulWide', 'matmul'],
+    [9, 512, 512, false, 'matmulWide', 'matmul'],
+  ])('takes %i rows by %i × %i, often %s, to %s or %s', (rows, n, k, often, plain, lanes) => {
+    expect(taken(imitated, rows, n, k, often)).toBe(plain);
+    expect(taken(real, rows, n, k, often)).toBe(lanes);
+  });
+});
+
+describe('attention', () => {
+  const taken = (traits: Traits, rows: number, options: object = {}): string => {
+    const layout = { nHead: 2, headSize: 64, headStride: 64, partStride: 128, rowStride: 384 };
+    const o = { ...layout, rows, tokens: rows, past: 0, scaleStart: 0, ...options };
+    const t = { qkv: f32(1, 1024, o.rowStride), headScale: f32(2), out: f32(rows, o.partStride) };
+    return choose(ATTENTION, traits, attentionCall(t, o)).kernel.name;
+  };
+  it.each([
+    [1, {}, 'attention', 'attentionWorkgroup'],
+    [4, { often: true }, 'attentionTile', 'attentionWorkgroup'],
+    [3, { often: true }, 'attention', 'attentionWorkgroup'],
+    [128, {}, 'attentionTile', 'attentionWorkgroup'],
+    [64, {}, 'attention', 'attentionWorkgroup'],
+    // Rows of several sequences share no keys.
+    [128, { tokens: 64 }, 'attention', 'attentionWorkgroup'],
+    // A head wider than the lanes of a workgroup own.
+    [1, { headStride: 260, partStride: 520, rowStride: 1560 }, 'attention', 'attention'],
+  ])('takes %i rows with %o to %s or %s', (rows, options, plain, lanes) => {
+    expect(taken(imitated, rows, options)).toBe(plain);
+    expect(taken(real, rows, options)).toBe(lanes);
+  });
+});
+
+it('ops of rows take a workgroup a row where lanes are real', () => {
+  const [rows, width] = [3, 16];
+  const norm = { x: f32(rows, width), weight: f32(width), bias: f32(width), out: f32(rows, width) };
+  const options = { rows, channels: width, epsilon: 1e-5, byVariance: true };
+  const u32 = planTensor([rows], 'u32');
+  const logits = f32(rows, width);
+  const scores = { logits, targets: u32, loss: f32(rows), rank: u32 };
+  const top = { logits, token: u32, logprob: f32(rows) };
+  const names = (traits: Traits): string[] => [
+    choose(LAYER_NORM, traits, layerNormCall(norm, options)).kernel.name,
+    choose(CROSS_ENTROPY, traits, crossEntropyCall(scores, { rows, vocab: 9 })).kernel.name,
+    choose(TOP_TOKEN, traits, topTokenCall(top, { rows, vocab: 9 })).kernel.name,
+  ];
+  expect(names(imitated)).toEqual(['layerNorm', 'crossEntropy', 'topToken']);
+  expect(names(real)).toEqual(['layerNormWorkgroup', 'crossEntropyWorkgroup', 'topTokenWorkgroup']);
+});
