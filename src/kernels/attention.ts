@@ -2,7 +2,7 @@
 import plainSource from '../../shaders/attention.wgsl?raw';
 import tileSource from '../../shaders/attentionTile.wgsl?raw';
 import workgroupSource from '../../shaders/attentionWorkgroup.wgsl?raw';
-import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
 import { type Variant, choose } from './variants.ts';
@@ -124,14 +124,9 @@ function workgroupsAcross({ nHead, headStride }: HeadLayout): number {
 }
 
 /** Records out[r, h] = Σ_s softmax(q · k / √D)[s] · v[s] over every position up to the row's own. */
-export function attention(
-  device: Device,
-  enc: Encoder,
-  t: AttentionTensors,
-  o: AttentionOptions,
-): void {
+export function attention(enc: Encoder, t: AttentionTensors, o: AttentionOptions): void {
   const call = attentionCall(t, o);
-  choose(ATTENTION, device.traits, call).record(enc, call);
+  choose(ATTENTION, enc.traits, call).record(enc, call);
 }
 
 export function attentionCall(t: AttentionTensors, o: AttentionOptions): AttentionCall {

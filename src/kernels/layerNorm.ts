@@ -1,7 +1,7 @@
 // LayerNorm: one workgroup a row where lanes are real, one thread a row where they are imitated.
 import plainSource from '../../shaders/layerNorm.wgsl?raw';
 import workgroupSource from '../../shaders/layerNormWorkgroup.wgsl?raw';
-import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
 import { type RowMap, identityRows, mapRow } from './rowMap.ts';
@@ -76,14 +76,9 @@ export const LAYER_NORM: readonly Variant<LayerNormCall>[] = [
 ];
 
 /** Records out[m(r)] = (x[r] − mean) / deviation · weight + bias. */
-export function layerNorm(
-  device: Device,
-  enc: Encoder,
-  t: LayerNormTensors,
-  options: LayerNormOptions,
-): void {
+export function layerNorm(enc: Encoder, t: LayerNormTensors, options: LayerNormOptions): void {
   const call = layerNormCall(t, options);
-  choose(LAYER_NORM, device.traits, call).record(enc, call);
+  choose(LAYER_NORM, enc.traits, call).record(enc, call);
 }
 
 export function layerNormCall(t: LayerNormTensors, options: LayerNormOptions): LayerNormCall {

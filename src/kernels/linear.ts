@@ -5,7 +5,7 @@ import matmulSource from '../../shaders/matmul.wgsl?raw';
 import matmulWideSource from '../../shaders/matmulWide.wgsl?raw';
 import matvecSource from '../../shaders/matvec.wgsl?raw';
 import matvecWorkgroupSource from '../../shaders/matvecWorkgroup.wgsl?raw';
-import type { Device, Encoder, Tensor } from '../gpu/device.ts';
+import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { geluExact, geluTanh } from './gelu.ts';
 import { type RowMap, identityRows, mapRow } from './rowMap.ts';
@@ -149,14 +149,9 @@ export const LINEAR: readonly Variant<LinearCall>[] = [
 ];
 
 /** Records out[m(r)] = act(x[r] · weightᵀ + bias), or out[m(r)] += scale · that. */
-export function linear(
-  device: Device,
-  enc: Encoder,
-  t: LinearTensors,
-  options: LinearOptions,
-): void {
+export function linear(enc: Encoder, t: LinearTensors, options: LinearOptions): void {
   for (const call of linearCalls(t, options)) {
-    choose(LINEAR, device.traits, call).record(enc, call);
+    choose(LINEAR, enc.traits, call).record(enc, call);
   }
 }
 

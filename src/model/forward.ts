@@ -132,11 +132,11 @@ export function encodeNormed(
 
 /** Queries, keys and values of x, into the cache. */
 export function encodeQkv(at: Place, { weight, bias }: Linear, x: Tensor, qkv: Tensor): void {
-  const { enc, model, pass } = at;
+  const { enc, pass } = at;
   const outRows = placeIn(qkv, pass);
   const t = { x, weight, bias, scale: pass.switches, out: qkv };
   within(at, 'attn.cAttn', () => {
-    linear(model.device, enc, t, { rows: rowsOf(pass), outRows, often: pass.often });
+    linear(enc, t, { rows: rowsOf(pass), outRows, often: pass.often });
   });
 }
 
@@ -148,7 +148,7 @@ function encodeHeads(at: Place, qkv: Tensor, out: Tensor): void {
   const scaleStart = switchIndex({ part: 'head', layer: l }, model.config);
   const sizes = { ...model.widths.head, rows, tokens, past, scaleStart, often: pass.often };
   within(at, 'attn', () => {
-    attention(model.device, enc, { qkv, headScale: pass.switches, out }, sizes);
+    attention(enc, { qkv, headScale: pass.switches, out }, sizes);
     encodeMeans(at, 'head', out);
   });
   pass.moments.onHeads?.(l);
@@ -163,8 +163,8 @@ export function encodeInner(at: Place, { weight, bias }: Linear, x: Tensor, out:
   const options = { rows: rowsOf(pass), often: pass.often };
   within(at, 'mlp.cFc', () => {
     // The activation is part of the product's kernel: who needs both sides of it pays for two products.
-    if (beforeGelu) linear(model.device, enc, { ...t, out: beforeGelu }, options);
-    linear(model.device, enc, t, { ...options, activation });
+    if (beforeGelu) linear(enc, { ...t, out: beforeGelu }, options);
+    linear(enc, t, { ...options, activation });
   });
   pass.moments.onInner?.(l);
 }
@@ -184,7 +184,7 @@ export function encodeSum(
   const options = { rows: rowsOf(pass), accumulate: true, scaleIndex, often: pass.often };
   within(at, part === 'mlp' ? 'mlp.cProj' : 'attn.cProj', () => {
     if (out !== x) enc.copy(x, out);
-    linear(model.device, enc, t, options);
+    linear(enc, t, options);
     encodeMeans(at, part, out);
   });
   if (part === 'attention') pass.moments.onMiddle?.(l);
@@ -206,7 +206,7 @@ function encodeMeans({ enc, model, l, pass }: Place, part: PartOff['part'], out:
 /** Records out[m(r)] = LayerNorm(x[r]) as this model normalises. */
 export function encodeNorm(
   enc: Encoder,
-  { device, config }: Gpt,
+  { config }: Gpt,
   p: Norm,
   x: Tensor,
   out: Tensor,
@@ -215,7 +215,6 @@ export function encodeNorm(
 ): void {
   const byVariance = config.layerNormDenominator === 'variance';
   layerNorm(
-    device,
     enc,
     { x, ...p, out },
     { rows, channels: config.nEmbd, epsilon: config.layerNormEpsilon, byVariance, outRows },
@@ -225,13 +224,13 @@ export function encodeNorm(
 /** Records out[m(r)] = the logits of row `xStart` + r of `x`, which is normed already. */
 export function encodeLogits(
   enc: Encoder,
-  { device, parameters, allOn: scale }: Gpt,
+  { parameters, allOn: scale }: Gpt,
   x: Tensor,
   out: Tensor,
   rows: { readonly rows: number; readonly xStart?: number; readonly outRows?: RowMap },
 ): void {
   const { weight, bias } = parameters.lmHead;
-  enc.within('lmHead', () => linear(device, enc, { x, weight, bias, scale, out }, rows));
+  enc.within('lmHead', () => linear(enc, { x, weight, bias, scale, out }, rows));
 }
 
 /** Names a step of a block, for whoever hears of an error in it. */

@@ -41,8 +41,8 @@ export async function measurePartMeans(
     model.parameters.h.forEach((block, l) => {
       const options = { rows: 1, xStart: l, outRows: { tokens: 1, capacity: 1, start: l } };
       const scale = model.allOn;
-      linear(device, enc, { x: head, ...block.attn.cProj, scale, out: attention }, options);
-      linear(device, enc, { x: hidden, ...block.mlp.cProj, scale, out: mlp }, options);
+      linear(enc, { x: head, ...block.attn.cProj, scale, out: attention }, options);
+      linear(enc, { x: hidden, ...block.mlp.cProj, scale, out: mlp }, options);
     });
     enc.submit();
     await device.idle();

@@ -132,7 +132,6 @@ describe('linear', () => {
           const zero = arena.zeros('zero', [n], 'f32');
           const out = arena.zeros('out', [count, n], 'f32');
           linear(
-            d,
             enc,
             { x, weight, bias: weight.parts.map(() => zero), scale: zero, out },
             { rows: count },

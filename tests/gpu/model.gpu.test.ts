@@ -288,7 +288,7 @@ describe('the model on WebGPU', () => {
         const out = arena.zeros('out', [1, rows], 'f32');
         const enc = device.createEncoder();
         const bias = weight.parts.map(() => zero);
-        linear(device, enc, { x, weight, bias, scale: zero, out }, { rows: 1 });
+        linear(enc, { x, weight, bias, scale: zero, out }, { rows: 1 });
         const reading = enc.read(out, 0, rows);
         enc.submit();
         heads.push(await reading);

@@ -1,7 +1,7 @@
 // What a session takes of the device's memory, and what becomes of it where there is none.
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { type Device, bytesOf, elementCount } from '../../../src/gpu/device.ts';
 import { planTensor } from '../../../src/kernels/weightMatrix.ts';
 import { planParameters } from '../../../src/model/checkpoint.ts';
