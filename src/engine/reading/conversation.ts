@@ -1,10 +1,10 @@
 // A text and what the model has read of it: the cache follows the text.
-import { disposedError } from '../../model/disposed.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import { readLogits } from '../../model/reads.ts';
-import { Session } from '../../model/session.ts';
+import type { Session } from '../../model/session.ts';
 import type { PartsOff } from '../../model/partsOff.ts';
 import { windowStart } from '../../window.ts';
+import { OwnSession, type SwitchOff } from './ownSession.ts';
 import { Turns } from './turns.ts';
 
 /** What the model made of a text. */
@@ -37,9 +37,6 @@ export interface Reader {
   ): Promise<T>;
 }
 
-/** Switches parts of a session off, and all others on; what it read with others off, it forgets. */
-export type SwitchOff = (session: Session, off: PartsOff) => Promise<void>;
-
 /**
  * A text and what the model has read of it: one session whose cache follows the text as it is
  * edited, grown, or outgrows the context. Several readers may take turns, with different texts and
@@ -48,17 +45,15 @@ export type SwitchOff = (session: Session, off: PartsOff) => Promise<void>;
  */
 export class Conversation {
   readonly #gpt: Gpt;
-  readonly #switchOff: SwitchOff;
+  readonly #session: OwnSession;
   readonly #turns = new Turns();
-  #session: Session | null = null;
   #firstVisible = 0;
   /** Logits after the first `length` tokens in the cache. */
   #known: { length: number; logits: Float32Array } | null = null;
-  #disposed = false;
 
   constructor(gpt: Gpt, switchOff: SwitchOff) {
     this.#gpt = gpt;
-    this.#switchOff = switchOff;
+    this.#session = new OwnSession(gpt, switchOff);
   }
 
   /** A reader of the model with these parts off, whoever else takes turns. */
@@ -81,8 +76,7 @@ export class Conversation {
 
   /** Frees the session; what waits fails with `engine/disposed`. Idempotent. */
   dispose(): void {
-    this.#disposed = true;
-    this.#session?.dispose();
+    this.#session.dispose();
   }
 
   /** Logits after the first `length` tokens of the cache. */
@@ -102,8 +96,7 @@ export class Conversation {
     signal: AbortSignal | undefined,
   ): Promise<{ session: Session; computed: number; firstVisible: number }> {
     signal?.throwIfAborted();
-    const session = this.#usable();
-    await this.#switchOff(session, off);
+    const session = await this.#session.take(off);
     const firstVisible = windowStart(ids.length, this.#gpt.config.nCtx);
     if (firstVisible !== this.#firstVisible) {
       session.truncate(0);
@@ -120,15 +113,5 @@ export class Conversation {
     const [logits] = await session.append([rest], { lastLogits: true, signal });
     this.#known = { length: visible.length, logits };
     return { session, computed: rest.length, firstVisible };
-  }
-
-  /** The session: made for the first text, and anew where there was no memory for it then. */
-  #usable(): Session {
-    if (this.#disposed) throw disposedError();
-    if (this.#session?.failed) {
-      this.#session.dispose();
-      this.#session = null;
-    }
-    return (this.#session ??= new Session(this.#gpt));
   }
 }

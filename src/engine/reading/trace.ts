@@ -1,12 +1,11 @@
 // What flowed through the model while it read a text, kept on the processor: the residual stream at
 // every depth of every position, the size of what each part added, and what the lens made of it.
 import { EngineError } from '../../errors.ts';
-import { disposedError } from '../../model/disposed.ts';
 import type { Gpt } from '../../model/gpt.ts';
-import { Session } from '../../model/session.ts';
+import type { Session } from '../../model/session.ts';
 import { lensRowsPerPass, readTopTokens } from '../../model/lens.ts';
 import { NOTHING_OFF, type PartsOff } from '../../model/partsOff.ts';
-import type { SwitchOff } from './conversation.ts';
+import { OwnSession, type SwitchOff } from './ownSession.ts';
 import { Turns } from './turns.ts';
 import { windowStart } from '../../window.ts';
 
@@ -55,18 +54,16 @@ export interface TraceReader {
  */
 export class Trace {
   readonly #model: Gpt;
-  readonly #switchOff: SwitchOff;
+  readonly #session: OwnSession;
   readonly #turns = new Turns();
-  #session: Session | null = null;
   /** What was off when the positions were read. */
   #off = NOTHING_OFF;
   #firstVisible = 0;
   readonly #positions: TracedPosition[] = [];
-  #disposed = false;
 
   constructor(model: Gpt, switchOff: SwitchOff) {
     this.#model = model;
-    this.#switchOff = switchOff;
+    this.#session = new OwnSession(model, switchOff);
   }
 
   /** A reader of the model with these parts off, whoever else takes turns. */
@@ -108,8 +105,7 @@ export class Trace {
 
   /** Frees the session; what waits fails with `engine/disposed`. Idempotent. */
   dispose(): void {
-    this.#disposed = true;
-    this.#session?.dispose();
+    this.#session.dispose();
   }
 
   /** Brings the trace to the positions of `ids` before `until`, computing only what it lacks. */
@@ -133,7 +129,7 @@ export class Trace {
 
     const wanted = until - firstVisible;
     if (positions.length >= wanted) return;
-    const session = await this.#usable(off);
+    const session = await this.#session.take(off);
     session.truncate(Math.min(positions.length, session.commonPrefix(visible)));
     // A session that was made anew reads again what is known of the text already.
     const known = visible.slice(session.length, positions.length);
@@ -144,18 +140,6 @@ export class Trace {
       const end = Math.min(positions.length + step, wanted);
       positions.push(...(await this.#record(session, visible.slice(positions.length, end))));
     }
-  }
-
-  /** The session: made for the first look, and anew where there was no memory for it then. */
-  async #usable(off: PartsOff): Promise<Session> {
-    if (this.#disposed) throw disposedError();
-    if (this.#session?.failed) {
-      this.#session.dispose();
-      this.#session = null;
-    }
-    this.#session ??= new Session(this.#model);
-    await this.#switchOff(this.#session, off);
-    return this.#session;
   }
 
   /** Reads more tokens, and keeps what flows. */
