@@ -4,7 +4,7 @@ import type { PartOff } from '../../../src/api.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
-import { createCpuDevice } from '../../../src/gpu/cpuDevice.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { planParameters, widthsOf } from '../../../src/model/checkpoint.ts';
 import { type GptConfig, readConfigFile } from '../../../src/model/config.ts';
 import { Gpt } from '../../../src/model/gpt.ts';
