@@ -56,6 +56,34 @@ export function tokenLabel(piece: TokenPiece): string {
   return text.replace(/^ /u, '').replace(/ $/u, '␣');
 }
 
+/**
+ * A token as a sentence names it: “fox”, or ‹"› where it holds quotation marks itself, and ‹new line› where
+ * there is nothing to see.
+ */
+export function quoteToken(piece: TokenPiece): string {
+  return quote(piece, tokenLabel(piece));
+}
+
+/** The same where a leading space tells ` the` from `the`: “·the”. */
+export function quoteAxisToken(piece: TokenPiece): string {
+  return quote(piece, tokenAxisLabel(piece));
+}
+
+function quote({ text, special }: TokenPiece, label: string): string {
+  if (text.trim() === '' && !special) return `‹${whitespaceName(text)}›`;
+  const isQuote = /["“”„«»‹›]|^\W*['‘’]\W*$/u.test(label);
+  return isQuote ? `‹${label}›` : `“${label}”`;
+}
+
+/** White space in words: `new line`, `3 spaces`. */
+export function whitespaceName(text: string): string {
+  if (text === '') return 'nothing';
+  const newlines = text.split('\n').length - 1;
+  if (newlines > 0) return newlines === 1 ? 'new line' : `${newlines} new lines`;
+  if (/^\t+$/u.test(text)) return text.length === 1 ? 'tab' : `${text.length} tabs`;
+  return text.length === 1 ? 'space' : `${text.length} spaces`;
+}
+
 /** For axes and rows, where a leading space tells ` the` from `the`. */
 export function tokenAxisLabel(piece: TokenPiece): string {
   const label = tokenLabel(piece);

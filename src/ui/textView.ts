@@ -5,7 +5,7 @@ import { partWords } from '../state/facts/parts.ts';
 import type { AppState } from '../state/store.ts';
 import { lookOf } from './attention/look.ts';
 import type { AppContext } from './context.ts';
-import { formatBytesHex, toBits } from './format.ts';
+import { formatBytesHex, toBits, whitespaceName } from './format.ts';
 import css from './TextStage.module.css';
 
 export interface TextViewOptions {
@@ -500,11 +500,4 @@ function decode(bytes: readonly number[]): string | null {
   } catch {
     return null;
   }
-}
-
-function whitespaceName(text: string): string {
-  const newlines = text.split('\n').length - 1;
-  if (newlines === 1) return 'new line';
-  if (newlines > 1) return `${newlines} new lines`;
-  return text.length === 1 ? 'space' : `${text.length} spaces`;
 }

@@ -119,7 +119,7 @@ function arcsWords(
   const [first] = edges;
   if (first === undefined) return `${head}.`;
   const most = edges.reduce((best, edge) => (edge.weight > best.weight ? edge : best), first);
-  const { name } = namesOf(pieces);
-  const key = most.key === most.query ? 'itself' : `“${name(most.key)}”`;
-  return `${head}. The strongest: “${name(most.query)}” looks at ${key}, ${formatPercent(most.weight)}.`;
+  const { quoted } = namesOf(pieces);
+  const key = most.key === most.query ? 'itself' : quoted(most.key);
+  return `${head}. The strongest: ${quoted(most.query)} looks at ${key}, ${formatPercent(most.weight)}.`;
 }

@@ -1,16 +1,7 @@
 // Every head at once: what the tiles show, in which order, which of them, and the tiles themselves.
 import { useRef, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
+import { headSentence } from '../../state/headLabels.ts';
 import {
-  BEHAVIOURS,
-  formatScore,
-  headSentence,
-  KINDS,
-  labelWords,
-  MIXED,
-  type LabelName,
-} from '../../state/headLabels.ts';
-import {
-  KEY_SHARE,
   frontHead,
   headsOf,
   isSameHead,
@@ -26,17 +17,25 @@ import type { FigureTheme } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { formatPercent } from '../format.ts';
 import css from './attention.module.css';
-import { frameColour, layoutAtlas, paintAtlas, placeAt, tileBox } from './atlasDrawing.ts';
+import { AtlasLegend } from './AtlasLegend.tsx';
+import {
+  layoutAtlas,
+  layoutSorted,
+  paintAtlas,
+  placeAt,
+  tileBox,
+  type AtlasLayout,
+} from './atlasDrawing.ts';
 import { atlasFigure } from './figures.ts';
 import { Plot, type Drawing } from './Plot.tsx';
 import { headHere } from './rowReading.ts';
-import { headRowOf, toScene, watchedKey, type Scene } from './scene.ts';
+import { headRowOf, toScene, type Scene } from './scene.ts';
 import { useSpace } from './useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
 
-/** The chips and the line at the foot of the window. */
-const BELOW = 104;
+/** The finding, the chips, and the panel's own edge. */
+const BELOW = 112;
 const LEAST_ROOM = 196;
 /** A tile of a phone. */
 const PHONE_TILE = 27;
@@ -46,8 +45,9 @@ export function Atlas({ theme }: { readonly theme: FigureTheme | null }): ReactN
     <section className={css.overview} aria-label="All heads">
       <AtlasBar />
       <Tiles theme={theme} />
-      <Legend />
       <Finding />
+      <AtlasLegend />
+      <Tools />
     </section>
   );
 }
@@ -174,11 +174,15 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
     heads: modelOf(s)?.nHead ?? 0,
   }));
   const height = narrow ? Math.max(room, layers * PHONE_TILE + 20) : room;
-  const layout = layoutAtlas(layers, heads, width, height);
+  const layoutOf = (state: AppState): AtlasLayout =>
+    state.view.sort === 'position'
+      ? layoutAtlas(layers, heads, width, height)
+      : layoutSorted(sceneNow().order.length, heads, width, height);
 
   function draw(state: AppState): Drawing | null {
     if (layers === 0 || width === 0) return null;
     const scene = sceneNow();
+    const layout = layoutOf(state);
     const box = tileBox(layout, 0);
     actions.fitAtlas(Math.min(box.width, box.height) - 2);
     const flat = ({ layer, head }: HeadRef): number => layer * heads + head;
@@ -212,7 +216,11 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
 
   function refAt(event: PointerEvent | React.MouseEvent): HeadRef | null {
     const box = event.currentTarget.getBoundingClientRect();
-    const place = placeAt(layout, event.clientX - box.left, event.clientY - box.top);
+    const place = placeAt(
+      layoutOf(store.getState()),
+      event.clientX - box.left,
+      event.clientY - box.top,
+    );
     const head = place === null ? undefined : sceneNow().order[place];
     return head === undefined ? null : toRef(head, heads);
   }
@@ -235,7 +243,7 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
     const place = Math.max(0, order.indexOf(now.layer * heads + now.head));
     const here = order[place];
     if (here === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { columns } = layout;
+    const { columns } = layoutOf(state);
     const rowStart = place - (place % columns);
     const moves: Readonly<Record<string, number>> = {
       ArrowLeft: place - 1,
@@ -316,8 +324,8 @@ function HeadOut(): ReactNode {
       const flat = layer * rows.nHead + head;
       words = headHere(probe, preview, headRowOf(rows, flat), text.pieces);
       const look = topKey(rows, flat);
-      const { name } = namesOf(text.pieces);
-      words += ` “${name(rows.query)}” looks most at “${name(look.key)}”, ${formatPercent(look.weight)}.`;
+      const { quoted } = namesOf(text.pieces);
+      words += ` ${quoted(rows.query)} looks most at ${quoted(look.key)}, ${formatPercent(look.weight)}.`;
     }
     if (pins.some((pin) => pin.layer === layer && pin.head === head)) words += ' Pinned.';
     if (off.some((p) => p.part === 'head' && p.layer === layer && p.head === head)) {
@@ -331,115 +339,39 @@ function HeadOut(): ReactNode {
   );
 }
 
-function chipTitle(id: LabelName, count: number, meaning: string): string {
-  const heads = `${count} ${count === 1 ? 'head' : 'heads'}`;
-  const what =
-    id === 'mixed'
-      ? 'at this token: no name fits, or none was earned on random tokens'
-      : `at this token: a head that ${meaning}, here and on repeated random tokens (score from ${formatScore(KINDS[id].least)})`;
-  return `${heads} ${what}. Press to show these alone.`;
-}
-
-/** The names that stand at the token, and how often; each is a filter too. */
-function Legend(): ReactNode {
-  const { actions, text } = useApp();
-  const { probe, rows, filter, keyToken } = useFacts((s) => ({
-    probe: s.attention.probe,
-    rows: s.attention.rows,
-    filter: s.view.filter,
-    keyToken: s.view.keyToken,
-    model: modelOf(s),
-  }));
-  const { store } = useApp();
-  const { labels } = toScene(store.getState(), text.pieces);
-  const chip = (id: LabelName, letter: string, meaning = ''): ReactNode => {
-    const count = labels.filter(({ name }) => name === id).length;
-    return (
-      <button
-        key={id}
-        className={css.chip}
-        type="button"
-        aria-pressed={filter === id}
-        disabled={probe === null}
-        title={chipTitle(id, count, meaning)}
-        onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
-      >
-        <i
-          className={css.letter}
-          aria-hidden="true"
-          style={{ borderColor: frameColour(id) ?? 'var(--edge-strong)' }}
-        >
-          {letter}
-        </i>
-        {labelWords(id).replace(' token', '')} <b>{probe === null ? '' : count}</b>
-      </button>
-    );
-  };
-  const keys =
-    rows === null || filter !== 'key'
-      ? []
-      : Array.from({ length: rows.size }, (_, k) => k + rows.firstIndex);
-  const { axis } = namesOf(text.pieces);
-  return (
-    <fieldset className={css.legendChips} aria-label="Show only heads that are">
-      {BEHAVIOURS.map((id) => chip(id, KINDS[id].letter, KINDS[id].meaning))}
-      {chip('mixed', MIXED.letter)}
-      <button
-        className={css.chip}
-        type="button"
-        aria-pressed={filter === 'key'}
-        title={`Heads in which the selected token gives one token more than ${KEY_SHARE * 100} %. Click a column of the map to choose that token.`}
-        onClick={() => actions.setAttention({ filter: filter === 'key' ? null : 'key' })}
-      >
-        look at…
-      </button>
-      {filter === 'key' && rows !== null && (
-        <label className={css.field}>
-          <span className={controls.visuallyHidden}>The token looked at</span>
-          <select
-            className={css.select}
-            value={watchedKey(rows, keyToken)}
-            onChange={(event) => actions.setAttention({ keyToken: Number(event.target.value) })}
-          >
-            {keys.map((k) => (
-              <option key={k} value={k}>
-                {k + 1} {axis(k)}
-              </option>
-            ))}
-          </select>
-          <span>&gt; {KEY_SHARE * 100} %</span>
-        </label>
-      )}
-    </fieldset>
-  );
-}
-
 function Finding(): ReactNode {
   const { store, text } = useApp();
   const facts = useFacts((s) => ({
     rows: s.attention.rows,
     sweep: s.parts.sweep,
     mode: s.view.mode,
-    // What the table says too.
-    probe: s.attention.probe,
-    atlas: s.attention.atlas,
-    sort: s.view.sort,
-    filter: s.view.filter,
-    keyToken: s.view.keyToken,
     // While tokens stream the newest is always seen; the engine says so a moment later.
     unseen:
       s.text.length > 0 && !s.busy.has('run') && queryOf(s, s.text.length) < s.text.firstVisible,
   }));
   const state = store.getState();
-  const { name } = namesOf(text.pieces);
+  const { quoted } = namesOf(text.pieces);
   return (
-    <>
-      <p className={css.finding} id="atlas-finding" data-testid="atlas-finding">
-        {facts.unseen
-          ? 'The model no longer sees the selected token: choose one that is not dimmed.'
-          : atlasFinding(toScene(state, text.pieces), facts.rows, name)}
-      </p>
-      <FigureTools figure={() => atlasFigure(store.getState(), text.pieces)} />
-    </>
+    <p className={css.finding} id="atlas-finding" data-testid="atlas-finding">
+      {facts.unseen
+        ? 'The model no longer sees the selected token: choose one that is not dimmed.'
+        : atlasFinding(toScene(state, text.pieces), facts.rows, quoted)}
+    </p>
   );
+}
+
+function Tools(): ReactNode {
+  const { store, text } = useApp();
+  // What the table says.
+  useFacts((s) => ({
+    rows: s.attention.rows,
+    sweep: s.parts.sweep,
+    probe: s.attention.probe,
+    atlas: s.attention.atlas,
+    mode: s.view.mode,
+    sort: s.view.sort,
+    filter: s.view.filter,
+    keyToken: s.view.keyToken,
+  }));
+  return <FigureTools figure={() => atlasFigure(store.getState(), text.pieces)} />;
 }

@@ -30,8 +30,9 @@ import { rowToken, SINK, toShown, type Corner, type Shown } from './weights.ts';
 const MOST_CELLS = 128;
 /** Tokens a side of the window. */
 const WINDOW = 64;
-/** The line at the foot of the window, and the panel's own edge. */
-const BELOW = 70;
+/** The panel's own edge; and where the words stand under the pictures, the sentence of what is looked at. */
+const BELOW = 40;
+const SENTENCE = 58;
 const LEAST_ROOM = 190;
 
 export function Focus({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
@@ -74,8 +75,9 @@ function Heads({
     null,
   );
   const frame = useRef<HTMLDivElement>(null);
-  const { width, room } = useSpace(frame, BELOW, LEAST_ROOM);
   const heads = shownHeads(facts);
+  const isBeneath = kind === 'arcs' || heads.length > 1;
+  const { width, room } = useSpace(frame, isBeneath ? BELOW + SENTENCE : BELOW, LEAST_ROOM);
   const front = frontHead(facts);
   const columns = kind === 'arcs' || width < 440 ? 1 : heads.length;
   const slotWidth = Math.floor((width - (columns - 1) * 12) / columns);
@@ -152,7 +154,7 @@ function Heads({
           </div>
         )}
       </div>
-      {(kind === 'arcs' || heads.length > 1) && (
+      {isBeneath && (
         <div className={css.beneath}>
           <HeadWords {...{ map, pieces, query, shown, inside }} />
         </div>

@@ -62,7 +62,7 @@ export function HeadWords({
           ? cellWords(map, pieces, shown, inside)
           : query < end
             ? 'Point at a word of the text or at the map: what it looks at is tinted in the text.'
-            : `The map ends at token ${end}, “${namesOf(pieces).name(end - 1)}”; it follows in a moment.`}
+            : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
       </p>
       <Legend />
       <Scores of={map} />
@@ -82,7 +82,7 @@ function Sentence({
   /** The model no longer sees the token. */
   readonly isBefore: boolean;
 }): ReactNode {
-  const { name } = namesOf(pieces);
+  const { quoted } = namesOf(pieces);
   const [first, second, third] = useMemo(() => (row === null ? [] : byWeight(row)), [row]);
   if (row === null || first === undefined) {
     return (
@@ -96,14 +96,14 @@ function Sentence({
   const atFirst = row.firstIndex === 0 ? ' (the first token)' : ' (the first it sees)';
   const target = (link: { readonly index: number; readonly weight: number }): ReactNode => (
     <>
-      {link.index === query ? 'itself' : <b>{name(link.index)}</b>}
+      {link.index === query ? 'itself' : <b>{quoted(link.index)}</b>}
       {link.index === row.firstIndex && query !== row.firstIndex ? atFirst : ''}{' '}
       {formatPercent(link.weight)}
     </>
   );
   return (
     <p className={css.sentence} data-testid="strongest" data-query={query}>
-      <b>{name(query)}</b> looks most at {target(first)}
+      <b>{quoted(query)}</b> looks most at {target(first)}
       {second === undefined || second.weight < 0.005 ? null : <>, then at {target(second)}</>}
       {third === undefined || third.weight < 0.005 ? null : <>, then at {target(third)}</>}.
     </p>
@@ -116,13 +116,13 @@ function cellWords(
   shown: Shown,
   at: Cell,
 ): ReactNode {
-  const { axis } = namesOf(pieces);
+  const { quotedAxis } = namesOf(pieces);
   const query = rowToken(shown, at.q);
   const key = columnToken(shown, at.k);
   const value = weightAt(shown, at.q, at.k);
   return (
     <>
-      “{axis(query)}” looks at “{axis(key)}” with <b>{(value * 100).toFixed(2)} %</b> of its
+      {quotedAxis(query)} looks at {quotedAxis(key)} with <b>{(value * 100).toFixed(2)} %</b> of its
       attention
       {shown.block > 1
         ? ' (strongest of the block).'

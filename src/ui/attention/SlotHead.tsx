@@ -37,7 +37,7 @@ export function SlotHead({
   const look =
     most === undefined
       ? ''
-      : `${namesOf(pieces).name(most.index)}\u00A0${formatPercent(most.weight)}`;
+      : `${namesOf(pieces).quoted(most.index)}\u00A0${formatPercent(most.weight)}`;
   const name = `${ref.layer}.${ref.head}`;
   const previewed = preview !== null && isSameHead(preview, ref);
   return (

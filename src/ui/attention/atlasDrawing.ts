@@ -95,6 +95,26 @@ export function layoutAtlas(
   };
 }
 
+/**
+ * Heads out of their places need no row a layer: they fill the room in as many columns as make the largest
+ * tiles, at most one for each head of a layer.
+ */
+export function layoutSorted(
+  count: number,
+  mostColumns: number,
+  width: number,
+  room: number,
+): AtlasLayout {
+  const layouts = Array.from({ length: Math.max(1, mostColumns) }, (_, i) =>
+    layoutAtlas(Math.ceil(count / (i + 1)), i + 1, width, room),
+  );
+  const area = ({ stepX, stepY }: AtlasLayout): number => stepX * stepY;
+  const fits = layouts.filter(({ height }) => height <= room);
+  return (fits.length === 0 ? layouts.slice(-1) : fits).reduce((best, one) =>
+    area(one) >= area(best) ? one : best,
+  );
+}
+
 export function tileBox(layout: AtlasLayout, place: number): Box {
   const { columns, left, top, stepX, stepY, gap } = layout;
   return {

@@ -5,7 +5,7 @@ import type { AppState } from '../../state/store.ts';
 import { formatPercent } from '../format.ts';
 import type { Figure } from '../figure/figure.ts';
 import { layoutArcs, paintArcs } from './arcsDrawing.ts';
-import { layoutAtlas, paintAtlas } from './atlasDrawing.ts';
+import { layoutAtlas, layoutSorted, paintAtlas } from './atlasDrawing.ts';
 import { layoutMatrix, paintMatrix } from './matrixDrawing.ts';
 import { rowOf, toScene } from './scene.ts';
 import { headHere } from './rowReading.ts';
@@ -30,14 +30,18 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
   const scene = toScene(state, pieces);
   const { nLayer, nHead } = scene;
   const { rows, atlas } = state.attention;
-  const { name, axis } = namesOf(pieces);
+  const { quoted, axis } = namesOf(pieces);
   const layers = Array.from({ length: nLayer }, (_, i) => i);
   const heads = Array.from({ length: nHead }, (_, i) => i);
-  const layout = (width: number) => layoutAtlas(nLayer, nHead, width, Infinity);
+  const sorted = state.view.sort !== 'position';
+  const layout = (width: number) =>
+    sorted
+      ? layoutSorted(scene.order.length, nHead, width, Infinity)
+      : layoutAtlas(nLayer, nHead, width, Infinity);
   return {
     name: `attention-atlas-${scene.mode}`,
     title: `All heads: ${MODE_WORDS[scene.mode]}`,
-    finding: atlasFinding(scene, rows, name),
+    finding: atlasFinding(scene, rows, quoted),
     size: layout,
     paint: (painter, theme, width) =>
       paintAtlas(painter, theme, layout(width), {
@@ -46,7 +50,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         atlas,
         scale: state.view.scale,
         dimSink: state.view.dim,
-        sorted: state.view.sort !== 'position',
+        sorted,
         framed: state.view.filter !== null && state.view.filter !== 'key',
         pins: state.view.pins.map(({ layer, head }) => layer * nHead + head),
         cursor: null,
@@ -56,7 +60,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
       caption:
         rows === null
           ? 'All heads.'
-          : `All heads, and where “${name(rows.query)}” (token ${rows.query + 1}) looks in each.`,
+          : `All heads, and where ${quoted(rows.query)} (token ${rows.query + 1}) looks in each.`,
       columns: [
         'Layer',
         'Head',
@@ -192,7 +196,7 @@ function common(
   map: AttentionMap,
   stem: string,
 ): Pick<Figure, 'name' | 'title' | 'finding' | 'table' | 'data'> {
-  const { name, axis } = namesOf(pieces);
+  const { quoted, axis } = namesOf(pieces);
   const query = Math.max(
     map.firstIndex,
     Math.min(map.firstIndex + map.size - 1, state.view.selected ?? Infinity),
@@ -207,14 +211,14 @@ function common(
   const most =
     first === undefined
       ? ''
-      : `“${name(query)}” looks most at “${name(first.index)}”, ${formatPercent(first.weight)}. `;
+      : `${quoted(query)} looks most at ${quoted(first.index)}, ${formatPercent(first.weight)}. `;
   const labels = Array.from({ length: map.size }, (_, i) => axis(map.firstIndex + i));
   return {
     name: `${stem}-${map.layer}-${map.head}`,
     title: `Attention of layer ${map.layer}, head ${map.head}`,
     finding: `${most}${sentence}`,
     table: () => ({
-      caption: `Layer ${map.layer}, head ${map.head}: what “${name(query)}” (token ${query + 1}) looks at, the strongest first.`,
+      caption: `Layer ${map.layer}, head ${map.head}: what ${quoted(query)} (token ${query + 1}) looks at, the strongest first.`,
       columns: ['Rank', 'Token', 'Looks at', 'Weight'],
       rows: links.map(({ index, weight }, i) => [i + 1, index + 1, axis(index), weight]),
     }),

@@ -1,19 +1,21 @@
 // What the drawings say, in sentences. Pure.
 import type { AttentionRows, TokenPiece } from '../../api.ts';
-import { formatPercent, tokenAxisLabel, tokenLabel } from '../format.ts';
+import { formatPercent, quoteAxisToken, quoteToken, tokenAxisLabel } from '../format.ts';
 import { rowOf, type Scene } from './scene.ts';
 
 export type NameOf = (index: number) => string;
 
-/** Names tokens for sentences, and for axes. */
-export function namesOf(pieces: readonly TokenPiece[]): { name: NameOf; axis: NameOf } {
+/** Names tokens: in sentences and on axes, where a leading space counts, each with quotation marks or bare. */
+export function namesOf(
+  pieces: readonly TokenPiece[],
+): Readonly<Record<'quoted' | 'quotedAxis' | 'axis', NameOf>> {
   const by =
     (label: (piece: TokenPiece) => string): NameOf =>
     (index) => {
       const piece = pieces[index];
       return piece === undefined ? '?' : label(piece);
     };
-  return { name: by(tokenLabel), axis: by(tokenAxisLabel) };
+  return { quoted: by(quoteToken), quotedAxis: by(quoteAxisToken), axis: by(tokenAxisLabel) };
 }
 
 /** The first token of the window, to which so many heads return. */
@@ -65,21 +67,22 @@ export function topKey(rows: AttentionRows, head: number): Look {
 }
 
 /** What there is to see in the atlas, in at most two sentences. */
-export function atlasFinding(scene: Scene, rows: AttentionRows | null, name: NameOf): string {
+export function atlasFinding(scene: Scene, rows: AttentionRows | null, quoted: NameOf): string {
   const nameOf = (head: number): string =>
     `${Math.floor(head / scene.nHead)}.${head % scene.nHead}`;
   if (scene.mode === 'effect' && scene.deltas !== null) return effectFinding(scene.deltas, nameOf);
   if (rows === null) return 'The heads appear as soon as the model has read the text.';
   const count = rows.nLayer * rows.nHead;
-  const who = `“${name(rows.query)}”`;
+  const who = quoted(rows.query);
   // The window may have moved on from the text's beginning.
   const first = rows.firstIndex === 0 ? 'the first token' : 'the first token it sees';
   if (rows.size === 1) return `${who} is ${first}: it can only look at itself.`;
   const sink = sinkOf(rows);
   const look = sharpestLook(rows);
-  const rest = `${who} gives ${first}, “${name(rows.firstIndex)}”, ${formatPercent(sink.mean)} of its attention on average; ${sink.heads} of ${count} heads give it more than half.`;
+  const most = sink.heads === 0 ? '' : `, and ${sink.heads} of ${count} heads more than half`;
+  const rest = `${who} gives ${first}, ${quoted(rows.firstIndex)}, ${formatPercent(sink.mean)} of its attention on average${most}.`;
   if (look === null) return rest;
-  return `${rest} The sharpest look elsewhere: head ${nameOf(look.head)}, ${formatPercent(look.weight)} on “${name(look.key)}”.`;
+  return `${rest} The sharpest look elsewhere: head ${nameOf(look.head)}, ${formatPercent(look.weight)} on ${quoted(look.key)}.`;
 }
 
 function effectFinding(deltas: Float32Array, nameOf: (head: number) => string): string {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { AttentionMap, AttentionRows } from '../../../src/api.ts';
 import {
   layoutAtlas,
+  layoutSorted,
   paintAtlas,
   placeAt,
   tileBox,
@@ -30,7 +31,7 @@ import {
   weightAt,
 } from '../../../src/ui/attention/weights.ts';
 import type { Scene } from '../../../src/ui/attention/scene.ts';
-import { atlasFinding } from '../../../src/ui/attention/words.ts';
+import { atlasFinding, namesOf } from '../../../src/ui/attention/words.ts';
 import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
 import type { Painter } from '../../../src/ui/figure/painter.ts';
 import { cpuMs } from '../../support/cpuTime.ts';
@@ -123,6 +124,25 @@ describe('the tiles of an atlas', () => {
 
   test('fill a phone with 26 pixels each', () => {
     expect(layoutAtlas(12, 12, 337, 400).stepX).toBe(26);
+  });
+});
+
+describe('heads out of their places', () => {
+  test('fill the room they have: fewer heads are larger tiles, all of them in sight', () => {
+    const tileOf = (count: number): number => {
+      const layout = layoutSorted(count, 12, 445, 220);
+      expect(layout.height).toBeLessThanOrEqual(220);
+      const place = placeAt(layout, layout.width - 5, layout.height - 5);
+      expect(place ?? 0).toBeGreaterThanOrEqual(count - 1);
+      return layout.stepX * layout.stepY;
+    };
+    const [all, some, few] = [tileOf(144), tileOf(33), tileOf(5)];
+    expect(all).toBeGreaterThanOrEqual(35 * 16);
+    expect(some).toBeGreaterThan(2 * all);
+    expect(few).toBeGreaterThan(some);
+    // More heads than can be shown at once: the page scrolls, and no column is lost.
+    expect(layoutSorted(1200, 25, 445, 220).columns).toBe(25);
+    expect(layoutSorted(0, 12, 445, 220).rows).toBe(1);
   });
 });
 
@@ -369,7 +389,7 @@ describe('the atlas in words', () => {
       size,
       weights: Float32Array.from(weights),
     };
-    return atlasFinding(scene, rows, (index) => `t${index}`);
+    return atlasFinding(scene, rows, (index) => `“t${index}”`);
   };
 
   test('calls the first token by that name only while the model sees it', () => {
@@ -377,5 +397,18 @@ describe('the atlas in words', () => {
     expect(finding(7, [0.5, 0.25, 0.25])).toContain('“t9” gives the first token it sees, “t7”, ');
     expect(finding(0, [1])).toBe('“t0” is the first token: it can only look at itself.');
     expect(finding(7, [1])).toBe('“t7” is the first token it sees: it can only look at itself.');
+  });
+
+  test('names a token that is a quotation mark, or nothing to see, without marks in marks', () => {
+    const pieces = ['Once', ' "', ',', '\n'].map((text, id) => ({
+      id,
+      text,
+      bytes: [...new TextEncoder().encode(text)],
+      special: false,
+    }));
+    const { quoted, quotedAxis } = namesOf(pieces);
+    expect(pieces.map((_, i) => quoted(i))).toEqual(['“Once”', '‹"›', '“,”', '‹new line›']);
+    expect(quotedAxis(1)).toBe('‹·"›');
+    expect(quoted(4)).toBe('?');
   });
 });
