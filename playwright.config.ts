@@ -12,13 +12,16 @@ const build = process.env.GLASS_E2E_BUILT === '1' ? '' : `${vite} build --logLev
 /** In `npm test`, which leaves out what is long and rare. */
 const isQuick = process.env.GLASS_E2E_QUICK === '1';
 
+/** `npm run bench -- --page` measures what the page tests must not depend on. */
+const isBench = process.env.GLASS_BENCH === '1';
+
 export default defineConfig({
   testDir: 'tests/e2e',
   testMatch: /\.(spec|test|e2e)\.tsx?$/,
   // Here, because a filter on the command line leaves a project that others wait for as it is.
   ...(isQuick ? { grepInvert: /@thorough/ } : {}),
   outputDir: 'test-results',
-  // Half of a page test is waiting; what measures speed runs alone, afterwards.
+  // Half of a page test is waiting.
   workers: 2,
   fullyParallel: true,
   retries: 0,
@@ -42,8 +45,9 @@ export default defineConfig({
     video: 'off',
   },
   projects: [
-    { name: 'page', testIgnore: /speed\.spec/ },
-    { name: 'speed', testMatch: /speed\.spec/, workers: 1, dependencies: ['page'] },
+    isBench
+      ? { name: 'speed', testMatch: /speed\.spec/, workers: 1 }
+      : { name: 'page', testIgnore: /speed\.spec/ },
   ],
   webServer: {
     command: `${build}${vite} preview --host 127.0.0.1 --port ${port} --strictPort`,

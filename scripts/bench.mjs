@@ -1,5 +1,7 @@
 // npm run bench -- [--models tales-7m,gpt2-124m-hash] [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--steps N] [--quick] [--json FILE]
 // Measures in the browser, prints a table, and writes JSON with adapter, browser and commit.
+// npm run bench -- --page measures the built page instead: tokens a second while one looks, and how soon it repaints.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -21,9 +23,18 @@ const { values } = parseArgs({
     dtype: { type: 'string', default: 'fp32' },
     steps: { type: 'string', default: '24' },
     quick: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
+if (values.page) {
+  const { status } = spawnSync(
+    process.execPath,
+    [resolve(ROOT, 'node_modules/@playwright/test/cli.js'), 'test'],
+    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, GLASS_BENCH: '1' } },
+  );
+  process.exit(status ?? 1);
+}
 const names = values.models.split(',');
 for (const name of names) {
   if (MODELS[name]) continue;

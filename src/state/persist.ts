@@ -81,7 +81,9 @@ export function parseSaved(json: string | null): Saved | null {
 function olderView(value: Record<string, unknown>): WrittenView {
   const { layer, head, scale, pins, atlasMode, atlasSort, dimSink, panel } = value;
   const refs = (Array.isArray(pins) ? (pins as unknown[]) : []).filter(isRecord);
-  const inWords = Object.entries({ scale, mode: atlasMode, sort: atlasSort, view: panel });
+  // A closed view had no name.
+  const view = panel === '' ? '-' : panel;
+  const inWords = Object.entries({ scale, mode: atlasMode, sort: atlasSort, view });
   return {
     ...Object.fromEntries(inWords.flatMap(([k, v]) => (typeof v === 'string' ? [[k, v]] : []))),
     head: `${parseCount(layer)}.${parseCount(head)}`,

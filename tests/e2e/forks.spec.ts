@@ -146,7 +146,6 @@ test.describe('forks', () => {
       const first = await wholeText(page);
       await forkAt(page, 12);
       const second = await wholeText(page);
-      await page.waitForTimeout(900);
       await page.reload();
       await untilReady(page);
       expect(await wholeText(page)).toBe(second);

@@ -4,9 +4,9 @@ import {
   button,
   chip,
   chips,
+  DEVICES,
   heatmap,
   mapCanvas,
-  ON_WEBGPU,
   open,
   openMore,
   readPixels,
@@ -21,7 +21,7 @@ test.describe('seeing inside', () => {
   test('the bars move with the temperature slider before anything is generated', async ({
     page,
   }) => {
-    await open(page, ON_WEBGPU);
+    await open(page);
     const width = (): Promise<string> =>
       bars(page)
         .first()
@@ -43,34 +43,36 @@ test.describe('seeing inside', () => {
     await expect(page.getByTestId('kept')).toContainText('Kept 1 of 8,192');
   });
 
-  test('the heat map is not blank and changes with the head', async ({ page }) => {
-    await open(page);
-    await expect(heatmap(page)).toBeVisible();
-    await expect.poll(async () => (await readPixels(mapCanvas(page))).colours).toBeGreaterThan(20);
-    const before = await readPixels(mapCanvas(page));
-    await page.getByRole('combobox', { name: 'Head' }).selectOption('6');
-    await expect(heatmap(page)).toHaveAttribute('data-head', '6');
-    await expect.poll(async () => (await readPixels(mapCanvas(page))).print).not.toBe(before.print);
-    const strip = await readPixels(mapCanvas(page));
-    await page.getByRole('radio', { name: 'linear' }).check();
-    await expect.poll(async () => (await readPixels(mapCanvas(page))).print).not.toBe(strip.print);
-  });
+  for (const device of DEVICES) {
+    test(`the heat map is not blank and changes with the head, on ${device}`, async ({ page }) => {
+      await open(page, { at: `?device=${device}` });
+      await expect(heatmap(page)).toBeVisible();
+      await expect
+        .poll(async () => (await readPixels(mapCanvas(page))).colours)
+        .toBeGreaterThan(20);
+      const before = await readPixels(mapCanvas(page));
+      await page.getByRole('combobox', { name: 'Head' }).selectOption('6');
+      await expect(heatmap(page)).toHaveAttribute('data-head', '6');
+      await expect
+        .poll(async () => (await readPixels(mapCanvas(page))).print)
+        .not.toBe(before.print);
+      const strip = await readPixels(mapCanvas(page));
+      await page.getByRole('radio', { name: 'linear' }).check();
+      await expect
+        .poll(async () => (await readPixels(mapCanvas(page))).print)
+        .not.toBe(strip.print);
+    });
+  }
 
-  test('arrow keys walk the heat map and say the value in words', async ({ page }) => {
+  test('arrow keys walk the heat map, say the value in words and tint what is looked at; a token shows its numbers before anything is generated', async ({
+    page,
+  }) => {
     await open(page);
     await heatmap(page).focus();
     await page.keyboard.press('Home');
     await expect(page.locator('#attention-cell')).toContainText(
       /“·who” looks at “Once” with [\d.]+ %/u,
     );
-    await page.keyboard.press('ArrowUp');
-    await expect(page.locator('#attention-cell')).toContainText('“·fox” looks at “Once”');
-  });
-
-  test('pointing at a row of the map tints the words it looks at', async ({ page }) => {
-    await open(page);
-    await heatmap(page).focus();
-    await page.keyboard.press('Home');
     await expect
       .poll(() =>
         chips(page).evaluateAll(
@@ -79,6 +81,12 @@ test.describe('seeing inside', () => {
         ),
       )
       .toBeGreaterThan(1);
+    await page.keyboard.press('ArrowUp');
+    await expect(page.locator('#attention-cell')).toContainText('“·fox” looks at “Once”');
+    await chip(page, 3).hover();
+    await expect(page.locator('#token-readout')).toContainText(/probability.*rank.*surprise/su);
+    await chip(page, 0).hover();
+    await expect(page.locator('#token-readout')).toContainText('nothing stands before it');
   });
 
   test(
@@ -97,16 +105,6 @@ test.describe('seeing inside', () => {
       expect(Math.abs(numbers.reduce((sum, n) => sum + n, 0) - 1)).toBeLessThan(0.002);
     },
   );
-
-  test('a token shows its probability, rank and surprise before anything is generated; the first has none', async ({
-    page,
-  }) => {
-    await open(page);
-    await chip(page, 3).hover();
-    await expect(page.locator('#token-readout')).toContainText(/probability.*rank.*surprise/su);
-    await chip(page, 0).hover();
-    await expect(page.locator('#token-readout')).toContainText('nothing stands before it');
-  });
 
   test(
     'a prompt longer than the context strikes out what the model does not read',

@@ -1,9 +1,9 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { countColours, open, openView } from './helpers.ts';
+import { countColours, ON_WEBGPU, open, openView } from './helpers.ts';
 
 test('the model is there as a tree with its counts, and its head both ways', async ({ page }) => {
-  await open(page);
+  await open(page, ON_WEBGPU);
   await openView(page, 'Model');
   const tree = page.getByRole('region', { name: 'Module tree' });
   await expect(tree.getByRole('row', { name: /wte.*Embedding\(8192, 192\)/u })).toContainText(

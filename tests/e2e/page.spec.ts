@@ -6,6 +6,7 @@ import {
   chip,
   chips,
   closeViews,
+  ENDLESS,
   generate,
   generateButton,
   heatmap,
@@ -238,6 +239,7 @@ test.describe('the page', () => {
     await expect(still.getByText(/needs JavaScript/u)).toBeVisible();
     await expect(still.locator('.first-wait')).toBeHidden();
     await still.close();
+    // As many as stand in index.html.
     await open(page, { at: '?device=cpu&seed=4&temperature=0.8&top_k=40&max_new_tokens=40' });
     await generate(page);
     expect(await wholeText(page)).toContain(words.trim());
@@ -250,6 +252,7 @@ test.describe('the page', () => {
     test(`shows text, bars and the whole map at ${width} × ${height}`, async ({ page }) => {
       await page.setViewportSize({ width, height });
       await open(page);
+      // As many tokens as make the text scroll and the map its smallest cells.
       await setLength(page, 60);
       await generate(page);
       await expect(heatmap(page)).toBeInViewport({ ratio: 1 });
@@ -545,7 +548,6 @@ test.describe('the page', () => {
       await button(page, /^Theme: auto/u).click();
       await button(page, /^Theme: light/u).click();
       await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-      await page.waitForTimeout(700);
       await page.reload();
       await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
     },
@@ -555,10 +557,16 @@ test.describe('the page', () => {
     page,
   }) => {
     await open(page);
-    await setLength(page, 300);
+    // More than its pane shows, before a word is written.
+    await prompt(page).fill(
+      'The old king had three sons and the youngest was called Hans. '.repeat(8),
+    );
+    await expect.poll(() => chips(page).count()).toBeGreaterThan(90);
+    const before = await chips(page).count();
+    await setLength(page, ENDLESS);
     await page.getByRole('slider', { name: 'Top-k' }).fill('40');
     await generateButton(page).click();
-    await expect(chip(page, 130)).toBeAttached();
+    await expect(chip(page, before + 1)).toBeAttached();
     const scroller = page.getByTestId('text').locator('..');
     await scroller.evaluate((element) => element.scrollTo(0, 0));
     await expect(button(page, 'Jump to newest')).toBeVisible();

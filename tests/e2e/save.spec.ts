@@ -141,22 +141,32 @@ test('the model is saved as an archive and into a folder, whole or not at all', 
   );
   expect(await hashOf(page, 'out/tales-7m/model.safetensors')).toBe(hash(whole));
 
-  // A slow disk, and nobody who waits for it.
+  // A disk that gets no further until it is let go, and nobody who waits for it.
   await page.evaluate(() => {
     const { prototype } = FileSystemWritableFileStream;
     // oxlint-disable-next-line typescript/unbound-method -- called on its stream below
     const { write } = prototype;
+    const disk = { pieces: 0, isHeld: true };
+    Object.assign(globalThis, { disk });
     prototype.write = async function (this: FileSystemWritableFileStream, data) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      while (disk.isHeld && disk.pieces > 3) await new Promise((go) => setTimeout(go, 20));
+      disk.pieces += 1;
       return write.call(this, data);
     };
   });
+  const holdDisk = (isHeld: boolean): Promise<void> =>
+    page.evaluate((held) => {
+      const { disk } = globalThis as unknown as { disk: { pieces: number; isHeld: boolean } };
+      Object.assign(disk, { pieces: 0, isHeld: held });
+    }, isHeld);
   const before = await filesUnder(page);
   for (const to of ['Save as .zip', 'Save to a folder…']) {
+    await holdDisk(true);
     await button(page, to).click();
     await expect(details(page)).toContainText(/[\d.]+ MB of 28\.\d MB/u);
     await expect(button(page, '8 bit')).toBeDisabled();
     await button(page, 'Cancel').click();
+    await holdDisk(false);
     await expect(page.getByTestId('announcement')).toContainText('nothing is left of it');
     await expect(button(page, to)).toBeVisible();
     expect(await filesUnder(page)).toEqual(before);

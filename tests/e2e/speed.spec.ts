@@ -10,7 +10,7 @@ import {
   writePrompt,
 } from './helpers.ts';
 
-// What is measured here runs alone, after all other page tests: see playwright.config.ts.
+// What the page can do in a second on this machine: `npm run bench -- --page`. It tests nothing but its own sense.
 const TEXT = 'The old king had three sons, and the youngest of them was called Hans. '.repeat(5);
 /** A little over 120 tokens. */
 const LONG = 'The old king had three sons and the youngest was called Hans. '
@@ -21,16 +21,13 @@ const LONG = 'The old king had three sons and the youngest was called Hans. '
 async function run(page: Page, again: boolean): Promise<number> {
   await (again ? button(page, 'Regenerate') : generateButton(page)).click();
   const end = page.locator('#token-readout', { hasText: 'the length you set was reached' });
-  await expect(generateButton(page)).toBeVisible({ timeout: 50_000 });
+  await expect(generateButton(page)).toBeVisible();
   await expect(end).toBeVisible();
   const words = (await end.textContent()) ?? '';
   return Number.parseFloat(/([\d.]+) tokens\/s/u.exec(words)?.[1] ?? 'NaN');
 }
 
-test('generation keeps at least 70 % of its speed while every head is looked at', async ({
-  page,
-}) => {
-  test.setTimeout(120_000);
+test('tokens a second, with the views closed and with every head looked at', async ({ page }) => {
   await open(page, ON_WEBGPU);
   await writePrompt(page, TEXT);
   expect(await chips(page).count()).toBeGreaterThan(64);
@@ -52,10 +49,9 @@ test('generation keeps at least 70 % of its speed while every head is looked at'
     expect((await drawn()) - before).toBeGreaterThan(1);
   }
   console.log(`tokens/s: views closed ${closed.join(', ')}; attention open ${opened.join(', ')}`);
-  expect(Math.max(...opened)).toBeGreaterThan(0.7 * Math.max(...closed));
 });
 
-test('with 128 tokens a token repaints the atlas, and a head its map, within 150 ms', async ({
+test('milliseconds until a token repaints the atlas, and a head its map, with 128 tokens', async ({
   page,
 }) => {
   await open(page, ON_WEBGPU);
@@ -102,13 +98,6 @@ test('with 128 tokens a token repaints the atlas, and a head its map, within 150
     );
     await page.waitForTimeout(300);
   }
-  test.info().annotations.push({
-    type: 'ms',
-    description: `tokens ${tokens.map(Math.round).join(' ')}, heads ${heads.map(Math.round).join(' ')}`,
-  });
-  console.log('      ms:', test.info().annotations.at(-1)?.description);
-  // The median, because another program may take a core for one of five.
-  const median = (values: number[]): number => values.toSorted((a, b) => a - b)[2] ?? Infinity;
-  expect(median(tokens)).toBeLessThan(150);
-  expect(median(heads)).toBeLessThan(150);
+  const list = (values: number[]): string => values.map(Math.round).join(' ');
+  console.log(`ms: tokens ${list(tokens)}, heads ${list(heads)}`);
 });

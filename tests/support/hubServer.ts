@@ -26,8 +26,15 @@ export interface ServedModel {
 export interface Fault {
   /** How often; for ever where nothing is said. */
   times?: number;
+  /** What goes wrong after that many times. */
+  next?: Fault;
   /** Bytes a second. */
   slow?: number;
+  /**
+   * The rest after this many bytes of the answer comes when this fault is taken away, however long that takes;
+   * until then a byte every few seconds says that the line is not dead.
+   */
+  holdAfter?: number;
   /** The connection is cut after this many bytes of the answer. */
   cutAfter?: number;
   /** Nothing more is sent after this many bytes of the answer, and the connection stays open. */
@@ -43,7 +50,7 @@ export interface Fault {
   noRange?: boolean;
   /** Another version under the same name. */
   etag?: string;
-  /** Nothing is sent, and the connection stays open. */
+  /** Nothing is sent until this fault is taken away, and the connection stays open. */
   hang?: boolean;
 }
 
@@ -73,6 +80,9 @@ export interface HubServer {
 }
 
 const PIECE = 16 << 10;
+/** Less than the silence after which a reader gives a line up. */
+const DRIP_MS = 10_000;
+const LOOK_MS = 20;
 
 export async function startHub(models: readonly ServedModel[]): Promise<HubServer> {
   const servers: Server[] = [];
@@ -83,6 +93,8 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
       void answer(request, response).catch(() => response.destroy());
     });
     servers.push(server);
+    // A line that is used again late, by a busy reader, is not closed under its request.
+    server.keepAliveTimeout = 0;
     // Nobody has to wait for it at the end of a run.
     server.unref();
     server.on('connection', (socket) => socket.unref());
@@ -115,15 +127,23 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
   /** The fault that holds for a name now, a status or another; those of a number of times are used up. */
   function faultOf(name: string, isStatus: boolean): Fault {
     for (const key of [name, '*']) {
-      const fault = hub.faults.get(key);
+      let fault = hub.faults.get(key);
+      while (fault?.times === 0) fault = fault.next;
       if (!fault || (fault.status !== undefined) !== isStatus) continue;
-      if (fault.times === undefined) return fault;
-      if (fault.times > 0) {
-        fault.times--;
-        return fault;
-      }
+      if (fault.times !== undefined) fault.times--;
+      return fault;
     }
     return {};
+  }
+  /** Waits until a fault that was set for a name is taken away: whether it was, within `ms`. */
+  async function letGo(name: string, response: ServerResponse, ms = Infinity): Promise<boolean> {
+    const key = hub.faults.has(name) ? name : '*';
+    const set = hub.faults.get(key);
+    for (let waited = 0; waited < ms && !response.destroyed; waited += LOOK_MS) {
+      if (hub.faults.get(key) !== set || set === undefined) return true;
+      await sleep(LOOK_MS);
+    }
+    return false;
   }
   function note(request: IncomingMessage): Seen {
     const header = (name: string): string | null => (request.headers[name] as string) ?? null;
@@ -218,7 +238,8 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
       return;
     }
     const fault = faultOf(name, false);
-    if (fault.hang) return;
+    if (fault.hang) await letGo(name, response);
+    if (response.destroyed) return;
     const source = toBig(file);
     const size = fault.length ?? source.size;
     const etag = fault.etag ?? `"${source.sha256.slice(0, 32)}"`;
@@ -240,8 +261,11 @@ export async function startHub(models: readonly ServedModel[]): Promise<HubServe
     response.writeHead(seen.status, { 'content-length': to - from });
     response.flushHeaders();
     const end = Math.min(to, from + (fault.cutAfter ?? fault.stallAfter ?? Infinity));
+    let hold = from + (fault.holdAfter ?? Infinity);
     for (let at = from; at < end && !response.destroyed;) {
-      const count = Math.min(PIECE, end - at);
+      if (at >= hold && (await letGo(name, response, DRIP_MS))) hold = Infinity;
+      if (response.destroyed) break;
+      const count = at < hold ? Math.min(PIECE, end - at, hold - at) : 1;
       // Before it is sent: a small file is one piece, and would be there at once.
       if (fault.slow !== undefined) await sleep((1000 * count) / fault.slow);
       const piece = Buffer.alloc(count);

@@ -80,6 +80,14 @@ describe('what survives a reload', () => {
     expect(read?.text).toMatchObject({ prompt: 'Hi 🙂', pieces: [] });
   });
 
+  it('keeps a view that was closed closed, as an older page stored it', () => {
+    const panelOf = (value: object): string | undefined =>
+      parseSaved(JSON.stringify({ version: 1, ...value }))?.view.panel;
+    expect(panelOf({ panel: '' })).toBe('');
+    expect(panelOf({ panel: 'lens' })).toBe('lens');
+    expect(panelOf({ view: { view: '-' } })).toBe('');
+  });
+
   it('clamps settings from another hand', () => {
     const value = JSON.stringify({
       version: 1,
