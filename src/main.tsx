@@ -12,7 +12,7 @@ import { startSync } from './state/sync.ts';
 import { parseUrl } from './state/urlState.ts';
 import { App } from './ui/App.tsx';
 import './ui/tokens.css';
-import { WorkerEngine } from './worker/client.ts';
+import { WorkerEngine } from './worker/workerEngine.ts';
 
 /** Later than this, the page says that the browser has not answered yet. */
 const VERDICT_LATE_MS = 1800;
@@ -28,7 +28,7 @@ if (savedOver !== null) keepBefore();
 
 const engine: Engine = url.localEngine
   ? new (await import('./engine/localEngine.ts')).LocalEngine()
-  : WorkerEngine.create();
+  : WorkerEngine.create({ base: document.baseURI });
 
 const ownSource = new URL('models/tales-7m', document.baseURI).href;
 const actions = createPage({

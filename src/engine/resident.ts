@@ -68,10 +68,12 @@ export class Resident<Model extends Residing> {
     // Nobody waits any more for what was asked for before.
     for (const [other, older] of this.#loading) if (other < turn) older.abort();
     await previous?.model.dispose();
-    void model.lost.then((reason) => {
+    const tell = (reason: string): void => {
       if (this.#here !== here || this.#disposed) return;
       for (const hear of this.#hearLost) hear(reason, turn);
-    });
+    };
+    // The answer to the load goes first: who hears of a loss knows the turn.
+    void model.lost.then((reason) => setTimeout(() => tell(reason)));
     return here;
   }
 

@@ -282,6 +282,7 @@ export function createPage(options: PageOptions) {
     if (info.code === 'device/lost' && (during !== 'load' || whyOf(get()) !== null)) return;
     // Another model has come, and everything is asked of it anew.
     if (info.code === 'engine/superseded' && during !== 'load') return;
+    if (info.code === 'engine/worker') model.gone();
     setPage({ problem: { info, during } });
   }
 

@@ -1,10 +1,11 @@
-// Every message that crosses between page and worker, as two unions.
+// What crosses between the page and the engine's worker: the treaty of `Engine`, by the names of a channel.
 import type {
-  ErrorInfo,
+  Answer,
   GenerateEvent,
   GenerateRequest,
   Input,
   LoadOptions,
+  LoadedModel,
   ProgressInfo,
   Question,
   SaveEvent,
@@ -12,38 +13,31 @@ import type {
   SweepEvent,
   SweepRequest,
 } from '../api.ts';
+import type { Treaty } from './channel.ts';
 
-/** Requests and events of what streams. */
-export interface Streams {
-  generate: { request: Omit<GenerateRequest, 'signal'>; event: GenerateEvent };
-  sweep: { request: Omit<SweepRequest, 'signal'>; event: SweepEvent };
-  /** Event for event: the next one is made when the page says `more`. */
-  save: { request: Omit<SaveRequest, 'signal'>; event: SaveEvent };
+/** What of options and requests crosses; `File`s are handles, no bytes. */
+type Sent<Options> = Omit<Options, 'signal' | 'progress_callback'>;
+
+export interface EngineTreaty extends Treaty {
+  readonly calls: {
+    load: {
+      input: { source: string; options: Sent<LoadOptions> };
+      answer: LoadedModel;
+      progress: ProgressInfo;
+    };
+    ask: {
+      input: {
+        [Q in Question]: { question: Q; input: Input<Q>; turn: number | undefined };
+      }[Question];
+      answer: Answer<Question>;
+    };
+    dispose: { input: null; answer: void };
+  };
+  readonly streams: {
+    generate: { request: Sent<GenerateRequest>; event: GenerateEvent };
+    sweep: { request: Sent<SweepRequest>; event: SweepEvent };
+    save: { request: Sent<SaveRequest>; event: SaveEvent; pulled: true };
+  };
+  /** The GPU was lost under the model with this turn. */
+  readonly news: { reason: string; turn: number };
 }
-
-export type StreamName = keyof Streams;
-export type StreamEvent = Streams[StreamName]['event'];
-
-/** Load options that cross; `File`s are handles, no bytes. */
-export type SentOptions = Omit<LoadOptions, 'signal' | 'progress_callback'>;
-
-export type ToWorker =
-  | { type: 'load'; id: number; source: string; options: SentOptions }
-  | {
-      [Q in Question]: { type: 'ask'; id: number; question: Q; input: Input<Q>; turn?: number };
-    }[Question]
-  | {
-      [N in StreamName]: { type: 'stream'; id: number; name: N; request: Streams[N]['request'] };
-    }[StreamName]
-  | { type: 'dispose'; id: number }
-  | { type: 'more'; id: number }
-  | { type: 'abort'; id: number };
-
-export type ToPage =
-  | { type: 'result'; id: number; value: unknown }
-  | { type: 'error'; id: number; error: ErrorInfo }
-  | { type: 'aborted'; id: number }
-  | { type: 'progress'; id: number; info: ProgressInfo }
-  | { type: 'event'; id: number; event: StreamEvent }
-  | { type: 'end'; id: number }
-  | { type: 'lost'; reason: string; turn: number };

@@ -494,6 +494,34 @@ test.describe('the page', () => {
     await expect(page.getByTestId('problem')).toBeHidden();
   });
 
+  test('a worker that breaks is told of, and the next try has another; the text stays', async ({
+    page,
+  }) => {
+    await open(page);
+    await setLength(page, 4);
+    await generate(page);
+    const text = await wholeText(page);
+    const [worker] = page.workers();
+    const end = worker.waitForEvent('close');
+    await worker.evaluate(() => {
+      setTimeout(() => {
+        throw new Error('out of luck');
+      });
+    });
+    // It is ended at once, so that nothing of it keeps memory.
+    await end;
+    await generateButton(page).click();
+    const problem = page.getByTestId('problem');
+    await expect(problem).toContainText(/worker failed: .*out of luck/u);
+    await button(page, 'Try again').click();
+    await expect(problem).toBeHidden();
+    await untilReady(page);
+    expect(await wholeText(page)).toBe(text);
+    await generate(page);
+    await expect.poll(async () => (await wholeText(page)).length).toBeGreaterThan(text.length);
+    expect((await wholeText(page)).startsWith(text)).toBe(true);
+  });
+
   test('logs no error, breaks no policy and asks no other origin for anything', async ({
     page,
   }) => {

@@ -4,7 +4,7 @@ import type { Engine, GenerateEvent, GenerationOptions } from '../../src/api.ts'
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { EngineError } from '../../src/errors.ts';
 import { StreamingDecoder } from '../../src/text/streamingDecoder.ts';
-import { WorkerEngine } from '../../src/worker/client.ts';
+import { WorkerEngine } from '../../src/worker/workerEngine.ts';
 
 const TALES = new URL('/models/tales-7m', location.href).href;
 const OPTIONS: GenerationOptions = {

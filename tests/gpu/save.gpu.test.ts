@@ -3,8 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Engine, SaveEvent } from '../../src/api.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
-import { WorkerEngine } from '../../src/worker/client.ts';
-import { serve } from '../../src/worker/host.ts';
+import { serve } from '../../src/worker/channel.ts';
+import { engineHandlers } from '../../src/worker/engineHandlers.ts';
+import type { EngineTreaty } from '../../src/worker/protocol.ts';
+import { WorkerEngine } from '../../src/worker/workerEngine.ts';
 
 const TALES = new URL('/models/tales-7m', location.href).href;
 const GREEDY = {
@@ -102,8 +104,8 @@ describe('save', () => {
       },
     } as unknown as Engine;
     const { port1, port2 } = new MessageChannel();
-    serve(port2, inner);
-    const engine = new WorkerEngine(port1);
+    serve<EngineTreaty>(port2, engineHandlers(inner));
+    const engine = new WorkerEngine(() => port1);
     let taken = 0;
     for await (const event of engine.save({})) {
       expect(event).toEqual({ type: 'bytes', bytes: new Uint8Array(8) });

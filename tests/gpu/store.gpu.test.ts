@@ -5,7 +5,7 @@ import { commands } from 'vitest/browser';
 import type { Engine, LoadOptions, ProgressInfo } from '../../src/api.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { EngineError } from '../../src/errors.ts';
-import { WorkerEngine } from '../../src/worker/client.ts';
+import { WorkerEngine } from '../../src/worker/workerEngine.ts';
 
 const MODEL = 'tests/tiny-gpt2';
 const SHARDED = 'tests/tiny-sharded';
@@ -177,10 +177,10 @@ for (const [name, create] of [
 describe('a worker', () => {
   it('that is killed leaves what it has, and the next goes on there', async () => {
     await commands.hubFault('model.safetensors', { slow: 500_000 });
-    const thread = new Worker(new URL('../../src/worker/host.ts', import.meta.url), {
+    const thread = new Worker(new URL('../../src/worker/engineWorker.ts', import.meta.url), {
       type: 'module',
     });
-    const engine = new WorkerEngine(thread);
+    const engine = new WorkerEngine(() => thread);
     await new Promise<void>((resolve) => {
       void load(engine, MODEL, {
         progress_callback: ({ file, loaded = 0 }) => {

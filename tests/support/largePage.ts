@@ -1,6 +1,6 @@
 // What the large test does inside the page: the engine in its worker, driven as the page drives it.
 import type { ModelSummary, SamplingOptions, StoredModelFacts } from '../../src/api.ts';
-import { WorkerEngine } from '../../src/worker/client.ts';
+import { WorkerEngine } from '../../src/worker/workerEngine.ts';
 
 /** Leaves every logit as it is. */
 const GREEDY: SamplingOptions = {

@@ -225,6 +225,14 @@ export function createModel(options: ModelOptions) {
       const { model } = get();
       void load(model.at === 'here' ? (model.refused ?? model.wish) : model.wish);
     },
+    /** The engine's worker broke and took the model along: the next try loads it, in another worker. */
+    gone(): void {
+      const { model } = get();
+      if (model.at === 'coming') return;
+      const { here, losses } = model;
+      const wish = model.at === 'here' ? (model.refused ?? model.wish) : model.wish;
+      set({ at: 'failed', wish, here, losses });
+    },
     isNamed: () => isSameName(get().model.wish, options.wish ?? own),
     judge({ code }: GpuVerdict): void {
       if (code !== 'limits' || get().model.wish.device !== 'auto') return;

@@ -9,8 +9,10 @@ import type {
   LoadedModel,
 } from '../../../src/api.ts';
 import { LocalEngine } from '../../../src/engine/localEngine.ts';
-import { type ClientPort, WorkerEngine } from '../../../src/worker/client.ts';
-import { type HostPort, serve } from '../../../src/worker/host.ts';
+import { type ClientPort, type HostPort, serve } from '../../../src/worker/channel.ts';
+import { engineHandlers } from '../../../src/worker/engineHandlers.ts';
+import type { EngineTreaty } from '../../../src/worker/protocol.ts';
+import { WorkerEngine } from '../../../src/worker/workerEngine.ts';
 import { type HubServer, startHub } from '../../support/hubServer.ts';
 import { shardedModel, tinyModel } from '../../support/servedModels.ts';
 
@@ -33,8 +35,8 @@ afterAll(() => hub.close());
 function overTheBridge(): Engine {
   const { port1, port2 } = new MessageChannel();
   closing.push(() => port1.close());
-  serve(port1 as unknown as HostPort, new LocalEngine());
-  return new WorkerEngine(port2 as unknown as ClientPort);
+  serve<EngineTreaty>(port1 as unknown as HostPort, engineHandlers(new LocalEngine()));
+  return new WorkerEngine(() => port2 as unknown as ClientPort);
 }
 
 function load(engine: Engine, id: string, options: LoadOptions = {}): Promise<LoadedModel> {
@@ -184,4 +186,41 @@ test('a load that is under way ends with its engine', async () => {
   await engine.dispose();
   await expect(loading).rejects.toMatchObject({ code: 'engine/disposed' });
   expect(hub.sent('model.safetensors?')).toBeLessThan(SIZE);
+});
+
+describe('a worker that breaks', () => {
+  test('is replaced by one that loads a model again, under a turn of its own', async () => {
+    const ports: ClientPort[] = [];
+    const start = (): ClientPort => {
+      const { port1, port2 } = new MessageChannel();
+      closing.push(() => port1.close());
+      serve<EngineTreaty>(port1 as unknown as HostPort, engineHandlers(new LocalEngine()));
+      ports.push(port2 as unknown as ClientPort);
+      return port2 as unknown as ClientPort;
+    };
+    const engine = new WorkerEngine(start, { base: hub.origin });
+    const { turn } = await load(engine, SLOW);
+    const options = { ...OPTIONS, max_new_tokens: 100_000 };
+    const writing = last(engine.generate({ ids: [97], options })).catch((e: unknown) => e);
+    await engine.ask('pieces', { ids: [97] });
+    expect(ports).toHaveLength(1);
+    ports[0].onerror?.({ message: 'out of memory' } as ErrorEvent);
+
+    const broken = { code: 'engine/worker', message: expect.stringContaining('memory') as string };
+    expect(await writing).toMatchObject(broken);
+    // What needs no model is answered; what needs one is told what became of it.
+    expect(await engine.ask('storedModels', {})).toBeInstanceOf(Array);
+    expect(ports).toHaveLength(2);
+    const ask = () => engine.ask('pieces', { ids: [97] }, undefined, turn);
+    await expect(ask()).rejects.toMatchObject(broken);
+    await expect(last(engine.generate({ ids: [97], options }))).rejects.toMatchObject(broken);
+
+    const again = await load(engine, SLOW);
+    expect(ports).toHaveLength(2);
+    expect(again.turn).toBeGreaterThan(turn);
+    await expect(ask()).rejects.toMatchObject({ code: 'engine/superseded' });
+    expect(await engine.ask('pieces', { ids: [97] }, undefined, again.turn)).toHaveLength(1);
+    await engine.dispose();
+    await expect(ask()).rejects.toMatchObject({ code: 'engine/disposed' });
+  });
 });

@@ -16,7 +16,10 @@ function guest() {
   return { model, lose };
 }
 
-const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+/** Time enough for a loss to be told. */
+async function tick(): Promise<void> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setTimeout(resolve));
+}
 
 test('a loss is told with the turn of the model that is here, and of no other', async () => {
   const resident = new Resident<Residing>();
@@ -38,6 +41,17 @@ test('a loss is told with the turn of the model that is here, and of no other', 
   third.lose('again');
   await tick();
   expect(heard).toHaveLength(1);
+});
+
+test('a loss that comes with the model is told after the load has answered', async () => {
+  const resident = new Resident<Residing>();
+  const order: string[] = [];
+  resident.onLost((_, turn) => order.push(`lost ${turn}`));
+  const { model, lose } = guest();
+  lose('at once');
+  await resident.take(() => Promise.resolve(model)).then(() => order.push('here'));
+  await tick();
+  expect(order).toEqual(['here', 'lost 1']);
 });
 
 test('an answer that comes after its model has gone is nobody’s answer', async () => {
