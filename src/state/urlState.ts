@@ -153,13 +153,13 @@ export function formatUrl(
   } = {},
 ): { search: string; hash: string } {
   const old = new URLSearchParams(oldSearch);
+  const link = new URLSearchParams(oldHash.replace(/^#/, ''));
   const query = new URLSearchParams();
   for (const key of KEPT) {
-    const value = old.get(key);
+    const value = link.get(key) ?? old.get(key);
     if (value !== null) query.set(key, value);
   }
   if (model === undefined) {
-    const link = new URLSearchParams(oldHash.replace(/^#/, ''));
     const from = link.has('model') ? link : old;
     for (const key of MODEL_KEYS) {
       const value = from.get(key);

@@ -13,7 +13,7 @@ import {
 import { isSamePart } from './facts/parts.ts';
 import { BEHAVIOURS } from './headLabels.ts';
 
-/** First row and column of a window on a map. */
+/** Where a window on a map begins, counted in the map's own tokens; columns never begin after rows. */
 export interface Corner {
   readonly row: number;
   readonly column: number;
@@ -135,7 +135,8 @@ const FIELDS: readonly Field[] = [
   flag('whole', 'whole'),
   {
     name: 'window',
-    write: ({ corner }) => (corner === null ? undefined : `${corner.row}.${corner.column}`),
+    write: ({ corner }) =>
+      corner === null ? undefined : `${Math.round(corner.row)}.${Math.round(corner.column)}`,
     read: (text) => {
       const [row, column, ...more] = text.split('.').map(readWhole);
       if (row === undefined || column === undefined || more.length > 0) return undefined;

@@ -28,7 +28,7 @@ export function BranchStrip(): ReactNode {
     }
   }, [branches]);
 
-  if (branches.length < 2) return null;
+  if (branches.length < 2 && note === '') return null;
 
   function onKeyDown(event: KeyboardEvent<HTMLUListElement>): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -58,19 +58,23 @@ export function BranchStrip(): ReactNode {
 
   return (
     <nav className={css.strip} aria-label="Branches of the text" data-testid="branches">
-      <span
-        className={css.title}
-        title="Every other choice you made is kept. Pick one to go on there."
-      >
-        <ForkSign /> Branches
-      </span>
-      {/* One stop for Tab: arrow keys move from branch to branch. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
-      <ul className={css.list} ref={list} onKeyDown={onKeyDown}>
-        {branches.map((facts) => (
-          <Branch key={facts.id} facts={facts} />
-        ))}
-      </ul>
+      {branches.length > 1 && (
+        <>
+          <span
+            className={css.title}
+            title="Every other choice you made is kept. Pick one to go on there."
+          >
+            <ForkSign /> Branches
+          </span>
+          {/* One stop for Tab: arrow keys move from branch to branch. */}
+          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
+          <ul className={css.list} ref={list} onKeyDown={onKeyDown}>
+            {branches.map((facts) => (
+              <Branch key={facts.id} facts={facts} />
+            ))}
+          </ul>
+        </>
+      )}
       {(note !== '' || !stored) && (
         <span className={css.note}>
           {note}{' '}

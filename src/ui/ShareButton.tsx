@@ -29,13 +29,14 @@ export function ShareButton(): ReactNode {
     const href = location.origin + location.pathname + link.hash;
     const isCopied = await copyText(href);
     const title = isCopied ? 'Link copied.' : howToCopy();
-    const { off, pins } = store.getState().view;
+    const { off, pins, selected } = store.getState().view;
     const model = modelOf(store.getState());
     const words = describe({
       ...link,
       model: model?.name ?? '',
       pins: pins.length,
       off: off.length,
+      isSelected: selected !== null,
     });
     setCopied({ href, title, words, isCopied });
     popover.current?.showPopover();
@@ -80,10 +81,12 @@ function describe({
   model,
   pins,
   off,
+  isSelected,
 }: ReturnType<ReturnType<typeof useApp>['actions']['makeLink']> & {
   readonly model: string;
   readonly pins: number;
   readonly off: number;
+  readonly isSelected: boolean;
 }): string {
   const count = (n: number, one: string, many: string): string =>
     `${formatCount(n)} ${n === 1 ? one : many}`;
@@ -103,6 +106,7 @@ function describe({
     written > 0 ? `${count(written, 'token', 'tokens')} as ${model} wrote them` : 'the text',
     ...(holds === 'everything' && branches > 1 ? [count(branches, 'branch', 'branches')] : []),
     ...extras,
+    ...(isSelected ? ['the selected token'] : []),
     'the settings',
     'the open view',
   ];

@@ -69,6 +69,8 @@ test.describe('a link that replays', () => {
     await expect(readout(page)).toContainText('written with 1 part off: head 4.1');
     await expect(chip(page, 20)).toHaveAttribute('title', /1 part off: head 4\.1/u);
     await expect(chip(page, 15)).not.toHaveAttribute('title');
+    await chip(page, 12).click();
+    await expect(chip(page, 12)).toHaveAttribute('aria-selected', 'true');
     const href = await copiedLink(page);
     const text = await wholeText(page);
 
@@ -79,6 +81,8 @@ test.describe('a link that replays', () => {
     await expect(chips(other)).toHaveCount(26);
     await expect(prompt(other)).toHaveValue('Once upon a time there was a little fox who');
     await expect(other.locator('[data-branch]')).toHaveCount(2);
+    await expect(chip(other, 12)).toHaveAttribute('aria-selected', 'true');
+    await expect(other.getByRole('heading', { name: /^Instead of/u })).toBeVisible();
     await expect(other.getByTestId('off-chips')).toContainText('head 4.1');
     await expect(chip(other, 20)).toHaveAttribute('title', /1 part off: head 4\.1/u);
     await expect(other.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(

@@ -26,7 +26,6 @@ export function Arcs({
   width,
   room,
   least,
-  setLeast,
 }: {
   readonly theme: FigureTheme | null;
   readonly map: AttentionMap;
@@ -35,7 +34,6 @@ export function Arcs({
   readonly width: number;
   readonly room: number;
   readonly least: number;
-  readonly setLeast: (least: number) => void;
 }): ReactNode {
   const { actions } = useApp();
   const labels = useMemo(
@@ -102,7 +100,7 @@ export function Arcs({
           step={1}
           value={Math.round(least * 100)}
           aria-label="Weakest link that is drawn, in per cent"
-          onChange={(event) => setLeast(Number(event.target.value) / 100)}
+          onChange={(event) => actions.setAttention({ least: Number(event.target.value) / 100 })}
         />
         <span className={css.quiet}>{edges.length} links</span>
       </label>

@@ -24,7 +24,7 @@ import { Minimap } from './Minimap.tsx';
 import { SlotHead } from './SlotHead.tsx';
 import { rowOfHead } from './scene.ts';
 import { useSpace } from './useSpace.ts';
-import { rowToken, SINK, toShown, type Corner, type Shown } from './weights.ts';
+import { rowToken, SINK, toShown, type Shown } from './weights.ts';
 
 /** More tokens than this, or than there is room for, are a window, or pooled. */
 const MOST_CELLS = 128;
@@ -37,26 +37,30 @@ const LEAST_ROOM = 190;
 
 export function Focus({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   const { attention } = useFacts((s) => ({ attention: s.attention.front }));
-  const [kind, setKind] = useState<'matrix' | 'arcs'>('matrix');
   return (
     <section className={css.focus} aria-label="Heads in focus">
-      <FocusBar {...{ kind, setKind }} />
-      {attention !== null && <Heads {...{ theme, kind }} map={attention} />}
+      <FocusBar />
+      {attention !== null && <Heads theme={theme} map={attention} />}
     </section>
   );
 }
 
 function Heads({
   theme,
-  kind,
   map,
 }: {
   readonly theme: FigureTheme | null;
-  readonly kind: 'matrix' | 'arcs';
   /** Of the head in front. */
   readonly map: AttentionMap;
 }): ReactNode {
-  const { text } = useApp();
+  const { text, actions } = useApp();
+  const { form, whole, least, moved, selected } = useFacts((s) => ({
+    form: s.view.form,
+    whole: s.view.whole,
+    least: s.view.least,
+    moved: s.view.corner,
+    selected: s.view.selected,
+  }));
   const facts = useFacts((s) => ({
     maps: s.attention.maps,
     rows: s.attention.rows,
@@ -65,21 +69,15 @@ function Heads({
     preview: s.attention.preview,
     layer: s.view.layer,
     head: s.view.head,
-    selected: s.view.selected,
     hovered: s.text.hovered,
   }));
-  const [whole, setWhole] = useState(false);
-  const [least, setLeast] = useState(0.1);
   const [cursor, setCursor] = useState<Cell | null>(null);
-  const [moved, setMoved] = useState<{ readonly of: number | null; readonly to: Corner } | null>(
-    null,
-  );
   const frame = useRef<HTMLDivElement>(null);
   const heads = shownHeads(facts);
-  const isBeneath = kind === 'arcs' || heads.length > 1;
+  const isBeneath = form === 'arcs' || heads.length > 1;
   const { width, room } = useSpace(frame, isBeneath ? BELOW + SENTENCE : BELOW, LEAST_ROOM);
   const front = frontHead(facts);
-  const columns = kind === 'arcs' || width < 440 ? 1 : heads.length;
+  const columns = form === 'arcs' || width < 440 ? 1 : heads.length;
   const slotWidth = Math.floor((width - (columns - 1) * 12) / columns);
   const mapRoom = room - (heads.length > 1 ? 30 : 0);
   const mapWidth = Math.min(slotWidth, mapRoom + 60);
@@ -87,11 +85,11 @@ function Heads({
   const side = Math.min(WINDOW, limit, map.size);
   // The window follows the selected token until it is moved by hand.
   const corner = useMemo(() => {
-    if (moved !== null && moved.of === facts.selected) return moved.to;
-    const wanted = facts.selected === null ? Infinity : facts.selected - map.firstIndex;
+    if (moved !== null) return moved;
+    const wanted = selected === null ? Infinity : selected - map.firstIndex;
     const end = Math.min(map.size, Math.max(wanted + 1, 0) + Math.floor(side / 4));
     return { row: end - side, column: end - side };
-  }, [moved, facts.selected, map, side]);
+  }, [moved, selected, map, side]);
   // As they were when the map came: tokens that changed since belong to the next, on its way.
   const pieces = useMemo(() => text.pieces.slice(0, map.firstIndex + map.size), [map, text]);
 
@@ -100,7 +98,7 @@ function Heads({
   const last = map.firstIndex + map.size - 1;
   // While tokens stream the rows of all heads are ahead of the map: both halves speak of their token.
   const newest = Math.min(text.pieces.length - 1, Math.max(last, facts.rows?.query ?? last));
-  const rest = facts.hovered ?? facts.selected ?? newest;
+  const rest = facts.hovered ?? selected ?? newest;
   const inside =
     cursor !== null &&
     cursor.q < shown.size &&
@@ -116,8 +114,8 @@ function Heads({
     <>
       {facts.gaveWay !== null && <GaveWay head={facts.gaveWay} pinned={facts} />}
       <div className={css.slots} ref={frame} data-count={columns}>
-        {kind === 'arcs' ? (
-          <Arcs {...{ theme, map, pieces, stretch, width, room: room - 34, least, setLeast }} />
+        {form === 'arcs' ? (
+          <Arcs {...{ theme, map, pieces, stretch, width, room: room - 34, least }} />
         ) : (
           heads.map((ref) => {
             const isFront = isSameHead(ref, front);
@@ -148,7 +146,7 @@ function Heads({
             );
           })
         )}
-        {kind === 'matrix' && heads.length === 1 && (
+        {form === 'matrix' && heads.length === 1 && (
           <div className={css.beside}>
             <HeadWords {...{ map, pieces, query, shown, inside }} />
           </div>
@@ -164,7 +162,7 @@ function Heads({
           {!whole && (
             <Minimap
               {...{ theme, map, corner, side }}
-              onMove={(to) => setMoved({ of: facts.selected, to })}
+              onMove={(to) => actions.setAttention({ corner: to })}
             />
           )}
           <p className={css.quiet}>
@@ -175,7 +173,7 @@ function Heads({
               className={controls.link}
               type="button"
               onClick={() => {
-                setWhole(!whole);
+                actions.setAttention({ whole: !whole });
                 setCursor(null);
               }}
             >
@@ -184,7 +182,7 @@ function Heads({
           </p>
         </div>
       )}
-      <Tools {...{ kind, map, shown, stretch, least }} />
+      <Tools {...{ kind: form, map, shown, stretch, least }} />
     </>
   );
 }

@@ -5,15 +5,10 @@ import { useApp, useFacts } from '../context.ts';
 import css from './attention.module.css';
 import { modelOf } from '../../state/facts/model.ts';
 
-export function FocusBar({
-  kind,
-  setKind,
-}: {
-  readonly kind: 'matrix' | 'arcs';
-  readonly setKind: (kind: 'matrix' | 'arcs') => void;
-}): ReactNode {
+export function FocusBar(): ReactNode {
   const { actions, store } = useApp();
-  const { layer, head, layers, heads, pins, off } = useFacts((s) => ({
+  const { form, layer, head, layers, heads, pins, off } = useFacts((s) => ({
+    form: s.view.form,
     layer: s.view.layer,
     head: s.view.head,
     layers: modelOf(s)?.nLayer ?? 12,
@@ -46,8 +41,8 @@ export function FocusBar({
             <input
               type="radio"
               name="focus-kind"
-              checked={kind === one}
-              onChange={() => setKind(one)}
+              checked={form === one}
+              onChange={() => actions.setAttention({ form: one })}
             />
             <span>{one === 'matrix' ? 'Map' : 'Arcs'}</span>
           </label>

@@ -2,10 +2,11 @@
 import type { KeyboardEvent, PointerEvent, ReactNode } from 'react';
 import type { AttentionMap } from '../../api.ts';
 import type { FigureTheme } from '../figure/figure.ts';
+import type { Corner } from '../../state/view.ts';
 import css from './attention.module.css';
 import { paintMinimap } from './matrixDrawing.ts';
 import { Plot } from './Plot.tsx';
-import { clampCorner, poolOnce, type Corner } from './weights.ts';
+import { clampCorner, poolOnce } from './weights.ts';
 
 const MINIMAP = 88;
 

@@ -1,5 +1,6 @@
 // Attention weights made ready for drawing: pooled, cut, ranked. Pure; always the strongest of a block,
 // never the average, which would hide the single bright cell that matters.
+import type { Corner } from '../../state/view.ts';
 import type { AttentionMap } from '../../api.ts';
 
 /** The strongest of each of `bins` stretches of a row; without the first token where it is left out. */
@@ -86,12 +87,6 @@ export function columnToken(shown: Shown, column: number): number {
 export function weightAt(shown: Shown, row: number, column: number): number {
   if (column === SINK) return shown.sink?.weights[row] ?? 0;
   return shown.values[row * shown.size + column] ?? 0;
-}
-
-/** Where a window begins, counted in the map's own tokens; columns never begin after rows. */
-export interface Corner {
-  readonly row: number;
-  readonly column: number;
 }
 
 export function clampCorner(corner: Corner, size: number, side: number): Corner {

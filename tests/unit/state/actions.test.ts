@@ -12,6 +12,7 @@ import type {
 import { EngineError } from '../../../src/errors.ts';
 import { toPlainText } from '../../../src/state/tokenText.ts';
 import { parseUrl, type UrlState } from '../../../src/state/urlState.ts';
+import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { toPiece } from './texts.ts';
 import { createToyPage, OWN } from './toyPage.ts';
 import { modelOf, whyOf } from '../../../src/state/facts/model.ts';
@@ -152,7 +153,7 @@ function createToy(url: Partial<UrlState> = {}) {
     await vi.waitFor(() => expect(store.getState().busy.has('run')).toBe(false));
     await vi.waitFor(() => expect(store.getState().text.tokenised).toBe(true));
   };
-  return { engine, store, text, actions, words, settled, lost, requests };
+  return { engine, answers, store, text, actions, words, settled, lost, requests };
 }
 
 describe('pinned heads', () => {
@@ -605,5 +606,182 @@ describe('a recorded text', () => {
       view: { pins: [{ layer: 1, head: 1 }], layer: 1, head: 1, off: [{ part: 'mlp', layer: 1 }] },
     });
     expect(toy.store.getState().page.notes[0]).toContain('does not have');
+  });
+});
+
+describe('what a text outlives', () => {
+  let toy = createToy();
+  beforeEach(async () => {
+    toy = createToy();
+    await toy.actions.load();
+    await toy.settled();
+    toy.actions.openPanel('');
+  });
+  const state = () => toy.store.getState();
+
+  it('a run that a lost GPU ended says so, and no problem is shown: the loss comes first', async () => {
+    toy.actions.generate();
+    await vi.waitFor(() => expect(toy.text.pieces.length).toBeGreaterThan(4));
+    toy.lost[0]?.('gone', 1);
+    expect(state()).toMatchObject({
+      run: { last: { reason: 'lost' } },
+      model: { at: 'coming', goesOn: false },
+      page: { problem: null },
+      busy: new Set(),
+    });
+    await vi.waitFor(() => expect(state().model.at).toBe('here'));
+    expect(state().run.last?.reason).toBe('lost');
+  });
+
+  it('a run that a lost GPU ended says so, and no problem is shown: the error comes first', async () => {
+    const { engine } = createToy();
+    toy.engine.generate = async function* (request) {
+      let count = 0;
+      for await (const event of engine.generate(request)) {
+        if (++count === 4) throw new EngineError('Lost.', { code: 'device/lost', hint: '' });
+        yield event;
+      }
+    };
+    const problems: unknown[] = [];
+    toy.store.subscribe(({ page }) => problems.push(page.problem));
+    toy.actions.generate();
+    await vi.waitFor(() => expect(state().run.last?.reason).toBe('lost'));
+    toy.lost[0]?.('gone', 1);
+    await vi.waitFor(() => expect(state().model.at).toBe('here'));
+    expect(state().run.last).toMatchObject({ reason: 'lost', tokens: 2 });
+    expect(problems.every((problem) => problem === null)).toBe(true);
+  });
+
+  it('another model’s loss and another model’s answers are no news', async () => {
+    toy.lost[0]?.('gone', 7);
+    expect(state().model.at).toBe('here');
+    expect(toy.engine.load).toHaveBeenCalledTimes(1);
+    const turns = toy.engine.ask.mock.calls.map((call) => (call as unknown[])[3]);
+    // The first question of all comes before there is a model.
+    expect(turns.at(-1)).toBe(1);
+    toy.answers.distribution = () => {
+      throw new EngineError('Gone.', { code: 'engine/superseded', hint: '' });
+    };
+    toy.actions.select(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(state().page.problem).toBeNull();
+  });
+
+  it('writing again under a fixed seed takes the next one, says so, and undo brings both back', async () => {
+    toy.actions.changeSettings({ seed: 7, max_new_tokens: 3 });
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.regenerate();
+    await toy.settled();
+    expect(toy.requests.map(({ options }) => options.seed)).toEqual([7, 8]);
+    expect(state()).toMatchObject({ run: { settings: { seed: 8 } } });
+    expect(state().text.branchNote).toContain('seed 8 is taken');
+    toy.actions.undo();
+    expect(state().run.settings.seed).toBe(7);
+    expect(toy.words()).toBe('ababc');
+    toy.actions.redo();
+    expect(state().run.settings.seed).toBe(8);
+  });
+
+  it('writing again keeps a seed that would write something else, and says where nothing can', async () => {
+    toy.actions.changeSettings({ seed: 7, max_new_tokens: 3 });
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.changeSettings({ temperature: 1.5 });
+    toy.actions.regenerate();
+    await toy.settled();
+    expect(toy.requests.map(({ options }) => options.seed)).toEqual([7, 7]);
+    toy.actions.changeSettings({ do_sample: false });
+    toy.actions.regenerate();
+    await toy.settled();
+    toy.actions.regenerate();
+    expect(toy.requests).toHaveLength(3);
+    expect(state().text.branchNote).toContain('writes the same again');
+  });
+
+  it('what is seen of a long text goes by the rule of the engine, before any answer', async () => {
+    toy.engine.load.mockResolvedValueOnce({ ...model, nCtx: 256 });
+    await toy.actions.load();
+    toy.actions.takePrompt('a'.repeat(300));
+    await vi.waitFor(() => expect(toy.text.pieces).toHaveLength(300));
+    expect(state().text).toMatchObject({ firstVisible: 129, dropped: 129 });
+  });
+});
+
+describe('a link', () => {
+  const at = 'https://example.org/';
+  async function open(hash: string) {
+    const toy = createToy(parseUrl('', hash, at));
+    await toy.actions.load();
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
+    return toy;
+  }
+
+  it('brings the selected token, how it is drawn, and the device that was chosen', async () => {
+    const toy = createToy();
+    await toy.actions.load();
+    await toy.settled();
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.takeDevice('cpu');
+    await vi.waitFor(() => expect(toy.store.getState().model.at).toBe('here'));
+    toy.actions.select(1);
+    toy.actions.setAttention({ form: 'arcs', least: 0.25, mode: 'patterns', dim: false });
+    const { view } = toy.store.getState();
+    const { hash } = toy.actions.makeLink();
+    const elsewhere = await open(hash);
+    expect(elsewhere.store.getState()).toMatchObject({
+      view,
+      model: { wish: { device: 'cpu' } },
+      page: { notes: [] },
+    });
+    expect(elsewhere.store.getState().view.selected).toBe(1);
+  });
+
+  it('of the first version still opens, as on a first visit where it says nothing', async () => {
+    const hash =
+      '#v=1&texts=2-2p.2q.2r*2-d-0-3&runs=2-1-7-0*&how=t0.8k40p1m0r1' +
+      '&off=h1.1z&pins=1.0_0.1&head=0.1&view=lens&prompt=ab';
+    const toy = await open(hash);
+    expect(toy.words()).toBe('abc');
+    expect(toy.store.getState().page.notes).toEqual([]);
+    expect(toy.store.getState().view).toEqual({
+      ...FIRST_VIEW,
+      panel: 'lens',
+      layer: 0,
+      head: 1,
+      pins: [
+        { layer: 1, head: 0 },
+        { layer: 0, head: 1 },
+      ],
+      off: [{ part: 'head', layer: 1, head: 1, by: 'zero' }],
+    });
+  });
+
+  it('for a device that is not here says so and takes one that is; an address is obeyed', async () => {
+    const refuse = () =>
+      Promise.reject(new EngineError('No WebGPU here.', { code: 'device/none', hint: '' }));
+    const link = createToy(parseUrl('', '#v=1&device=webgpu&prompt=ab', at));
+    link.engine.load.mockImplementationOnce(refuse);
+    await link.actions.load();
+    expect(link.store.getState().model).toMatchObject({ at: 'here', wish: { device: 'auto' } });
+    expect(link.store.getState().page.notes[0]).toContain('No WebGPU here.');
+    const address = createToy(parseUrl('?device=webgpu', '', at));
+    address.engine.load.mockImplementationOnce(refuse);
+    await address.actions.load();
+    expect(address.store.getState().model).toMatchObject({
+      at: 'failed',
+      wish: { device: 'webgpu' },
+    });
+  });
+
+  it('does not hold a device that the page took by itself', async () => {
+    const toy = createToy();
+    await toy.actions.load();
+    toy.actions.setVerdict({ code: 'no-adapter' });
+    toy.engine.load.mockRejectedValueOnce(new EngineError('No.', { code: 'x/y', hint: '' }));
+    await toy.actions.load();
+    expect(toy.store.getState().model.wish.device).toBe('cpu');
+    expect(toy.actions.makeLink().hash).not.toContain('device');
   });
 });

@@ -10,7 +10,9 @@ import {
 import type { Tree } from '../../../src/state/branches.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../../../src/state/settings.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from '../../../src/state/tokenText.ts';
+import { createAppStore } from '../../../src/state/store.ts';
 import { FIRST_VIEW } from '../../../src/state/view.ts';
+import { visibleText } from '../../../src/visibleText.ts';
 import { toPiece } from './texts.ts';
 
 const saved: Saved = {
@@ -55,6 +57,42 @@ const saved: Saved = {
 describe('what survives a reload', () => {
   it('comes back as it was', () => {
     expect(parseSaved(formatSaved(saved))).toEqual(saved);
+  });
+
+  it('keeps what a token looks like: whole characters as they are, the other bytes as numbers', () => {
+    const piece = { id: 7, bytes: [0x20, 0xf0, 0x9f], text: ' \\xF0\\x9F', special: false };
+    const text = { ...saved.text, pieces: [piece], promptCount: 1, logprobs: [-1], ranks: [1] };
+    const found = parseSaved(formatSaved({ ...saved, text: { ...NO_TEXT, ...text, runs: [] } }));
+    expect(found?.text?.pieces).toEqual([piece]);
+    expect(visibleText(Uint8Array.from(piece.bytes))).toBe(piece.text);
+  });
+
+  it('reads the view of an older version', () => {
+    const { view: _, ...rest } = JSON.parse(formatSaved(saved)) as Record<string, unknown>;
+    const older = {
+      ...rest,
+      layer: 3,
+      head: 2,
+      scale: 'linear',
+      pins: [{ layer: 3, head: 2 }],
+      atlasMode: 'patterns',
+      atlasSort: 'entropy',
+      dimSink: false,
+      panel: 'attention',
+    };
+    expect(parseSaved(JSON.stringify(older))).toEqual(saved);
+  });
+
+  it('brings parts that were off back with their text, and says so; an address begins with all on', () => {
+    const off = [{ part: 'head', layer: 1, head: 8, by: 'zero' } as const];
+    const left = { ...saved, view: { ...saved.view, off } };
+    const address = { settings: {}, localEngine: false, notes: [] };
+    const { store } = createAppStore(address, left);
+    expect(store.getState().view.off).toEqual(off);
+    expect(store.getState().page.notes).toEqual(['Still off since your last visit: head 1.8.']);
+    const other = createAppStore({ ...address, prompt: 'Another text' }, left).store.getState();
+    expect(other.view.off).toEqual([]);
+    expect(other.page.notes.join(' ')).not.toContain('off since');
   });
 
   it('counts as absent where it is no value of ours', () => {

@@ -190,6 +190,39 @@ describe('the lens', () => {
     expect(isUnseen(toy.store.getState())).toBe(true);
   });
 
+  it('shows nothing of another text under this one’s words', async () => {
+    change(toy.store, { view: { panel: 'lens' } });
+    const { slice, actions } = createLens(toy.of('lens'));
+    toy.write(4);
+    actions.openLens({ position: 3, depth: 1 });
+    await vi.waitFor(() => expect(toy.store.getState().lens.norms).not.toBeNull());
+    await vi.waitFor(() => expect(toy.store.getState().lens.cell).not.toBeNull());
+    // Another tab is open while the text changes.
+    change(toy.store, { view: { panel: 'attention' } });
+    truncate(toy.text, 2);
+    toy.write(2);
+    change(toy.store, { view: { panel: 'lens' } });
+    slice.refresh();
+    expect(toy.store.getState().lens).toMatchObject({ norms: null, cell: null, curve: null });
+  });
+
+  it('never changes what it once put into the store', async () => {
+    change(toy.store, { view: { panel: 'lens' } });
+    const { slice, actions } = createLens(toy.of('lens'));
+    toy.write(30);
+    actions.fitLens(4);
+    slice.refresh();
+    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
+    await vi.waitFor(() => expect(toy.store.getState().lens.shown?.pieces.size).toBeGreaterThan(0));
+    const first = toy.store.getState().lens.shown?.pieces ?? new Map<number, TokenPiece>();
+    const before = [...first.keys()];
+    actions.scrollLens(0);
+    await vi.waitFor(() =>
+      expect(toy.store.getState().lens.shown?.pieces.size).toBeGreaterThan(before.length),
+    );
+    expect([...first.keys()]).toEqual(before);
+  });
+
   it('says nothing of a window that moved on while it was asked about', async () => {
     change(toy.store, { view: { panel: 'lens' } });
     toy.context.engine.ask = () =>

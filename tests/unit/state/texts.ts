@@ -84,7 +84,7 @@ const text: fc.Arbitrary<RecordedText> = fc
   );
 
 /** Any view that the page can come to. */
-const view: fc.Arbitrary<View> = fc
+export const view: fc.Arbitrary<View> = fc
   .record({
     panel: fc.constantFrom('', 'attention', 'lens'),
     selected: fc.option(fc.nat(9000)),
