@@ -14,6 +14,11 @@ export interface DeviceSummary {
   readonly kind: 'webgpu' | 'cpu';
   /** True when the "GPU" is a program on the processor (SwiftShader, llvmpipe, WARP). */
   readonly isSoftware: boolean;
+  /**
+   * True of a processor that stands in for a GPU: one was lost, and no adapter answered in the time that `auto` waits
+   * then. There may be one again by now.
+   */
+  readonly standsIn?: boolean;
   /** Short name for people, for example `SwiftShader (software)` or `This computer's processor`. */
   readonly label: string;
   readonly vendor: string;

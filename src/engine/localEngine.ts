@@ -27,6 +27,9 @@ type Ask<Q extends Question> = (
   signal: AbortSignal | undefined,
 ) => Promise<Answer<Q>>;
 
+/** A GPU process that crashed is back within a second or two; nobody should wait much longer for one that is not. */
+const ADAPTER_PATIENCE_MS = 6000;
+
 export class LocalEngine implements Engine {
   readonly #resident = new Resident<GPT2>();
 
@@ -35,8 +38,13 @@ export class LocalEngine implements Engine {
     { signal, after, ...options }: LoadOptions = {},
   ): Promise<LoadedModel> {
     let checked: CheckedModel | null = null;
+    const adapterPatienceMs = this.#resident.isLost ? ADAPTER_PATIENCE_MS : 0;
     const load = async (stop: AbortSignal): Promise<GPT2> => {
-      const model = await GPT2.from_pretrained(source, { ...options, signal: stop });
+      const model = await GPT2.from_pretrained(source, {
+        ...options,
+        adapterPatienceMs,
+        signal: stop,
+      });
       if (!options.selfCheck) return model;
       checked = await (await import('./checking/checkedModel.ts')).checkedModel(model, stop);
       return checked.model;

@@ -25,6 +25,8 @@ export interface Use {
  */
 export class Resident<Model extends Residing> {
   #here: { readonly model: Model; readonly turn: number } | null = null;
+  /** Whether the device of the model that is here is gone. */
+  #isLost = false;
   #disposed = false;
   /** The turn of the load that was asked for last. */
   #asked = 0;
@@ -65,6 +67,7 @@ export class Resident<Model extends Residing> {
     }
     const here = { model, turn };
     this.#here = here;
+    this.#isLost = false;
     // Nobody waits any more for what was asked for before.
     for (const [other, older] of this.#loading) if (other < turn) older.abort();
     await previous?.model.dispose();
@@ -73,7 +76,10 @@ export class Resident<Model extends Residing> {
       for (const hear of this.#hearLost) hear(reason, turn);
     };
     // The answer to the load goes first: who hears of a loss knows the turn.
-    void model.lost.then((reason) => setTimeout(() => tell(reason)));
+    void model.lost.then((reason) => {
+      if (this.#here === here) this.#isLost = true;
+      setTimeout(() => tell(reason));
+    });
     return here;
   }
 
@@ -115,6 +121,11 @@ export class Resident<Model extends Residing> {
   onLost(hear: (reason: string, turn: number) => void): () => void {
     this.#hearLost.add(hear);
     return () => this.#hearLost.delete(hear);
+  }
+
+  /** Whether the model that is here has lost its device, so that a load now comes just after a loss. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   /** Frees the model and stops the loads; further calls reject with `engine/disposed`. Idempotent. */

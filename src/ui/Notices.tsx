@@ -19,6 +19,7 @@ export function Notices(): ReactNode {
       <Restoring />
       <FailedCheck />
       <Gpu />
+      <StandsIn />
       <AddressNotes />
       <StorageNote />
       <Replay />
@@ -206,6 +207,31 @@ function Gpu(): ReactNode {
   }
   const isToldOf = verdict.code === 'ok' || done.includes(`gpu-${verdict.code}`);
   return isToldOf ? null : <gpuAdvice.Part verdict={verdict} />;
+}
+
+/** The processor took the place of a GPU that was lost and did not come back in time. */
+function StandsIn(): ReactNode {
+  const { actions } = useApp();
+  const { standsIn } = useFacts((s) => ({
+    standsIn: s.model.at === 'here' && s.model.here.summary.device.standsIn === true,
+  }));
+  if (!standsIn) return null;
+  return (
+    <section className={css.notice} aria-label="Lost GPU" data-testid="stands-in">
+      <p className={css.body}>
+        <strong>The GPU has not come back</strong> since it was lost, so the processor computes in
+        its place. It may be there again by now:{' '}
+        <button
+          className={controls.link}
+          type="button"
+          onClick={() => actions.takeDevice('webgpu')}
+        >
+          try the GPU again
+        </button>
+        .
+      </p>
+    </section>
+  );
 }
 
 function AddressNotes(): ReactNode {

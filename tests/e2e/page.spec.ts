@@ -494,6 +494,48 @@ test.describe('the page', () => {
     await expect(page.getByTestId('problem')).toBeHidden();
   });
 
+  // Thorough, for it waits as long as the engine does; which device is opened is a unit test.
+  test(
+    'a GPU that does not come back is told of, and can be tried again',
+    {
+      tag: '@thorough',
+    },
+    async ({ page }) => {
+      await keepDevices(page);
+      await page.addInitScript(() => {
+        // As a real card would call itself: `auto` takes no other.
+        const info = { vendor: 'acme', architecture: '', device: '', description: 'Acme 9' };
+        Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
+        // oxlint-disable-next-line typescript/unbound-method -- called on its GPU below
+        const real = GPU.prototype.requestAdapter;
+        GPU.prototype.requestAdapter = async function requestAdapter(...args) {
+          const { noAdapter = false } = globalThis as { noAdapter?: boolean };
+          return noAdapter ? null : real.apply(this, args);
+        };
+      });
+      await open(page, { at: '?engine=local' });
+      await setLength(page, 4);
+      await generate(page);
+      const text = await wholeText(page);
+      await page.evaluate(() => {
+        Object.assign(globalThis, { noAdapter: true });
+        for (const device of (globalThis as unknown as { devices: GPUDevice[] }).devices) {
+          device.destroy();
+        }
+      });
+      await expect(page.getByText(/The GPU went away/u)).toBeVisible();
+      const notice = page.getByTestId('stands-in');
+      await expect(notice).toContainText('the processor computes in its place');
+      expect(await wholeText(page)).toBe(text);
+      await page.evaluate(() => Object.assign(globalThis, { noAdapter: false }));
+      await button(page, 'try the GPU again').click();
+      await expect(notice).toBeHidden();
+      await untilReady(page);
+      await expect(page.getByTestId('problem')).toBeHidden();
+      expect(await wholeText(page)).toBe(text);
+    },
+  );
+
   test('a worker that breaks is told of, and the next try has another; the text stays', async ({
     page,
   }) => {

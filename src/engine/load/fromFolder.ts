@@ -33,7 +33,11 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
   let opened: Promise<Device> | null = null;
   try {
     const config = await readConfig(folder, options);
-    const opening = openDevice(options.device, options.plain);
+    const opening = openDevice(options.device, {
+      plain: options.plain,
+      patienceMs: options.adapterPatienceMs,
+      signal,
+    });
     opened = opening;
     // What goes wrong here goes wrong again, in words, once the weights are here.
     opening.then((device) => compileEarly(device, config, options.dtype)).catch(() => {});

@@ -11,15 +11,32 @@ import { CPU_TWINS } from '../../kernels/cpuTwins.ts';
 const PLAIN = { lanes: 'imitated', subgroups: null } as const;
 const WORKGROUP = { lanes: 'real' } as const;
 
+/** How often an adapter is asked for while one may come back. */
+const AGAIN_MS = 250;
+
+interface OpenDeviceOptions {
+  /**
+   * True for the kernels that share nothing between lanes, which suits software adapters; false for the others,
+   * whatever the adapter says.
+   */
+  readonly plain?: boolean | undefined;
+  /**
+   * How long WebGPU is asked again where it gives nothing: after a loss, a browser takes a moment to start its GPU
+   * process anew, and has no adapter until then. Not at all by default.
+   */
+  readonly patienceMs?: number | undefined;
+  /** Ends the waiting, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A device for the wish. `auto` takes the processor where WebGPU is not there, gives no device, or has only
- * a software adapter: a program that imitates a GPU is slower than the processor it runs on. With `plain` the
- * kernels run that share nothing between lanes, which suits software adapters; where it is false the others,
- * whatever the adapter says.
+ * a software adapter: a program that imitates a GPU is slower than the processor it runs on. A processor that
+ * was taken after waiting in vain `standsIn`. Throws `webgpu/…`, `options/device`.
  */
 export async function openDevice(
   wish: DeviceRequest | GPUDevice = 'auto',
-  plain?: boolean,
+  { plain, patienceMs = 0, signal }: OpenDeviceOptions = {},
 ): Promise<Device> {
   const options = plain === undefined ? {} : { traits: plain ? PLAIN : WORKGROUP };
   if (typeof wish === 'object') {
@@ -33,11 +50,22 @@ export async function openDevice(
     });
   }
   if (wish === 'cpu') return createCpuDevice('f32', CPU_TWINS);
-  try {
-    return await requestWebGpuDevice({ ...options, hardwareOnly: wish === 'auto' });
-  } catch (error) {
-    const absent = error instanceof EngineError && error.code.startsWith('webgpu/');
-    if (wish === 'auto' && absent) return createCpuDevice('f32', CPU_TWINS);
-    throw error;
+  const start = performance.now();
+  for (;;) {
+    try {
+      return await requestWebGpuDevice({ ...options, hardwareOnly: wish === 'auto' });
+    } catch (error) {
+      if (!(error instanceof EngineError) || !error.code.startsWith('webgpu/')) throw error;
+      signal?.throwIfAborted();
+      const mayCome = error.code !== 'webgpu/no-api' && performance.now() - start < patienceMs;
+      if (mayCome) {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        continue;
+      }
+      if (wish !== 'auto') throw error;
+      const device = createCpuDevice('f32', CPU_TWINS);
+      if (patienceMs === 0) return device;
+      return { ...device, summary: { ...device.summary, standsIn: true } };
+    }
   }
 }

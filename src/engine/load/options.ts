@@ -13,6 +13,11 @@ export interface FromPretrainedOptions {
    * adapter says it is.
    */
   readonly plain?: boolean;
+  /**
+   * How long WebGPU is asked again where it has no adapter, as it has none for a moment after a device was lost; not
+   * at all by default. Where `auto` waits in vain, the processor's summary says `standsIn`.
+   */
+  readonly adapterPatienceMs?: number | undefined;
   /** Branch, tag or commit of a model on a Hub; `main` by default. */
   readonly revision?: string;
   /** What `revision` meant when it was agreed to, 40 hex digits: nothing else is fetched then. */

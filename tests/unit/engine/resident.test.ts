@@ -32,12 +32,15 @@ test('a loss is told with the turn of the model that is here, and of no other', 
   first.lose('too late to matter');
   await tick();
   expect(heard).toEqual([]);
+  expect(resident.isLost).toBe(false);
   second.lose('driver reset');
   await tick();
+  expect(resident.isLost).toBe(true);
   expect(heard).toEqual([['driver reset', 2]]);
   stop();
   const third = guest();
   await resident.take(() => Promise.resolve(third.model));
+  expect(resident.isLost).toBe(false);
   third.lose('again');
   await tick();
   expect(heard).toHaveLength(1);
