@@ -16,7 +16,8 @@ interface Compiled {
   readonly bindings: readonly string[];
   readonly groupLayout: GPUBindGroupLayout;
   readonly pipelineLayout: GPUPipelineLayout;
-  readonly module: GPUShaderModule;
+  /** Made with the first pipeline, so that who asks for that hears what is wrong with it. */
+  module: GPUShaderModule | null;
   /** A few for each kernel: as many as sets of overrides. */
   readonly pipelines: {
     readonly overrides: Overrides;
@@ -108,10 +109,15 @@ export class Pipelines {
   }
 
   #descriptor(kernel: Kernel, overrides: Overrides): GPUComputePipelineDescriptor {
-    const { module, pipelineLayout } = this.#of(kernel);
+    const label = kernel.name;
+    const compiled = this.#of(kernel);
+    const module = (compiled.module ??= this.#gpu.createShaderModule({
+      label,
+      code: kernel.source,
+    }));
     return {
-      label: kernel.name,
-      layout: pipelineLayout,
+      label,
+      layout: compiled.pipelineLayout,
       compute: { module, entryPoint: kernel.name, constants: { ...overrides } },
     };
   }
@@ -139,7 +145,7 @@ export class Pipelines {
         bindings: Object.keys(kernel.bindings),
         groupLayout,
         pipelineLayout: this.#gpu.createPipelineLayout({ label, bindGroupLayouts: [groupLayout] }),
-        module: this.#gpu.createShaderModule({ label, code: kernel.source }),
+        module: null,
         pipelines: [],
         groups: new Map(),
       };
