@@ -15,12 +15,6 @@ export type {
   TokenPiece,
 } from './api.ts';
 export { EngineError } from './errors.ts';
-export {
-  PRESETS,
-  checkConfig,
-  headSizeOf,
-  parameterBytes,
-  parameterCount,
-  toMegabytes,
-} from './model/config.ts';
+export { PRESETS, checkConfig, headSizeOf, toMegabytes } from './model/config.ts';
 export type { GptConfig } from './model/config.ts';
+export { parameterBytes, parameterCount } from './model/parameters.ts';

@@ -1,8 +1,9 @@
 // The model as a tree of modules, in the words of the codebase that its checkpoint comes from and
 // as PyTorch prints it there. Counts are summed from the tensors, not from a formula.
 import type { ModelAnatomy, ModuleNode } from '../api.ts';
-import { type DropRates, type GptConfig, parameterCount } from './config.ts';
+import type { DropRates, GptConfig } from './config.ts';
 import type { LayoutName } from './layouts.ts';
+import { parameterCount } from './parameters.ts';
 
 /** A module that has no name yet: its place in the tree gives it one. */
 type Piece = Omit<ModuleNode, 'name'>;

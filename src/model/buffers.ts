@@ -2,7 +2,7 @@
 // blocks; whoever goes back through it (training) gives each block a set of its own.
 import type { EngineError } from '../errors.ts';
 import type { Arena, Device, Tensor } from '../gpu/device.ts';
-import type { Widths } from './checkpoint.ts';
+import type { Widths } from './parameters.ts';
 import { disposedError } from './disposed.ts';
 
 /** What one block works in; R rows are B sequences of T tokens. */

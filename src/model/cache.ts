@@ -75,21 +75,20 @@ export class Cache {
         // Of an empty one nothing is lost, so the smaller one goes first.
         if (length === 0) arena.dispose();
         const grown = this.#create(tensor.label, width);
-        if (length > 0) {
-          const enc = this.#device.createEncoder();
-          for (let b = 0; b < batch; b++) {
-            const [from, to] = [b * before * width, b * capacity * width];
-            enc.copy(tensor, grown.tensor, { from, to, count: length * width });
-          }
-          enc.submit();
+        this.#slots[i] = grown;
+        if (length === 0) continue;
+        const enc = this.#device.createEncoder();
+        for (let b = 0; b < batch; b++) {
+          const [from, to] = [b * before * width, b * capacity * width];
+          enc.copy(tensor, grown.tensor, { from, to, count: length * width });
+        }
+        enc.submit();
+        try {
           await this.#device.idle();
+        } finally {
           arena.dispose();
         }
-        this.#slots[i] = grown;
-        if (this.#disposed) {
-          grown.arena.dispose();
-          throw disposedError();
-        }
+        if (this.#disposed) throw disposedError();
       }
     } catch (error) {
       this.#failed = true;

@@ -1,77 +1,27 @@
 // From stored tensors to the layout that kernels read: rows of K contiguous weights, heads padded
 // to whole vec4s, everything else padded to multiples of eight with zeros.
 import type { TensorSource } from '../formats/tensorSource.ts';
-import { type Arena, type Device, type Tensor, roundUp } from '../gpu/device.ts';
-import type { HeadLayout } from '../kernels/attention.ts';
+import type { Arena, Device } from '../gpu/device.ts';
 import {
   type WeightFormat,
-  type WeightMatrix,
   createWeightMatrix,
   planTensor,
   planWeightMatrix,
   writeRows,
 } from '../kernels/weightMatrix.ts';
-import { type GptConfig, headSizeOf } from './config.ts';
-import type { Layout, LinearNames, NormNames } from './layouts.ts';
-
-export interface Norm {
-  readonly weight: Tensor;
-  readonly bias: Tensor;
-}
-
-export interface Linear {
-  readonly weight: WeightMatrix;
-  /** One tensor for each part of the weight. */
-  readonly bias: readonly Tensor[];
-}
-
-export interface Block {
-  readonly ln1: Norm;
-  readonly attn: { readonly cAttn: Linear; readonly cProj: Linear };
-  readonly ln2: Norm;
-  readonly mlp: { readonly cFc: Linear; readonly cProj: Linear };
-}
-
-/** Every parameter of a model on its device. */
-export interface Parameters {
-  readonly wte: WeightMatrix;
-  readonly wpe: WeightMatrix;
-  readonly h: readonly Block[];
-  readonly lnF: Norm;
-  readonly lmHead: Linear;
-}
-
-/** Padded widths, in elements. */
-export interface Widths {
-  /** C' */
-  readonly embd: number;
-  /** Hidden layer of the MLP. */
-  readonly inner: number;
-  /** A, all heads side by side. */
-  readonly heads: number;
-  /** V' */
-  readonly vocab: number;
-  readonly head: HeadLayout;
-}
-
-export function widthsOf(config: GptConfig): Widths {
-  const headSize = headSizeOf(config);
-  const headStride = roundUp(headSize, 4);
-  const partStride = config.nHead * headStride;
-  return {
-    embd: roundUp(config.nEmbd, 8),
-    inner: roundUp(config.nInner, 8),
-    heads: roundUp(partStride, 8),
-    vocab: roundUp(config.vocabSize, 8),
-    head: {
-      nHead: config.nHead,
-      headSize,
-      headStride,
-      partStride,
-      rowStride: roundUp(3 * partStride, 8),
-    },
-  };
-}
+import type { GptConfig } from './config.ts';
+import { type Layout, isInputFirst } from './layouts.ts';
+import {
+  type MatrixSpec,
+  type Parameters,
+  type Places,
+  type VectorSpec,
+  createParameters,
+  inPlace,
+  isMatrix,
+  parameterTable,
+} from './parameters.ts';
+import { writeVector } from './readBack.ts';
 
 /** Parameters by shape alone, so that pipelines can compile before a weight has arrived. */
 export function planParameters(
@@ -79,39 +29,10 @@ export function planParameters(
   config: GptConfig,
   format: WeightFormat,
 ): Parameters {
-  const w = widthsOf(config);
-  const linear = (rows: number, columns: number): Linear => {
-    const weight = planWeightMatrix(device, rows, columns, format);
-    return { weight, bias: weight.parts.map(({ rows: n }) => planTensor([n], 'f32')) };
-  };
-  const norm = { weight: planTensor([w.embd], 'f32'), bias: planTensor([w.embd], 'f32') };
-  const block: Block = {
-    ln1: norm,
-    attn: { cAttn: linear(w.head.rowStride, w.embd), cProj: linear(w.embd, w.heads) },
-    ln2: norm,
-    mlp: { cFc: linear(w.inner, w.embd), cProj: linear(w.embd, w.inner) },
-  };
-  const lmHead = linear(w.vocab, w.embd);
-  const wpe = planWeightMatrix(device, roundUp(config.nCtx, 8), w.embd, format);
-  return { wte: lmHead.weight, wpe, h: [block], lnF: norm, lmHead };
-}
-
-/** Index of each of `n` elements after padding; the identity where nothing is padded inside. */
-export type Places = (i: number) => number;
-export const inPlace: Places = (i) => i;
-
-/** Where heads go, which are padded each for itself. */
-export function placesOf(config: GptConfig): {
-  readonly inHeads: Places;
-  readonly inParts: Places;
-} {
-  const { headSize, headStride, partStride } = widthsOf(config).head;
-  const { nEmbd } = config;
-  /** Channel c of all heads side by side moves to where its head starts after padding. */
-  const inHeads: Places = (c) => Math.floor(c / headSize) * headStride + (c % headSize);
-  /** As `inHeads`, for queries, keys and values one after the other. */
-  const inParts: Places = (n) => Math.floor(n / nEmbd) * partStride + inHeads(n % nEmbd);
-  return { inHeads, inParts };
+  return createParameters(config, {
+    matrix: ({ padded: [rows, columns] }) => planWeightMatrix(device, rows, columns, format),
+    vector: (_path, length) => planTensor([length], 'f32'),
+  });
 }
 
 /**
@@ -168,6 +89,12 @@ class Scratch {
   }
 }
 
+/** A stored tensor, and where its rows go: of queries, keys and values, each is a third of one parameter. */
+interface Stored {
+  readonly name: string;
+  readonly rowOf: Places;
+}
+
 /** Takes one stored tensor from the source to the device. */
 type Placing = (name: string) => Promise<void>;
 
@@ -185,84 +112,52 @@ export async function loadParameters(
   onTensor: (name: string) => void = () => {},
   signal?: AbortSignal,
 ): Promise<Parameters> {
-  const w = widthsOf(config);
-  const { nEmbd, nInner, vocabSize, nCtx } = config;
-  const inputFirst = layout.storesInputFirst;
-  const widest = Math.max(w.inner, w.head.rowStride, w.embd, w.vocab);
-  // Absent biases share one vector of zeros: every binding must exist.
-  const zeros = arena.zeros('zeros', [widest], 'f32');
+  const parameters = createParameters(config, {
+    matrix: ({ path, padded: [rows, columns] }) =>
+      createWeightMatrix(device, arena, layout.namesOf(path)[0], rows, columns, format),
+    vector: (path, length) => arena.zeros(path, [length], 'f32'),
+  });
   const placings = new Map<string, Placing>();
   const scratch = new Scratch();
   const room = new Float32Array(PIECE_ELEMENTS);
   const read = (name: string, from?: number, count?: number): Promise<Float32Array> =>
     source.read(name, from, count, room);
 
-  const write = (matrix: WeightMatrix, firstRow: number, data: Float32Array): void =>
-    writeRows(arena, matrix, firstRow, data);
-  const matrix = (label: string, rows: number, columns: number): WeightMatrix =>
-    createWeightMatrix(device, arena, label, rows, columns, format);
-
-  const table = (label: string, name: string, rows: number): WeightMatrix => {
-    const whole = matrix(label, roundUp(rows, 8), w.embd);
-    const step = Math.max(8, Math.floor(PIECE_ELEMENTS / nEmbd / 8) * 8);
+  const vector = (spec: VectorSpec, stored: readonly Stored[]): void => {
+    const values = new Float32Array(spec.padded[0]);
+    for (const { name, rowOf } of stored) {
+      placings.set(name, async () => {
+        (await read(name)).forEach((value, n) => (values[rowOf(n)] = value));
+        writeVector(arena, spec.of(parameters), values);
+      });
+    }
+  };
+  /** A matrix that is stored as it lies here, but for padding: it is uploaded in pieces. */
+  const rowByRow = (spec: MatrixSpec, { name }: Stored): void => {
+    const [rows, width] = spec.shape;
+    const step = Math.max(8, Math.floor(PIECE_ELEMENTS / width / 8) * 8);
     placings.set(name, async () => {
       for (let row = 0; row < rows; row += step) {
         signal?.throwIfAborted();
         const count = Math.min(step, rows - row);
-        const stored = await read(name, row * nEmbd, count * nEmbd);
-        const padded = scratch.take(count * w.embd);
-        arrange(padded, w.embd, stored, count, nEmbd, false, inPlace, inPlace);
-        write(whole, row, padded);
+        const values = await read(name, row * width, count * width);
+        const padded = scratch.take(count * spec.padded[1]);
+        arrange(padded, spec.padded[1], values, count, width, false, inPlace, spec.columnOf);
+        writeRows(arena, spec.of(parameters), row, padded);
       }
     });
-    return whole;
   };
-  const vector = (name: string, width: number): Tensor => {
-    const tensor = arena.zeros(name, [width], 'f32');
-    placings.set(name, async () => arena.write(tensor, await read(name)));
-    return tensor;
-  };
-  /** A bias for each part of a weight; `stored` are its tensors, each with its places. */
-  const biasParts = (
-    weight: WeightMatrix,
-    label: string,
-    stored: readonly (readonly [name: string, placeOf: Places])[],
-  ): Tensor[] => {
-    if (stored.length === 0) return weight.parts.map(() => zeros);
-    const parts = weight.parts.map(({ rows }) => arena.zeros(label, [rows], 'f32'));
-    const values = new Float32Array(weight.rows);
-    for (const [name, placeOf] of stored) {
-      placings.set(name, async () => {
-        (await read(name)).forEach((value, n) => (values[placeOf(n)] = value));
-        weight.parts.forEach(({ start, rows }, i) =>
-          arena.write(parts[i], values.subarray(start, start + rows)),
-        );
-      });
-    }
-    return parts;
-  };
-  const norm = (names: NormNames): Norm => ({
-    weight: vector(names.weight, w.embd),
-    bias: config.layerNormBias
-      ? vector(names.bias, w.embd)
-      : arena.zeros(`${names.bias} (absent)`, [w.embd], 'f32'),
-  });
-  /** A matrix that is put together on this side: transposed, padded, or out of three. */
-  const assembled = (
-    stored: readonly (readonly [name: string, rowOf: Places])[],
-    outputs: number,
-    inputs: number,
-    paddedOutputs: number,
-    paddedInputs: number,
-    columnOf: Places,
-  ): WeightMatrix => {
-    const whole = matrix(stored[0][0], paddedOutputs, paddedInputs);
-    const size = paddedOutputs * paddedInputs;
+  /** A matrix that is put together on this side: transposed, or out of three. */
+  const assembled = (spec: MatrixSpec, stored: readonly Stored[]): void => {
+    const inputFirst = isInputFirst(layout, spec);
+    const outputs = spec.shape[0] / stored.length;
+    const inputs = spec.shape[1];
+    const size = spec.padded[0] * spec.padded[1];
     const [rows, width] = inputFirst ? [inputs, outputs] : [outputs, inputs];
     const step = Math.max(1, Math.floor(PIECE_ELEMENTS / width));
     let padded: Float32Array | null = null;
     let missing = stored.length;
-    for (const [name, rowOf] of stored) {
+    for (const { name, rowOf } of stored) {
       placings.set(name, async () => {
         // Other matrices may come between the parts of this one.
         padded ??= stored.length === 1 ? scratch.take(size) : new Float32Array(size);
@@ -276,58 +171,27 @@ export async function loadParameters(
               placeOf(row + i);
           const [n, k] = inputFirst ? [outputs, count] : [count, inputs];
           const toRow = inputFirst ? rowOf : later(rowOf);
-          const toColumn = inputFirst ? later(columnOf) : columnOf;
-          arrange(padded, paddedInputs, values, n, k, inputFirst, toRow, toColumn);
+          const toColumn = inputFirst ? later(spec.columnOf) : spec.columnOf;
+          arrange(padded, spec.padded[1], values, n, k, inputFirst, toRow, toColumn);
         }
         if (--missing > 0) return;
-        write(whole, 0, padded);
+        writeRows(arena, spec.of(parameters), 0, padded);
         padded = null;
       });
     }
-    return whole;
-  };
-  const linear = (
-    names: LinearNames,
-    outputs: number,
-    inputs: number,
-    paddedOutputs: number,
-    paddedInputs: number,
-    columnOf: Places = inPlace,
-  ): Linear => {
-    const stored = [[names.weight, inPlace]] as const;
-    const weight = assembled(stored, outputs, inputs, paddedOutputs, paddedInputs, columnOf);
-    const bias = config.bias ? ([[names.bias, inPlace]] as const) : [];
-    return { weight, bias: biasParts(weight, names.bias, bias) };
-  };
-  const { inHeads, inParts } = placesOf(config);
-  const cAttn = (weights: readonly string[], biases: readonly string[]): Linear => {
-    const each = (3 * nEmbd) / weights.length;
-    const placed = (names: readonly string[]): (readonly [string, Places])[] =>
-      names.map((name, i) => [name, (n) => inParts(i * each + n)]);
-    const weight = assembled(placed(weights), each, nEmbd, w.head.rowStride, w.embd, inPlace);
-    return { weight, bias: biasParts(weight, biases[0], config.qkvBias ? placed(biases) : []) };
   };
 
-  const wte = table('wte', layout.wte, vocabSize);
-  const wpe = table('wpe', layout.wpe, nCtx);
-  const h = Array.from({ length: config.nLayer }, (_, l): Block => {
-    const names = layout.block(l);
-    return {
-      ln1: norm(names.ln1),
-      attn: {
-        cAttn: cAttn(names.cAttn.weights, names.cAttn.biases),
-        cProj: linear(names.cProj, nEmbd, nEmbd, w.embd, w.heads, inHeads),
-      },
-      ln2: norm(names.ln2),
-      mlp: {
-        cFc: linear(names.cFc, nInner, nEmbd, w.inner, w.embd),
-        cProj: linear(names.mlpProj, nEmbd, nInner, w.embd, w.inner),
-      },
-    };
-  });
-  const lnF = norm(layout.lnF);
-  const headWeight = config.tiedHead ? wte : table('lmHead', layout.lmHead, vocabSize);
-  const lmHead = { weight: headWeight, bias: headWeight.parts.map(() => zeros) };
+  for (const spec of parameterTable(config)) {
+    const names = layout.namesOf(spec.path);
+    const each = spec.shape[0] / names.length;
+    const stored = names.map((name, i): Stored => {
+      const rowOf: Places = i === 0 ? spec.rowOf : (n) => spec.rowOf(i * each + n);
+      return { name, rowOf };
+    });
+    if (!isMatrix(spec)) vector(spec, stored);
+    else if (spec.rowOf === inPlace && !isInputFirst(layout, spec)) rowByRow(spec, stored[0]);
+    else assembled(spec, stored);
+  }
 
   for (const name of source.shapes.keys()) {
     const place = placings.get(name);
@@ -340,5 +204,5 @@ export async function loadParameters(
   }
   const [absent] = placings.keys();
   if (absent !== undefined) throw new Error(`${absent} was never read.`);
-  return { wte, wpe, h, lnF, lmHead };
+  return parameters;
 }

@@ -1,6 +1,5 @@
-// What shape a GPT has, and what follows from it: checks, parameter counts, memory.
+// What shape a GPT has, and what config.json says of it.
 import { EngineError } from '../errors.ts';
-import type { Dtype } from '../api.ts';
 
 export interface GptConfig {
   readonly vocabSize: number;
@@ -117,30 +116,6 @@ export function checkConfig(config: GptConfig): void {
       },
     );
   }
-}
-
-/**
- * Number of parameters, computed from the shapes. `withoutHead` leaves an untied head out, as the
- * notebook does to arrive at 124,412,160.
- */
-export function parameterCount(config: GptConfig, options: { withoutHead?: boolean } = {}): number {
-  const { vocabSize, nCtx, nLayer, nEmbd: c, nInner } = config;
-  const norm = c + (config.layerNormBias ? c : 0);
-  const attention = 3 * c * c + (config.qkvBias ? 3 * c : 0) + c * c + (config.bias ? c : 0);
-  const mlp = 2 * c * nInner + (config.bias ? nInner + c : 0);
-  const head = config.tiedHead || options.withoutHead ? 0 : vocabSize * c;
-  return (vocabSize + nCtx) * c + nLayer * (2 * norm + attention + mlp) + norm + head;
-}
-
-/** Bytes of all parameters in a precision. */
-export function parameterBytes(config: GptConfig, dtype: Dtype): number {
-  const parameters = parameterCount(config);
-  if (dtype !== 'q8') return parameters * (dtype === 'fp16' ? 2 : 4);
-  const { vocabSize, nCtx, nLayer, nEmbd: c, nInner, tiedHead } = config;
-  const inMatrices =
-    ((tiedHead ? 1 : 2) * vocabSize + nCtx) * c + nLayer * (4 * c * c + 2 * c * nInner);
-  // A byte each and two for the scale of every 32; biases and LayerNorms stay as they are.
-  return inMatrices * (1 + 2 / 32) + (parameters - inMatrices) * 4;
 }
 
 /** `621.83 MB`, of 1,048,576 bytes, as the notebook counts. */

@@ -1,12 +1,12 @@
 // From a device back to the tensors that GPT2LMHeadModel stores: unpadded, and Conv1D weights input
 // first, a piece at a time.
 import { EngineError } from '../errors.ts';
-import type { Device, Tensor } from '../gpu/device.ts';
+import type { Device } from '../gpu/device.ts';
 import { halfToFloat, toHalf } from '../gpu/half.ts';
-import type { WeightMatrix } from '../kernels/weightMatrix.ts';
-import { type Linear, type Norm, type Places, inPlace, placesOf } from './checkpoint.ts';
 import type { Gpt } from './gpt.ts';
-import { readBias, readRows, readVector } from './readBack.ts';
+import { HUGGING_FACE, isInputFirst } from './layouts.ts';
+import { type MatrixSpec, type Parameters, isMatrix, parameterTable } from './parameters.ts';
+import { readRows, readVector } from './readBack.ts';
 
 /** A tensor to be written, in the order in which its bytes go. */
 export interface ExportedTensor {
@@ -38,7 +38,6 @@ export async function exportTensors(
       },
     );
   }
-  const { nEmbd, nInner, nCtx, vocabSize } = config;
   const tensors = new Map<string, ExportedTensor>();
   const vector = (name: string, values: Float32Array): void => {
     const halves = dtype === 'F16' ? toHalf(values) : null;
@@ -49,63 +48,36 @@ export async function exportTensors(
       chunks: () => oneChunk(isExact && halves ? halves : values),
     });
   };
-  const norm = async (name: string, { weight, bias }: Norm): Promise<void> => {
-    const read = async (tensor: Tensor): Promise<Float32Array> =>
-      (await readVector(device, tensor)).slice(0, nEmbd);
-    vector(`${name}.weight`, await read(weight));
-    vector(`${name}.bias`, await read(bias));
-  };
-  const table = (name: string, matrix: WeightMatrix, rows: number): void => {
-    tensors.set(name, {
-      dtype,
-      shape: [rows, nEmbd],
-      chunks: () => tableChunks(device, matrix, rows, nEmbd, dtype),
-    });
-  };
-  const conv1d = async (
-    name: string,
-    { weight, bias }: Linear,
-    outputs: number,
-    inputs: number,
-    rowOf: Places = inPlace,
-    columnOf: Places = inPlace,
-  ): Promise<void> => {
-    tensors.set(`${name}.weight`, {
-      dtype,
-      shape: [inputs, outputs],
-      chunks: () => conv1dChunks(device, weight, outputs, inputs, rowOf, columnOf, dtype),
-    });
-    const padded = await readBias(device, weight, bias);
-    vector(
-      `${name}.bias`,
-      Float32Array.from({ length: outputs }, (_, n) => padded[rowOf(n)]),
-    );
-  };
-
-  const { inHeads, inParts } = placesOf(config);
-  table('transformer.wte.weight', p.wte, vocabSize);
-  table('transformer.wpe.weight', p.wpe, nCtx);
-  for (const [l, { ln1, attn, ln2, mlp }] of p.h.entries()) {
-    const h = `transformer.h.${l}`;
-    await norm(`${h}.ln_1`, ln1);
-    await conv1d(`${h}.attn.c_attn`, attn.cAttn, 3 * nEmbd, nEmbd, inParts);
-    await conv1d(`${h}.attn.c_proj`, attn.cProj, nEmbd, nEmbd, inPlace, inHeads);
-    await norm(`${h}.ln_2`, ln2);
-    await conv1d(`${h}.mlp.c_fc`, mlp.cFc, nInner, nEmbd);
-    await conv1d(`${h}.mlp.c_proj`, mlp.cProj, nEmbd, nInner);
+  const had = new Set(parameterTable(config).map(({ path }) => path));
+  const everyBias = { ...config, qkvBias: true, bias: true, layerNormBias: true };
+  for (const spec of parameterTable(everyBias)) {
+    const [name] = HUGGING_FACE.namesOf(spec.path);
+    if (!isMatrix(spec)) {
+      const [length] = spec.shape;
+      const padded = had.has(spec.path) ? await readVector(device, spec.of(p)) : null;
+      vector(
+        name,
+        Float32Array.from({ length }, (_, n) => padded?.[spec.rowOf(n)] ?? 0),
+      );
+    } else if (isInputFirst(HUGGING_FACE, spec)) {
+      const shape = spec.shape.toReversed();
+      tensors.set(name, { dtype, shape, chunks: () => conv1dChunks(device, spec, p, dtype) });
+    } else {
+      const { shape } = spec;
+      tensors.set(name, { dtype, shape, chunks: () => tableChunks(device, spec, p, dtype) });
+    }
   }
-  await norm('transformer.ln_f', p.lnF);
-  if (!config.tiedHead) table('lm_head.weight', p.lmHead.weight, vocabSize);
   return tensors;
 }
 
 async function* tableChunks(
   device: Device,
-  matrix: WeightMatrix,
-  rows: number,
-  width: number,
+  spec: MatrixSpec,
+  p: Parameters,
   dtype: ExportedTensor['dtype'],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const matrix = spec.of(p);
+  const [rows, width] = spec.shape;
   const step = Math.max(1, Math.floor(PIECE_ELEMENTS / matrix.columns));
   for (let row = 0; row < rows; row += step) {
     const count = Math.min(step, rows - row);
@@ -122,13 +94,13 @@ async function* tableChunks(
 /** The matrix is read whole, for it goes out across its rows; it leaves in pieces. */
 async function* conv1dChunks(
   device: Device,
-  matrix: WeightMatrix,
-  outputs: number,
-  inputs: number,
-  rowOf: Places,
-  columnOf: Places,
+  spec: MatrixSpec,
+  p: Parameters,
   dtype: ExportedTensor['dtype'],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const matrix = spec.of(p);
+  const { rowOf, columnOf } = spec;
+  const [outputs, inputs] = spec.shape;
   const padded = await readRows(device, matrix, 0, matrix.rows);
   const rows = Int32Array.from({ length: outputs }, (_, n) => rowOf(n) * matrix.columns);
   const step = Math.max(1, Math.floor(PIECE_ELEMENTS / outputs));

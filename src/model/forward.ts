@@ -9,7 +9,7 @@ import { layerNorm } from '../kernels/layerNorm.ts';
 import { linear } from '../kernels/linear.ts';
 import { type RowMap, identityRows } from '../kernels/rowMap.ts';
 import type { BlockBuffers } from './buffers.ts';
-import type { Linear, Norm } from './checkpoint.ts';
+import type { Linear, Norm } from './parameters.ts';
 import type { Gpt } from './gpt.ts';
 import { type PartMeans, type PartsOff, switchIndex } from './partsOff.ts';
 

@@ -2,7 +2,7 @@
 // stands in forward.ts, for whom in session.ts.
 import type { Arena, Device, Tensor } from '../gpu/device.ts';
 import { Workspace } from './buffers.ts';
-import { type Parameters, type Widths, widthsOf } from './checkpoint.ts';
+import { type Parameters, type Widths, widthsOf } from './parameters.ts';
 import type { GptConfig } from './config.ts';
 
 /**

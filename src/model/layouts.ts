@@ -2,117 +2,107 @@
 // tell them apart from names and shapes alone.
 import { EngineError } from '../errors.ts';
 import { type ConfigFile, type GptConfig, checkConfig } from './config.ts';
+import { type ParameterSpec, parameterTable } from './parameters.ts';
 
 export type LayoutName = 'huggingface' | 'nanogpt' | 'mingpt' | 'notebook';
 
 /** Names and shapes of a checkpoint, whatever it is stored in. */
 export type TensorShapes = ReadonlyMap<string, readonly number[]>;
 
-/** Stored names of one block's parameters; `cAttn` has three weights where q, k, v are apart. */
-export interface BlockNames {
-  readonly ln1: NormNames;
-  readonly cAttn: { readonly weights: readonly string[]; readonly biases: readonly string[] };
-  readonly cProj: LinearNames;
-  readonly ln2: NormNames;
-  readonly cFc: LinearNames;
-  readonly mlpProj: LinearNames;
-}
-
-export interface NormNames {
-  readonly weight: string;
-  readonly bias: string;
-}
-
-export interface LinearNames {
-  readonly weight: string;
-  readonly bias: string;
-}
-
 export interface Layout {
   readonly name: LayoutName;
   /** Conv1D stores [in, out]; nn.Linear stores [out, in]. */
   readonly storesInputFirst: boolean;
-  readonly wte: string;
-  readonly wpe: string;
-  readonly lnF: NormNames;
-  readonly lmHead: string;
-  block(l: number): BlockNames;
+  /**
+   * Under which names the parameter at a path of `parameterTable` is stored: one, or three where queries, keys
+   * and values are apart.
+   */
+  namesOf(path: string): readonly string[];
 }
 
-const linear = (stem: string): LinearNames => ({ weight: `${stem}.weight`, bias: `${stem}.bias` });
-const norm = (stem: string): NormNames => ({ weight: `${stem}.weight`, bias: `${stem}.bias` });
-const scaleShift = (stem: string): NormNames => ({
-  weight: `${stem}.scale`,
-  bias: `${stem}.shift`,
-});
+/** Stored names by modules of the table: `*` is the number of a block, `@` is `weight` or `bias`. */
+type Names = Readonly<Record<string, string | readonly string[]>>;
+
+/** What stands for `@` in a LayerNorm. */
+type NormNames = Readonly<Record<'weight' | 'bias', string>>;
+const TORCH_NORM: NormNames = { weight: 'weight', bias: 'bias' };
+
+function layoutOf(
+  name: LayoutName,
+  storesInputFirst: boolean,
+  names: Names,
+  norm: NormNames = TORCH_NORM,
+): Layout {
+  return {
+    name,
+    storesInputFirst,
+    namesOf(path) {
+      const [, module = path, leaf] = /^(.+)\.(weight|bias)$/.exec(path) ?? [];
+      const [block = ''] = /(?<=^h\.)\d+/.exec(module) ?? [];
+      const key = module.replace(/^h\.\d+/, 'h.*');
+      const stored = names[key];
+      if (stored === undefined) throw new Error(`No parameter has the path ${path}.`);
+      const kind = leaf === 'bias' ? 'bias' : 'weight';
+      const last = /ln[12F]$/.test(key) ? norm[kind] : kind;
+      return [stored].flat().map((template) => template.replace('*', block).replace('@', last));
+    },
+  };
+}
 
 function gptLayout(name: 'huggingface' | 'nanogpt', outer: string, inner: string): Layout {
   const prefix = outer + inner;
-  return {
-    name,
-    storesInputFirst: name === 'huggingface',
-    wte: `${prefix}wte.weight`,
-    wpe: `${prefix}wpe.weight`,
-    lnF: norm(`${prefix}ln_f`),
-    lmHead: `${outer}lm_head.weight`,
-    block: (l) => ({
-      ln1: norm(`${prefix}h.${l}.ln_1`),
-      cAttn: {
-        weights: [`${prefix}h.${l}.attn.c_attn.weight`],
-        biases: [`${prefix}h.${l}.attn.c_attn.bias`],
-      },
-      cProj: linear(`${prefix}h.${l}.attn.c_proj`),
-      ln2: norm(`${prefix}h.${l}.ln_2`),
-      cFc: linear(`${prefix}h.${l}.mlp.c_fc`),
-      mlpProj: linear(`${prefix}h.${l}.mlp.c_proj`),
-    }),
-  };
+  return layoutOf(name, name === 'huggingface', {
+    wte: `${prefix}wte.@`,
+    wpe: `${prefix}wpe.@`,
+    'h.*.ln1': `${prefix}h.*.ln_1.@`,
+    'h.*.attn.cAttn': `${prefix}h.*.attn.c_attn.@`,
+    'h.*.attn.cProj': `${prefix}h.*.attn.c_proj.@`,
+    'h.*.ln2': `${prefix}h.*.ln_2.@`,
+    'h.*.mlp.cFc': `${prefix}h.*.mlp.c_fc.@`,
+    'h.*.mlp.cProj': `${prefix}h.*.mlp.c_proj.@`,
+    lnF: `${prefix}ln_f.@`,
+    lmHead: `${outer}lm_head.@`,
+  });
 }
 
+/** As GPT2LMHeadModel of transformers stores it. */
+export const HUGGING_FACE = gptLayout('huggingface', '', 'transformer.');
+
 function minGptLayout(prefix: string): Layout {
-  const qkv = ['query', 'key', 'value'];
-  return {
-    name: 'mingpt',
-    storesInputFirst: false,
-    wte: `${prefix}tok_emb.weight`,
+  return layoutOf('mingpt', false, {
+    wte: `${prefix}tok_emb.@`,
     wpe: `${prefix}pos_emb`,
-    lnF: norm(`${prefix}ln_f`),
-    lmHead: `${prefix}head.weight`,
-    block: (l) => ({
-      ln1: norm(`${prefix}blocks.${l}.ln1`),
-      cAttn: {
-        weights: qkv.map((part) => `${prefix}blocks.${l}.attn.${part}.weight`),
-        biases: qkv.map((part) => `${prefix}blocks.${l}.attn.${part}.bias`),
-      },
-      cProj: linear(`${prefix}blocks.${l}.attn.proj`),
-      ln2: norm(`${prefix}blocks.${l}.ln2`),
-      cFc: linear(`${prefix}blocks.${l}.mlp.0`),
-      mlpProj: linear(`${prefix}blocks.${l}.mlp.2`),
-    }),
-  };
+    'h.*.ln1': `${prefix}blocks.*.ln1.@`,
+    'h.*.attn.cAttn': ['query', 'key', 'value'].map((of) => `${prefix}blocks.*.attn.${of}.@`),
+    'h.*.attn.cProj': `${prefix}blocks.*.attn.proj.@`,
+    'h.*.ln2': `${prefix}blocks.*.ln2.@`,
+    'h.*.mlp.cFc': `${prefix}blocks.*.mlp.0.@`,
+    'h.*.mlp.cProj': `${prefix}blocks.*.mlp.2.@`,
+    lnF: `${prefix}ln_f.@`,
+    lmHead: `${prefix}head.@`,
+  });
 }
 
 function notebookLayout(prefix: string): Layout {
-  const qkv = ['W_query', 'W_key', 'W_value'];
-  return {
-    name: 'notebook',
-    storesInputFirst: false,
-    wte: `${prefix}tok_emb.weight`,
-    wpe: `${prefix}pos_emb.weight`,
-    lnF: scaleShift(`${prefix}final_norm`),
-    lmHead: `${prefix}out_head.weight`,
-    block: (l) => ({
-      ln1: scaleShift(`${prefix}trf_blocks.${l}.norm1`),
-      cAttn: {
-        weights: qkv.map((part) => `${prefix}trf_blocks.${l}.att.${part}.weight`),
-        biases: qkv.map((part) => `${prefix}trf_blocks.${l}.att.${part}.bias`),
-      },
-      cProj: linear(`${prefix}trf_blocks.${l}.att.out_proj`),
-      ln2: scaleShift(`${prefix}trf_blocks.${l}.norm2`),
-      cFc: linear(`${prefix}trf_blocks.${l}.ff.layers.0`),
-      mlpProj: linear(`${prefix}trf_blocks.${l}.ff.layers.2`),
-    }),
+  const block = `${prefix}trf_blocks.*`;
+  const names = {
+    wte: `${prefix}tok_emb.@`,
+    wpe: `${prefix}pos_emb.@`,
+    'h.*.ln1': `${block}.norm1.@`,
+    'h.*.attn.cAttn': ['W_query', 'W_key', 'W_value'].map((of) => `${block}.att.${of}.@`),
+    'h.*.attn.cProj': `${block}.att.out_proj.@`,
+    'h.*.ln2': `${block}.norm2.@`,
+    'h.*.mlp.cFc': `${block}.ff.layers.0.@`,
+    'h.*.mlp.cProj': `${block}.ff.layers.2.@`,
+    lnF: `${prefix}final_norm.@`,
+    lmHead: `${prefix}out_head.@`,
   };
+  return layoutOf('notebook', false, names, { weight: 'scale', bias: 'shift' });
+}
+
+/** Whether a matrix is stored (inputs, outputs): linear layers of transformers' blocks are. */
+export function isInputFirst({ storesInputFirst }: Layout, { kind, path }: ParameterSpec): boolean {
+  return storesInputFirst && kind === 'matrix' && path !== 'lmHead.weight';
 }
 
 /** Recognises a layout from tensor names, and `c_attn`'s orientation from its shape. */
@@ -189,12 +179,13 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     if (!shape) throw missing([name]);
     return shape;
   };
-  const wte = shapeOf(layout.wte);
-  const wpe = shapeOf(layout.wpe);
+  const nameOf = (path: string): string => layout.namesOf(path)[0];
+  const projOf = (l: number): string => nameOf(`h.${l}.attn.cProj.weight`);
+  const wte = shapeOf(nameOf('wte.weight'));
+  const wpe = shapeOf(nameOf('wpe.weight'));
   let nLayer = 0;
-  while (shapes.has(layout.block(nLayer).cProj.weight)) nLayer++;
-  const first = layout.block(0);
-  const fc = shapeOf(first.cFc.weight);
+  while (shapes.has(projOf(nLayer))) nLayer++;
+  const fc = shapeOf(nameOf('h.0.mlp.cFc.weight'));
   const has = (names: readonly string[]): boolean => names.some((name) => shapes.has(name));
   const [vocabSize = 0, nEmbd = 0] = wte;
 
@@ -205,17 +196,16 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     nLayer,
     nInner: layout.storesInputFirst ? (fc[1] ?? 0) : (fc[0] ?? 0),
   };
-  for (const [key, name] of [
-    ['vocabSize', layout.wte],
-    ['nEmbd', layout.wte],
-    ['nCtx', layout.wpe],
-    ['nInner', first.cFc.weight],
+  for (const [key, path, shape] of [
+    ['vocabSize', 'wte.weight', wte],
+    ['nEmbd', 'wte.weight', wte],
+    ['nCtx', 'wpe.weight', wpe],
+    ['nInner', 'h.0.mlp.cFc.weight', fc],
   ] as const) {
     const told = file[key];
     if (told !== undefined && told !== fromTensors[key]) {
-      const stored = (name === layout.wte ? wte : name === layout.wpe ? wpe : fc).join(', ');
       throw new EngineError(
-        `${name} is (${stored}); config.json expects ${key} = ${told}, found ${fromTensors[key]}.`,
+        `${nameOf(path)} is (${shape.join(', ')}); config.json expects ${key} = ${told}, found ${fromTensors[key]}.`,
         {
           code: 'checkpoint/shape',
           hint: 'config.json and the weights are of two different models.',
@@ -224,11 +214,11 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     }
   }
   if (file.nLayer !== undefined && file.nLayer > nLayer) {
-    throw missing([layout.block(nLayer).cProj.weight]);
+    throw missing([projOf(nLayer)]);
   }
   if (file.nLayer !== undefined && file.nLayer < nLayer) {
     throw new EngineError(
-      `config.json says ${file.nLayer} blocks, but the file holds ${nLayer} (${layout.block(file.nLayer).cProj.weight} and more).`,
+      `config.json says ${file.nLayer} blocks, but the file holds ${nLayer} (${projOf(file.nLayer)} and more).`,
       {
         code: 'checkpoint/shape',
         hint: 'config.json and the weights are of two different models.',
@@ -241,13 +231,15 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
       hint: 'The number of heads cannot be seen in the tensors; add "n_head" to config.json.',
     });
   }
-  const headStored = shapes.has(layout.lmHead);
-  for (const [flag, names] of [
-    ['qkvBias', first.cAttn.biases],
-    ['bias', [first.cProj.bias, first.cFc.bias]],
-    ['layerNormBias', [first.ln1.bias]],
-  ] as const) {
-    const stored = names.find((name) => shapes.has(name));
+  const lmHead = nameOf('lmHead.weight');
+  const headStored = shapes.has(lmHead);
+  const biases = {
+    qkvBias: layout.namesOf('h.0.attn.cAttn.bias'),
+    bias: [nameOf('h.0.attn.cProj.bias'), nameOf('h.0.mlp.cFc.bias')],
+    layerNormBias: [nameOf('h.0.ln1.bias')],
+  };
+  for (const flag of ['qkvBias', 'bias', 'layerNormBias'] as const) {
+    const stored = biases[flag].find((name) => shapes.has(name));
     if (file[flag] === false && stored !== undefined) {
       throw new EngineError(`config.json says ${flag} = false, but the file holds ${stored}.`, {
         code: 'checkpoint/shape',
@@ -258,7 +250,7 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
   for (const name of shapes.keys()) {
     const [, number] = /(?:^|\.)(?:h|blocks|trf_blocks)\.(\d+)\./.exec(name) ?? [];
     if (number !== undefined && Number(number) >= nLayer) {
-      throw missing([layout.block(nLayer).cProj.weight]);
+      throw missing([projOf(nLayer)]);
     }
   }
   // GPT2Config's default: transformers uses the embedding then, whatever is stored as the head.
@@ -266,9 +258,9 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
   const config: GptConfig = {
     ...fromTensors,
     nHead: file.nHead,
-    qkvBias: file.qkvBias ?? has(first.cAttn.biases),
-    bias: file.bias ?? has([first.cProj.bias, first.cFc.bias]),
-    layerNormBias: file.layerNormBias ?? has([first.ln1.bias]),
+    qkvBias: file.qkvBias ?? has(biases.qkvBias),
+    bias: file.bias ?? has(biases.bias),
+    layerNormBias: file.layerNormBias ?? has(biases.layerNormBias),
     // What config.json leaves open is as the layout's own source has it.
     layerNormDenominator:
       file.layerNormDenominator ?? (layout.name === 'notebook' ? 'std' : 'variance'),
@@ -278,50 +270,22 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
       (layout.name === 'mingpt' || layout.name === 'nanogpt' ? 'gelu-exact' : 'gelu-tanh'),
     tiedHead: !headStored || (file.tiedHead ?? isTiedByDefault),
   };
-  if (!headStored && file.tiedHead === false) throw missing([layout.lmHead]);
+  if (!headStored && file.tiedHead === false) throw missing([lmHead]);
   checkConfig(config);
   return config;
 }
 
 /** Every tensor that a checkpoint of this layout must hold, with the shapes that are accepted. */
 function expectedTensors(layout: Layout, config: GptConfig): ExpectedTensor[] {
-  const { vocabSize, nCtx, nLayer, nEmbd: c, nInner } = config;
-  const expected: ExpectedTensor[] = [];
-  const add = (name: string, ...shapes: (readonly number[])[]) => expected.push({ name, shapes });
-  const addNorm = (names: NormNames) => {
-    add(names.weight, [c]);
-    if (config.layerNormBias) add(names.bias, [c]);
-  };
-  const addWeight = (name: string, outputs: number, inputs: number) =>
-    add(name, layout.storesInputFirst ? [inputs, outputs] : [outputs, inputs]);
-  const addLinear = (names: LinearNames, outputs: number, inputs: number) => {
-    addWeight(names.weight, outputs, inputs);
-    if (config.bias) add(names.bias, [outputs]);
-  };
-  add(layout.wte, [vocabSize, c]);
-  add(
-    layout.wpe,
-    ...(layout.name === 'mingpt'
-      ? [
-          [1, nCtx, c],
-          [nCtx, c],
-        ]
-      : [[nCtx, c]]),
-  );
-  for (let l = 0; l < nLayer; l++) {
-    const block = layout.block(l);
-    const pieces = block.cAttn.weights.length;
-    addNorm(block.ln1);
-    for (const name of block.cAttn.weights) addWeight(name, (3 * c) / pieces, c);
-    if (config.qkvBias) for (const name of block.cAttn.biases) add(name, [(3 * c) / pieces]);
-    addLinear(block.cProj, c, c);
-    addNorm(block.ln2);
-    addLinear(block.cFc, nInner, c);
-    addLinear(block.mlpProj, c, nInner);
-  }
-  addNorm(layout.lnF);
-  if (!config.tiedHead) add(layout.lmHead, [vocabSize, c]);
-  return expected;
+  return parameterTable(config).flatMap((spec) => {
+    const names = layout.namesOf(spec.path);
+    const [outputs, ...inputs] = spec.shape;
+    const rows = [outputs / names.length, ...inputs];
+    const shape = isInputFirst(layout, spec) ? rows.toReversed() : rows;
+    const isPositions = layout.name === 'mingpt' && spec.path === 'wpe.weight';
+    const shapes = isPositions ? [[1, ...shape], shape] : [shape];
+    return names.map((name) => ({ name, shapes }));
+  });
 }
 
 /**

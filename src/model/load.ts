@@ -4,7 +4,7 @@ import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
 import { loadParameters, planParameters } from './checkpoint.ts';
-import { type ConfigFile, type GptConfig, checkConfig, parameterBytes } from './config.ts';
+import { type ConfigFile, type GptConfig, checkConfig } from './config.ts';
 import { sampled } from './fingerprint.ts';
 import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
@@ -15,6 +15,7 @@ import {
   recogniseLayout,
   resolveConfig,
 } from './layouts.ts';
+import { parameterBytes } from './parameters.ts';
 import { Session } from './session.ts';
 
 export interface LoadGptOptions {

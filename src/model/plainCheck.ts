@@ -1,12 +1,12 @@
 // A model on its device against the kernels' plain meanings on the processor: the same weights, read
 // back, a block at a time, so that no more than one is held twice.
-import type { Device, Tensor } from '../gpu/device.ts';
-import { roundUp } from '../gpu/device.ts';
-import { type WeightMatrix, createWeightMatrix, writeRows } from '../kernels/weightMatrix.ts';
-import type { Linear, Norm, Parameters } from './checkpoint.ts';
+import type { Arena, Device } from '../gpu/device.ts';
+import { createWeightMatrix, writeRows } from '../kernels/weightMatrix.ts';
 import type { GptConfig } from './config.ts';
 import { Gpt } from './gpt.ts';
-import { readBias, readRows, readVector } from './readBack.ts';
+import { withPadding } from './padding.ts';
+import { type Parameters, createParameters, isMatrix, parameterTable } from './parameters.ts';
+import { readRows, readVector, writeVector } from './readBack.ts';
 import { Session } from './session.ts';
 
 /** One thing that was computed twice. */
@@ -100,37 +100,30 @@ async function checkEmbedding(
   return difference(plain, found);
 }
 
-/** A model on the processor that begins with rows of a residual stream instead of tokens. */
+/**
+ * A model on the processor that begins with rows of a residual stream instead of tokens. `fill` puts the rest of
+ * its parameters where they belong, which are zeros.
+ */
 async function runPlain(
   oracle: Device,
   config: GptConfig,
-  width: number,
   residual: Float32Array,
-  build: (plain: PlainParameters) => Promise<Pick<Parameters, 'h' | 'lnF' | 'lmHead'>>,
+  fill: (arena: Arena, plain: Parameters) => Promise<void>,
   use: (model: Gpt) => Promise<Float32Array>,
 ): Promise<Float32Array> {
   const arena = oracle.createArena('plain check');
-  const rows = residual.length / config.nEmbd;
-  const matrix = (label: string, count: number, columns: number): WeightMatrix =>
-    createWeightMatrix(oracle, arena, label, count, columns, 'f32');
+  const { nEmbd } = config;
   try {
-    // Token r is row r of the residual stream, and positions add nothing.
-    const wte = matrix('residual', roundUp(rows, 8), width);
-    const wpe = matrix('nothing', roundUp(rows, 8), width);
-    const padded = new Float32Array(rows * width);
-    for (let r = 0; r < rows; r++) {
-      padded.set(residual.subarray(r * config.nEmbd, (r + 1) * config.nEmbd), r * width);
-    }
-    writeRows(arena, wte, 0, padded);
-    const rest = await build({
-      matrix: (label, count, columns, values) => {
-        const made = matrix(label, count, columns);
-        writeRows(arena, made, 0, values);
-        return made;
-      },
-      vector: (label, values) => arena.upload(label, [values.length], 'f32', values),
+    const plain = createParameters(config, {
+      matrix: ({ path, padded: [rows, columns] }) =>
+        createWeightMatrix(oracle, arena, path, rows, columns, 'f32'),
+      vector: (path, length) => arena.zeros(path, [length], 'f32'),
     });
-    const model = new Gpt(oracle, arena, config, { wte, wpe, ...rest });
+    // Token r is row r of the residual stream, and positions add nothing.
+    const rows = residual.length / nEmbd;
+    writeRows(arena, plain.wte, 0, withPadding(residual, 0, rows, nEmbd, plain.wte.columns));
+    await fill(arena, plain);
+    const model = new Gpt(oracle, arena, config, plain);
     try {
       return await use(model);
     } finally {
@@ -141,59 +134,54 @@ async function runPlain(
   }
 }
 
-interface PlainParameters {
-  matrix(label: string, rows: number, columns: number, values: Float32Array): WeightMatrix;
-  vector(label: string, values: Float32Array): Tensor;
+/** Gives a plain model what the model on its device has under another path, padding included. */
+async function copyParameters(
+  { device, config, parameters }: Gpt,
+  one: GptConfig,
+  plain: Parameters,
+  arena: Arena,
+  pathOf: (path: string) => string | null,
+): Promise<void> {
+  const specs = new Map(parameterTable(config).map((spec) => [spec.path, spec]));
+  for (const to of parameterTable(one)) {
+    const path = pathOf(to.path);
+    const from = path === null ? undefined : specs.get(path);
+    if (!from) continue;
+    if (isMatrix(from) && isMatrix(to)) {
+      const matrix = from.of(parameters);
+      writeRows(arena, to.of(plain), 0, await readRows(device, matrix, 0, matrix.rows));
+    } else if (!isMatrix(from) && !isMatrix(to)) {
+      writeVector(arena, to.of(plain), await readVector(device, from.of(parameters)));
+    }
+  }
 }
 
 /** What the meanings make of a residual stream in block `l`, (T, C). */
 async function throughBlock(
-  { device, config, parameters, widths }: Gpt,
+  model: Gpt,
   oracle: Device,
   l: number,
   residual: Float32Array,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const rows = residual.length / config.nEmbd;
-  const block = parameters.h[l];
-  const one: GptConfig = { ...config, nLayer: 1, nCtx: rows, vocabSize: rows };
+  const rows = residual.length / model.config.nEmbd;
+  const one: GptConfig = {
+    ...model.config,
+    nLayer: 1,
+    nCtx: rows,
+    vocabSize: rows,
+    tiedHead: true,
+  };
   return runPlain(
     oracle,
     one,
-    widths.embd,
     residual,
-    async (plain) => {
-      const norm = async ({ weight, bias }: Norm): Promise<Norm> => ({
-        weight: plain.vector('weight', await readVector(device, weight)),
-        bias: plain.vector('bias', await readVector(device, bias)),
-      });
-      const linear = async ({ weight, bias }: Linear): Promise<Linear> => {
-        const values = await readRows(device, weight, 0, weight.rows);
-        return {
-          weight: plain.matrix('weight', weight.rows, weight.columns, values),
-          bias: [plain.vector('bias', await readBias(device, weight, bias))],
-        };
-      };
-      const ln1 = await norm(block.ln1);
-      const nothing = plain.matrix('nothing', 8, widths.embd, new Float32Array(8 * widths.embd));
-      return {
-        h: [
-          {
-            ln1,
-            attn: {
-              cAttn: await linear(block.attn.cAttn),
-              cProj: await linear(block.attn.cProj),
-            },
-            ln2: await norm(block.ln2),
-            mlp: { cFc: await linear(block.mlp.cFc), cProj: await linear(block.mlp.cProj) },
-          },
-        ],
-        lnF: ln1,
-        lmHead: { weight: nothing, bias: [ln1.bias] },
-      };
-    },
-    async (model) => {
-      const session = new Session(model);
+    (arena, plain) =>
+      copyParameters(model, one, plain, arena, (path) =>
+        path.startsWith('h.0.') ? path.replace('h.0.', `h.${l}.`) : null,
+      ),
+    async (alone) => {
+      const session = new Session(alone);
       let after: Float32Array = new Float32Array(0);
       try {
         const tokens = Array.from({ length: rows }, (_, r) => r);
@@ -211,32 +199,31 @@ async function throughBlock(
 
 /** Logits of some rows of the head for one row of the residual stream. */
 async function throughHead(
-  { device, config, parameters: { lnF }, widths }: Gpt,
+  model: Gpt,
   oracle: Device,
   residual: Float32Array,
   rows: Float32Array,
   count: number,
 ): Promise<Float32Array> {
-  const none: GptConfig = { ...config, nLayer: 0, nCtx: 1, vocabSize: count };
-  const padded = roundUp(count, 8);
+  const none: GptConfig = {
+    ...model.config,
+    nLayer: 0,
+    nCtx: 1,
+    vocabSize: count,
+    tiedHead: false,
+  };
   return runPlain(
     oracle,
     none,
-    widths.embd,
     residual,
-    async (plain) => ({
-      h: [],
-      lnF: {
-        weight: plain.vector('weight', await readVector(device, lnF.weight)),
-        bias: plain.vector('bias', await readVector(device, lnF.bias)),
-      },
-      lmHead: {
-        weight: plain.matrix('head', padded, widths.embd, rows),
-        bias: [plain.vector('bias', new Float32Array(padded))],
-      },
-    }),
-    async (model) => {
-      const session = new Session(model);
+    async (arena, plain) => {
+      writeRows(arena, plain.lmHead.weight, 0, rows);
+      await copyParameters(model, none, plain, arena, (path) =>
+        path.startsWith('lnF.') ? path : null,
+      );
+    },
+    async (alone) => {
+      const session = new Session(alone);
       try {
         const [logits] = await session.append([[0]], { lastLogits: true });
         return logits;

@@ -1,5 +1,5 @@
-// Parameters as they are on the device, back on this side, as plain floats.
-import type { Device, Tensor } from '../gpu/device.ts';
+// Parameters as they are on the device, back on this side as plain floats, and the way there for vectors.
+import type { Arena, Device, Tensor } from '../gpu/device.ts';
 import type { WeightMatrix } from '../kernels/weightMatrix.ts';
 
 /** Rows of a matrix as they are on the device, decoded, (rows, K). */
@@ -22,24 +22,33 @@ export async function readRows(
   return values;
 }
 
-/** A vector as it is on the device. */
-export async function readVector(device: Device, tensor: Tensor): Promise<Float32Array> {
-  const enc = device.createEncoder();
-  const reading = enc.read(tensor, 0, tensor.shape[0]);
-  enc.submit();
-  return reading;
-}
-
-/** The bias of all parts of a matrix, (N); parts without one share a longer vector of zeros. */
-export async function readBias(
+/** A vector as it is on the device, padding included, from the tensors in which it lies one after the other. */
+export async function readVector(
   device: Device,
-  { rows, parts }: WeightMatrix,
-  bias: readonly Tensor[],
+  tensors: readonly Tensor[],
 ): Promise<Float32Array> {
-  const values = new Float32Array(rows);
-  for (const [i, tensor] of bias.entries()) {
-    const { start, rows: count } = parts[i];
-    values.set((await readVector(device, tensor)).subarray(0, count), start);
+  const parts: Float32Array[] = [];
+  for (const tensor of tensors) {
+    const enc = device.createEncoder();
+    const reading = enc.read(tensor, 0, tensor.shape[0]);
+    enc.submit();
+    parts.push(await reading);
+  }
+  const values = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    values.set(part, at);
+    at += part.length;
   }
   return values;
+}
+
+/** The way back: a whole vector, padding included, into the tensors in which it lies. */
+export function writeVector(arena: Arena, tensors: readonly Tensor[], values: Float32Array): void {
+  let at = 0;
+  for (const tensor of tensors) {
+    const [length] = tensor.shape;
+    arena.write(tensor, values.subarray(at, at + length));
+    at += length;
+  }
 }

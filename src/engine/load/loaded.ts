@@ -2,7 +2,8 @@
 import type { Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../api.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
-import { type ConfigFile, parameterCount } from '../../model/config.ts';
+import type { ConfigFile } from '../../model/config.ts';
+import { parameterCount } from '../../model/parameters.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';

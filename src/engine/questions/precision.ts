@@ -1,7 +1,7 @@
 // What a precision costs this model: the same text read in f32 and as the model is stored.
 import type { Dtype, Input, PrecisionCost } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import { parameterBytes } from '../../model/config.ts';
+import { parameterBytes } from '../../model/parameters.ts';
 import { agreementOf } from '../checking/agreement.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { referenceIds } from '../reading/referenceText.ts';

@@ -4,11 +4,10 @@ import {
   PRESETS,
   checkConfig,
   headSizeOf,
-  parameterBytes,
-  parameterCount,
   readConfigFile,
   toMegabytes,
 } from '../../../src/model/config.ts';
+import { parameterBytes, parameterCount } from '../../../src/model/parameters.ts';
 
 describe('parameter counts', () => {
   it("are the notebook's: 163,009,536, and 124,412,160 without the head", () => {
