@@ -51,6 +51,15 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
     }
   });
 
+  function scoreSoon(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      // The bars first: they say what a fork took to compute, and scores read the same cache.
+      if (distribution.busy) scoreSoon();
+      else scores.ask();
+    }, SCORE_DELAY_MS);
+  }
+
   const slice: Slice = {
     refresh() {
       distribution.ask();
@@ -65,10 +74,7 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
   return {
     slice,
     /** Scores the text, once it has come to rest. */
-    scoreSoon(): void {
-      clearTimeout(timer);
-      timer = setTimeout(() => scores.ask(), SCORE_DELAY_MS);
-    },
+    scoreSoon,
     /** Other settings: the same token, sampled in another way. */
     ask: () => distribution.ask(),
     show: set,

@@ -699,6 +699,26 @@ describe('what a text outlives', () => {
     expect(state().text.branchNote).toContain('writes the same again');
   });
 
+  it('the bars are told what a fork took before anything else reads the text', async () => {
+    let answer = (): void => {};
+    const waits = new Promise<void>((resolve) => (answer = resolve));
+    const { ask } = toy.engine;
+    const asked: string[] = [];
+    ask.mockImplementation(async (question) => {
+      asked.push(question);
+      if (question !== 'distribution') return { logprobs: [], ranks: [] };
+      await waits;
+      return distribution;
+    });
+    asked.length = 0;
+    const [z] = distribution.top;
+    if (z !== undefined) toy.actions.choose(z);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(asked).toEqual(['distribution']);
+    answer();
+    await vi.waitFor(() => expect(asked).toContain('score'));
+  });
+
   it('what is seen of a long text goes by the rule of the engine, before any answer', async () => {
     toy.engine.load.mockResolvedValueOnce({ ...model, nCtx: 256 });
     await toy.actions.load();
