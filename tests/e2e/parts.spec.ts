@@ -80,13 +80,13 @@ test.describe('switching parts off', () => {
     await openView(page, 'Switch off');
     const blank = await countColours(page.getByTestId('parts-map'));
     const sweep = page.getByTestId('sweep');
-    // Pressed the moment it is there: a fast machine may have switched off all of them before we look.
+    // Pressed as soon as heads are counted: a fast machine may have switched off all of them before we look.
     await sweep.evaluate((element) => {
       new MutationObserver((_, observer) => {
         const cancel = [...element.querySelectorAll('button')].find(
           ({ textContent }) => textContent === 'Cancel',
         );
-        if (cancel === undefined) return;
+        if (cancel === undefined || element.querySelector('progress') === null) return;
         observer.disconnect();
         cancel.click();
       }).observe(element, { childList: true, subtree: true });
