@@ -5,6 +5,7 @@ import {
   chip,
   chips,
   ENDLESS,
+  generate,
   generateButton,
   heatmap,
   mapCanvas,
@@ -104,6 +105,53 @@ test.describe('the atlas of heads', () => {
       await expect(button(page, 'Unpin')).toHaveAttribute('aria-pressed', 'true');
     },
   );
+
+  test('says of no head that it spreads evenly while its row rests on one word', async ({
+    page,
+  }) => {
+    await open(page);
+    await settled(page);
+    // Even on random tokens; here nearly all of it is on one word.
+    await atlas(page).hover({ position: await tile(page, 7, 0) });
+    await expect(heatmap(page)).toHaveAttribute('data-layer', '7');
+    await expect(page.getByTestId('strongest')).toContainText(/“was” (?:> )?9\d/u);
+    await expect(page.getByTestId('head-sentence')).toContainText(
+      /^Head 7\.0 — nearly all on one token here, .*broad 0\.\d\d on repeated random tokens, but not here\.$/u,
+    );
+    await expect(page.getByTestId('atlas-head')).not.toContainText('evenly');
+  });
+
+  test('a fourth pin says which it takes the place of, and puts it back; three maps of sixty tokens keep the first', async ({
+    page,
+  }) => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await open(page);
+    await writePrompt(page, `Once upon a time${' there was a fox who ran'.repeat(9)}, and`);
+    await settled(page);
+    for (const [layer, head] of [
+      [0, 3],
+      [7, 8],
+      [10, 2],
+    ] as const) {
+      await clickTile(page, layer, head);
+    }
+    await page.mouse.move(2, 2);
+    await expect(pinned(page)).toHaveCount(2);
+    const tokens = String(await chips(page).count());
+    expect(Number(tokens)).toBeGreaterThan(54);
+    for (const map of [heatmap(page), ...(await pinned(page).all())]) {
+      await expect(map).toHaveAttribute('data-size', tokens);
+      await expect(map).toHaveAttribute('data-column', '0');
+    }
+    await expect(page.getByTestId('gave-way')).toBeHidden();
+    await clickTile(page, 5, 5);
+    await page.mouse.move(2, 2);
+    await expect(page.getByTestId('gave-way')).toContainText('5.5 is pinned in place of 0.3');
+    await button(page, 'Put 0.3 back').click();
+    await expect(button(page, 'Unpin head 0.3')).toBeVisible();
+    await expect(button(page, 'Unpin head 5.5')).toBeHidden();
+    await expect(page.getByTestId('gave-way')).toBeHidden();
+  });
 
   test('the keyboard alone moves, pins, switches off and comes back', async ({ page }) => {
     await open(page);
@@ -286,6 +334,35 @@ test.describe('a head in full', () => {
 });
 
 test.describe('a stream', () => {
+  test('is one for both halves: the sentence is about the token of the tiles', async ({ page }) => {
+    await open(page);
+    await setLength(page, 30);
+    await settled(page);
+    await page.evaluate(() => {
+      const seen: [tiles: string, words: string][] = [];
+      Object.assign(globalThis, { seen });
+      const look = (): void => {
+        const tiles = document.querySelector<HTMLElement>('[data-testid="atlas"] canvas');
+        const words = document.querySelector<HTMLElement>('[data-testid="strongest"]');
+        seen.push([tiles?.dataset.query ?? '', words?.dataset.query ?? '']);
+        requestAnimationFrame(look);
+      };
+      look();
+    });
+    await generate(page);
+    await expect(atlas(page)).toHaveAttribute('data-query', '39');
+    const seen = await page.evaluate(
+      () => (globalThis as unknown as { seen: [string, string][] }).seen,
+    );
+    const apart = seen.filter(
+      ([tiles], i) =>
+        // One may be painted a frame before the other.
+        ![i - 1, i, i + 1].some((near) => seen[near]?.[1] === tiles),
+    );
+    expect(apart).toEqual([]);
+    expect(new Set(seen.map(([tiles]) => tiles)).size).toBeGreaterThan(1);
+  });
+
   test('is followed by the atlas, which is not painted for every token', async ({ page }) => {
     await open(page, ON_WEBGPU);
     await setLength(page, ENDLESS);

@@ -77,7 +77,7 @@ function Heads({
   const isBeneath = form === 'arcs' || heads.length > 1;
   const { width, room } = useSpace(frame, isBeneath ? BELOW + SENTENCE : BELOW, LEAST_ROOM);
   const front = frontHead(facts);
-  const columns = form === 'arcs' || width < 440 ? 1 : heads.length;
+  const columns = form === 'arcs' || width < 400 ? 1 : heads.length;
   const slotWidth = Math.floor((width - (columns - 1) * 12) / columns);
   const mapRoom = room - (heads.length > 1 ? 30 : 0);
   const mapWidth = Math.min(slotWidth, mapRoom + 60);
