@@ -576,6 +576,20 @@ test.describe('the page', () => {
     await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
   });
 
+  test('asks for no file that is not there', async ({ page }) => {
+    const missing: string[] = [];
+    page.on('response', (response) => {
+      const { pathname } = new URL(response.url());
+      // The server of the tests answers every path that it does not have with the page.
+      const isPage = response.headers()['content-type']?.startsWith('text/html') ?? false;
+      if (response.status() >= 400 || (isPage && pathname !== '/')) missing.push(pathname);
+    });
+    const weights = page.waitForResponse(/tales-7m\/model\.safetensors$/u);
+    await open(page);
+    await weights;
+    expect(missing).toEqual([]);
+  });
+
   for (const colorScheme of ['light', 'dark'] as const) {
     const tag = colorScheme === 'dark' ? '@thorough' : [];
     test(`has nothing that axe objects to, in ${colorScheme}`, { tag }, async ({ page }) => {

@@ -13,7 +13,10 @@ export interface TokenizerTexts {
 }
 
 /** What the folder has of a tokenizer. */
-export async function readTokenizerFiles(folder: ModelFolder): Promise<TokenizerTexts> {
+export async function readTokenizerFiles(
+  folder: ModelFolder,
+  vocabSize: number | undefined,
+): Promise<TokenizerTexts> {
   const read = async (file: string): Promise<string | null> => {
     const bytes = await folder.read(file, true);
     return bytes && new TextDecoder().decode(bytes);
@@ -22,7 +25,18 @@ export async function readTokenizerFiles(folder: ModelFolder): Promise<Tokenizer
   if (vocab === null && merges === null) {
     return { vocab, merges, added: null, json: await read('tokenizer.json') };
   }
-  return { vocab, merges, added: await read('added_tokens.json'), json: null };
+  // A folder on the web cannot say what is in it. Tokens can only have been added where ids are left.
+  const isFull = vocab !== null && vocabSize !== undefined && countEntries(vocab) >= vocabSize;
+  return { vocab, merges, added: isFull ? null : await read('added_tokens.json'), json: null };
+}
+
+/** Entries of a vocab.json; 0 where it is none, which building the tokenizer will say. */
+function countEntries(vocab: string): number {
+  try {
+    return Object.keys(JSON.parse(vocab) as object).length;
+  } catch {
+    return 0;
+  }
 }
 
 /** The tokenizer's files as they came; null where there were none. */

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { planModel } from '../../../src/hub/hubs.ts';
+import { LETTERS, letterModel } from '../../support/letterModel.ts';
 import { packPath } from '../../support/packOnDisk.ts';
 
 /** Serves the pack's gpt2; the first `breaks` answers with weights end in the middle. */
@@ -149,5 +150,26 @@ test('a plan knows a size, that there is none, and that nobody says', async () =
     const plan = await planModel({ source: server.source });
     expect(plan.files.map(({ name, size }) => [name, size])).toEqual(files);
     expect(plan.totalBytes).toBe(totalBytes);
+  }
+});
+
+test('tokens that were added are asked for only where the vocabulary leaves ids to them', async () => {
+  const all = LETTERS.length;
+  for (const [rows, asks] of [
+    [all, false],
+    [all + 1, true],
+  ] as const) {
+    const files = letterModel({ rows, config: { vocab_size: rows }, added: { '<pad>': all } });
+    const asked: string[] = [];
+    await using server = await listen(({ url = '' }, response) => {
+      const name = url.slice(1);
+      asked.push(name);
+      const file = files.find((one) => one.name === name);
+      if (file === undefined) response.writeHead(404).end();
+      else void file.bytes().then((bytes) => response.end(bytes));
+    });
+    await using model = await GPT2.from_pretrained(server.source, { device: 'cpu' });
+    expect(asked.includes('added_tokens.json')).toBe(asks);
+    expect(model.tokenizer?.vocabSize).toBe(rows);
   }
 });
