@@ -326,6 +326,7 @@ export function createPage(options: PageOptions) {
     select,
     openPanel(panel: string): void {
       look({ panel });
+      if (panel !== '') used(`open-${panel}`);
       refreshSlices();
     },
     ...run.actions,

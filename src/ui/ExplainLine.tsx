@@ -6,21 +6,7 @@ import controls from './controls.module.css';
 import css from './ExplainLine.module.css';
 import { CloseSign } from './icons.tsx';
 import { tokenLabel } from './format.ts';
-
-/** The first minute, a gesture a step. */
-const GESTURES: readonly { readonly id: string; readonly words: string }[] = [
-  { id: 'generate', words: 'press Generate and watch the tokens come.' },
-  { id: 'select', words: 'click a word with a thick underline and see what else was likely.' },
-  { id: 'choose', words: 'click another candidate: the text forks there, Undo brings it back.' },
-  {
-    id: 'temperature',
-    words: 'move the temperature and watch the bars before anything is written.',
-  },
-  { id: 'heatmap', words: 'point at the attention map and see the words light up in the text.' },
-  { id: 'attention', words: 'click another tile: each head looks for something else.' },
-  { id: 'lens', words: 'open Lens and watch the guess take shape, layer by layer.' },
-  { id: 'parts', words: 'open Switch off, turn a head off, and see whether it mattered.' },
-];
+import { nextTip } from './tips.ts';
 
 export function ExplainLine(): ReactNode {
   const { text, actions } = useApp();
@@ -30,9 +16,10 @@ export function ExplainLine(): ReactNode {
     selected: state.view.selected,
     length: state.text.length,
     done: state.page.done,
+    panel: state.view.panel,
     epoch: state.text.epoch,
   }));
-  const gesture = GESTURES.find(({ id }) => !s.done.includes(id));
+  const tip = nextTip(s.done, s.panel);
   // While it writes, the text is what there is to look at.
   const hidden = s.done.includes('tips') || s.phase !== 'here' || s.generating;
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
@@ -40,13 +27,13 @@ export function ExplainLine(): ReactNode {
     <aside className={css.line} aria-label="Explanation">
       <p className={css.now}>
         {nowWords(s, piece === undefined ? null : tokenLabel(piece))}{' '}
-        {!hidden && gesture !== undefined && (
+        {!hidden && tip !== undefined && (
           <span className={css.try}>
-            <b>Try this:</b> {gesture.words}
+            <b>Try this:</b> {tip.words}
           </span>
         )}
       </p>
-      {!hidden && gesture !== undefined && (
+      {!hidden && tip !== undefined && (
         <button
           className={controls.plain}
           type="button"

@@ -4,7 +4,7 @@ import controls from './controls.module.css';
 import { isMac } from './format.ts';
 import css from './HelpDialog.module.css';
 import { CloseSign } from './icons.tsx';
-import { SHORTCUTS } from './shortcuts.ts';
+import { PLACE_KEYS, SHORTCUTS } from './shortcuts.ts';
 
 export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => void }): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -23,20 +23,18 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
       </div>
       <dl className={css.keys}>
         {SHORTCUTS.map(({ keys, words, whileTyping }) => (
-          <div key={keys} className={css.pair}>
-            <dt>
-              {keys
-                .replace('⌘', command)
-                .split(/ +/u)
-                .map((key) => (
-                  <kbd key={key}>{key}</kbd>
-                ))}
-            </dt>
-            <dd>
-              {words}
-              {whileTyping === 'not on a Mac' && isMac() && ', but not while you type'}
-            </dd>
-          </div>
+          <Key key={keys} keys={keys.replace('⌘', command)}>
+            {words}
+            {whileTyping === 'not on a Mac' && isMac() && ', but not while you type'}
+          </Key>
+        ))}
+      </dl>
+      <h3>Where the keyboard stands</h3>
+      <dl className={css.keys}>
+        {PLACE_KEYS.map(({ keys, words }) => (
+          <Key key={keys} keys={keys}>
+            {words}
+          </Key>
         ))}
       </dl>
       <p>
@@ -45,5 +43,18 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
         text leaves it.
       </p>
     </dialog>
+  );
+}
+
+function Key({ keys, children }: { keys: string; children: ReactNode }): ReactNode {
+  return (
+    <div className={css.pair}>
+      <dt>
+        {keys.split(/ +/u).map((key) => (
+          <kbd key={key}>{key}</kbd>
+        ))}
+      </dt>
+      <dd>{children}</dd>
+    </div>
   );
 }

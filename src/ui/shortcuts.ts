@@ -87,13 +87,31 @@ export const SHORTCUTS: readonly Shortcut[] = [
     matches: (e) => typed(e) && (e.key === '{' || e.key === '}'),
     run: ({ actions }) => actions.moveLayer(1),
   },
-  { keys: '← → ↑ ↓', words: 'In the text: from token to token. In the map: from cell to cell' },
   {
     keys: '?',
     words: 'This help',
     matches: (e) => typed(e) && e.key === '?',
     run: ({ openHelp }) => openHelp(),
   },
+];
+
+/** Keys that mean something where the keyboard stands; each place answers its own. */
+export const PLACE_KEYS: readonly Pick<Shortcut, 'keys' | 'words'>[] = [
+  {
+    keys: '← → ↑ ↓',
+    words: 'From token to token in the text; from cell to cell, from tile to tile in a map or grid',
+  },
+  { keys: 'Home  End', words: 'To the first, to the last of them' },
+  { keys: 'PgUp  PgDn', words: 'In the lens: as many tokens back, on, as there are in sight' },
+  {
+    keys: 'Enter',
+    words:
+      'On a head’s tile: pin it, or let it go. On a cell of the map: choose its tokens. On a cell of the lens: open it. On a switch: off, or on again',
+  },
+  { keys: 'Space', words: 'The same on a tile, a cell of the lens and a switch' },
+  { keys: 'x', words: 'On a head’s tile: switch the head off, or on again' },
+  { keys: 'Shift click', words: 'The same with the pointer' },
+  { keys: 'Delete', words: 'On a branch of the text: remove it. Backspace does the same' },
 ];
 
 export function startShortcuts(context: ShortcutContext): () => void {

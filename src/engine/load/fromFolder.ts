@@ -41,10 +41,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     opened = opening;
     // What goes wrong here goes wrong again, in words, once the weights are here.
     opening.then((device) => compileEarly(device, config, options.dtype)).catch(() => {});
-    const small = Promise.all([
-      readTokenizerFiles(folder, config.vocabSize),
-      readDefaults(folder),
-    ]);
+    const small = Promise.all([readTokenizerFiles(folder, config.vocabSize), readDefaults(folder)]);
     const load = async (tensors: TensorSource): Promise<Loaded> => {
       const [device, [tokenizerFiles, extra]] = await Promise.all([opening, small]);
       const { nHead, headsToChoose } = headsOf(config, tensors, options);

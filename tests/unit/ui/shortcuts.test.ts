@@ -1,6 +1,7 @@
 // What keys mean, on the keyboards that people have.
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { SHORTCUTS, shortcutOf } from '../../../src/ui/shortcuts.ts';
+import { PLACE_KEYS, SHORTCUTS, shortcutOf } from '../../../src/ui/shortcuts.ts';
 
 interface Key {
   readonly key: string;
@@ -61,4 +62,36 @@ describe('keys', () => {
   test('each has words of its own, so that the help can list them', () => {
     expect(new Set(SHORTCUTS.map(({ words }) => words)).size).toBe(SHORTCUTS.length);
   });
+});
+
+/** Names of keys as the help writes them, where they differ. */
+const SHOWN: Readonly<Record<string, string>> = {
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  PageUp: 'PgUp',
+  PageDown: 'PgDn',
+  Escape: 'Esc',
+  ' ': 'Space',
+};
+
+test('the help names every key that the page answers', () => {
+  const help = [...SHORTCUTS, ...PLACE_KEYS].map(({ keys, words }) => `${keys} ${words}`).join(' ');
+  const answered = new Set<string>();
+  for (const file of readdirSync('src/ui', { recursive: true, encoding: 'utf8' })) {
+    if (!/\.tsx?$/u.test(file)) continue;
+    const code = readFileSync(`src/ui/${file}`, 'utf8');
+    const keys =
+      /\bkey === '([^']+)'|case '((?:Arrow|Page)\w+|Home|End)'|^\s+((?:Arrow|Page)\w+|Home|End): /gmu;
+    for (const [, ...found] of code.matchAll(keys)) answered.add(found.find(Boolean) ?? '');
+    if (/\bshiftKey\) toggle/u.test(code)) answered.add('Shift click');
+  }
+  expect(answered.size).toBeGreaterThan(12);
+  const words = help.split(/[\s.,:;]+/u);
+  const unknown = [...answered].filter((key) => {
+    const shown = SHOWN[key] ?? key;
+    return shown.includes(' ') ? !help.includes(shown) : !words.includes(shown);
+  });
+  expect(unknown).toEqual([]);
 });

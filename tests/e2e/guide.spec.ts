@@ -1,0 +1,26 @@
+// What leads a visitor on: the tips, one gesture at a time.
+import { expect, test, type Locator, type Page } from '@playwright/test';
+import { open, openView } from './helpers.ts';
+
+const tip = (page: Page): Locator => page.getByRole('complementary', { name: 'Explanation' });
+
+test('opening the lens ends the tip that asks for it, and tips follow the open view', async ({
+  page,
+}) => {
+  // A visitor who has come as far as the lens.
+  const done = ['generate', 'select', 'choose', 'temperature', 'heatmap', 'attention'];
+  await page.addInitScript(
+    (json) => localStorage.setItem('glass-gpt', json),
+    JSON.stringify({ version: 1, done }),
+  );
+  await open(page);
+  await expect(tip(page)).toContainText('open Lens');
+  await openView(page, 'Lens');
+  await expect(tip(page)).toContainText('click a cell');
+  await openView(page, 'Switch off');
+  await expect(tip(page)).toContainText('switch a head off');
+  await page.getByRole('button', { name: 'Head 4.1 off' }).click();
+  await expect(tip(page)).toContainText('switch each head off in turn');
+  await openView(page, 'Attention');
+  await expect(tip(page)).toContainText('open Sampler');
+});
