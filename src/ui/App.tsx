@@ -14,7 +14,7 @@ import { Inside } from './Inside.tsx';
 import { later } from './later.ts';
 import { DropAnywhere } from './models/DropAnywhere.tsx';
 import { NextToken } from './NextToken.tsx';
-import { Notices } from './Notices.tsx';
+import { GpuNotice, Notices } from './Notices.tsx';
 import { Sampler } from './Sampler.tsx';
 import { startShortcuts } from './shortcuts.ts';
 import { TextStage } from './TextStage.tsx';
@@ -57,6 +57,12 @@ function Page(): ReactNode {
           <div data-region="sampler">
             <Sampler />
           </div>
+          <div data-region="explain">
+            <ExplainLine />
+          </div>
+          <div data-region="gpu">
+            <GpuNotice />
+          </div>
         </div>
         <div className={css.work}>
           <div className={css.top}>
@@ -70,7 +76,6 @@ function Page(): ReactNode {
           </div>
         </div>
       </main>
-      <ExplainLine />
       <Announcer testId="announcement" />
       <HelpDialog open={help} onClose={() => setHelp(false)} />
       <Models />

@@ -4,7 +4,7 @@ import type { BranchFacts } from '../state/branches.ts';
 import css from './BranchStrip.module.css';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
-import { formatCount, tokenAxisLabel } from './format.ts';
+import { formatCount, quoteAxisToken, tokenAxisLabel } from './format.ts';
 import { CloseSign, ForkSign } from './icons.tsx';
 
 export function BranchStrip(): ReactNode {
@@ -92,7 +92,7 @@ function Branch({ facts }: { facts: BranchFacts }): ReactNode {
   const spoken =
     level === 1
       ? 'First text'
-      : `Branch at token ${at + 1}: ${to === null ? 'ends there' : `“${tokenAxisLabel(to)}”`}${from === null ? '' : ` instead of “${tokenAxisLabel(from)}”`}, level ${level}`;
+      : `Branch at token ${at + 1}: ${to === null ? 'ends there' : quoteAxisToken(to)}${from === null ? '' : ` instead of ${quoteAxisToken(from)}`}, level ${level}`;
   return (
     <li className={css.branch}>
       {level > 1 && (

@@ -1,11 +1,10 @@
-// Region D: one sentence on what there is to see now, and one gesture to try next.
+// Beside the text: one sentence on what there is to see now, and one gesture to try next.
 import type { ReactNode } from 'react';
 import type { AppState } from '../state/store.ts';
 import { useApp, useFacts } from './context.ts';
-import controls from './controls.module.css';
 import css from './ExplainLine.module.css';
 import { CloseSign } from './icons.tsx';
-import { tokenLabel } from './format.ts';
+import { quoteToken } from './format.ts';
 import { nextTip } from './tips.ts';
 
 export function ExplainLine(): ReactNode {
@@ -26,7 +25,7 @@ export function ExplainLine(): ReactNode {
   return (
     <aside className={css.line} aria-label="Explanation">
       <p className={css.now}>
-        {nowWords(s, piece === undefined ? null : tokenLabel(piece))}{' '}
+        {nowWords(s, piece === undefined ? null : quoteToken(piece))}{' '}
         {!hidden && tip !== undefined && (
           <span className={css.try}>
             <b>Try this:</b> {tip.words}
@@ -35,7 +34,7 @@ export function ExplainLine(): ReactNode {
       </p>
       {!hidden && tip !== undefined && (
         <button
-          className={controls.plain}
+          className={css.close}
           type="button"
           aria-label="No more tips"
           onClick={() => actions.used('tips')}
@@ -61,7 +60,7 @@ function nowWords(
     return 'For each token the model weighs its whole vocabulary, the sampler draws one, and it starts over.';
   }
   if (selected !== null) {
-    return `The panels are about “${selected}”: what else could have stood there, and where it looks.`;
+    return `The panels are about ${selected}: what else could have stood there, and where it looks.`;
   }
   if (s.length === 0) return 'The model has nothing to go on yet.';
   return 'The bars show what could come next; the underlines show what the model did not expect.';

@@ -7,7 +7,7 @@ import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import type { Figure } from './figure/figure.ts';
 import { focusText } from './focusText.ts';
-import { formatBits, formatCount, formatPercent, tokenAxisLabel, tokenLabel } from './format.ts';
+import { formatBits, formatCount, formatPercent, quoteToken, tokenAxisLabel } from './format.ts';
 import css from './NextToken.module.css';
 import { SaveMenu } from './SaveMenu.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
@@ -34,8 +34,8 @@ export function NextToken(): ReactNode {
     actual === undefined
       ? 'Next token'
       : generating
-        ? `Drawn: “${tokenLabel(actual)}”`
-        : `Instead of “${tokenLabel(actual)}”`;
+        ? `Drawn: ${quoteToken(actual)}`
+        : `Instead of ${quoteToken(actual)}`;
 
   // Rows come and go with every list; where none is left, there is the text.
   const keptFocus = useKeptFocus<HTMLElement>((panel) => {
@@ -108,10 +108,8 @@ function Bars({
   });
   // What is off is compared with what is on before sampling: like with like.
   const shown = (c: Candidate): number => (whole === null ? c.probability : c.rawProbability);
-  // A ladder of full widths, so that bars move with the sliders instead of the axis.
-  const most = d.top.reduce((m, c) => Math.max(m, c.probability, c.rawProbability), 0);
-  const full = [0.1, 0.25, 0.5, 1].find((step) => most <= step) ?? 1;
-  const width = (p: number): string => `${Math.min(100, (p / full) * 100).toFixed(1)}%`;
+  // One axis for every text: the whole track is certainty.
+  const width = (p: number): string => `${(p * 100).toFixed(2)}%`;
   const wholeOf = (id: number): number | undefined =>
     whole?.candidates.find(({ piece }) => piece.id === id)?.before;
   const best = d.top[0];
@@ -127,8 +125,8 @@ function Bars({
         {best === undefined
           ? 'No candidates.'
           : greedy
-            ? `Greedy takes “${tokenLabel(best.piece)}”. `
-            : `“${tokenLabel(best.piece)}” leads with ${formatPercent(shown(best))}. `}
+            ? `Greedy takes ${quoteToken(best.piece)}. `
+            : `${quoteToken(best.piece)} leads with ${formatPercent(shown(best))}. `}
         Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
         {whole === null ? '' : ` KL ${formatBits(whole.klBits)} bits from the whole model.`}
       </p>
@@ -146,13 +144,24 @@ function Bars({
               <th scope="col">Token</th>
               <th
                 scope="col"
+                aria-label={whole === null ? 'Sampled' : 'Parts off'}
                 title={
                   whole === null ? undefined : 'With parts off, before temperature and filters'
                 }
               >
-                {whole === null ? 'Sampled' : 'Parts off'}
+                <div className={css.sampled}>
+                  <span className={css.axis} aria-hidden="true">
+                    <i>0</i>
+                    <i>50</i>
+                    <i>100 %</i>
+                  </span>
+                  <span className={css.name} data-raw={whole === null ? 'Model' : 'All on'}>
+                    {whole === null ? 'Sampled' : 'Parts off'}
+                  </span>
+                </div>
               </th>
               <th
+                className={css.raw}
                 scope="col"
                 title={
                   whole === null ? undefined : 'With every part on, before temperature and filters'
@@ -175,7 +184,7 @@ function Bars({
                     className={css.token}
                     type="button"
                     aria-disabled={onChoose === undefined}
-                    title={`Put “${tokenLabel(c.piece)}” here (id ${c.piece.id})`}
+                    title={`Put ${quoteToken(c.piece)} here (id ${c.piece.id})`}
                     onClick={({ detail }) => {
                       if (detail === 0) chosenFrom.current = d;
                       onChoose?.(c);
@@ -233,7 +242,7 @@ function nextFigure(
   const leads =
     best === undefined
       ? 'No candidates.'
-      : `“${tokenLabel(best.piece)}” leads with ${formatPercent(best.probability)}.`;
+      : `${quoteToken(best.piece)} leads with ${formatPercent(best.probability)}.`;
   return barsFigure({
     name: `next-token-${at + 1}`,
     title: `What could come ${place}, after sampling`,
@@ -242,6 +251,7 @@ function nextFigure(
     axis: 'token',
     names,
     quantity: 'probability after sampling',
+    full: 1,
     values: top.map(({ probability }) => probability),
     words: formatPercent,
     columns: ['Token', 'Id', 'Sampled', 'Model'],

@@ -1,4 +1,4 @@
-// What the page has to say about itself: the GPU, the address, and what went wrong.
+// What the page has to say about itself: the address, what went wrong, and the GPU.
 import type { ReactNode } from 'react';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
@@ -18,7 +18,6 @@ export function Notices(): ReactNode {
       <Models />
       <Restoring />
       <FailedCheck />
-      <Gpu />
       <StandsIn />
       <AddressNotes />
       <StorageNote />
@@ -161,8 +160,17 @@ const gpuAdvice = later(
   'What there is to say of the GPU',
 );
 
-/** The GPU's verdict, unless there is nothing to say. */
-function Gpu(): ReactNode {
+/** The GPU's verdict, unless there is nothing to say: beside the page, as everything works without one. */
+export function GpuNotice(): ReactNode {
+  const keptFocus = useKeptFocus<HTMLDivElement>(focusText);
+  return (
+    <div {...keptFocus}>
+      <Verdict />
+    </div>
+  );
+}
+
+function Verdict(): ReactNode {
   const { actions } = useApp();
   const { verdict, late, device, done } = useFacts((s) => ({
     verdict: s.page.verdict,

@@ -4,7 +4,7 @@ import type { LiveCheck } from '../state/facts/replay.ts';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import { focusText } from './focusText.ts';
-import { formatCount, tokenAxisLabel } from './format.ts';
+import { formatCount, quoteAxisToken } from './format.ts';
 import { CloseSign, PlaySign } from './icons.tsx';
 import css from './ReplayNotice.module.css';
 
@@ -100,8 +100,8 @@ function Outcome({ live }: { live: LiveCheck }): ReactNode {
       <button className={controls.link} type="button" onClick={() => actions.select(index)}>
         token {formatCount(done + 1)} of {all}
       </button>
-      : recorded “{tokenAxisLabel(recorded)}”, here{' '}
-      {here === null ? 'the text ends' : `“${tokenAxisLabel(here)}”`}.{' '}
+      : recorded {quoteAxisToken(recorded)}, here{' '}
+      {here === null ? 'the text ends' : quoteAxisToken(here)}.{' '}
       <span className={css.why}>Other hardware and precisions round differently.</span>
     </p>
   );

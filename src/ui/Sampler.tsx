@@ -168,7 +168,7 @@ function Seed(): ReactNode {
             </button>
           </>
         )}
-        {seed !== null && <span>Fixed: the same prompt gives the same text.</span>}
+        {seed !== null && <span>Fixed: same prompt, same text.</span>}
         {seed === null && used === null && <span>Each run draws a new seed and shows it.</span>}
       </p>
     </>

@@ -14,9 +14,9 @@ import {
   formatCount,
   formatPercent,
   formatSpeed,
+  quoteToken,
   toBits,
   tokenAxisLabel,
-  tokenLabel,
 } from './format.ts';
 import { focusText } from './focusText.ts';
 import { DownSign } from './icons.tsx';
@@ -47,6 +47,12 @@ export function TextStage(): ReactNode {
     view.current = created;
     return () => created.dispose();
   }, [app]);
+
+  // What is written is to be seen: in a window as low as a magnified one it may begin below the edge.
+  const { generating } = useFacts((s) => ({ generating: s.busy.has('run') }));
+  useEffect(() => {
+    if (generating) list.current?.closest('section')?.scrollIntoView({ block: 'nearest' });
+  }, [generating]);
 
   return (
     <section
@@ -222,7 +228,7 @@ function TokenReadout(): ReactNode {
   return (
     <div className={css.readout} id="token-readout">
       <p className={css.facts}>
-        <span className={css.token}>“{tokenLabel(piece)}”</span>
+        <span className={css.token}>{quoteToken(piece)}</span>
         <span>
           id <b>{piece.id}</b>
         </span>
@@ -313,7 +319,7 @@ function textFigure({ pieces, logprobs, ranks, promptCount }: TokenText): Figure
     finding:
       peak === undefined
         ? `${count}; no probability is known yet.`
-        : `${count}; the most surprising is “${tokenLabel(peak)}”, token ${formatCount(most + 1)}, with ${(bits[most] ?? 0).toFixed(1)} bits.`,
+        : `${count}; the most surprising is ${quoteToken(peak)}, token ${formatCount(most + 1)}, with ${(bits[most] ?? 0).toFixed(1)} bits.`,
     caption: 'Every token with its probability, rank and surprise, each given all before it.',
     axis: 'token',
     names,

@@ -9,6 +9,8 @@ export interface BarsFacts extends Pick<Figure, 'name' | 'title' | 'finding'> {
   readonly quantity: string;
   /** One for each name; NaN has no bar. */
   readonly values: readonly number[];
+  /** The value of a bar over the whole width; the largest of them where nothing is said. */
+  readonly full?: number;
   /** A value as it stands beside its bar. */
   readonly words: (value: number) => string;
   readonly caption: string;
@@ -26,7 +28,7 @@ export function barsFigure(facts: BarsFacts): Figure {
   const { name, title, finding, axis, names, quantity, values, words } = facts;
   const shown = names.slice(0, facts.most ?? names.length);
   const top = values.slice(0, shown.length).filter((value) => !Number.isNaN(value));
-  const full = top.reduce((most, value) => Math.max(most, value), 1e-9);
+  const full = facts.full ?? top.reduce((most, value) => Math.max(most, value), 1e-9);
   return {
     name,
     title,

@@ -56,7 +56,7 @@ export const TIPS: readonly Tip[] = [
 const FIRST_VIEW = 'attention';
 
 /** How the page notes that somebody opened a view. */
-export function opened(view: string): string {
+function opened(view: string): string {
   return `open-${view}`;
 }
 

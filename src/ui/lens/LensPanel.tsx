@@ -10,7 +10,13 @@ import { Chart } from '../figure/Chart.tsx';
 import { barsFigure } from '../barsFigure.ts';
 import type { Figure } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
-import { formatCount, formatPercent, tokenAxisLabel, tokenLabel } from '../format.ts';
+import {
+  formatCount,
+  formatPercent,
+  quoteAxisToken,
+  quoteToken,
+  tokenAxisLabel,
+} from '../format.ts';
 import { CURVE_HEIGHT, drawCurve, drawLens, drawNorms } from './drawings.ts';
 import { cellAt, layoutLens } from './layout.ts';
 import css from './LensPanel.module.css';
@@ -31,6 +37,8 @@ interface Place {
 }
 
 export function LensPanel(): ReactNode {
+  const [pointed, setPointed] = useState<Place | null>(null);
+  const [cursor, setCursor] = useState<Place | null>(null);
   const { empty, known } = useFacts((s) => ({
     empty: s.text.length === 0,
     known: s.lens.shown !== null,
@@ -47,11 +55,12 @@ export function LensPanel(): ReactNode {
   return (
     <div className={css.panel} data-testid="lens">
       <div className={css.charts}>
-        <Grid />
+        <Grid {...{ pointed, setPointed, cursor, setCursor }} />
         <Norms />
       </div>
       <div className={css.words}>
         <Finding />
+        <CellWords at={cursor ?? pointed} />
         <OpenCell />
         <Word />
       </div>
@@ -74,7 +83,16 @@ function useLens(): { lens: LensView; focus: number } {
   return { lens, focus: Math.max(lens.from, Math.min(lens.from + lens.count - 1, focus)) };
 }
 
-function Grid(): ReactNode {
+interface Places {
+  /** Under the pointer. */
+  readonly pointed: Place | null;
+  readonly setPointed: (place: Place | null) => void;
+  /** Of the keyboard, which goes before. */
+  readonly cursor: Place | null;
+  readonly setCursor: (place: Place | null) => void;
+}
+
+function Grid({ pointed, setPointed, cursor, setCursor }: Places): ReactNode {
   const app = useApp();
   const { store, text, actions } = app;
   const { depths, length } = useFacts((s) => ({
@@ -82,8 +100,6 @@ function Grid(): ReactNode {
     // Rendered for the slider; the canvas follows by itself.
     length: s.busy.has('run') ? -1 : s.text.length,
   }));
-  const [pointed, setPointed] = useState<Place | null>(null);
-  const [cursor, setCursor] = useState<Place | null>(null);
   const at = cursor ?? pointed;
 
   function placeOf(event: PointerEvent<HTMLCanvasElement>): Place | null {
@@ -192,7 +208,6 @@ function Grid(): ReactNode {
         />
       </div>
       <Scroll length={length} />
-      <CellWords at={at} />
     </div>
   );
 }
@@ -238,7 +253,7 @@ function CellWords({ at }: { readonly at: Place | null }): ReactNode {
         ? 'Point at a cell, or use the arrow keys; click or Enter opens its ten likeliest.'
         : guess === null
           ? 'This cell is being worked out.'
-          : `After “${tokenLabel(piece)}”, ${depthName(at.depth)}: “${guess.piece === undefined ? guess.id : tokenLabel(guess.piece)}” with ${formatPercent(guess.probability)}.`}
+          : `After ${quoteToken(piece)}, ${depthName(at.depth)}: ${guess.piece === undefined ? `“${guess.id}”` : quoteToken(guess.piece)} with ${formatPercent(guess.probability)}.`}
     </p>
   );
 }
@@ -265,12 +280,11 @@ function OpenCell(): ReactNode {
   }));
   if (at === null) return null;
   const token = text.pieces[at.position];
-  const most = cell?.top[0]?.probability ?? 1;
   return (
     <section className={css.open} aria-label="The open cell" data-testid="lens-cell">
       <div className={controls.head}>
         <h3 className={controls.title}>
-          After “{token === undefined ? '?' : tokenLabel(token)}”, {depthName(at.depth)}
+          After {token === undefined ? '“?”' : quoteToken(token)}, {depthName(at.depth)}
         </h3>
         <button className={controls.link} type="button" onClick={() => actions.openLens(null)}>
           close
@@ -282,7 +296,7 @@ function OpenCell(): ReactNode {
           <li key={piece.id}>
             <span className={css.guess}>{tokenAxisLabel(piece)}</span>
             <span className={css.track} aria-hidden="true">
-              <i style={{ width: `${((probability / most) * 100).toFixed(1)}%` }} />
+              <i style={{ width: `${(probability * 100).toFixed(1)}%` }} />
             </span>
             <span className={css.share}>{formatPercent(probability)}</span>
           </li>
@@ -333,8 +347,8 @@ function Word(): ReactNode {
       </div>
       {first !== undefined && pieces.length > 1 && (
         <p className={css.note}>
-          {pieces.length} tokens: {pieces.map((p) => `“${tokenAxisLabel(p)}”`).join(' ')}. The first
-          is followed.
+          {pieces.length} tokens: {pieces.map((p) => quoteAxisToken(p)).join(' ')}. The first is
+          followed.
         </p>
       )}
       {curve !== null && (
@@ -348,7 +362,7 @@ function Word(): ReactNode {
             }}
           />
           <figcaption className={css.caption}>
-            {token === undefined ? '' : `After “${tokenLabel(token)}”: `}
+            {token === undefined ? '' : `After ${quoteToken(token)}: `}
             {curveWords(curve)}
           </figcaption>
           <FigureTools figure={() => curveFigure(store.getState(), text)} />
@@ -378,7 +392,7 @@ function Norms(): ReactNode {
         }}
       />
       <figcaption className={css.caption}>
-        Norms for “{token === undefined ? '?' : tokenLabel(token)}”: the residual stream leaving
+        Norms for {token === undefined ? '“?”' : quoteToken(token)}: the residual stream leaving
         each layer, and what attention and MLP add to it. {normsFinding(norms, token)}
       </figcaption>
       <FigureTools figure={() => normsFigure(store.getState(), text)} />
@@ -455,10 +469,10 @@ function curveFigure(state: AppState, text: TokenText): Figure {
   const depths = Array.from(curve.ranks, (_, d) => depthLabel(d));
   return {
     name: 'lens-rank',
-    title: `Rank of “${tokenLabel(curve.piece)}” through the layers, after “${labelOf(text.pieces[curve.position])}”`,
+    title: `Rank of ${quoteToken(curve.piece)} through the layers, after ${quoteOf(text.pieces[curve.position])}`,
     finding: curveWords(curve),
     table: () => ({
-      caption: `Rank and probability of “${tokenLabel(curve.piece)}” after each layer.`,
+      caption: `Rank and probability of ${quoteToken(curve.piece)} after each layer.`,
       columns: ['After layer', 'Rank', 'Probability'],
       rows: depths.map((depth, d) => [
         depth,
@@ -490,7 +504,7 @@ function normsFigure({ lens: { norms } }: AppState, text: TokenText): Figure {
     layoutLens(width, depths.length);
   return {
     name: `lens-norms-${position + 1}`,
-    title: `Norms of the residual stream at “${labelOf(text.pieces[position])}”`,
+    title: `Norms of the residual stream at ${quoteOf(text.pieces[position])}`,
     finding: normsFinding(norms, text.pieces[position]),
     table: () => ({
       caption:
@@ -516,12 +530,12 @@ function cellFigure({ lens: { cell } }: AppState, text: TokenText): Figure {
   if (cell === null) throw new Error('There is no open cell to save yet.');
   const { position, depth, top, entropyBits } = cell;
   const names = top.map(({ piece }) => tokenAxisLabel(piece));
-  const place = `after “${labelOf(text.pieces[position])}”, ${depthName(depth)}`;
+  const place = `after ${quoteOf(text.pieces[position])}, ${depthName(depth)}`;
   const [best] = top;
   return barsFigure({
     name: `lens-cell-${position + 1}-${depthLabel(depth)}`,
     title: `The likeliest tokens ${place}`,
-    finding: `${best === undefined ? 'Nothing' : `“${tokenLabel(best.piece)}” with ${formatPercent(best.probability)}`} leads ${place}; ${entropyBits.toFixed(1)} bits of entropy.`,
+    finding: `${best === undefined ? 'Nothing' : `${quoteToken(best.piece)} with ${formatPercent(best.probability)}`} leads ${place}; ${entropyBits.toFixed(1)} bits of entropy.`,
     caption: `The ${top.length} most probable tokens ${place}.`,
     axis: 'token',
     names,
@@ -531,6 +545,10 @@ function cellFigure({ lens: { cell } }: AppState, text: TokenText): Figure {
     columns: ['Token', 'Id', 'Probability'],
     rows: top.map(({ piece, probability }, i) => [names[i] ?? '', piece.id, probability]),
   });
+}
+
+function quoteOf(piece: TokenPiece | undefined): string {
+  return piece === undefined ? '“?”' : quoteAxisToken(piece);
 }
 
 function labelOf(piece: TokenPiece | undefined): string {

@@ -1,7 +1,7 @@
 // The lens in words.
 import type { LensCurve, ResidualNorms, TokenPiece } from '../../api.ts';
 import type { LensView } from '../../state/facts/lens.ts';
-import { formatCount, formatPercent, tokenLabel } from '../format.ts';
+import { formatCount, formatPercent, quoteToken } from '../format.ts';
 
 /** Depth 0 is the embedding; depth d is what leaves layer d − 1, counted as everywhere on the page. */
 export function depthName(depth: number): string {
@@ -48,9 +48,9 @@ export function lensFinding(
 ): string {
   const answer = guessAt(lens, position, lens.depths - 1);
   const settled = settledDepth(lens, position);
-  const after = token === undefined ? 'Here' : `After “${tokenLabel(token)}”`;
+  const after = token === undefined ? 'Here' : `After ${quoteToken(token)}`;
   if (answer === null || settled === null) return `${after} the guesses are being worked out.`;
-  const word = `“${answer.piece === undefined ? answer.id : tokenLabel(answer.piece)}”`;
+  const word = answer.piece === undefined ? `“${answer.id}”` : quoteToken(answer.piece);
   const share = formatPercent(answer.probability);
   const when =
     settled === 0
@@ -63,20 +63,20 @@ export function lensFinding(
       ? ''
       : next.id === answer.id
         ? ' It is what came.'
-        : ` What came is “${tokenLabel(next)}”.`;
+        : ` What came is ${quoteToken(next)}.`;
   return `${after}, ${when} and ends with ${share}.${came}`;
 }
 
 /** Said of a token that the text has grown away from. */
 export function unseenWords(token: TokenPiece | undefined): string {
-  const name = token === undefined ? 'this token' : `this token, “${tokenLabel(token)}”`;
+  const name = token === undefined ? 'this token' : `this token, ${quoteToken(token)}`;
   return `The model no longer sees ${name}.`;
 }
 
 /** How the stream grows, and which addition is the largest, in a sentence. */
 export function normsFinding(norms: ResidualNorms, token: TokenPiece | undefined): string {
   const { residual, attention, mlp } = norms;
-  const who = token === undefined ? 'this token' : `“${tokenLabel(token)}”`;
+  const who = token === undefined ? 'this token' : quoteToken(token);
   const growth = `At ${who} the residual stream goes from a norm of ${formatNorm(residual[0] ?? 0)} in the embedding to ${formatNorm(residual.at(-1) ?? 0)} at the end`;
   const most = (values: ArrayLike<number>): number =>
     Array.from(values).reduce((best, value, i) => (value > (values[best] ?? 0) ? i : best), 0);
@@ -99,7 +99,7 @@ export function formatNorm(value: number): string {
 export function curveWords(curve: LensCurve): string {
   const { ranks, logprobs } = curve;
   const last = ranks.length - 1;
-  const word = `“${tokenLabel(curve.piece)}”`;
+  const word = quoteToken(curve.piece);
   const start = ranks[0] ?? 0;
   const end = ranks[last] ?? 0;
   const share = formatPercent(Math.exp(logprobs[last] ?? -Infinity));

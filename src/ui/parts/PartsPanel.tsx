@@ -9,7 +9,7 @@ import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import type { Figure } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
-import { formatBits, formatCount, formatPercent, tokenAxisLabel, tokenLabel } from '../format.ts';
+import { formatBits, formatCount, formatPercent, quoteToken, tokenAxisLabel } from '../format.ts';
 import { comparisonSize, drawComparison, drawGrid, sweepScale } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
 import css from './PartsPanel.module.css';
@@ -34,10 +34,11 @@ export function PartsPanel(): ReactNode {
       <div className={css.left}>
         <By />
         <Switches nLayer={model.nLayer} nHead={model.nHead} />
-        <Running />
-        <SweepBox />
       </div>
       <div className={css.right}>
+        <Finding />
+        <Running />
+        <SweepBox />
         <BeforeAndAfter />
       </div>
     </div>
@@ -64,8 +65,8 @@ function By(): ReactNode {
       </fieldset>
       <p className={css.note}>
         {by === 'zero'
-          ? 'Zero: the part adds nothing, as if it were not there; the rest has never met such input.'
-          : 'Mean: its average output over a fixed text stands in; what it adds to any text stays, what it knows of this one goes.'}
+          ? 'The part adds nothing, as if it were not there.'
+          : 'Its average over a fixed text stands in: only what it knows of this text goes.'}
       </p>
     </div>
   );
@@ -291,7 +292,7 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
     <p className={css.about}>
       <b>{partName(part)}</b> is {state}.{' '}
       {sweep !== null && !Number.isNaN(delta)
-        ? `${sweep.off.length === 0 ? `Alone off (${sweep.by})` : `Off (${sweep.by}) besides ${offList(sweep.off)}`}, it takes “${tokenLabel(sweep.target)}” from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${formatDelta(delta)} in ln p.`
+        ? `${sweep.off.length === 0 ? `Alone off (${sweep.by})` : `Off (${sweep.by}) besides ${offList(sweep.off)}`}, it takes ${quoteToken(sweep.target)} from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${formatDelta(delta)} in ln p.`
         : ''}
     </p>
   );
@@ -309,43 +310,48 @@ function Running(): ReactNode {
   );
 }
 
+/** What the switches do to the next token, in a sentence. */
+function Finding(): ReactNode {
+  const { off, comparison, generating } = useFacts((s) => ({
+    off: s.view.off,
+    comparison: s.parts.comparison,
+    generating: s.busy.has('run'),
+  }));
+  return (
+    <p className={css.finding} data-testid="parts-finding">
+      {words()}
+    </p>
+  );
+
+  function words(): string {
+    if (off.length === 0) {
+      return 'Every part is on. Switch one off and see what the next token becomes without it.';
+    }
+    if (comparison !== null) return comparisonFinding(comparison, off);
+    return generating
+      ? 'The comparison comes when the text is written.'
+      : `Reading the text with ${offList(off)} off…`;
+  }
+}
+
 function BeforeAndAfter(): ReactNode {
   const { store, text } = useApp();
-  const { off, comparison, at, generating } = useFacts((s) => ({
+  const { off, comparison, at } = useFacts((s) => ({
     off: s.view.off,
     comparison: s.parts.comparison,
     at: s.parts.comparisonAt,
-    generating: s.busy.has('run'),
     epoch: s.text.epoch,
   }));
-  if (off.length === 0) {
-    return (
-      <p className={css.finding} data-testid="parts-finding">
-        Every part is on. Switch one off and see what the next token becomes without it.
-      </p>
-    );
-  }
-  if (comparison === null) {
-    return (
-      <p className={css.finding} data-testid="parts-finding">
-        {generating
-          ? 'The comparison comes when the text is written.'
-          : `Reading the text with ${offList(off)} off…`}
-      </p>
-    );
-  }
+  if (off.length === 0 || comparison === null) return null;
   const actual = text.pieces[at];
   return (
-    <figure className={css.figure}>
-      <figcaption className={css.finding} data-testid="parts-finding">
-        {comparisonFinding(comparison, off)}
-      </figcaption>
-      <p className={css.note}>
+    <figure className={css.figure} aria-label="With every part on, and with parts off">
+      <figcaption className={css.note}>
         {actual === undefined
           ? 'The model’s own probabilities for the next token, before any sampling.'
-          : `The model’s own probabilities at “${tokenLabel(actual)}”, before any sampling.`}{' '}
+          : `The model’s own probabilities at ${quoteToken(actual)}, before any sampling.`}{' '}
         Entropy {comparison.entropyBefore.toFixed(2)} → {comparison.entropyAfter.toFixed(2)} bits.
-      </p>
+      </figcaption>
       <Chart
         data-testid="parts-bars"
         watch={(s) => [s.parts.comparison]}
@@ -374,7 +380,7 @@ function SweepBox(): ReactNode {
   }));
   const heads = sweep === null ? 0 : sweep.deltas.length;
   const piece = selected === null ? undefined : text.pieces[selected];
-  const target = piece === undefined ? 'the likeliest next token' : `“${tokenLabel(piece)}”`;
+  const target = piece === undefined ? 'the likeliest next token' : quoteToken(piece);
   const stale = sweep !== null && JSON.stringify(sweep.off) !== JSON.stringify(off);
   return (
     <section className={css.sweep} aria-label="Sweep" data-testid="sweep">
@@ -465,10 +471,10 @@ function sweepFigure({ parts: { sweep }, view: { off } }: AppState, text: TokenT
   const { nLayer, nHead, deltas } = sweep;
   return {
     name: `sweep-${sweep.at + 1}`,
-    title: `What each head does to “${tokenLabel(sweep.target)}”`,
+    title: `What each head does to ${quoteToken(sweep.target)}`,
     finding: sweepFinding(sweep),
     table: () => ({
-      caption: `Change in ln p of “${tokenLabel(sweep.target)}” with each head off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±${sweepScale(sweep).toFixed(2)}.`,
+      caption: `Change in ln p of ${quoteToken(sweep.target)} with each head off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±${sweepScale(sweep).toFixed(2)}.`,
       columns: ['Head', 'Change in ln p', 'Probability'],
       rows: rowsOf(sweep),
     }),
@@ -477,7 +483,7 @@ function sweepFigure({ parts: { sweep }, view: { off } }: AppState, text: TokenT
         { name: 'layer', labels: Array.from({ length: nLayer }, (_, l) => l) },
         { name: 'head', labels: Array.from({ length: nHead }, (_, h) => h) },
       ],
-      quantity: `change in ln p of “${tokenLabel(sweep.target)}”`,
+      quantity: `change in ln p of ${quoteToken(sweep.target)}`,
       values: deltas,
     }),
     size: (width) => layoutGrid(width, nLayer, nHead),

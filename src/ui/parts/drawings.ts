@@ -123,15 +123,25 @@ export function drawComparison(
   { candidates }: Comparison,
 ): void {
   const shown = candidates.slice(0, ROWS);
-  const most = Math.max(1e-9, ...shown.flatMap(({ before, after }) => [before, after]));
   const left = width < 360 ? 84 : 104;
-  const numbers = 122;
+  const numbers = 138;
   const room = Math.max(20, width - left - numbers - 8);
   const small = { fill: theme.ink2, size: 11, family: 'sans' as const };
-  painter.rect(width - 117, 6, 8, 7, shadeColour(theme.lut, 105));
-  painter.text(width - 70, 9, 'all on', { ...small, align: 'right' });
+  painter.rect(width - 125, 6, 8, 7, shadeColour(theme.lut, 105));
+  painter.text(width - 78, 9, 'all on', { ...small, align: 'right' });
   painter.rect(width - 44, 6, 8, 7, theme.warn);
   painter.text(width - 14, 9, 'off', { ...small, align: 'right' });
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const x = left + share * room;
+    painter.line([[x, TOP] as const, [x, TOP + shown.length * ROW] as const], theme.edge, 1);
+    if (share * 4 === 1 || share * 4 === 3) continue;
+    const align = share === 0 ? 'left' : share === 1 ? 'right' : 'center';
+    painter.text(x, 9, share === 1 ? '100 %' : String(share * 100), {
+      fill: theme.ink2,
+      size: 10,
+      align,
+    });
+  }
   shown.forEach(({ piece, before, after }, i) => {
     const y = TOP + i * ROW;
     painter.text(4, y + ROW / 2, tokenAxisLabel(piece), {
@@ -140,10 +150,10 @@ export function drawComparison(
       size: 14.5,
       maxWidth: left - 10,
     });
-    painter.rect(left, y + 4, Math.max(1, (before / most) * room), 7, shadeColour(theme.lut, 105));
-    painter.rect(left, y + 12, Math.max(1, (after / most) * room), 7, theme.warn);
+    painter.rect(left, y + 4, Math.max(1, before * room), 7, shadeColour(theme.lut, 105));
+    painter.rect(left, y + 12, Math.max(1, after * room), 7, theme.warn);
     const number = { fill: theme.ink, size: 11, align: 'right' as const };
-    painter.text(width - 70, y + ROW / 2, formatPercent(before), { ...number, fill: theme.ink2 });
+    painter.text(width - 78, y + ROW / 2, formatPercent(before), { ...number, fill: theme.ink2 });
     painter.text(width - 14, y + ROW / 2, formatPercent(after), number);
     const sign = after > before ? '▲' : after < before ? '▼' : '';
     painter.text(width - 1, y + ROW / 2, sign, { fill: theme.ink2, size: 8, align: 'right' });

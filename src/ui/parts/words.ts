@@ -4,7 +4,7 @@ import { partWords, type Sweep } from '../../state/facts/parts.ts';
 import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
 import type { RunFacts } from '../../state/facts/run.ts';
-import { formatBits, formatPercent, tokenLabel } from '../format.ts';
+import { formatBits, formatPercent, quoteToken } from '../format.ts';
 
 export function formatDelta(delta: number): string {
   const size = Math.abs(delta);
@@ -30,8 +30,8 @@ export function comparisonFinding(comparison: Comparison, off: readonly PartOff[
     most.before === most.after
       ? 'nothing changes'
       : before === after
-        ? `nothing changes much: “${tokenLabel(most.piece)}” stays at ${after}`
-        : `“${tokenLabel(most.piece)}” ${most.after > most.before ? 'rises' : 'falls'} from ${before} to ${after}`;
+        ? `nothing changes much: ${quoteToken(most.piece)} stays at ${after}`
+        : `${quoteToken(most.piece)} ${most.after > most.before ? 'rises' : 'falls'} from ${before} to ${after}`;
   return `With ${offList(off)} off, ${change}. KL divergence: ${kl}.`;
 }
 
@@ -68,7 +68,7 @@ export function strongestHeads({ deltas, nHead }: Sweep, most: number): HeadEffe
 }
 
 export function sweepFinding(sweep: Sweep): string {
-  const target = `“${tokenLabel(sweep.target)}”`;
+  const target = quoteToken(sweep.target);
   const before = formatPercent(Math.exp(sweep.base));
   const heads = strongestHeads(sweep, 3).filter(({ delta }) => formatDelta(delta) !== '0');
   const opening = `${target} has ${before}.`;

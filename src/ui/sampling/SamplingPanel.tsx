@@ -8,7 +8,7 @@ import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import type { Figure } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
-import { formatCount, tokenAxisLabel, tokenLabel } from '../format.ts';
+import { formatCount, quoteToken, tokenAxisLabel } from '../format.ts';
 import { drawSteps } from './drawing.ts';
 import { layoutSteps } from './layout.ts';
 import css from './SamplingPanel.module.css';
@@ -38,7 +38,7 @@ export function SamplingPanel(): ReactNode {
         <b>
           {actual === undefined
             ? 'The next token. '
-            : `“${tokenLabel(actual)}”, token ${formatCount(view.at + 1)}. `}
+            : `${quoteToken(actual)}, token ${formatCount(view.at + 1)}. `}
         </b>
         {stepsFinding(view.steps, view.options)}
       </p>
@@ -70,7 +70,7 @@ function Draw({ view }: { readonly view: SamplerView }): ReactNode {
       <p className={css.draw} data-testid="sampling-draw">
         {actual === undefined
           ? 'No seed is fixed: every run draws a new one, so where the number u will fall is not known yet. '
-          : `“${tokenLabel(actual)}” was put there by hand, and no seed is fixed: there is no draw to show. `}
+          : `${quoteToken(actual)} was put there by hand, and no seed is fixed: there is no draw to show. `}
         <button
           className={controls.link}
           type="button"
@@ -89,16 +89,16 @@ function Draw({ view }: { readonly view: SamplerView }): ReactNode {
 
   function agreement(): string {
     if (actual === undefined) return 'This is what the next run begins with.';
-    const there = `“${tokenLabel(actual)}”`;
+    const there = quoteToken(actual);
     const same = steps.chosen.id === actual.id;
     if (run === null) {
       return same
         ? `${there} was put there by hand; the sampler would have taken it too.`
-        : `${there} was put there by hand; the sampler would have taken “${tokenLabel(steps.chosen)}”.`;
+        : `${there} was put there by hand; the sampler would have taken ${quoteToken(steps.chosen)}.`;
     }
     if (!run.settings.do_sample || !options.do_sample) {
       const how = run.settings.do_sample ? 'was drawn' : 'was chosen greedily, without a draw';
-      const now = same ? 'the same token' : `“${tokenLabel(steps.chosen)}”`;
+      const now = same ? 'the same token' : quoteToken(steps.chosen);
       return `In truth ${there} ${how}; the present settings take ${now}.`;
     }
     const other = differenceWords(run.settings, options);
@@ -118,7 +118,7 @@ function samplingFigure({ sampler: { shown: sampler } }: AppState, text: TokenTe
   const { steps, options, at, seedOf } = sampler;
   const actual = text.pieces[at];
   const titles = steps.stages.map(({ step }) => stepTitle(step, options));
-  const place = actual === undefined ? 'the next token' : `“${tokenLabel(actual)}”`;
+  const place = actual === undefined ? 'the next token' : quoteToken(actual);
   return {
     name: `sampler-${at + 1}`,
     title: `From the model’s distribution to ${place}`,

@@ -36,10 +36,6 @@ export function drawSteps(
       maxWidth: left - 12,
     });
   });
-  const most = Math.max(
-    1e-9,
-    ...steps.stages.flatMap(({ probabilities }) => rows.map((i) => probabilities[i] ?? 0)),
-  );
   columns.forEach(({ stage, x, width: room }, c) => {
     const high = rows.length * row;
     if (!stage.active) {
@@ -88,7 +84,7 @@ export function drawSteps(
       const span = narrow ? room : room - NUMBER;
       const shade = narrow ? 76 : 150;
       const colour = isChosen(r) && !narrow ? theme.accent : shadeColour(theme.lut, shade);
-      painter.rect(x, y + 4, Math.max(1, (p / most) * span), row - 8, colour);
+      painter.rect(x, y + 4, Math.max(1, p * span), row - 8, colour);
       painter.text(narrow ? x + 4 : x + room, y + row / 2, formatPercent(p), {
         fill: theme.ink,
         size: 10.5,

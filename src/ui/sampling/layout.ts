@@ -23,8 +23,8 @@ export interface StepsLayout {
 /** Name and effect above the bars; the effect takes two lines where it is narrow. */
 const HEAD = 44;
 const NARROW_HEAD = 58;
-const ROW = 19;
-const MOST_ROWS = 10;
+const ROW = 18;
+const MOST_ROWS = 9;
 const IDLE = 24;
 const GAP = 14;
 /** A column with less room than this has its numbers on its bars. */
@@ -46,7 +46,7 @@ export function layoutSteps(width: number, steps: SamplerSteps): StepsLayout {
   const rows = shownRows(steps);
   const top = wide < ROOMY ? NARROW_HEAD : HEAD;
   const below = top + rows.length * ROW;
-  const line = { y: below + 46, height: 24 };
+  const line = { y: below + 40, height: 24 };
   const drawn = steps.draw !== null;
   return {
     columns,
@@ -56,7 +56,7 @@ export function layoutSteps(width: number, steps: SamplerSteps): StepsLayout {
     row: ROW,
     line,
     width,
-    height: drawn ? line.y + line.height + 20 : below + 8,
+    height: drawn ? line.y + line.height + 18 : below + 8,
   };
 }
 

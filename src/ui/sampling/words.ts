@@ -1,6 +1,6 @@
 // The sampler's steps in words.
 import type { SamplerStage, SamplerSteps, SamplingOptions } from '../../api.ts';
-import { formatCount, formatPercent, tokenLabel } from '../format.ts';
+import { formatCount, formatPercent, quoteToken } from '../format.ts';
 
 export const STEP_NAMES: Readonly<Record<SamplerStage['step'], string>> = {
   model: 'Model',
@@ -33,7 +33,7 @@ export function stepEffect({ step, kept, removed }: SamplerStage): string {
 
 export function stepsFinding(steps: SamplerSteps, options: SamplingOptions): string {
   if (!options.do_sample) {
-    return `Greedy: the most probable token, “${tokenLabel(steps.chosen)}”, is taken; nothing is drawn.`;
+    return `Greedy: the most probable token, ${quoteToken(steps.chosen)}, is taken; nothing is drawn.`;
   }
   const model = steps.stages[0];
   const parts: string[] = [];
@@ -80,5 +80,5 @@ export function drawWords(steps: SamplerSteps): string {
   if (draw === null) return '';
   const hit = draw.intervals.find(({ piece }) => piece.id === chosen.id);
   const where = hit === undefined ? '' : `, from ${hit.from.toFixed(4)} to ${hit.to.toFixed(4)}`;
-  return `Seed ${draw.seed} at place ${draw.position + 1} gives u = ${draw.uniform.toFixed(4)}: it falls into “${tokenLabel(chosen)}”${where}.`;
+  return `Seed ${draw.seed} at place ${draw.position + 1} gives u = ${draw.uniform.toFixed(4)}: it falls into ${quoteToken(chosen)}${where}.`;
 }

@@ -1,0 +1,149 @@
+// What is in sight, and how large it is, at the sizes that people have.
+import { expect, test, type Locator, type Page } from '@playwright/test';
+import {
+  bars,
+  button,
+  generate,
+  generateButton,
+  mapCanvas,
+  open,
+  openView,
+  setLength,
+  writePrompt,
+} from './helpers.ts';
+
+/** From top to bottom inside the window, without scrolling. */
+async function expectInSight(page: Page, ...parts: Locator[]): Promise<void> {
+  for (const part of parts) {
+    await expect(part).toBeVisible();
+    const box = await part.boundingBox();
+    const { height, scrolled } = await page.evaluate(() => ({
+      height: innerHeight,
+      scrolled: scrollY,
+    }));
+    expect(scrolled).toBe(0);
+    expect(box?.y ?? -1, `${part} begins below the top`).toBeGreaterThanOrEqual(0);
+    expect((box?.y ?? 0) + (box?.height ?? Infinity), `${part} ends`).toBeLessThanOrEqual(height);
+  }
+}
+
+for (const [width, height] of [
+  [1280, 720],
+  [1366, 768],
+] as const) {
+  test(`each view shows its finding, picture and button at ${width} × ${height}`, async ({
+    page,
+  }) => {
+    await page.setViewportSize({ width, height });
+    await open(page);
+    await setLength(page, 12);
+    await page.getByText('More', { exact: true }).click();
+    await generate(page);
+    await expectInSight(page, generateButton(page), page.locator('#token-readout'));
+
+    // The picture of a view, what it says, and what there is to press.
+    await expectInSight(page, mapCanvas(page), button(page, 'Switch off'));
+
+    await openView(page, 'Lens');
+    await expect(page.getByTestId('lens-finding')).not.toContainText('being worked out');
+    await expectInSight(
+      page,
+      page.getByTestId('lens-finding'),
+      page.getByTestId('lens-grid'),
+      page.getByRole('textbox', { name: 'Follow a word' }),
+    );
+
+    await openView(page, 'Sampler');
+    await expectInSight(
+      page,
+      page.getByTestId('sampling-finding'),
+      page.getByTestId('sampling-steps'),
+    );
+
+    await openView(page, 'Switch off');
+    await expectInSight(
+      page,
+      page.getByTestId('parts-finding'),
+      page.getByTestId('parts-map'),
+      page.getByRole('button', { name: 'MLP 11 off' }),
+      button(page, 'Switch each head off in turn'),
+    );
+
+    await openView(page, 'Model');
+    await expectInSight(page, page.getByTestId('model-finding'), page.getByTestId('model-shares'));
+  });
+}
+
+/** The first bar, the percents that stand beside it, and its track, in pixels. */
+async function readBar(page: Page): Promise<{ bar: number; percent: number; track: number }> {
+  return bars(page)
+    .first()
+    .evaluate((element) => {
+      const track = element.parentElement;
+      return {
+        bar: element.getBoundingClientRect().width,
+        percent: Number.parseFloat(track?.nextElementSibling?.textContent ?? ''),
+        track: track?.getBoundingClientRect().width ?? 0,
+      };
+    });
+}
+
+test('bars of two texts have one axis, which has room, also where the text forks', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await open(page);
+  const leads = page.getByTestId('kept');
+  const expected = async (): Promise<void> => {
+    const { bar, percent, track } = await readBar(page);
+    expect(track).toBeGreaterThanOrEqual(160);
+    // The number is rounded to a half of a percent, and the smallest bar has a pixel.
+    expect(Math.abs(bar - (percent / 100) * track)).toBeLessThan(2);
+  };
+  for (const [words, leader] of [
+    ['The dog barked at the', '“door”'],
+    // A quotation mark in curly ones would be three in a row.
+    ['The king said to his daughter,', '‹"›'],
+  ] as const) {
+    await writePrompt(page, words);
+    await expect(leads).toContainText(`${leader} leads with`);
+    await expected();
+  }
+  await page.getByTestId('next-token').locator('tbody button').nth(2).click();
+  // In every frame: no bar is on its way from another text's.
+  for (let i = 0; i < 10; i++) await expected();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expected();
+});
+
+test('numbers keep apart where parts are off', async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await open(page);
+  await openView(page, 'Switch off');
+  await page.getByRole('button', { name: 'MLP 0 off' }).click();
+  const next = page.getByTestId('next-token');
+  await expect(next.getByText('All on')).toBeVisible();
+  await expect(next).toContainText('< 0.01 %');
+  const gaps = await next.locator('tbody tr').evaluateAll((rows) =>
+    rows.map((row) => {
+      const ends = (part: Element | null | undefined): DOMRect => {
+        const range = document.createRange();
+        range.selectNodeContents(part ?? row);
+        return range.getBoundingClientRect();
+      };
+      const [, sampled, raw] = row.children;
+      return ends(raw).left - ends(sampled?.lastElementChild).right;
+    }),
+  );
+  expect(gaps.length).toBeGreaterThan(5);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(4);
+});
+
+test('in a window twice magnified, Generate brings the text into sight', async ({ page }) => {
+  await page.setViewportSize({ width: 640, height: 360 });
+  await open(page, { at: '?device=cpu&max_new_tokens=4' });
+  await generateButton(page).scrollIntoViewIfNeeded();
+  await expect(page.getByTestId('text')).not.toBeInViewport({ ratio: 0.9 });
+  await generate(page);
+  await expect(page.getByTestId('text').locator('[data-end]')).toBeInViewport();
+});
