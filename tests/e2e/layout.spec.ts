@@ -22,8 +22,11 @@ async function expectInSight(page: Page, ...parts: Locator[]): Promise<void> {
       scrolled: scrollY,
     }));
     expect(scrolled).toBe(0);
-    expect(box?.y ?? -1, `${part} begins below the top`).toBeGreaterThanOrEqual(0);
-    expect((box?.y ?? 0) + (box?.height ?? Infinity), `${part} ends`).toBeLessThanOrEqual(height);
+    expect(box?.y ?? -1, `${part.toString()} begins below the top`).toBeGreaterThanOrEqual(0);
+    expect(
+      (box?.y ?? 0) + (box?.height ?? Infinity),
+      `${part.toString()} ends`,
+    ).toBeLessThanOrEqual(height);
   }
 }
 
