@@ -1,4 +1,5 @@
 // What a session keeps of the tokens it has read, on the device.
+import { EngineError, toErrorInfo } from '../errors.ts';
 import type { Arena, Device, Tensor } from '../gpu/device.ts';
 import { disposedError } from './disposed.ts';
 import type { Gpt } from './gpt.ts';
@@ -21,7 +22,8 @@ export class Cache {
   /** One a layer, and the last for what comes after `ln_f`. */
   readonly #slots: Slot[] = [];
   #capacity: number;
-  #failed = false;
+  /** Growing failed: some tensors have the old size, some the new one. */
+  #ungrown: EngineError | null = null;
   #disposed = false;
 
   /** Throws `device/out-of-memory`; nothing stays allocated then. */
@@ -58,14 +60,15 @@ export class Cache {
     return this.#slots.reduce((sum, { arena }) => sum + arena.sizeBytes, 0);
   }
 
-  /** There was no memory for it: nothing in it can be used. */
-  get failed(): boolean {
-    return this.#failed || this.#slots.some(({ arena }) => arena.failure !== null);
+  /** Why nothing in it can be used, as a rule because there was no memory for it; null where all is well. */
+  get failure(): EngineError | null {
+    const failed = this.#slots.find(({ arena }) => arena.failure !== null);
+    return this.#ungrown ?? failed?.arena.failure ?? null;
   }
 
   /**
    * Makes room for `capacity` positions a sequence, and keeps the first `length`. One tensor follows the other, so
-   * that no two lie there twice. Throws `device/out-of-memory`; the cache has `failed` then.
+   * that no two lie there twice. Throws `device/out-of-memory`; the cache has a `failure` then.
    */
   async grow(capacity: number, length: number): Promise<void> {
     this.#capacity = capacity;
@@ -91,14 +94,20 @@ export class Cache {
         if (this.#disposed) throw disposedError();
       }
     } catch (error) {
-      this.#failed = true;
+      const { code, message, hint } = toErrorInfo(error);
+      this.#ungrown = new EngineError(message, { code, hint, cause: error });
       throw error;
     }
   }
 
+  /** Frees what it did get, which is no use without the rest; whoever asks it again hears of the same `failure`. */
+  giveBack(): void {
+    for (const { arena } of this.#slots) arena.dispose();
+  }
+
   dispose(): void {
     this.#disposed = true;
-    for (const { arena } of this.#slots) arena.dispose();
+    this.giveBack();
   }
 
   #create(label: string, width: number): Slot {

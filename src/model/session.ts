@@ -75,7 +75,7 @@ export class Session {
 
   /** There was no memory for it: whatever it is asked fails, and another one may do. */
   get failed(): boolean {
-    return this.cache.failed || this.#arena.failure !== null;
+    return this.cache.failure !== null || this.#arena.failure !== null;
   }
 
   /** What is off. */
@@ -89,6 +89,7 @@ export class Session {
    */
   setPartsOff(off: PartsOff, means: PartMeans | null): void {
     this.checkUsable();
+    if (this.cache.failure) throw this.cache.failure;
     const { allOn, config } = this.model;
     const switches = new Float32Array(allOn.shape[0]).fill(1);
     for (const part of off.parts) switches[switchIndex(part, config)] = 0;
@@ -158,10 +159,17 @@ export class Session {
       } catch (error) {
         // What could not be read may never have been computed.
         this.truncate(position);
+        if (this.failed) this.#giveBack();
         throw error;
       }
     }
     return [];
+  }
+
+  /** What it did get is no use without the rest, and others may need the memory. */
+  #giveBack(): void {
+    this.cache.giveBack();
+    this.#arena.dispose();
   }
 
   /** One pass; its tokens are in the cache when this returns, before what it reads is here. */

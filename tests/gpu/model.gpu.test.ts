@@ -373,16 +373,16 @@ describe('the model on WebGPU', () => {
         device.gpu.createBuffer = real;
       }
     };
-    await starved(() => model.forward(ids), 'session .qkv.0');
+    await starved(() => model.forward(ids), 'cache .(?:qkv.0|final)');
     expect((await model.forward(ids)).logits.data).toEqual(expected);
     // A conversation is kept from one question to the next: not one that got no memory.
-    await starved(next, 'session .qkv.0');
+    await starved(next, 'cache .(?:qkv.0|final)');
     const written = await next();
     expect(written).toBe(topOf(expected.subarray(-model.config.vocabSize)));
     // A text that runs is not disturbed by what finds no room beside it.
     const stream = model.generate(ids, { max_new_tokens: 3, do_sample: false, eos_token_id: null });
     const seen = [(await stream.next()).value?.token_id];
-    await starved(() => model.forward([7, 7]), 'session .qkv.0');
+    await starved(() => model.forward([7, 7]), 'cache .(?:qkv.0|final)');
     for await (const { token_id } of stream) seen.push(token_id);
     expect(seen).toHaveLength(3);
     expect(seen[0]).toBe(written);
@@ -417,7 +417,7 @@ describe('the model on WebGPU', () => {
       return buffer;
     };
     const sessions = (): number =>
-      [...live].filter(({ label }) => label.startsWith('session/')).length;
+      [...live].filter(({ label }) => /^(?:session|cache)\//u.test(label)).length;
     const noMemory = { code: 'device/out-of-memory' };
     const off = [{ part: 'head', layer: 0, head: 0, by: 'zero' }] as const;
     const options = { ...DEFAULT_OPTIONS, max_new_tokens: 1 };
@@ -427,7 +427,7 @@ describe('the model on WebGPU', () => {
     const expected = (await model.forward(ids)).logits.data;
     const held = sessions();
     // The last buffer of a session: the others are there by then.
-    starving = 'session/final';
+    starving = 'cache/final';
     for (const ask of [edited, lens]) {
       await expect(ask()).rejects.toMatchObject(noMemory);
       expect(sessions()).toBe(held);
