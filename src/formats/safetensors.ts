@@ -3,6 +3,7 @@
 // Source: github.com/huggingface/safetensors.
 import { halfBitsTable } from '../gpu/half.ts';
 import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
 
 /** Bytes an element of each known type. */
 const ELEMENT_BYTES = {
@@ -368,10 +369,6 @@ function checkSize(name: string, dtype: SafetensorsDtype, count: number, sizeByt
     'size',
     `${show(name)} has ${count} elements of ${dtype}, ${expected} bytes, but takes ${sizeBytes}.`,
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isDtype(value: unknown): value is SafetensorsDtype {

@@ -1,6 +1,7 @@
 // A checkpoint's files of weights as one source of tensors: one safetensors file, or several with an
 // index. Files are read in order, each from its beginning to its end, and never held whole.
 import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { ByteSource } from './byteSource.ts';
 import { parseSafetensorsHeader, readHeaderLength, sizeByHeader } from './safetensors.ts';
 import { LENGTH_BYTES, streamSafetensors, toSource } from './safetensorsSource.ts';
@@ -74,10 +75,6 @@ export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {
     return fail(`it names ${files.size} shards; expected at most ${MOST_SHARDS}`);
   }
   return { files: [...files].toSorted(), fileOf };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** One file as weights. Throws `safetensors/…`, and closes what cannot be used. */

@@ -1,5 +1,6 @@
 // The Hub's API: which commit a revision means, which files it has, and which of them a GPT-2 needs.
 import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from './address.ts';
 import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
@@ -241,8 +242,4 @@ function notTheHub(url: URL, problem: string, cause?: unknown): EngineError {
     hint: 'Check the host. It must have the API of huggingface.co under /api/models.',
     cause,
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

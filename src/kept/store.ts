@@ -1,6 +1,7 @@
 // Models that are kept: one folder a model and commit, with a manifest that says what is in it. A file has its
 // own name once all of it was checked, and ends in .part before; the manifest says `complete` last of all.
 import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import type { Disk, GrowingFile } from './disk.ts';
 
@@ -339,7 +340,3 @@ function toIdentity({
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -15,6 +15,7 @@ import type { Theme } from './facts/page.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from './tokenText.ts';
 import { FIRST_VIEW, VIEW, type View, type WrittenView } from './view.ts';
+import { isObject } from '../json.ts';
 
 const KEY = 'glass-gpt';
 /** Apart from the text, which is written far more often. */
@@ -64,13 +65,13 @@ export function formatSaved(saved: Saved): string {
 
 export function parseSaved(json: string | null): Saved | null {
   const value = parseJson(json);
-  if (!isRecord(value) || value.version !== VERSION) return null;
+  if (!isObject(value) || value.version !== VERSION) return null;
   return {
     text: parseText(value.text, typeof value.source === 'string' ? value.source : ''),
     tree: typeof value.tree === 'string' ? value.tree : '',
     settings: readSettings(value.settings),
     theme: value.theme === 'light' || value.theme === 'dark' ? value.theme : 'auto',
-    view: { ...FIRST_VIEW, ...VIEW.read(isRecord(value.view) ? value.view : olderView(value), []) },
+    view: { ...FIRST_VIEW, ...VIEW.read(isObject(value.view) ? value.view : olderView(value), []) },
     done: Array.isArray(value.done)
       ? value.done.filter((d): d is string => typeof d === 'string').slice(0, 50)
       : [],
@@ -80,7 +81,7 @@ export function parseSaved(json: string | null): Saved | null {
 /** A view as it was stored before it had a record of its own. */
 function olderView(value: Record<string, unknown>): WrittenView {
   const { layer, head, scale, pins, atlasMode, atlasSort, dimSink, panel } = value;
-  const refs = (Array.isArray(pins) ? (pins as unknown[]) : []).filter(isRecord);
+  const refs = (Array.isArray(pins) ? (pins as unknown[]) : []).filter(isObject);
   // A closed view had no name.
   const view = panel === '' ? '-' : panel;
   const inWords = Object.entries({ scale, mode: atlasMode, sort: atlasSort, view });
@@ -178,7 +179,7 @@ export function formatTree(tree: Tree): string {
  */
 export function parseTree(json: string | null, shown: Snapshot, id: string): Tree | null {
   const value = parseJson(json);
-  if (!isRecord(value) || value.version !== VERSION) return null;
+  if (!isObject(value) || value.version !== VERSION) return null;
   // What an older version stored has no id.
   if ((value.id ?? '') !== id) return null;
   if (!Array.isArray(value.pieces) || !Array.isArray(value.branches)) return null;
@@ -192,7 +193,7 @@ export function parseTree(json: string | null, shown: Snapshot, id: string): Tre
   const branches: Branch[] = [];
   let tokens = 0;
   for (const entry of (value.branches as unknown[]).slice(0, MAX_BRANCHES - 1)) {
-    const branch = isRecord(entry) ? parseBranch(entry, branches, pieces, shown.owner) : null;
+    const branch = isObject(entry) ? parseBranch(entry, branches, pieces, shown.owner) : null;
     if (branch === null || branch.id === current) return null;
     if (branch.id <= (branches.at(-1)?.id ?? 0)) return null;
     tokens += branch.snapshot.pieces.length;
@@ -268,7 +269,7 @@ export interface Download extends ModelName {
 
 function parseDownload(json: string | null): Download | null {
   const value = parseJson(json);
-  if (!isRecord(value) || value.version !== VERSION) return null;
+  if (!isObject(value) || value.version !== VERSION) return null;
   const { source, revision, host, commit, at } = value;
   if (typeof source !== 'string' || source === '' || source.length > MAX_NAME) return null;
   return {
@@ -296,7 +297,7 @@ export function writeDownload(download: Download | null): void {
 }
 
 function parseText(value: unknown, owner: string): Snapshot | null {
-  if (!isRecord(value) || typeof value.prompt !== 'string') return null;
+  if (!isObject(value) || typeof value.prompt !== 'string') return null;
   const { ids, bytes, logprobs, ranks } = value;
   const empty = { ...NO_TEXT, prompt: value.prompt };
   if (!Array.isArray(ids) || !Array.isArray(bytes)) return empty;
@@ -336,7 +337,7 @@ function parseRuns(value: unknown, length: number): readonly RunRecord[] {
   if (!Array.isArray(value)) return [];
   const runs: RunRecord[] = [];
   for (const entry of value as unknown[]) {
-    if (!isRecord(entry) || !Array.isArray(entry.off)) return [];
+    if (!isObject(entry) || !Array.isArray(entry.off)) return [];
     const seed = clampSeed(entry.seed);
     const off = (entry.off as unknown[]).map(parsePart).filter((part) => part !== null);
     if (seed === undefined || off.length < entry.off.length) return [];
@@ -347,7 +348,7 @@ function parseRuns(value: unknown, length: number): readonly RunRecord[] {
 }
 
 function parsePart(value: unknown): PartOff | null {
-  if (!isRecord(value)) return null;
+  if (!isObject(value)) return null;
   const { part } = value;
   const by = value.by === 'mean' ? 'mean' : 'zero';
   const layer = parseCount(value.layer);
@@ -378,8 +379,4 @@ function parseJson(json: string | null): unknown {
   } catch {
     return null;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

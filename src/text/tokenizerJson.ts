@@ -1,6 +1,7 @@
 // The two other files in which Hugging Face keeps a byte-level BPE: tokenizer.json, which is whole in
 // itself, and added_tokens.json, which stands beside vocab.json.
 import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import type { TokenizerFiles } from './bytePairEncoder.ts';
 
 /**
@@ -70,10 +71,6 @@ function parse(text: string, file: string): Record<string, unknown> {
     code: 'tokenizer/vocab',
     hint: `Take ${file} from the folder of the model again, unchanged.`,
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function show(value: unknown): string {

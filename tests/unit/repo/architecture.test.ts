@@ -16,13 +16,20 @@ interface Rule {
 }
 
 /** Leaves that everybody may import. */
-const LEAVES = ['src/api.ts', 'src/errors.ts', 'src/window.ts', 'src/visibleText.ts'];
+const LEAVES = [
+  'src/api.ts',
+  'src/errors.ts',
+  'src/json.ts',
+  'src/window.ts',
+  'src/visibleText.ts',
+];
 
 const RULES: readonly Rule[] = [
   // Everybody has the treaty's types from its entry.
   { part: 'src/api.ts', may: ['src/api/'] },
   { part: 'src/api/', may: [] },
   { part: 'src/errors.ts', may: [] },
+  { part: 'src/json.ts', may: [] },
   { part: 'src/window.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
