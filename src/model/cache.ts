@@ -96,6 +96,7 @@ export class Cache {
     } catch (error) {
       const { code, message, hint } = toErrorInfo(error);
       this.#ungrown = new EngineError(message, { code, hint, cause: error });
+      this.giveBack();
       throw error;
     }
   }

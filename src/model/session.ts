@@ -137,6 +137,7 @@ export class Session {
     options: { lastLogits?: boolean; taps?: Taps; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
     this.checkUsable();
+    if (this.cache.failure) throw this.cache.failure;
     const { device, config, workspace } = this.model;
     checkTokens(tokens, this.batch, this.length, this.capacity, config);
     const step = workspace.tokensPerPass(this.batch);

@@ -109,6 +109,9 @@ export function createCpuDevice(
         }
       },
       upload(name, shape, format, data) {
+        if (data.byteLength !== bytesOf(elementCount(shape), shape, format)) {
+          throw new Error(`${name}: ${data.length} values for shape ${shape.join(' × ')}.`);
+        }
         const tensor = this.zeros(name, shape, format);
         // Nothing that was submitted knows it yet.
         put(tensor, data, 0);
@@ -227,6 +230,7 @@ export function createCpuDevice(
     prepare: () => Promise.resolve(),
     idle: () =>
       new Promise((resolve, reject) => {
+        checkUsable();
         // A step of nothing: a breath is taken before it where one is due.
         const done = (): void => {
           const fault = untold;

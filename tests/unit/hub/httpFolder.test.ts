@@ -62,7 +62,7 @@ const servePack = (send: (name: string, bytes: Buffer, response: ServerResponse)
   });
 
 test('a file that falls silent is a connection that broke', async () => {
-  const patience = { tries: 2, baseMs: 10, silenceMs: 200 };
+  const patience = { tries: 2, baseMs: 10, silenceMs: 2000 };
   for (const silent of ['config.json', 'model.safetensors']) {
     let asked = 0;
     await using server = await servePack((name, bytes, response) => {

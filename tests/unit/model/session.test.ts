@@ -74,7 +74,8 @@ describe('a session', () => {
         }
         return arena.zeros(...of);
       };
-      return { ...arena, zeros };
+      // On top of it, so that it goes on counting its bytes.
+      return Object.assign(Object.create(arena) as typeof arena, { zeros });
     };
     const { model } = await loadPackCase({ ...device, createArena }, 'gpt2');
     const session = new Session(model);
@@ -82,6 +83,8 @@ describe('a session', () => {
     isFull = true;
     await expect(session.cache.grow(40, 3)).rejects.toThrow('It is full.');
     expect(session.failed).toBe(true);
+    expect(session.sizeBytes).toBe(0);
+    await expect(session.append([[4]])).rejects.toThrow('It is full.');
     session.dispose();
     isFull = false;
     const next = new Session(model);
