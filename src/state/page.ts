@@ -281,7 +281,7 @@ export function createPage(options: PageOptions) {
     // The loss itself is told and mended where the model is brought back.
     if (info.code === 'device/lost' && (during !== 'load' || whyOf(get()) !== null)) return;
     // Another model has come, and everything is asked of it anew.
-    if (info.code === 'engine/superseded' && during !== 'load') return;
+    if (info.code === 'engine/superseded') return;
     if (info.code === 'engine/worker') model.gone();
     setPage({ problem: { info, during } });
   }

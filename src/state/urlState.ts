@@ -156,7 +156,8 @@ export function formatUrl(
   const link = new URLSearchParams(oldHash.replace(/^#/, ''));
   const query = new URLSearchParams();
   for (const key of KEPT) {
-    const value = link.get(key) ?? old.get(key);
+    // A link only wishes for a device; in the address it would be an order, which fails where it is not.
+    const value = (key === 'dtype' ? link.get(key) : null) ?? old.get(key);
     if (value !== null) query.set(key, value);
   }
   if (model === undefined) {

@@ -10,7 +10,7 @@ import {
   type AtlasSort,
   type HeadRef,
 } from './facts/attention.ts';
-import { isSamePart } from './facts/parts.ts';
+import { isSamePart, sortParts } from './facts/parts.ts';
 import { BEHAVIOURS } from './headLabels.ts';
 
 /** Where a window on a map begins, counted in the map's own tokens; columns never begin after rows. */
@@ -112,7 +112,10 @@ const FIELDS: readonly Field[] = [
   {
     name: 'view',
     write: ({ panel }) => (panel === '' ? '-' : panel),
-    read: (text) => ({ panel: /^[a-z]{1,20}$/u.test(text) ? text : '' }),
+    read: (text) => {
+      if (text === '-') return { panel: '' };
+      return /^[a-z]{1,20}$/u.test(text) ? { panel: text } : undefined;
+    },
     unread: 'names no view; ignored.',
   },
   {
@@ -254,7 +257,8 @@ export function readParts(text: string): readonly PartOff[] | undefined {
         : { part: kind === 'a' ? 'attention' : 'mlp', layer: Number(layer), by };
     if (!parts.some((other) => isSamePart(other, part))) parts.push(part);
   }
-  return parts;
+  // Whoever wrote them down, recipes are compared part by part.
+  return sortParts(parts);
 }
 
 function writeHead({ layer, head }: HeadRef): string {

@@ -41,6 +41,18 @@ export function isSamePart(a: PartOff, b: PartOff): boolean {
   return a.part === b.part && a.layer === b.layer && a.head === b.head;
 }
 
+const ORDER = ['head', 'attention', 'mlp'];
+
+/** By layer, kind and head, as the view has them. */
+export function sortParts(off: readonly PartOff[]): readonly PartOff[] {
+  return off.toSorted(
+    (a, b) =>
+      a.layer - b.layer ||
+      ORDER.indexOf(a.part) - ORDER.indexOf(b.part) ||
+      (a.head ?? 0) - (b.head ?? 0),
+  );
+}
+
 /** `head 4.1`, `MLP 3 · mean`: as chips and sentences say it. */
 export function partWords({ part, layer, head, by }: PartOff): string {
   const name =

@@ -1,6 +1,13 @@
 // The model: one machine of four states (facts/model.ts). Whoever wants a model brings it here, for the
 // first time, again, or beside the one that runs, which goes on being the model until the new one is there.
-import type { DeviceRequest, Dtype, GpuVerdict, LoadOptions, ModelSummary } from '../../api.ts';
+import type {
+  DeviceRequest,
+  Dtype,
+  ErrorInfo,
+  GpuVerdict,
+  LoadOptions,
+  ModelSummary,
+} from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf, type Asked, type Here, type Progress } from '../facts/model.ts';
 import type { Wish } from '../facts/models.ts';
@@ -95,8 +102,8 @@ export function createModel(options: ModelOptions) {
     loading?.abort();
     const mine = new AbortController();
     loading = mine;
-    options.interrupt('replaced');
     if (isReload(wish) && (await wouldFetchAgain(wish, why, mine.signal))) return;
+    options.interrupt('replaced');
     const comes = (progress: Progress): void => {
       const { here, losses } = get().model;
       set({ at: 'coming', wish, here, goesOn: goesOn(), why, progress, losses });
@@ -119,7 +126,13 @@ export function createModel(options: ModelOptions) {
       options.ended(null);
     } catch (error) {
       if (loading !== mine || mine.signal.aborted) return;
-      const other = fallBack(wish, error);
+      const info = toErrorInfo(error);
+      if (info.code === 'engine/superseded') {
+        // Another model is here, or about to be, and whoever brought it tells.
+        loading = null;
+        return;
+      }
+      const other = fallBack(wish, info);
       if (other !== null) {
         await load(other, how);
         return;
@@ -135,14 +148,14 @@ export function createModel(options: ModelOptions) {
   }
 
   /** The same on a device that is there; null where another device would not help. */
-  function fallBack(wish: Asked, error: unknown): Asked | null {
+  function fallBack(wish: Asked, { code: why, message }: ErrorInfo): Asked | null {
+    if (!/^(webgpu|device)\//u.test(why)) return null;
     const code = get().page.verdict?.code ?? 'ok';
     // No GPU was promised; the processor can do it.
     if (wish.device === 'auto' && code !== 'ok' && code !== 'software') {
       return { ...wish, device: 'cpu', byItself: true };
     }
     if (wish.device !== 'webgpu' || wish.linked !== true) return null;
-    const { message } = toErrorInfo(error);
     options.note([
       `The link asks for WebGPU, which does not work here, so the device is chosen by itself. (${message})`,
     ]);
@@ -176,7 +189,9 @@ export function createModel(options: ModelOptions) {
   }
 
   /** With another device or precision, once it is known which model the page begins with. */
-  function reload(other: Pick<Asked, 'device' | 'byItself'> | Pick<Asked, 'dtype'>): void {
+  function reload(
+    other: Pick<Asked, 'device' | 'byItself' | 'linked'> | Pick<Asked, 'dtype'>,
+  ): void {
     const { model } = get();
     const wish = { ...model.wish, ...other };
     if (model.at === 'none') set({ ...model, wish });
@@ -242,7 +257,7 @@ export function createModel(options: ModelOptions) {
     },
     actions: {
       load: async () => load(),
-      takeDevice: (device: DeviceRequest) => reload({ device, byItself: false }),
+      takeDevice: (device: DeviceRequest) => reload({ device, byItself: false, linked: false }),
       takeDtype: (dtype: Dtype) => reload({ dtype }),
       /** Goes back to the model that comes with the page. */
       takeOwnModel(): void {

@@ -1,11 +1,12 @@
 // Which parts of the model are switched off. Every question about the text is asked with them off.
 import type { PartOff, TokenPiece } from '../../api.ts';
-import { isSamePart, type Sweep } from '../facts/parts.ts';
+import { isSamePart, sortParts, type Sweep } from '../facts/parts.ts';
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
 import { toIds } from '../tokenText.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
 import { modelOf } from '../facts/model.ts';
+import { VIEW } from '../view.ts';
 
 /** Candidates of either distribution that are compared; the bars show as many. */
 const TOP = 20;
@@ -38,7 +39,7 @@ export function createParts(context: SliceContext<'parts'>) {
   function setOff(off: readonly PartOff[]): void {
     compare.cancel();
     together(() => {
-      look({ off: toSorted(off) });
+      look({ off: sortParts(off) });
       set({ comparison: null });
     });
     refreshAll();
@@ -115,11 +116,10 @@ export function createParts(context: SliceContext<'parts'>) {
   function dropForeign(): void {
     const model = modelOf(get());
     if (model === null) return;
-    const { off } = get().view;
-    const own = off.filter((p) => p.layer < model.nLayer && (p.head ?? 0) < model.nHead);
-    if (own.length === off.length) return;
+    const { off } = VIEW.fit(get().view, model);
+    if (off.length === get().view.off.length) return;
     together(() => {
-      look({ off: own });
+      look({ off });
       set({ comparison: null });
     });
   }
@@ -166,15 +166,4 @@ export function createParts(context: SliceContext<'parts'>) {
       stopSweep: endSweep,
     },
   };
-}
-
-const ORDER = ['head', 'attention', 'mlp'];
-
-function toSorted(off: readonly PartOff[]): readonly PartOff[] {
-  return off.toSorted(
-    (a, b) =>
-      a.layer - b.layer ||
-      ORDER.indexOf(a.part) - ORDER.indexOf(b.part) ||
-      (a.head ?? 0) - (b.head ?? 0),
-  );
 }

@@ -780,7 +780,7 @@ describe('a link', () => {
 
   it('for a device that is not here says so and takes one that is; an address is obeyed', async () => {
     const refuse = () =>
-      Promise.reject(new EngineError('No WebGPU here.', { code: 'device/none', hint: '' }));
+      Promise.reject(new EngineError('No WebGPU here.', { code: 'webgpu/no-api', hint: '' }));
     const link = createToy(parseUrl('', '#v=1&device=webgpu&prompt=ab', at));
     link.engine.load.mockImplementationOnce(refuse);
     await link.actions.load();
@@ -795,11 +795,42 @@ describe('a link', () => {
     });
   });
 
+  it('takes no other device for what another device would not help', async () => {
+    const broken = new EngineError('Half a file.', { code: 'checkpoint/truncated', hint: '' });
+    const link = createToy(parseUrl('', '#v=1&device=webgpu&prompt=ab', at));
+    const auto = createToy();
+    auto.actions.setVerdict({ code: 'no-adapter' });
+    for (const toy of [link, auto]) {
+      toy.engine.load.mockRejectedValueOnce(broken);
+      await toy.actions.load();
+      expect(toy.engine.load).toHaveBeenCalledTimes(1);
+      expect(toy.store.getState()).toMatchObject({
+        model: { at: 'failed' },
+        page: { notes: [], problem: { info: { code: 'checkpoint/truncated' } } },
+      });
+    }
+  });
+
+  it('does not excuse the device that a person chose after it', async () => {
+    const toy = await open('#v=1&device=webgpu&prompt=ab');
+    toy.engine.load.mockRejectedValueOnce(
+      new EngineError('No WebGPU here.', { code: 'webgpu/no-api', hint: '' }),
+    );
+    toy.actions.takeDevice('webgpu');
+    await vi.waitFor(() => expect(toy.store.getState().model.at).toBe('here'));
+    expect(toy.store.getState()).toMatchObject({
+      model: { refused: { device: 'webgpu' } },
+      page: { notes: [], problem: { info: { code: 'webgpu/no-api' } } },
+    });
+  });
+
   it('does not hold a device that the page took by itself', async () => {
     const toy = createToy();
     await toy.actions.load();
     toy.actions.setVerdict({ code: 'no-adapter' });
-    toy.engine.load.mockRejectedValueOnce(new EngineError('No.', { code: 'x/y', hint: '' }));
+    toy.engine.load.mockRejectedValueOnce(
+      new EngineError('No.', { code: 'device/shader', hint: '' }),
+    );
     await toy.actions.load();
     expect(toy.store.getState().model.wish.device).toBe('cpu');
     expect(toy.actions.makeLink().hash).not.toContain('device');

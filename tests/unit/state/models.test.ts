@@ -1,6 +1,12 @@
 // Models beside the running one: asked for, looked up, agreed to, paused, interrupted, given up.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Engine, LoadOptions, ModelPlan, ModelSummary } from '../../../src/api.ts';
+import type {
+  Engine,
+  GenerateRequest,
+  LoadOptions,
+  ModelPlan,
+  ModelSummary,
+} from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
 import type { Wish } from '../../../src/state/facts/models.ts';
 import type { UrlState } from '../../../src/state/urlState.ts';
@@ -88,6 +94,11 @@ function createToy(url: Pick<UrlState, 'wish'> = {}) {
       if (answer instanceof Error) return Promise.reject(answer);
       return answer === undefined ? new Promise(() => {}) : Promise.resolve(answer);
     }),
+    /** Writes until it is stopped. */
+    async *generate({ ids, signal }: GenerateRequest) {
+      yield { type: 'start', seed: 1, promptIds: ids, firstVisible: 0, promptMs: 1, computed: 1 };
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+    },
     onLost: (listener: (reason: string) => void) => {
       lost.push(listener);
       return () => {};
@@ -276,6 +287,51 @@ describe('a model beside the running one', () => {
     toy.arriving[1]?.end({ dtype: 'q8' });
     await toy.until(undefined);
     expect(toy.store.getState().model.wish.dtype).toBe('q8');
+  });
+
+  it('that is only offered ends no run', async () => {
+    const toy = createToy();
+    await offered(toy);
+    toy.actions.fetchModel();
+    toy.arriving[0]?.end();
+    await toy.until(undefined);
+    toy.actions.setPrompt('ab');
+    await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
+    toy.actions.generate();
+    await vi.waitFor(() => expect(toy.store.getState().run.last?.seed).toBe(1));
+    toy.actions.takeDtype('q8');
+    await toy.until('known');
+    expect(toy.store.getState()).toMatchObject({
+      run: { last: { reason: null } },
+      busy: new Set(['run']),
+    });
+    toy.actions.stop();
+  });
+
+  it('that overtakes a load of the page’s own is no failure of that', async () => {
+    const toy = createToy();
+    await offered(toy);
+    let lose = (): void => {};
+    toy.engine.load.mockImplementationOnce(
+      () =>
+        new Promise((_, reject) => {
+          lose = () => reject(new EngineError('No.', { code: 'engine/superseded', hint: '' }));
+        }),
+    );
+    toy.actions.takeOwnModel();
+    toy.actions.fetchModel();
+    await toy.until('arriving');
+    lose();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(toy.engine.load).toHaveBeenCalledTimes(3);
+    expect(toy.store.getState()).toMatchObject({
+      model: { at: 'coming' },
+      page: { problem: null },
+    });
+    toy.arriving[0]?.end();
+    await toy.until(undefined);
+    expect(toy.store.getState()).toMatchObject({ model: { at: 'here' }, page: { problem: null } });
+    expect(modelOf(toy.store.getState())?.name).toBe('name');
   });
 
   it('gives way to the page’s own model, and then goes on', async () => {

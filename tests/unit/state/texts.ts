@@ -11,7 +11,7 @@ import {
   type Settings,
 } from '../../../src/state/settings.ts';
 import { isSameHead } from '../../../src/state/facts/attention.ts';
-import { isSamePart } from '../../../src/state/facts/parts.ts';
+import { isSamePart, sortParts } from '../../../src/state/facts/parts.ts';
 import type { View } from '../../../src/state/view.ts';
 
 const numeric = Object.fromEntries(
@@ -50,7 +50,7 @@ const part: fc.Arbitrary<PartOff> = fc.oneof(
     by: fc.constantFrom('zero' as const, 'mean' as const),
   }),
 );
-const parts = fc.uniqueArray(part, { maxLength: 4, comparator: isSamePart });
+const parts = fc.uniqueArray(part, { maxLength: 4, comparator: isSamePart }).map(sortParts);
 const head = fc.record({ layer: fc.nat(50), head: fc.nat(50) });
 
 /** Stretches of a text of `length` tokens, apart from each other or touching. */

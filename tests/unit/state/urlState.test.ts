@@ -134,6 +134,17 @@ describe('the address as state', () => {
     expect(search).toBe('?device=cpu');
   });
 
+  it('makes no order of the device that a link asks for', () => {
+    const oldHash = '#v=1&device=webgpu&dtype=q8&engine=local&prompt=ab';
+    expect(parseUrl('', oldHash, BASE)).toMatchObject({ device: 'webgpu', deviceLinked: true });
+    const { search, hash } = formatUrl(DEFAULT_SETTINGS, 'ab', { oldHash });
+    const read = parseUrl(search, hash, BASE);
+    expect(read).toMatchObject({ dtype: 'q8', prompt: 'ab', localEngine: false });
+    expect(read.device).toBeUndefined();
+    const asked = formatUrl(DEFAULT_SETTINGS, 'ab', { oldSearch: '?device=cpu', oldHash });
+    expect(parseUrl(asked.search, asked.hash, BASE).device).toBe('cpu');
+  });
+
   it('leaves long prompts out', () => {
     expect(formatUrl(DEFAULT_SETTINGS, 'a'.repeat(MAX_PROMPT_IN_URL + 1)).hash).toBe('');
   });

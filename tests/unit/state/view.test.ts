@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ModelSummary } from '../../../src/api.ts';
-import { FIRST_VIEW, VIEW } from '../../../src/state/view.ts';
+import { partWords } from '../../../src/state/facts/parts.ts';
+import { FIRST_VIEW, readParts, VIEW } from '../../../src/state/view.ts';
 import { view as anyView } from './texts.ts';
 
 describe('a view', () => {
@@ -36,6 +37,21 @@ describe('a view', () => {
     expect(VIEW.read(bad, notes)).toEqual({});
     expect(notes).toHaveLength(6);
     expect(notes[0]).toContain('at=-1 is no token');
+  });
+
+  it('has its parts sorted, in whatever order they were written down', () => {
+    const [jumbled, sorted] = ['m3z_a3z_h3.2m_h1.2z', 'h1.2z_h3.2m_a3z_m3z'];
+    expect(VIEW.read({ off: jumbled }, [])).toEqual(VIEW.read({ off: sorted }, []));
+    expect(readParts(jumbled)?.map(partWords)[0]).toBe('head 1.2');
+  });
+
+  it('closes its panels only where that is said', () => {
+    const notes: string[] = [];
+    expect(VIEW.read({ view: '-' }, notes)).toEqual({ panel: '' });
+    expect(VIEW.read({ view: 'lens' }, notes)).toEqual({ panel: 'lens' });
+    expect(notes).toEqual([]);
+    expect(VIEW.read({ view: 'QQ!' }, notes)).toEqual({});
+    expect(notes).toEqual(['view=QQ! names no view; ignored.']);
   });
 
   it('fits a model that has fewer heads', () => {
