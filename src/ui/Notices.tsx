@@ -8,7 +8,7 @@ import { CloseSign } from './icons.tsx';
 import { later } from './later.ts';
 import css from './Notices.module.css';
 import { useKeptFocus } from './useKeptFocus.ts';
-import { modelOf, whyOf } from '../state/facts/model.ts';
+import { modelOf, standInOf, whyOf } from '../state/facts/model.ts';
 
 export function Notices(): ReactNode {
   const keptFocus = useKeptFocus<HTMLDivElement>(focusText);
@@ -172,10 +172,11 @@ export function GpuNotice(): ReactNode {
 
 function Verdict(): ReactNode {
   const { actions } = useApp();
-  const { verdict, late, device, done } = useFacts((s) => ({
+  const { verdict, late, device, byItself, done } = useFacts((s) => ({
     verdict: s.page.verdict,
     late: s.page.verdictLate,
     device: s.model.wish.device,
+    byItself: s.model.wish.byItself === true,
     done: s.page.done,
   }));
   if (verdict === null) {
@@ -195,7 +196,8 @@ function Verdict(): ReactNode {
   // A software adapter is slower than the processor, which computes then: the model's details offer it.
   if (verdict.code === 'software') return null;
   if (device === 'cpu' && verdict.code === 'ok') {
-    if (done.includes('gpu-chosen-cpu')) return null;
+    // Nobody asked for it: `StandsIn` says why.
+    if (byItself || done.includes('gpu-chosen-cpu')) return null;
     return (
       <section className={css.notice} aria-label="GPU" data-testid="gpu-verdict">
         <p className={css.body}>
@@ -217,18 +219,22 @@ function Verdict(): ReactNode {
   return isToldOf ? null : <gpuAdvice.Part verdict={verdict} />;
 }
 
-/** The processor took the place of a GPU that was lost and did not come back in time. */
+/** The processor took the place of a GPU that was lost: it did not come back in time, or went too often. */
 function StandsIn(): ReactNode {
   const { actions } = useApp();
-  const { standsIn } = useFacts((s) => ({
-    standsIn: s.model.at === 'here' && s.model.here.summary.device.standsIn === true,
-  }));
-  if (!standsIn) return null;
+  const { standIn } = useFacts((s) => ({ standIn: standInOf(s) }));
+  if (standIn === null) return null;
   return (
     <section className={css.notice} aria-label="Lost GPU" data-testid="stands-in">
       <p className={css.body}>
-        <strong>The GPU has not come back</strong> since it was lost, so the processor computes in
-        its place. It may be there again by now:{' '}
+        {standIn === 'gone' ? (
+          <>
+            <strong>The GPU has not come back</strong> since it was lost
+          </>
+        ) : (
+          <strong>The GPU went away repeatedly</strong>
+        )}
+        , so the processor computes in its place. It may be there again by now:{' '}
         <button
           className={controls.link}
           type="button"

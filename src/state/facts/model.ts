@@ -1,6 +1,6 @@
 // What the page knows of the model: a machine of four states. What was here last stays in sight until the
 // next one is there.
-import type { DeviceRequest, LoadedModel, ModelSummary } from '../../api.ts';
+import type { DeviceRequest, GpuVerdict, LoadedModel, ModelSummary } from '../../api.ts';
 import { titleOf, type ModelName } from '../modelName.ts';
 import type { Wish } from './models.ts';
 
@@ -78,6 +78,22 @@ export function progressOf({ model }: HasModel): Progress | null {
 /** Why the model is being loaded again, in words, while that lasts. */
 export function whyOf({ model }: HasModel): string | null {
   return model.at === 'coming' ? model.why : null;
+}
+
+/**
+ * Why the processor computes in place of a GPU that was lost: it is `gone`, or it went away too often to be
+ * trusted. Null where the processor was asked for, or is all there is.
+ */
+export function standInOf({
+  model,
+  page,
+}: HasModel & { readonly page: { readonly verdict: GpuVerdict | null } }): 'gone' | 'often' | null {
+  if (model.at !== 'here') return null;
+  const { wish, summary } = model.here;
+  if (summary.device.standsIn === true) return 'gone';
+  // Where there never was a usable GPU, the verdict says so.
+  const wasThere = page.verdict?.code === 'ok' || page.verdict?.code === 'software';
+  return wish.device === 'cpu' && wish.byItself === true && wasThere ? 'often' : null;
 }
 
 /** Name of the model that was asked for, for people. */

@@ -1,5 +1,5 @@
 // What the page knows of its runs: how tokens are written, and what the last run was like.
-import type { Distribution, PartOff } from '../../api.ts';
+import type { DeviceSummary, Distribution, Dtype, PartOff } from '../../api.ts';
 import type { Settings } from '../settings.ts';
 
 /** Why a run is over; `lost`: the device went away under it, `replaced`: another model came. */
@@ -15,6 +15,12 @@ export interface RunFacts {
   readonly stop?: string;
 }
 
+/** What decides a run's numbers beside its recipe. */
+export interface Writer {
+  readonly device: DeviceSummary['kind'];
+  readonly dtype: Dtype;
+}
+
 export interface RunState {
   readonly settings: Settings;
   /** Whether anybody chose them; if not, each model's own defaults apply. */
@@ -22,6 +28,8 @@ export interface RunState {
   /** Generate was asked for before the model was there. */
   readonly queued: boolean;
   readonly last: RunFacts | null;
+  /** What wrote it, or the one before; null where nothing was written in this visit. */
+  readonly by: Writer | null;
   /** Parts that are off in the run that writes now, whatever is switched meanwhile. */
   readonly off: readonly PartOff[] | null;
 }

@@ -2,7 +2,7 @@
 // hears of a run once a frame.
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf } from '../facts/model.ts';
-import type { NextFacts, RunEnd, RunFacts } from '../facts/run.ts';
+import type { NextFacts, RunEnd, RunFacts, Writer } from '../facts/run.ts';
 import { isSameRecipe, runAt, type Recipe } from '../runs.ts';
 import {
   MAX_SEED,
@@ -74,6 +74,30 @@ export function createRun(options: RunOptions) {
     options.refreshAll();
   }
 
+  function writer(): Writer | null {
+    const model = modelOf(get());
+    return model === null ? null : { device: model.device.kind, dtype: model.dtype };
+  }
+
+  /** Whether a run from `start` would write just what stands there now. */
+  function writesSame(start: number, seed: number): boolean {
+    const { settings, by, last } = get().run;
+    const before = runAt(text.runs, start);
+    const now = { seed, settings: toSamplingOptions(settings), off: get().view.off };
+    if (before?.end !== text.pieces.length || !isSameRecipe(before, now)) return false;
+    // Another device or precision rounds otherwise.
+    const here = writer();
+    if (by !== null && (by.device !== here?.device || by.dtype !== here.dtype)) return false;
+    const there = text.pieces.slice(start);
+    const stopsIn = (pieces: typeof there): boolean => {
+      const words = toPlainText(pieces);
+      return settings.stop.some((one) => words.includes(one));
+    };
+    const { length } = there;
+    if (length > settings.max_new_tokens || stopsIn(there.slice(0, -1))) return false;
+    return length === settings.max_new_tokens || stopsIn(there) || last?.reason === 'eos';
+  }
+
   /** Writes the last run anew; a fixed seed would write the same again, so the next one is taken. */
   function regenerate(): void {
     const start = page.lastStart();
@@ -82,16 +106,13 @@ export function createRun(options: RunOptions) {
       void write(settings, text.pieces.length > start ? start : undefined);
       return;
     }
-    const before = runAt(text.runs, start);
-    const now = { seed: settings.seed ?? -1, settings: toSamplingOptions(settings) };
-    const isSame = before !== undefined && isSameRecipe(before, { ...now, off: get().view.off });
-    if (!isSame) {
+    const old = settings.seed ?? -1;
+    if (!writesSame(start, old)) {
       void write(settings, start);
     } else if (settings.do_sample) {
-      const seed = now.seed === MAX_SEED ? 0 : now.seed + 1;
-      const words = `Seed ${now.seed} would write the same again, so seed ${seed} is taken.`;
-      set({ settings: { ...settings, seed }, chosen: true });
-      void write(get().run.settings, start, { words, seed: settings.seed });
+      const seed = old === MAX_SEED ? 0 : old + 1;
+      const words = `Seed ${old} would write the same again, so seed ${seed} is taken.`;
+      void write({ ...settings, seed }, start, { words, seed: settings.seed });
     } else {
       const words = 'Without sampling the model writes the same again.';
       page.noteBranches(words);
@@ -145,8 +166,11 @@ export function createRun(options: RunOptions) {
       if (current !== mine) return;
       together(() => {
         page.beginRun(from, other === undefined ? {} : { seed: other.seed });
-        set({ last: null });
-        if (other !== undefined) page.noteBranches(other.words);
+        set({ last: null, by: writer() });
+        if (other !== undefined) {
+          set({ settings: { ...get().run.settings, seed: settings.seed }, chosen: true });
+          page.noteBranches(other.words);
+        }
         options.say(settings.max_new_tokens > 1 ? `${other?.words ?? ''} Generating.`.trim() : '');
       });
       const stream = engine.generate({

@@ -10,12 +10,13 @@ import type {
   Question,
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
+import type { Settings } from '../../../src/state/settings.ts';
 import { toPlainText } from '../../../src/state/tokenText.ts';
 import { parseUrl, type UrlState } from '../../../src/state/urlState.ts';
 import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { toPiece } from './texts.ts';
 import { createToyPage, OWN } from './toyPage.ts';
-import { modelOf, whyOf } from '../../../src/state/facts/model.ts';
+import { modelOf, standInOf, whyOf } from '../../../src/state/facts/model.ts';
 
 const model: LoadedModel = {
   turn: 1,
@@ -697,6 +698,87 @@ describe('what a text outlives', () => {
     toy.actions.regenerate();
     expect(toy.requests).toHaveLength(3);
     expect(state().text.branchNote).toContain('writes the same again');
+  });
+
+  for (const do_sample of [true, false]) {
+    const how = do_sample ? 'sampled' : 'greedy';
+    it(`writing again what would end elsewhere writes with the same seed: ${how}`, async () => {
+      const again = async (patch: Partial<Settings> = {}): Promise<void> => {
+        const { length } = toy.requests;
+        toy.actions.changeSettings(patch);
+        toy.actions.regenerate();
+        await toy.settled();
+        expect(toy.requests).toHaveLength(length + 1);
+        expect(toy.requests.at(-1)?.options.seed).toBe(7);
+        expect(state().text.branchNote).toBe('');
+      };
+      toy.actions.changeSettings({ seed: 7, do_sample, max_new_tokens: 12 });
+      const generate = toy.engine.generate.bind(toy.engine);
+      toy.engine.generate = async function* (request) {
+        let count = 0;
+        for await (const event of generate(request)) {
+          if (++count === 5) toy.actions.stop();
+          yield event;
+        }
+      };
+      toy.actions.generate();
+      await toy.settled();
+      expect(state().run.last).toMatchObject({ reason: 'aborted', tokens: 3 });
+      toy.engine.generate = generate;
+      await again();
+      await again({ max_new_tokens: 14 });
+      await again({ stop: ['c'] });
+      // It ends with this one already.
+      const { length } = toy.requests;
+      toy.actions.changeSettings({ max_new_tokens: 20, stop: ['n'] });
+      toy.actions.regenerate();
+      await toy.settled();
+      expect(state().text.branchNote).toContain('the same again');
+      expect(toy.requests.slice(length).map(({ options }) => options.seed)).toEqual(
+        do_sample ? [8] : [],
+      );
+    });
+  }
+
+  it('writing again in another precision keeps the seed: it may come out otherwise', async () => {
+    toy.actions.changeSettings({ seed: 7, max_new_tokens: 3 });
+    toy.actions.generate();
+    await toy.settled();
+    toy.engine.load.mockResolvedValueOnce({ ...model, dtype: 'q8' });
+    toy.actions.takeDtype('q8');
+    await vi.waitFor(() => expect(modelOf(state())?.dtype).toBe('q8'));
+    toy.actions.regenerate();
+    await toy.settled();
+    expect(toy.requests.map(({ options }) => options.seed)).toEqual([7, 7]);
+    toy.actions.regenerate();
+    await toy.settled();
+    expect(toy.requests.at(-1)?.options.seed).toBe(8);
+  });
+
+  it('the seed moves on with a run, and not without one', async () => {
+    toy.actions.changeSettings({ seed: 7, max_new_tokens: 3 });
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.regenerate();
+    toy.actions.setPrompt('cd');
+    await toy.settled();
+    expect(toy.requests).toHaveLength(1);
+    expect(state().run.settings.seed).toBe(7);
+  });
+
+  it('a GPU that is lost too often is the reason for the processor, and nobody’s wish', async () => {
+    toy.actions.setVerdict({ code: 'ok', adapter: 'Acme 1' });
+    expect(standInOf(state())).toBeNull();
+    for (let i = 0; i < 3; i++) {
+      expect(standInOf(state())).toBeNull();
+      toy.lost[0]?.('gone', 1);
+      await vi.waitFor(() => expect(state().model.at).toBe('here'));
+    }
+    expect(state().model.wish.device).toBe('cpu');
+    expect(standInOf(state())).toBe('often');
+    toy.actions.takeDevice('cpu');
+    await vi.waitFor(() => expect(state().model.at).toBe('here'));
+    expect(standInOf(state())).toBeNull();
   });
 
   it('the bars are told what a fork took before anything else reads the text', async () => {
