@@ -45,7 +45,18 @@ for (const [width, height] of [
     await expectInSight(page, generateButton(page), page.locator('#token-readout'));
 
     // The picture of a view, what it says, and what there is to press.
-    await expectInSight(page, mapCanvas(page), button(page, 'Switch off'));
+    await expectInSight(
+      page,
+      mapCanvas(page),
+      page.getByTestId('head-sentence'),
+      button(page, 'Switch off'),
+    );
+    // The map ends before the words beside it.
+    const [map, words] = await Promise.all([
+      mapCanvas(page).boundingBox(),
+      page.getByTestId('head-sentence').boundingBox(),
+    ]);
+    expect((map?.x ?? 0) + (map?.width ?? Infinity)).toBeLessThanOrEqual(words?.x ?? 0);
 
     await openView(page, 'Lens');
     await expect(page.getByTestId('lens-finding')).not.toContainText('being worked out');

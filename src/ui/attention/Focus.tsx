@@ -34,6 +34,11 @@ const WINDOW = 64;
 const BELOW = 40;
 const SENTENCE = 58;
 const LEAST_ROOM = 190;
+/** Narrower, and nothing stands side by side. */
+const NARROW = 400;
+/** What stands between pictures, and the words beside one: as in the style sheet. */
+const GAP = 12;
+const BESIDE = 168;
 
 export function Focus({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   const { attention } = useFacts((s) => ({ attention: s.attention.front }));
@@ -77,8 +82,11 @@ function Heads({
   const isBeneath = form === 'arcs' || heads.length > 1;
   const { width, room } = useSpace(frame, isBeneath ? BELOW + SENTENCE : BELOW, LEAST_ROOM);
   const front = frontHead(facts);
-  const columns = form === 'arcs' || width < 400 ? 1 : heads.length;
-  const slotWidth = Math.floor((width - (columns - 1) * 12) / columns);
+  const columns = form === 'arcs' || width < NARROW ? 1 : heads.length;
+  const hasBeside = !isBeneath && width >= NARROW;
+  const slotWidth = hasBeside
+    ? width - BESIDE - GAP
+    : Math.floor((width - (columns - 1) * GAP) / columns);
   const mapRoom = room - (heads.length > 1 ? 30 : 0);
   const mapWidth = Math.min(slotWidth, mapRoom + 60);
   const limit = Math.min(MOST_CELLS, cellsThatFit(mapWidth, mapRoom, map.size));
@@ -113,7 +121,12 @@ function Heads({
   return (
     <>
       {facts.gaveWay !== null && <GaveWay head={facts.gaveWay} pinned={facts} />}
-      <div className={css.slots} ref={frame} data-count={columns}>
+      <div
+        className={css.slots}
+        ref={frame}
+        data-count={columns}
+        data-beside={hasBeside || undefined}
+      >
         {form === 'arcs' ? (
           <Arcs {...{ theme, map, pieces, stretch, width, room: room - 34, least }} />
         ) : (
@@ -146,7 +159,7 @@ function Heads({
             );
           })
         )}
-        {form === 'matrix' && heads.length === 1 && (
+        {!isBeneath && (
           <div className={css.beside}>
             <HeadWords {...{ map, pieces, query, shown, inside }} />
           </div>

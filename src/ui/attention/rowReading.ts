@@ -19,6 +19,8 @@ export interface Fit {
 /** A row is called even, or given to one token, from these on. */
 const EVEN = KINDS.broad.least;
 const MOST = 0.5;
+/** Times its even share that one token may have where weight is called even. */
+const EVEN_TIMES = 3;
 const NEARLY_ALL = 0.9;
 /** Tokens that `local` means: the looking one and the four before it. */
 const NEAR = 5;
@@ -31,7 +33,8 @@ const LEAST_FOR_LOCAL = 9;
  *
  * - `previous`, `first`, `duplicate`, `induction`: the token with the largest weight is one that is meant.
  * - `local`: more than half of the weight is on the token itself and the four before it.
- * - `broad`: no token has more than half, and the entropy is at least 0.8 of an even spread's.
+ * - `broad`: the entropy is at least 0.8 of an even spread's, and no token has more than half, nor more than
+ *   three times its even share.
  */
 export function fitOf(behaviour: Behaviour, row: HeadRow, ids: Ids): Fit | null {
   const { weights } = row;
@@ -39,8 +42,7 @@ export function fitOf(behaviour: Behaviour, row: HeadRow, ids: Ids): Fit | null 
   if (size < 2) return null;
   const top = topOf(weights);
   if (behaviour === 'broad') {
-    const even = entropyOf(weights) >= EVEN * Math.log2(size);
-    return { agrees: even && top.weight <= MOST, share: top.weight };
+    return { agrees: isEven(weights, top.weight), share: top.weight };
   }
   const meant = meantBy(behaviour, row, ids);
   if (meant.length === 0) return null;
@@ -71,6 +73,11 @@ function meantBy(
       return behaviour === 'duplicate' ? copies : copies.map((k) => k + 1);
     }
   }
+}
+
+function isEven(weights: Float32Array, most: number): boolean {
+  const size = weights.length;
+  return entropyOf(weights) >= EVEN * Math.log2(size) && most <= Math.min(MOST, EVEN_TIMES / size);
 }
 
 function topOf(weights: Float32Array): { readonly at: number; readonly weight: number } {
@@ -105,7 +112,7 @@ export function rowWords({ weights, firstIndex }: HeadRow): string {
             : `${here - at} before it`;
     return `${weight >= NEARLY_ALL ? 'nearly all' : 'most'} on one token here, ${where} (${formatPercent(weight)})`;
   }
-  if (entropyOf(weights) >= EVEN * Math.log2(here + 1)) {
+  if (isEven(weights, weight)) {
     return `spread almost evenly here, at most ${formatPercent(weight)} on one token`;
   }
   return `spread over several tokens here, at most ${formatPercent(weight)} on one`;

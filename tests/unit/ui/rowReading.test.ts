@@ -41,6 +41,12 @@ describe('a name agrees with a row', () => {
     expect(fitOf('broad', toRow([0.51, 0.49]), APART)?.agrees).toBe(false);
     // No token has half, but three of ten have all.
     expect(fitOf('broad', toRow([0.4, 0.3, 0.3, 0, 0, 0, 0, 0, 0, 0]), APART)?.agrees).toBe(false);
+    // Four times its share on one of ten, the rest even: high entropy, and yet not even.
+    const peak = [0.4, ...Array.from({ length: 9 }, () => 0.6 / 9)];
+    expect(fitOf('broad', toRow(peak), APART)?.agrees).toBe(false);
+    expect(
+      fitOf('broad', toRow([0.28, ...Array.from({ length: 9 }, () => 0.08)]), APART)?.agrees,
+    ).toBe(true);
   });
 
   test('local: where more than half is on the token itself and the four before it', () => {
