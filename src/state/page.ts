@@ -361,6 +361,7 @@ export function createPage(options: PageOptions) {
     announce: context.say,
     dismissProblem: () => setPage({ problem: null }),
     dismissNotes: () => setPage({ notes: [] }),
+    dismissStillOff: () => setPage({ stillOff: [] }),
     setTheme: (theme: Theme) => setPage({ theme }),
     setStorageWorks(storageWorks: boolean): void {
       if (storageWorks !== get().page.storageWorks) setPage({ storageWorks });

@@ -17,7 +17,7 @@ import {
   type SavingState,
 } from './facts/models.ts';
 import type { PageFacts, Work } from './facts/page.ts';
-import { ALL_PARTS_ON, partWords, type PartsState } from './facts/parts.ts';
+import { ALL_PARTS_ON, type PartsState } from './facts/parts.ts';
 import { NO_REPLAY, type ReplayState } from './facts/replay.ts';
 import type { NextFacts, RunState } from './facts/run.ts';
 import { NO_SAMPLER, type SamplerState } from './facts/sampler.ts';
@@ -130,13 +130,8 @@ export function createAppStore(
     page: {
       verdict: null,
       verdictLate: false,
-      notes: [
-        ...url.notes,
-        ...(fromUrl && isOwn(savedText) ? [REPLACED] : []),
-        ...(!fromUrl && saved !== null && saved.view.off.length > 0
-          ? [stillOff(saved.view.off)]
-          : []),
-      ],
+      notes: [...url.notes, ...(fromUrl && isOwn(savedText) ? [REPLACED] : [])],
+      stillOff: fromUrl ? [] : (saved?.view.off ?? []),
       problem: null,
       theme: saved?.theme ?? 'auto',
       done: saved?.done ?? [],
@@ -147,12 +142,6 @@ export function createAppStore(
     busy: new Set(),
   }));
   return { store, text, savedOver: fromUrl && savedText !== null ? saved : null };
-}
-
-function stillOff(off: View['off']): string {
-  const names = off.slice(0, 3).map(partWords).join(', ');
-  const more = off.length > 3 ? ` and ${off.length - 3} more` : '';
-  return `Still off since your last visit: ${names}${more}.`;
 }
 
 /** Whether a text is more than an example nobody has touched. */

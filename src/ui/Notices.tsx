@@ -9,6 +9,7 @@ import { later } from './later.ts';
 import css from './Notices.module.css';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { modelOf, standInOf, whyOf } from '../state/facts/model.ts';
+import { stillOffWords } from '../state/facts/parts.ts';
 
 export function Notices(): ReactNode {
   const keptFocus = useKeptFocus<HTMLDivElement>(focusText);
@@ -20,6 +21,7 @@ export function Notices(): ReactNode {
       <FailedCheck />
       <StandsIn />
       <AddressNotes />
+      <StillOff />
       <StorageNote />
       <Replay />
     </div>
@@ -263,6 +265,30 @@ function AddressNotes(): ReactNode {
         </ul>
       </div>
       <Close onClick={() => actions.dismissNotes()} />
+    </section>
+  );
+}
+
+/** Parts that an earlier visit left off. */
+function StillOff(): ReactNode {
+  const { actions } = useApp();
+  const { words } = useFacts((s) => ({ words: stillOffWords(s.page.stillOff, s.view.off) }));
+  if (words === '') return null;
+
+  function switchAllOn(): void {
+    actions.everythingOn();
+    actions.announce('Every part is on again.');
+  }
+
+  return (
+    <section className={css.notice} aria-label="Parts that are off" data-testid="still-off">
+      <p className={css.body}>
+        {words}{' '}
+        <button className={controls.link} type="button" onClick={switchAllOn}>
+          All on
+        </button>
+      </p>
+      <Close onClick={() => actions.dismissStillOff()} />
     </section>
   );
 }

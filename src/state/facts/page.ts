@@ -1,5 +1,5 @@
 // What the page knows of itself: what it says, what went wrong, and what a visitor has found.
-import type { ErrorInfo, GpuVerdict } from '../../api.ts';
+import type { ErrorInfo, GpuVerdict, PartOff } from '../../api.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -12,7 +12,10 @@ export interface Problem {
 export interface PageFacts {
   readonly verdict: GpuVerdict | null;
   readonly verdictLate: boolean;
+  /** What the address has to say. */
   readonly notes: readonly string[];
+  /** Parts that were off when the last visit ended, until the visitor has been told. */
+  readonly stillOff: readonly PartOff[];
   readonly problem: Problem | null;
   readonly theme: Theme;
   /** Gestures that were found, for the tips. */

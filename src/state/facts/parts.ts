@@ -59,3 +59,12 @@ export function partWords({ part, layer, head, by }: PartOff): string {
     part === 'head' ? `head ${layer}.${head ?? 0}` : `${part === 'mlp' ? 'MLP' : part} ${layer}`;
   return by === 'mean' ? `${name} · mean` : name;
 }
+
+/** Which parts an earlier visit left off, as far as they still are; '' where none is. */
+export function stillOffWords(before: readonly PartOff[], now: readonly PartOff[]): string {
+  const off = new Set(now.map(partWords));
+  const left = before.map(partWords).filter((name) => off.has(name));
+  if (left.length === 0) return '';
+  const more = left.length > 3 ? ` and ${left.length - 3} more` : '';
+  return `Still off since your last visit: ${left.slice(0, 3).join(', ')}${more}.`;
+}

@@ -5,7 +5,7 @@ import { inkOn, shadeColour, toSignedShade } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
 import { formatPercent, tokenAxisLabel } from '../format.ts';
-import type { GridLayout } from './layout.ts';
+import { layoutComparison, type GridLayout } from './layout.ts';
 import { formatDelta } from './words.ts';
 
 /** A change of this size is drawn in full colour even where all are smaller. */
@@ -105,14 +105,12 @@ export function drawGrid(
 }
 
 const ROWS = 10;
-const ROW = 24;
-const TOP = 20;
 
 export function comparisonSize(
-  comparison: Comparison,
+  { candidates }: Comparison,
   width: number,
 ): { width: number; height: number } {
-  return { width, height: TOP + Math.min(ROWS, comparison.candidates.length) * ROW + 4 };
+  return { width, height: layoutComparison(width, Math.min(ROWS, candidates.length)).height };
 }
 
 /** For each candidate two bars: outlined with every part on, filled with parts off. */
@@ -123,39 +121,38 @@ export function drawComparison(
   { candidates }: Comparison,
 ): void {
   const shown = candidates.slice(0, ROWS);
-  const left = width < 360 ? 84 : 104;
-  const numbers = 138;
-  const room = Math.max(20, width - left - numbers - 8);
+  const { stacked, left, track, top, row, ticks } = layoutComparison(width, shown.length);
   const small = { fill: theme.ink2, size: 11, family: 'sans' as const };
   painter.rect(width - 125, 6, 8, 7, shadeColour(theme.lut, 105));
   painter.text(width - 78, 9, 'all on', { ...small, align: 'right' });
   painter.rect(width - 44, 6, 8, 7, theme.warn);
   painter.text(width - 14, 9, 'off', { ...small, align: 'right' });
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const x = left + share * room;
-    painter.line([[x, TOP] as const, [x, TOP + shown.length * ROW] as const], theme.edge, 1);
-    if (share * 4 === 1 || share * 4 === 3) continue;
-    const align = share === 0 ? 'left' : share === 1 ? 'right' : 'center';
-    painter.text(x, 9, share === 1 ? '100 %' : String(share * 100), {
-      fill: theme.ink2,
-      size: 10,
-      align,
-    });
+    const x = left + share * track;
+    painter.line([[x, top] as const, [x, top + shown.length * row] as const], theme.edge, 1);
+  }
+  for (const { x, words, align } of ticks) {
+    painter.text(x, top - 11, words, { fill: theme.ink2, size: 10, align });
   }
   shown.forEach(({ piece, before, after }, i) => {
-    const y = TOP + i * ROW;
-    painter.text(4, y + ROW / 2, tokenAxisLabel(piece), {
+    const y = top + i * row;
+    painter.text(4, y + row / 2, tokenAxisLabel(piece), {
       fill: theme.ink,
       family: 'serif',
       size: 14.5,
       maxWidth: left - 10,
     });
-    painter.rect(left, y + 4, Math.max(1, before * room), 7, shadeColour(theme.lut, 105));
-    painter.rect(left, y + 12, Math.max(1, after * room), 7, theme.warn);
-    const number = { fill: theme.ink, size: 11, align: 'right' as const };
-    painter.text(width - 78, y + ROW / 2, formatPercent(before), { ...number, fill: theme.ink2 });
-    painter.text(width - 14, y + ROW / 2, formatPercent(after), number);
+    // Numbers under each other need eleven pixels from line to line.
+    const [first, second] = stacked ? [y + 2, y + 13] : [y + 4, y + 12];
+    painter.rect(left, first, Math.max(1, before * track), 7, shadeColour(theme.lut, 105));
+    painter.rect(left, second, Math.max(1, after * track), 7, theme.warn);
+    const number = { fill: theme.ink, size: stacked ? 10 : 11, align: 'right' as const };
+    const [x, above, below] = stacked
+      ? [width - 14, first + 4, second + 4]
+      : [width - 78, y + row / 2, y + row / 2];
+    painter.text(x, above, formatPercent(before), { ...number, fill: theme.ink2 });
+    painter.text(width - 14, below, formatPercent(after), number);
     const sign = after > before ? '▲' : after < before ? '▼' : '';
-    painter.text(width - 1, y + ROW / 2, sign, { fill: theme.ink2, size: 8, align: 'right' });
+    painter.text(width - 1, below, sign, { fill: theme.ink2, size: 8, align: 'right' });
   });
 }

@@ -14,6 +14,7 @@ import { createAppStore } from '../../../src/state/store.ts';
 import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { visibleText } from '../../../src/visibleText.ts';
 import { toPiece } from './texts.ts';
+import { stillOffWords } from '../../../src/state/facts/parts.ts';
 
 const saved: Saved = {
   text: {
@@ -89,10 +90,15 @@ describe('what survives a reload', () => {
     const address = { settings: {}, localEngine: false, notes: [] };
     const { store } = createAppStore(address, left);
     expect(store.getState().view.off).toEqual(off);
-    expect(store.getState().page.notes).toEqual(['Still off since your last visit: head 1.8.']);
+    const { page, view } = store.getState();
+    expect(stillOffWords(page.stillOff, view.off)).toBe(
+      'Still off since your last visit: head 1.8.',
+    );
+    expect(page.notes, 'it is no note about the address').toEqual([]);
+    expect(stillOffWords(page.stillOff, []), 'once all are on').toBe('');
     const other = createAppStore({ ...address, prompt: 'Another text' }, left).store.getState();
     expect(other.view.off).toEqual([]);
-    expect(other.page.notes.join(' ')).not.toContain('off since');
+    expect(other.page.stillOff).toEqual([]);
   });
 
   it('counts as absent where it is no value of ours', () => {
