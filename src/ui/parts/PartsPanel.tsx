@@ -365,10 +365,9 @@ function BeforeAndAfter(): ReactNode {
 
 function SweepBox(): ReactNode {
   const { store, text, actions } = useApp();
-  const { sweep, starting, generating, ready, selected, off } = useFacts((s) => ({
+  const { sweep, working, generating, ready, selected, off } = useFacts((s) => ({
     sweep: s.parts.sweep,
-    // Between the click and the first numbers, while the text is read.
-    starting: s.busy.has('sweep'),
+    working: s.busy.has('sweep'),
     generating: s.busy.has('run'),
     ready: s.model.at === 'here' && s.text.tokenised,
     selected: s.view.selected,
@@ -382,12 +381,12 @@ function SweepBox(): ReactNode {
   return (
     <section className={css.sweep} aria-label="Sweep" data-testid="sweep">
       <div className={css.sweepHead}>
-        {starting || sweep?.running ? (
+        {working ? (
           <>
             <button className={controls.button} type="button" onClick={() => actions.stopSweep()}>
               Cancel
             </button>
-            {starting || sweep === null ? (
+            {sweep === null ? (
               <span className={css.note}>Reading the text…</span>
             ) : (
               <>
