@@ -66,7 +66,7 @@ for (const [width, height] of [
       page.getByTestId('lens-grid'),
       page.getByRole('textbox', { name: 'Follow a word' }),
     );
-    // The norms stand beside the guesses; their caption have the width of both.
+    // The norms stand beside the guesses; their words have the width of both.
     const caption = await page.getByTestId('norms').locator('figcaption').boundingBox();
     const guesses = await page.getByTestId('lens-grid').boundingBox();
     expect(caption?.width).toBeGreaterThan(guesses?.width ?? Infinity);
