@@ -163,7 +163,7 @@ test('the model is saved as an archive and into a folder, whole or not at all', 
   for (const to of ['Save as .zip', 'Save to a folder…']) {
     await holdDisk(true);
     await button(page, to).click();
-    await expect(details(page)).toContainText(/[\d.]+ MB of 28\.\d MB/u);
+    await expect(details(page)).toContainText(/[\d.]+ [kM]B of 28\.\d MB/u);
     await expect(button(page, '8 bit')).toBeDisabled();
     await button(page, 'Cancel').click();
     await holdDisk(false);

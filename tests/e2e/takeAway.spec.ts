@@ -58,8 +58,9 @@ async function checkFiles(page: Page, group: Locator): Promise<Numbers> {
     const words = [...shown.querySelectorAll('text')].filter((one) =>
       one.getAttribute('font-family')?.includes('system-ui'),
     );
-    const right = Math.max(...words.map((one) => one.getBBox().x + one.getBBox().width));
-    const width = Number(shown.getAttribute('width'));
+    // On the screen, where what is turned is turned.
+    const { left, width } = shown.getBoundingClientRect();
+    const right = Math.max(...words.map((one) => one.getBoundingClientRect().right - left));
     shown.remove();
     return {
       words: words.map((one) => one.textContent).join(' '),
