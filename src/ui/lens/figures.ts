@@ -59,7 +59,7 @@ export function lensFigure({ store, text }: Pick<AppContext, 'store' | 'text'>):
 }
 
 /** A saved picture has the columns that are in sight, whatever its width. */
-export function layoutFor(width: number, lens: LensView): ReturnType<typeof layoutLens> {
+function layoutFor(width: number, lens: LensView): ReturnType<typeof layoutLens> {
   const layout = layoutLens(width, lens.depths);
   return { ...layout, cell: (width - layout.left - 1) / Math.max(1, lens.count) };
 }
