@@ -74,6 +74,14 @@ export function createModel(options: ModelOptions) {
     return model.at === 'here' || (model.at === 'coming' && model.goesOn);
   }
 
+  /** What ran before goes on being the model, without the change that was refused; false where nothing runs. */
+  function stays(refused: Asked | null): boolean {
+    const { here, losses } = get().model;
+    if (here === null || !goesOn()) return false;
+    set({ at: 'here', wish: here.wish, here, refused, losses });
+    return true;
+  }
+
   /** The engine's part of bringing a model; both ways of loading end here. */
   async function ask(
     wish: Asked,
@@ -138,11 +146,11 @@ export function createModel(options: ModelOptions) {
         return;
       }
       loading = null;
-      const { here, losses } = get().model;
       // The engine kept what ran before.
-      if (here !== null && goesOn()) {
-        set({ at: 'here', wish: here.wish, here, refused: wish, losses });
-      } else set({ at: 'failed', wish, here, losses });
+      if (!stays(wish)) {
+        const { here, losses } = get().model;
+        set({ at: 'failed', wish, here, losses });
+      }
       options.ended(error);
     }
   }
@@ -175,7 +183,8 @@ export function createModel(options: ModelOptions) {
     if (signal.aborted) return true;
     if (kept?.complete) return false;
     options.offer(wish);
-    if (goesOn()) return true;
+    // Also where a load was on its way, which this one ended.
+    if (get().model.at === 'here' || stays(null)) return true;
     const meanwhile = `${titleOf(wish.source)} is kept nowhere, so the story model is loaded meanwhile; your text is kept.`;
     const words = why === null ? meanwhile : `${why.replace(/\. .*/u, '.')} ${meanwhile}`;
     void load(toAsked({ ...own, device: wish.device }), { why: words });
