@@ -465,6 +465,25 @@ describe('a model that the address names', () => {
     expect(toy.engine.load).toHaveBeenCalledTimes(1);
   });
 
+  it('goes on as the model where loading it anew became an offer in the middle of another load', async () => {
+    const toy = createToy({ wish: HUB });
+    toy.answers.findStored = { key: 'k', complete: true };
+    const started = toy.actions.start();
+    await vi.waitFor(() => expect(toy.arriving).toHaveLength(1));
+    toy.arriving[0]?.end();
+    await started;
+    toy.actions.takeDtype('fp16');
+    await vi.waitFor(() => expect(toy.store.getState().model.at).toBe('coming'));
+    // What was kept is gone by the time of the next wish.
+    toy.answers.findStored = null;
+    toy.actions.takeDtype('q8');
+    await toy.until('known');
+    expect(toy.store.getState().model).toMatchObject({
+      at: 'here',
+      here: { summary: { name: 'name' } },
+    });
+  });
+
   it('on this site is loaded at once where it is small, and asked for where it is large', async () => {
     const near: Wish = { source: 'https://glass.example/models/mine' };
     const large = createToy({ wish: near });
