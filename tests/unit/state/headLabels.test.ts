@@ -1,24 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Behaviour, HeadScores } from '../../../src/api.ts';
 import { headSentence, labelHead, labelWithScore } from '../../../src/state/headLabels.ts';
-
-function scores(of: Partial<Record<Behaviour, number>>): HeadScores {
-  const one = (behaviour: Behaviour): Float32Array => Float32Array.of(of[behaviour] ?? 0);
-  return {
-    nLayer: 1,
-    nHead: 1,
-    size: 64,
-    scores: {
-      previous: one('previous'),
-      first: one('first'),
-      duplicate: one('duplicate'),
-      induction: one('induction'),
-      local: one('local'),
-      broad: one('broad'),
-    },
-    entropyBits: Float32Array.of(1),
-  };
-}
+import { scores } from '../../support/headScores.ts';
 
 describe('the name of a head', () => {
   test('is the strongest behaviour that needs one particular token', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Behaviour, HeadScores } from '../../../src/api.ts';
 import { labelHead } from '../../../src/state/headLabels.ts';
 import { fitOf, headHere, labelHere, rowWords } from '../../../src/ui/attention/rowReading.ts';
 import type { HeadRow } from '../../../src/ui/attention/weights.ts';
+import { scores } from '../../support/headScores.ts';
 
 function toRow(weights: readonly number[], firstIndex = 0): HeadRow {
   return { firstIndex, weights: Float32Array.from(weights) };
@@ -14,24 +14,6 @@ const even = (size: number): HeadRow => toRow(Array<number>(size).fill(1 / size)
 /** All weight of a row of `size` on one place. */
 const all = (size: number, at: number): HeadRow =>
   toRow(Array.from({ length: size }, (_, k) => (k === at ? 1 : 0)));
-
-function scores(of: Partial<Record<Behaviour, number>>): HeadScores {
-  const one = (behaviour: Behaviour): Float32Array => Float32Array.of(of[behaviour] ?? 0);
-  return {
-    nLayer: 1,
-    nHead: 1,
-    size: 64,
-    scores: {
-      previous: one('previous'),
-      first: one('first'),
-      duplicate: one('duplicate'),
-      induction: one('induction'),
-      local: one('local'),
-      broad: one('broad'),
-    },
-    entropyBits: Float32Array.of(1),
-  };
-}
 
 describe('a name agrees with a row', () => {
   test('broad: where the weight lies almost evenly and no token has more than half', () => {
