@@ -4,6 +4,7 @@ import { defineConfig } from 'vite';
 import { buildConstants } from './scripts/constants.mjs';
 
 export default defineConfig({
+  base: './', // a helper's file lies beside the library, wherever that is
   define: buildConstants(),
   publicDir: false,
   oxc: { target: 'es2023' },

@@ -4,22 +4,20 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
 import {
-  cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   realpathSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromiums } from './chromium.mjs';
-import { npm, root } from './setup.mjs';
+import { fetched } from './fetched.mjs';
+import { root } from './setup.mjs';
 
 /** Modules that say whether this test could fail at all. `refused` ones must have a message. */
 const PROBES = [
@@ -123,32 +121,10 @@ function software() {
   return {};
 }
 
-/** The pinned Deno, from the cache or, once, from npm, which checks its sum against our lock file. */
+/** The pinned Deno, from the cache or, once, from npm. */
 function findDeno() {
-  const own = join(root, 'scripts/naga');
-  const { version } = JSON.parse(readFileSync(join(own, 'package-lock.json'), 'utf8')).packages[
-    'node_modules/deno'
-  ];
-  const folder = join(cacheFolder(), `deno-${version}`);
-  if (!existsSync(folder)) {
-    console.log(`Fetching Deno ${version} for the shaders' second compiler (once, 42 MB) …`);
-    mkdirSync(dirname(folder), { recursive: true });
-    const fresh = mkdtempSync(`${folder}-`);
-    try {
-      for (const file of ['package.json', 'package-lock.json']) {
-        cpSync(join(own, file), join(fresh, file));
-      }
-      // Nothing of it is run: the program lies ready in its platform's package.
-      const { status, output } = npm(['ci', '--ignore-scripts', '--prefix', fresh], fresh);
-      if (status !== 0) throw new Error(`Deno could not be fetched from npm:\n${output}`);
-      program(fresh);
-      // Whoever else fetched it meanwhile has the same.
-      if (!existsSync(folder)) renameSync(fresh, folder);
-    } finally {
-      rmSync(fresh, { recursive: true, force: true });
-    }
-  }
-  return program(folder);
+  const what = "Deno for the shaders' second compiler (once, 42 MB)";
+  return program(fetched('naga', 'deno', what, program));
 }
 
 /** @param {string} folder */
@@ -159,13 +135,4 @@ function program(folder) {
     if (existsSync(path)) return path;
   }
   throw new Error(`npm has no Deno for ${process.platform} on ${process.arch}.`);
-}
-
-function cacheFolder() {
-  const { GLASS_GPT_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  const platform =
-    process.platform === 'win32'
-      ? (LOCALAPPDATA ?? join(homedir(), 'AppData/Local'))
-      : (XDG_CACHE_HOME ?? join(homedir(), '.cache'));
-  return GLASS_GPT_CACHE ?? join(platform, 'glass-gpt');
 }

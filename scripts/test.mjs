@@ -55,6 +55,8 @@ process.exit(total.failed === 0 ? 0 : 1);
 async function withoutBrowser() {
   add(await single('check', ['scripts/check.mjs']));
   add(await naga());
+  // The modules of WebAssembly, built again: they are committed, and must be what their sources give.
+  add(await single('wasm', ['scripts/wasm.mjs', '--check']));
   add(await vitest('unit', 20 * MINUTE, true));
   const code = await run('build', [VITE, 'build', '--logLevel', 'warn'], 10 * MINUTE, {}, true);
   if (code === 0) add(await single('size', ['scripts/size.mjs']));

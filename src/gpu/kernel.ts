@@ -12,9 +12,10 @@ export type Access = 'read' | 'write' | 'add';
 
 /**
  * Arrays a meaning works on: `Float64Array` for the oracle, `Float32Array` on the CPU device. Tensors of u32 are
- * `Uint32Array` on both.
+ * `Uint32Array` on both. Memory that keeps weights packed has f16 as `Uint16Array` and int8 as `Uint32Array`, which only
+ * twins can read.
  */
-export type NumberArray = Float32Array | Float64Array | Uint32Array;
+export type NumberArray = Float32Array | Float64Array | Uint32Array | Uint16Array;
 
 /** Every binding of a kernel as a typed array. */
 export type Arrays<B extends string = string> = Readonly<Record<B, NumberArray>>;

@@ -2,7 +2,7 @@
 import source from '../../shaders/embedding.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
-import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
+import { WEIGHT_FORMATS, type WeightMatrix, unpackRow } from './weightMatrix.ts';
 
 export const embeddingKernel = defineKernel({
   name: 'embedding',
@@ -62,5 +62,25 @@ function meaning(
     for (let c = 0; c < channels; c++) {
       out[r * channels + c] = wte[row * channels + c] + wpe[position * channels + c];
     }
+  }
+}
+
+/**
+ * The meaning for matrices that lie packed in memory: only the rows that are asked for are unpacked. `ids`
+ * is u32, `out` f32.
+ */
+export function packedEmbedding(
+  { ids, wte, wpe, out }: Arrays<'ids' | 'wte' | 'wpe' | 'out'>,
+  s: Sizes<Size>,
+): void {
+  const channels = s.channels8 * 8;
+  const format = WEIGHT_FORMATS[s.WEIGHT_FORMAT];
+  const [token, position] = [new Float32Array(channels), new Float32Array(channels)];
+  for (let r = 0; r < s.rows; r++) {
+    const row = ids[r] - s.partStart;
+    if (row < 0 || row >= s.partRows) continue;
+    unpackRow(wte, row, format, token);
+    unpackRow(wpe, s.past + (r % s.tokens), format, position);
+    for (let c = 0; c < channels; c++) out[r * channels + c] = token[c] + position[c];
   }
 }

@@ -106,17 +106,19 @@ type Size = keyof typeof interface_.params | (typeof interface_.overrides)[numbe
 function meaning({ x, weight, bias, out }: Arrays<Binding>, s: Sizes<Size>): void {
   const stride = s.stride4 * 4;
   for (let r = 0; r < s.rows; r++) {
-    const row = x.subarray(r * stride, r * stride + s.channels);
+    const start = r * stride;
+    const end = start + s.channels;
+    // By index: an iterator takes three times as long, and the page runs this where there is no WebGPU.
     let mean = 0;
-    for (const v of row) mean += v / s.channels;
+    for (let i = start; i < end; i++) mean += x[i] / s.channels;
     let squares = 0;
-    for (const v of row) squares += (v - mean) ** 2;
+    for (let i = start; i < end; i++) squares += (x[i] - mean) ** 2;
     const spread = s.BY_VARIANCE ? squares / s.channels : Math.sqrt(squares / (s.channels - 1));
     const deviation = Math.sqrt(spread + s.EPSILON);
     const at = mapRow(r, s.outT, s.outS, s.outStart) * stride;
     // Beyond C weight and bias are zero, so the padding of `out` becomes zero too.
     for (let c = 0; c < stride; c++) {
-      out[at + c] = ((x[r * stride + c] - mean) / deviation) * weight[c] + bias[c];
+      out[at + c] = ((x[start + c] - mean) / deviation) * weight[c] + bias[c];
     }
   }
 }

@@ -10,6 +10,8 @@ import {
 } from '../gpu/device.ts';
 import { toHalf } from '../gpu/half.ts';
 import { toInt8Rows } from '../gpu/int8.ts';
+import type { NumberArray } from '../gpu/kernel.ts';
+import { unpack } from '../gpu/packed.ts';
 
 /** How weights are stored; sums are f32 whatever it is. */
 export type WeightFormat = Exclude<Format, 'u32'>;
@@ -101,4 +103,15 @@ function packed(values: Float32Array, columns: number, format: WeightFormat): Te
   if (format === 'f16') return toHalf(values);
   if (format === 'int8') return toInt8Rows(values, columns);
   return values;
+}
+
+/** Row `row` of a matrix as it lies in memory, packed or not, into `target`, whose length is the matrix's width. */
+export function unpackRow(
+  matrix: NumberArray,
+  row: number,
+  format: WeightFormat,
+  target: Float32Array,
+): void {
+  const stride = bytesOf(target.length, [target.length], format) / matrix.BYTES_PER_ELEMENT;
+  unpack(matrix.subarray(row * stride, (row + 1) * stride), target.length, format, target, 0);
 }

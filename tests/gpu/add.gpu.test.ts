@@ -8,7 +8,8 @@ import { LINEAR, linearCalls } from '../../src/kernels/linear.ts';
 import { createWeightMatrix, writeRows } from '../../src/kernels/weightMatrix.ts';
 import { allKernels } from '../support/kernels.ts';
 import { noise } from '../support/random.ts';
-import { expectClose, gpuDevice, scoped } from './fixture.ts';
+import { expectClose } from '../support/close.ts';
+import { gpuDevice, scoped } from './fixture.ts';
 
 const [ROWS, N, K] = [3, 24, 16];
 
@@ -67,7 +68,7 @@ it('every kernel that says it adds is tried here', () => {
 for (const [name, run] of runs) {
   it(`${name} adds the same once more`, async () => {
     const gpu = await gpuDevice();
-    const cpu = createCpuDevice('f32', CPU_TWINS);
+    const cpu = createCpuDevice('f32', { twins: CPU_TWINS });
     const found = [await scoped(gpu.gpu, () => twice(gpu, run)), await twice(cpu, run)];
     cpu.dispose();
     for (const [before, once, after] of found) {

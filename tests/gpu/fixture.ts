@@ -6,6 +6,7 @@ import type { Arena, Device, Encoder, Tensor, Traits } from '../../src/gpu/devic
 import { type WebGpuDevice, createWebGpuDevice } from '../../src/gpu/webgpu/device.ts';
 import { requestWebGpuDevice } from '../../src/gpu/webgpu/request.ts';
 import { type Variant, choose } from '../../src/kernels/variants.ts';
+import { expectClose } from '../support/close.ts';
 
 /** Both ways that lanes can be, whatever the adapter is. */
 export const LANES = ['imitated', 'real'] as const;
@@ -183,45 +184,4 @@ function planned<C>(calls: Calls<C>): readonly C[] {
 export function expectTried<C>(variants: readonly Variant<C>[]): void {
   const left = variants.filter((variant) => !tried.has(variant));
   expect(left.map(({ kernel }) => kernel.name)).toEqual([]);
-}
-
-/**
- * Every element within `bound` of the expected one, or the same ∞; where NaN is expected, no finite number, for
- * WGSL promises no more: exp(NaN) may be ∞. A failure says where, how far, how many.
- */
-export function expectClose(
-  name: string,
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  bound: number,
-): void {
-  expect(actual.length, `${name}: length`).toBe(expected.length);
-  let first = -1;
-  let bad = 0;
-  let worst = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(actual[i] - expected[i]);
-    if (error > worst) worst = error;
-    const isNear = Number.isNaN(expected[i])
-      ? !Number.isFinite(actual[i])
-      : error <= bound || actual[i] === expected[i];
-    if (!isNear) {
-      bad++;
-      if (first < 0) first = i;
-    }
-  }
-  if (bad > 0) {
-    expect.fail(
-      `${name}: index ${first} is ${actual[first]}, expected ${expected[first]} ± ${bound}; ` +
-        `${bad} of ${expected.length} are off, the worst by ${worst}.`,
-    );
-  }
-}
-
-/**
- * Bound of an f32 sum of `terms` terms whose magnitudes add up to `terms · size`: every addition
- * rounds by 2⁻²⁴ of a partial sum, and the few operations around it (exp, √, tanh) by a few more.
- */
-export function sumBound(terms: number, size: number): number {
-  return (4 * terms + 16) * 2 ** -24 * size;
 }

@@ -18,8 +18,9 @@ import {
   createWeightMatrix,
   writeRows,
 } from '../../src/kernels/weightMatrix.ts';
+import { sumBound } from '../support/close.ts';
 import { noise } from '../support/random.ts';
-import { expectMeaning, expectTried, expectVariants, gpuDevice, sumBound } from './fixture.ts';
+import { expectMeaning, expectTried, expectVariants, gpuDevice } from './fixture.ts';
 
 function weights(
   device: Device,

@@ -20,7 +20,8 @@ import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../support/naiveGpt.ts';
 import { describePasses } from '../support/passContract.ts';
 import { noise } from '../support/random.ts';
-import { LANES, deviceWith, expectClose, gpuDevice, scoped } from './fixture.ts';
+import { expectClose } from '../support/close.ts';
+import { LANES, deviceWith, gpuDevice, scoped } from './fixture.ts';
 import { Session } from '../../src/model/session.ts';
 
 const PACK = '/tests/fixtures/conformance/';

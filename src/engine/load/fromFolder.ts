@@ -35,6 +35,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const config = await readConfig(folder, options);
     const opening = openDevice(options.device, {
       plain: options.plain,
+      processor: options.processor,
       patienceMs: options.adapterPatienceMs,
       signal,
     });
@@ -56,8 +57,8 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
         again: async (other) => {
           const kept = await keptCommit(folder.origin, place);
           const same = { ...place, ...(kept !== null && { revision: kept }) };
-          const { device: wish, plain } = options;
-          return fromFolder(source, { ...same, nHead, device: wish, plain, ...other });
+          const { device: wish, plain, processor } = options;
+          return fromFolder(source, { ...same, nHead, device: wish, plain, processor, ...other });
         },
         tokenizer: await toTokenizer(tokenizerFiles, folder.name, vocabSizeOf(tensors, config)),
         tokenizerFiles: namedFiles(tokenizerFiles),

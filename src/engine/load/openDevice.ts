@@ -1,11 +1,10 @@
 // From a wish ("auto", "cpu", a GPUDevice of one's own) to a device.
 import type { DeviceRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import { createCpuDevice } from '../../gpu/cpu/device.ts';
 import type { Device } from '../../gpu/device.ts';
 import { requestWebGpuDevice, summariseInfo } from '../../gpu/webgpu/request.ts';
 import { createWebGpuDevice } from '../../gpu/webgpu/device.ts';
-import { CPU_TWINS } from '../../kernels/cpuTwins.ts';
+import { type ProcessorOptions, createProcessor } from './processor.ts';
 
 /** What a device would be whose lanes are imitated, and one whose lanes are real. */
 const PLAIN = { lanes: 'imitated', subgroups: null } as const;
@@ -15,6 +14,8 @@ const WORKGROUP = { lanes: 'real' } as const;
 const AGAIN_MS = 250;
 
 interface OpenDeviceOptions {
+  /** How the processor computes, where it does. */
+  readonly processor?: ProcessorOptions | undefined;
   /**
    * True for the kernels that share nothing between lanes, which suits software adapters; false for the others,
    * whatever the adapter says.
@@ -36,7 +37,7 @@ interface OpenDeviceOptions {
  */
 export async function openDevice(
   wish: DeviceRequest | GPUDevice = 'auto',
-  { plain, patienceMs = 0, signal }: OpenDeviceOptions = {},
+  { plain, patienceMs = 0, signal, processor }: OpenDeviceOptions = {},
 ): Promise<Device> {
   const options = plain === undefined ? {} : { traits: plain ? PLAIN : WORKGROUP };
   if (typeof wish === 'object') {
@@ -49,7 +50,7 @@ export async function openDevice(
       hint: 'Leave device out for what suits this machine.',
     });
   }
-  if (wish === 'cpu') return createCpuDevice('f32', CPU_TWINS);
+  if (wish === 'cpu') return createProcessor(processor);
   const start = performance.now();
   for (;;) {
     try {
@@ -63,9 +64,7 @@ export async function openDevice(
         continue;
       }
       if (wish !== 'auto') throw error;
-      const device = createCpuDevice('f32', CPU_TWINS);
-      if (patienceMs === 0) return device;
-      return { ...device, summary: { ...device.summary, standsIn: true } };
+      return createProcessor({ ...processor, standsIn: patienceMs > 0 });
     }
   }
 }

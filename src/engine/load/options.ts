@@ -2,6 +2,7 @@
 import type { DeviceRequest, Dtype, ProgressInfo } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Patience } from '../../hub/network.ts';
+import type { ProcessorOptions } from './processor.ts';
 
 export interface FromPretrainedOptions {
   /** By default `fp16` on a graphics card, `fp32` where the processor computes, `q8` where that is too large. */
@@ -13,6 +14,8 @@ export interface FromPretrainedOptions {
    * adapter says it is.
    */
   readonly plain?: boolean;
+  /** How the processor computes, where it does. */
+  readonly processor?: ProcessorOptions;
   /**
    * How long WebGPU is asked again where it has no adapter, as it has none for a moment after a device was lost; not
    * at all by default. Where `auto` waits in vain, the processor's summary says `standsIn`.

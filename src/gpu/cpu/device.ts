@@ -12,9 +12,8 @@ import {
   elementCount,
   newTensorId,
 } from '../device.ts';
-import { halfToFloat } from '../half.ts';
-import { fromInt8Rows } from '../int8.ts';
 import { type Kernel, type NumberArray, checkCall, said, toSizes } from '../kernel.ts';
+import { unpack } from '../packed.ts';
 import { checkCopy, createNames } from '../steps.ts';
 import { type CpuMemory, type Slot, createArrays } from './memory.ts';
 import { JobQueue } from './queue.ts';
@@ -26,30 +25,48 @@ interface CpuTensor extends Tensor {
 /** Kernels whose plain meaning is too slow to stream with may bring a faster twin. */
 export type CpuTwins = ReadonlyMap<Kernel, Kernel['meaning']>;
 
+/** What a processor computes with, where it is not the plain meanings in arrays of their own. */
+export interface CpuParts {
+  readonly twins?: CpuTwins;
+  /** Only twins read weights that lie packed. */
+  readonly memory?: CpuMemory;
+  /** Rows of a prompt that are worth a pass. */
+  readonly rowsPerPass?: number;
+  /** Whether WebGPU was waited for in vain. */
+  readonly standsIn?: boolean;
+  /** What computes, in words; asked for when somebody reads the summary. */
+  readonly describe?: () => string;
+  /** Ends what the parts have started. */
+  readonly dispose?: () => void;
+}
+
 /**
  * A device made of plain loops. `precision` chooses the arrays: `f64` is the oracle that shaders
  * are tested against, `f32` is what the page uses where there is no WebGPU.
  */
-export function createCpuDevice(
-  precision: 'f32' | 'f64' = 'f32',
-  twins: CpuTwins = new Map(),
-  memory: CpuMemory = createArrays(precision),
-): Device {
+export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuParts = {}): Device {
+  const {
+    twins = new Map() as CpuTwins,
+    memory = createArrays(precision),
+    rowsPerPass = 16,
+  } = parts;
+  const describe = parts.describe ?? ((): string => `Plain TypeScript kernels, ${precision}`);
   const summary: DeviceSummary = {
     kind: 'cpu',
     isSoftware: true,
     label: "This computer's processor",
     vendor: '',
     architecture: '',
-    description: `Plain TypeScript kernels, ${precision}`,
+    description: '',
     features: [],
     limits: {},
+    ...(parts.standsIn === true && { standsIn: true }),
   };
   const traits: Traits = {
     lanes: 'imitated',
     subgroups: null,
     timestamps: false,
-    rowsPerPass: 16,
+    rowsPerPass,
     maxBindingBytes: Number.MAX_SAFE_INTEGER,
   };
   const queue = new JobQueue();
@@ -86,7 +103,7 @@ export function createCpuDevice(
       failure: null,
       zeros(name, shape, format): CpuTensor {
         try {
-          const slot = memory.take(format, elementCount(shape));
+          const slot = memory.take(format, shape);
           owned.push(slot);
           sizeBytes += slot.sizeBytes;
           return {
@@ -98,13 +115,12 @@ export function createCpuDevice(
             slot,
           };
         } catch (cause) {
+          const bytes = bytesOf(elementCount(shape), shape, format);
+          const why =
+            cause instanceof Error && /GiB/u.test(cause.message) ? ` ${cause.message}` : '';
           throw new EngineError(
-            `${name} needs ${bytesOf(elementCount(shape), shape, format)} bytes, more than this page can get.`,
-            {
-              code: 'device/out-of-memory',
-              hint: 'Close other tabs or choose a smaller model.',
-              cause,
-            },
+            `${name} needs ${bytes} bytes, more than this page can get.${why}`,
+            { ...NO_MEMORY, cause },
           );
         }
       },
@@ -134,12 +150,25 @@ export function createCpuDevice(
   function put(tensor: Tensor, data: TensorData, offset: number): void {
     const { format, shape } = tensor;
     const array = viewOf(tensor);
-    // Packed weights are decoded once, here; the loops then read plain floats.
-    if (format === 'f16') {
-      for (let i = 0; i < data.length; i++) array[offset + i] = halfToFloat(data[i]);
-    } else if (format === 'int8') {
-      fromInt8Rows(data as Uint32Array, shape[shape.length - 1], array, offset);
-    } else array.set(data, offset);
+    // Where nothing lies packed, weights are decoded once, here; the loops then read plain floats.
+    if (memory.packs) array.set(data, elementsBefore(tensor, offset));
+    else unpack(data, shape[shape.length - 1], format, array, offset);
+  }
+
+  /** Elements of the tensor's array that lie before its value `at`. */
+  function elementsBefore({ format, shape }: Tensor, at: number): number {
+    return memory.packs && format === 'int8' ? bytesOf(at, shape, format) / 4 : at;
+  }
+
+  /** Values of a tensor, unpacked. */
+  function valuesOf(tensor: Tensor, from: number, count: number): NumberArray {
+    const { format, shape } = tensor;
+    const [start, end] = [elementsBefore(tensor, from), elementsBefore(tensor, from + count)];
+    const found = viewOf(tensor).subarray(start, end);
+    if (!memory.packs || format === 'f32' || format === 'u32') return found;
+    const values = new Float32Array(count);
+    unpack(found, shape[shape.length - 1], format, values, 0);
+    return values;
   }
 
   interface Reading {
@@ -169,7 +198,7 @@ export function createCpuDevice(
       return new Promise((resolve, reject) => {
         let values: T;
         record(`reading ${tensor.label}`, () => {
-          values = copy(viewOf(tensor).subarray(from, from + count));
+          values = copy(valuesOf(tensor, from, count));
         });
         readings.push({ resolve: () => resolve(values), reject });
       });
@@ -222,7 +251,9 @@ export function createCpuDevice(
   }
 
   return {
-    summary,
+    get summary() {
+      return { ...summary, description: describe() };
+    },
     traits,
     lost: new Promise(() => {}),
     createArena,
@@ -242,6 +273,7 @@ export function createCpuDevice(
       }),
     dispose() {
       disposed = true;
+      parts.dispose?.();
     },
   };
 }

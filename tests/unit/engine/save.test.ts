@@ -149,7 +149,12 @@ describe('save_pretrained', () => {
     });
     const second = newFolder();
     expect(await homeless.save_pretrained(second)).toMatchObject({ weights: 'dequantised' });
-    await using dequantised = await load(second, 'fp32');
+    // By the same plain loops: one row meets int8 in another way in WebAssembly.
+    await using dequantised = await GPT2.from_pretrained(second, {
+      device: 'cpu',
+      dtype: 'fp32',
+      processor: { wasm: 'none' },
+    });
     expect(await logitsOf(dequantised)).toEqual(await logitsOf(homeless));
   });
 

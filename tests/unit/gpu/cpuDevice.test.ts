@@ -1,9 +1,14 @@
 // The processor as a device: what every device promises, and what is its own.
 import { describe, expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import { Heap } from '../../../src/gpu/cpu/heap.ts';
 import type { Arena, Device, Encoder, Tensor } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { describeDevice } from '../../support/deviceContract.ts';
+
+describeDevice('the processor with its numbers in a heap', () =>
+  Promise.resolve(createCpuDevice('f32', { memory: new Heap(0) })),
+);
 
 for (const precision of ['f32', 'f64'] as const) {
   describeDevice(`the processor in ${precision}`, () =>

@@ -33,6 +33,12 @@ const RULES: readonly Rule[] = [
   { part: 'src/window.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
+  // Node's own threads, asked for by name at run time: no bundle has a trace of them.
+  {
+    part: 'src/gpu/cpu/threads.ts',
+    may: ['src/gpu/'],
+    packages: ['node:worker_threads', 'node:os'],
+  },
   { part: 'src/gpu/', may: [] },
   { part: 'src/kernels/', may: ['src/gpu/', 'shaders/'] },
   // Halves are numbers, and no matter of a device.
@@ -46,7 +52,7 @@ const RULES: readonly Rule[] = [
     packages: ['@noble/hashes'],
   },
   // The one who knows that the processor needs the kernels' twins.
-  { part: 'src/engine/load/openDevice.ts', may: ['src/kernels/', 'src/gpu/'] },
+  { part: 'src/engine/load/processor.ts', may: ['src/kernels/', 'src/gpu/'] },
   {
     part: 'src/engine/load/',
     may: ['src/hub/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],

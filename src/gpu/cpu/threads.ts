@@ -1,0 +1,113 @@
+// Helpers beside the thread that computes: workers that share its memory. None need be there, and none is missed.
+
+/** What a helper is told once, at its start. */
+export interface HelperStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Address of the place where threads meet. */
+  readonly control: number;
+  /** The helper's number, from 1 on. */
+  readonly thread: number;
+  /** How often it looks for work before it sleeps. */
+  readonly looks: number;
+}
+
+/** The part of a Worker, of a page or of Node, that is needed here. */
+interface Helper {
+  postMessage(message: HelperStart): void;
+  terminate(): unknown;
+}
+
+/** What a helper says of itself. */
+interface Hear {
+  readonly ready: () => void;
+  /** It broke, or ended. */
+  readonly gone: () => void;
+}
+
+/** Whether memory can be shared between threads here. */
+export function canShare(): boolean {
+  return nodeThreads() !== null || globalThis.crossOriginIsolated;
+}
+
+/** How many threads compute at once where nobody says: more than four gain little, memory is what they wait for. */
+export function usualThreads(): number {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? nodeCores();
+  return Math.max(1, Math.min(cores, 4));
+}
+
+export class Helpers {
+  readonly #running = new Set<Helper>();
+  #ready = 0;
+
+  /** Starts `count` of them. Those that cannot start are never counted. */
+  constructor(count: number, start: Omit<HelperStart, 'thread'>) {
+    for (let thread = 1; thread <= count; thread++) this.#start({ ...start, thread });
+  }
+
+  /** How many do pieces of the work now. */
+  get ready(): number {
+    return this.#ready;
+  }
+
+  /** Ends all of them. */
+  stop(): void {
+    for (const helper of this.#running) void helper.terminate();
+    this.#running.clear();
+    this.#ready = 0;
+  }
+
+  #start(start: HelperStart): void {
+    let isReady = false;
+    const gone = (): void => {
+      if (!this.#running.delete(helper)) return;
+      if (isReady) this.#ready--;
+      void helper.terminate();
+    };
+    const ready = (): void => {
+      if (!this.#running.has(helper)) return;
+      isReady = true;
+      this.#ready++;
+    };
+    const helper = nodeThreads() === null ? ofPage({ ready, gone }) : ofNode({ ready, gone });
+    this.#running.add(helper);
+    helper.postMessage(start);
+  }
+}
+
+function ofPage({ ready, gone }: Hear): Helper {
+  const worker = new Worker(new URL('./helper.js', import.meta.url), {
+    type: 'module',
+    name: 'glass-gpt helper',
+  });
+  worker.onmessage = ready;
+  worker.onerror = gone;
+  return worker;
+}
+
+type NodeThreads = typeof import('node:worker_threads');
+
+function ofNode({ ready, gone }: Hear): Helper {
+  const { Worker: NodeWorker } = nodeThreads() as NodeThreads;
+  const worker = new NodeWorker(new URL('./helper.js', import.meta.url));
+  worker.on('message', () => {
+    // Only now: one that is let go before it has started may never start.
+    worker.unref();
+    ready();
+  });
+  worker.on('error', gone);
+  worker.on('exit', gone);
+  return worker;
+}
+
+/** Node's threads; null in a page. Asked for in this way, so that a page's bundle has no trace of them. */
+function nodeThreads(): NodeThreads | null {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return (process?.getBuiltinModule?.('node:worker_threads') as NodeThreads | undefined) ?? null;
+}
+
+function nodeCores(): number {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const os = process?.getBuiltinModule?.('node:os') as typeof import('node:os') | undefined;
+  return os?.availableParallelism() ?? 1;
+}

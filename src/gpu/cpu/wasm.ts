@@ -1,0 +1,130 @@
+// Kernels of WebAssembly on the processor: a module, the memory it works in, and the threads that share a call.
+import { Heap, createSharedMemory } from './heap.ts';
+import type { Slot } from './memory.ts';
+import { Helpers, canShare, usualThreads } from './threads.ts';
+
+/** What the module exports (kernels/wasm/share.c, linear.c, attention.c). Addresses and sizes are u32. */
+interface Exports {
+  share(control: number, kernel: number, parameters: number, pieces: number): number;
+  await(control: number, looks: number): number;
+  redo(control: number): void;
+  residual(parameters: number): void;
+  causalSoftmax(parameters: number): void;
+  groups(x: number, columns: number, to: number): void;
+}
+
+/** A module in words and bytes. */
+export interface WasmModule {
+  /** `exact` computes the same everywhere; `relaxed` fuses multiply and add where the processor can. */
+  readonly kind: 'exact' | 'relaxed';
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface WasmOptions {
+  /** How many threads compute at most, this one included. As many as suit the machine by default. */
+  readonly threads?: number | undefined;
+}
+
+/** Where threads meet, and what the call at hand is about, in bytes; tensors begin behind them. */
+const CONTROL = 8192;
+const BLOCK = CONTROL + 1024;
+const HEAP = BLOCK + 1024;
+/** Words of the control block that this side writes: scratch, bytes of it a thread, and `stop` (share.c). */
+const SCRATCH_WORD = CONTROL / 4 + 4;
+const STOP_WORD = CONTROL / 4 + 7;
+
+/** Looks of a helper for the next call before it sleeps: some 50 µs, as kernels follow one another. */
+const HELPER_LOOKS = 20_000;
+/** Looks of the caller for the end of others' pieces, between looks at the clock. */
+const LOOKS = 50_000;
+/** A piece takes milliseconds; whoever has not ended his after this, in ms, never will. */
+const LATE_MS = 3000;
+const MOST_PIECES = 64;
+
+export class Wasm {
+  readonly kind: WasmModule['kind'];
+  readonly heap: Heap;
+  readonly exports: Exports;
+  readonly #helpers: Helpers;
+  readonly #words: Uint32Array;
+  readonly #threads: number;
+  #scratch: Slot | null = null;
+  #scratchBytes = 0;
+
+  private constructor(
+    kind: WasmModule['kind'],
+    module: WebAssembly.Module,
+    heap: Heap,
+    exports: Exports,
+    threads: number,
+  ) {
+    this.kind = kind;
+    this.heap = heap;
+    this.exports = exports;
+    this.#threads = threads;
+    const { memory } = heap;
+    // Shared memory grows behind its views.
+    this.#words = new Uint32Array(memory.buffer, 0, HEAP / 4);
+    const looks = HELPER_LOOKS;
+    this.#helpers = new Helpers(threads - 1, { module, memory, control: CONTROL, looks });
+  }
+
+  /**
+   * Compiles a module and starts helpers, without waiting for them. Rejects where WebAssembly is refused, by a policy or
+   * for want of an instruction: only compiling finds that out.
+   */
+  static async start({ kind, bytes }: WasmModule, { threads }: WasmOptions = {}): Promise<Wasm> {
+    const module = await WebAssembly.compile(bytes);
+    const heap = new Heap(HEAP, createSharedMemory());
+    const instance = await WebAssembly.instantiate(module, { env: { memory: heap.memory } });
+    const count = canShare() ? (threads ?? usualThreads()) : 1;
+    return new Wasm(kind, module, heap, instance.exports as unknown as Exports, count);
+  }
+
+  /** How many threads compute now. */
+  get threads(): number {
+    return 1 + this.#helpers.ready;
+  }
+
+  /**
+   * Runs a kernel by its number in share.c, in `pieces`, and returns when all are done. `scratchBytes` is what each
+   * thread needs for itself. Whatever the number of threads and pieces, the results are the same to the last bit.
+   */
+  share(kernel: number, parameters: readonly number[], pieces: number, scratchBytes = 0): void {
+    this.#needScratch(scratchBytes);
+    const { exports } = this;
+    const block = this.parameters(parameters);
+    const count = this.threads === 1 ? 1 : Math.max(1, Math.min(Math.floor(pieces), MOST_PIECES));
+    if (exports.share(CONTROL, kernel, block, count) === 0) return;
+    const start = performance.now();
+    while (exports.await(CONTROL, LOOKS) > 0) {
+      if (performance.now() - start < LATE_MS) continue;
+      // Somebody died in the middle of a piece. What is left of it is done here, and from now on everything.
+      this.stop();
+      exports.redo(CONTROL);
+      return;
+    }
+  }
+
+  /** Puts parameters where the next call finds them; gives their address. Negative numbers and bits of f32 are words too. */
+  parameters(words: readonly number[]): number {
+    for (let i = 0; i < words.length; i++) this.#words[BLOCK / 4 + i] = words[i];
+    return BLOCK;
+  }
+
+  /** Ends the helpers. What is computed afterwards is computed here alone. */
+  stop(): void {
+    this.#words[STOP_WORD] = 1;
+    this.#helpers.stop();
+  }
+
+  #needScratch(bytes: number): void {
+    if (bytes <= this.#scratchBytes) return;
+    if (this.#scratch) this.heap.free(this.#scratch);
+    const each = Math.ceil(bytes / 64) * 64;
+    this.#scratch = this.heap.take('f32', [(each * this.#threads) / 4]);
+    this.#scratchBytes = each;
+    this.#words[SCRATCH_WORD] = this.heap.view(this.#scratch).byteOffset;
+    this.#words[SCRATCH_WORD + 1] = each;
+  }
+}

@@ -1,0 +1,277 @@
+// linear — a linear layer with bias and activation; `residual` adds what it gives to where it belongs.
+//
+//   y[r, n]       = act(Σ_k x[xStart + r, k] · weight[n, k] + bias[n])
+//   out[m(r), n] ← y[r, n]
+//   m(r)          = (r div T) · S + start + r mod T
+//
+//   x       (·, K)  f32            in    K is a multiple of 8, padded with zeros
+//   weight  (N, K)  WEIGHT_FORMAT  in    K contiguous; N is a multiple of 4
+//   bias    (N)     f32            in    zeros where the model has none
+//   xInt8   (·)     i16, f32       in    x in groups of 32, as `groups` makes it: where one row meets int8
+//   out     (·, O)  f32            out   columns outColumn … outColumn + N of row m(r)
+//
+// A piece is some of the columns, for all rows. Four rows of weights are read at once, for two rows of x where
+// there are two; packed ones are unpacked once for all rows. A single row takes eight rows of weights a turn:
+// memory is what it waits for. Every output is one sum in one order, whatever the tile and the thread.
+// Source: GPT-2's Conv1D, nn.Linear; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415.
+#include "simd.h"
+
+enum { F32, F16, INT8 };
+enum { NONE, GELU_TANH, GELU_EXACT };
+
+typedef struct {
+  const float *x;
+  const char *weight;
+  const float *bias;
+  const short *xInt8;
+  float *out;
+  u32 rows, columns4, outStride4, outColumn4, outT, outS, outStart, xStart;
+  u32 K, WEIGHT_FORMAT, ACTIVATION;
+} Linear;
+
+INLINE u32 groupsOf(u32 K) { return (K + 31) / 32; }
+
+/** Bytes of a row of weights. */
+INLINE u32 rowBytes(const Linear *p) {
+  u32 groups = groupsOf(p->K);
+  return p->WEIGHT_FORMAT == F32 ? p->K * 4 : p->WEIGHT_FORMAT == F16 ? p->K * 2 : groups * 32 + (groups + 7) / 8 * 16;
+}
+
+/** A scale of int8 weights: the upper half of an f32. */
+INLINE float scaleOf(u16 half) {
+  union {
+    u32 bits;
+    float value;
+  } scale = {(u32)half << 16};
+  return scale.value;
+}
+
+/** Four halves, in the lower bits of each lane, as floats: every pattern, subnormals, infinities and NaNs too. */
+INLINE f32x4 half4(u32x4 h) {
+  u32x4 size = (h & 0x7fff) << 13;
+  u32x4 isBeyond = (u32x4)(size >= 0x0f800000);
+  // 2¹¹² takes the exponent's bias from 15 to 127, and makes subnormals normal.
+  u32x4 value = (u32x4)((f32x4)size * 0x1p112f) | (isBeyond & 0x7f800000);
+  return (f32x4)(value | (h & 0x8000) << 16);
+}
+
+/** Eight weights of a row of halves from k on. */
+INLINE void half8(const char *row, u32 k, f32x4 *low, f32x4 *high) {
+  u32x4 pairs = *(const u32x4 *)(row + k * 2);
+  f32x4 even = half4(pairs & 0xffff), odd = half4(pairs >> 16);
+  *low = shuffle(even, odd, 0, 4, 1, 5);
+  *high = shuffle(even, odd, 2, 6, 3, 7);
+}
+
+/** A row of packed weights as floats. */
+INLINE void unpackRow(const Linear *p, const char *row, float *to) {
+  const u16 *scales = (const u16 *)(row + groupsOf(p->K) * 32);
+  for (u32 k = 0; k < p->K; k += 8) {
+    f32x4 low, high;
+    if (p->WEIGHT_FORMAT == F16) half8(row, k, &low, &high);
+    else {
+      i8x8 q = *(const i8x8 *)(row + k);
+      f32x4 scale = all(scaleOf(scales[k / 32]));
+      low = __builtin_convertvector(shuffle(q, q, 0, 1, 2, 3), f32x4) * scale;
+      high = __builtin_convertvector(shuffle(q, q, 4, 5, 6, 7), f32x4) * scale;
+    }
+    *(f32x4 *)(to + k) = low;
+    *(f32x4 *)(to + k + 4) = high;
+  }
+}
+
+/** x · w for one row of x and four of halves. */
+INLINE f32x4 halves4(const float *x, const char *w, u32 bytes, u32 K) {
+  f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0;
+  for (u32 k = 0; k < K; k += 8) {
+    f32x4 u = *(const f32x4 *)(x + k), v = *(const f32x4 *)(x + k + 4), low, high;
+    half8(w, k, &low, &high);
+    a0 += u * low;
+    a0 += v * high;
+    half8(w + bytes, k, &low, &high);
+    a1 += u * low;
+    a1 += v * high;
+    half8(w + 2 * bytes, k, &low, &high);
+    a2 += u * low;
+    a2 += v * high;
+    half8(w + 3 * bytes, k, &low, &high);
+    a3 += u * low;
+    a3 += v * high;
+  }
+  return sums4(a0, a1, a2, a3);
+}
+
+/** 32 products of int8 and int16 in four exact sums. */
+INLINE i32x4 group(const i8x8 *w, const i16x8 *x) {
+  return __builtin_wasm_dot_s_i32x4_i16x8(__builtin_convertvector(w[0], i16x8), x[0]) +
+         __builtin_wasm_dot_s_i32x4_i16x8(__builtin_convertvector(w[1], i16x8), x[1]) +
+         __builtin_wasm_dot_s_i32x4_i16x8(__builtin_convertvector(w[2], i16x8), x[2]) +
+         __builtin_wasm_dot_s_i32x4_i16x8(__builtin_convertvector(w[3], i16x8), x[3]);
+}
+
+/** x · w for one row of x in groups of int16 and four of int8. */
+INLINE f32x4 int8s4(const short *x, const char *w, u32 bytes, u32 groups) {
+  const float *xScale = (const float *)(x + groups * 32);
+  const u16 *scale = (const u16 *)(w + groups * 32);
+  f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0;
+  for (u32 g = 0; g < groups; g++) {
+    const i16x8 *q = (const i16x8 *)(x + g * 32);
+    const char *at = w + g * 32;
+    float s = xScale[g];
+    a0 += __builtin_convertvector(group((const i8x8 *)at, q), f32x4) * all(s * scaleOf(scale[g]));
+    a1 += __builtin_convertvector(group((const i8x8 *)(at + bytes), q), f32x4) * all(s * scaleOf(scale[g + bytes / 2]));
+    a2 += __builtin_convertvector(group((const i8x8 *)(at + 2 * bytes), q), f32x4) * all(s * scaleOf(scale[g + bytes]));
+    a3 += __builtin_convertvector(group((const i8x8 *)(at + 3 * bytes), q), f32x4) *
+          all(s * scaleOf(scale[g + bytes / 2 * 3]));
+  }
+  return sums4(a0, a1, a2, a3);
+}
+
+/** A row of x in groups of 32 that share a scale: K int16, rounded to nearest, zeros up to the group's end, then the scales. */
+__attribute__((export_name("groups"))) void groups(const float *x, u32 K, short *to) {
+  u32 count = groupsOf(K);
+  float *scales = (float *)(to + count * 32);
+  for (u32 g = 0; g < count; g++) {
+    u32 from = g * 32, end = from + 32 < K ? from + 32 : K;
+    f32x4 most = all(0);
+    // No number is larger than what is none: then max4 keeps `most`, and the products show it all the same.
+    for (u32 k = from; k < end; k += 4) most = max4(most, abs4(*(const f32x4 *)(x + k)));
+    float largest = max1(most), factor = largest > 0 ? 32767.0f / largest : 0;
+    scales[g] = largest / 32767.0f;
+    for (u32 k = from; k < from + 32; k += 4) {
+      f32x4 v = k < end ? *(const f32x4 *)(x + k) * factor : all(0);
+      i32x4 q = __builtin_convertvector((v + 12582912.0f) - 12582912.0f, i32x4);
+      to[k] = (short)q[0];
+      to[k + 1] = (short)q[1];
+      to[k + 2] = (short)q[2];
+      to[k + 3] = (short)q[3];
+    }
+  }
+}
+
+/** erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2). */
+INLINE f32x4 erf4(f32x4 v) {
+  f32x4 t = 1.0f / (1.0f + 0.5f * abs4(v));
+  f32x4 p = 0.17087277f * t - 0.82215223f;
+  p = p * t + 1.48851587f;
+  p = p * t - 1.13520398f;
+  p = p * t + 0.27886807f;
+  p = p * t - 0.18628806f;
+  p = p * t + 0.09678418f;
+  p = p * t + 0.37409196f;
+  p = p * t + 1.00002368f;
+  p = p * t - 1.26551223f;
+  f32x4 size = 1.0f - t * exp4(p - v * v);
+  return (f32x4)((u32x4)size | ((u32x4)v & 0x80000000));
+}
+
+/** Where columns 4 · c4 … of row r go. */
+INLINE f32x4 *outOf(const Linear *p, u32 r, u32 c4) {
+  u32 row = mapRow(r, p->outT, p->outS, p->outStart);
+  return (f32x4 *)p->out + (row * p->outStride4 + p->outColumn4 + c4);
+}
+
+/** The sums of some columns become act(sum + bias): once they are all there, in one loop each. */
+INLINE void finish(const Linear *p, u32 c4, u32 end4) {
+  const f32x4 *bias = (const f32x4 *)p->bias;
+  for (u32 r = 0; r < p->rows; r++) {
+    f32x4 *y = outOf(p, r, 0);
+    if (p->ACTIVATION == GELU_TANH) {
+      // ½ v (1 + tanh u) is v / (1 + e^−2u).
+      for (u32 c = c4; c < end4; c++) {
+        f32x4 v = y[c] + bias[c];
+        y[c] = v / (1.0f + exp4(-1.5957691216f * (v + 0.044715f * v * v * v)));
+      }
+    } else if (p->ACTIVATION == GELU_EXACT) {
+      for (u32 c = c4; c < end4; c++) {
+        f32x4 v = y[c] + bias[c];
+        y[c] = 0.5f * v * (1.0f + erf4(v * 0.7071067812f));
+      }
+    } else {
+      for (u32 c = c4; c < end4; c++) y[c] += bias[c];
+    }
+  }
+}
+
+/** A single row of x by the columns from 4 · c4 on. */
+INLINE void oneRow(const Linear *p, u32 c4, u32 end4) {
+  const float *x = p->x + p->xStart * p->K;
+  f32x4 *out = outOf(p, 0, 0);
+  u32 bytes = rowBytes(p), k4 = p->K / 4;
+  const char *w = p->weight + c4 * 4 * bytes;
+  if (p->WEIGHT_FORMAT == F16) {
+    for (; c4 < end4; c4++, w += 4 * bytes) out[c4] = halves4(x, w, bytes, p->K);
+    return;
+  }
+  if (p->WEIGHT_FORMAT == INT8) {
+    u32 groups = groupsOf(p->K);
+    for (; c4 < end4; c4++, w += 4 * bytes) out[c4] = int8s4(p->xInt8, w, bytes, groups);
+    return;
+  }
+#define ROW(i) ((const f32x4u *)(w + (i) * bytes))
+  for (; c4 + 1 < end4; c4 += 2, w += 8 * bytes) {
+    // Eight rows at once: not every sum has a register, but memory is read from more places.
+    f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    for (u32 k = 0; k < k4; k++) {
+      f32x4 v = ((const f32x4 *)x)[k];
+      a0 += v * ROW(0)[k];
+      a1 += v * ROW(1)[k];
+      a2 += v * ROW(2)[k];
+      a3 += v * ROW(3)[k];
+      a4 += v * ROW(4)[k];
+      a5 += v * ROW(5)[k];
+      a6 += v * ROW(6)[k];
+      a7 += v * ROW(7)[k];
+    }
+    out[c4] = sums4(a0, a1, a2, a3);
+    out[c4 + 1] = sums4(a4, a5, a6, a7);
+  }
+  if (c4 < end4) out[c4] = dots4((const f32x4u *)x, ROW(0), ROW(1), ROW(2), ROW(3), k4);
+}
+
+/** Several rows of x by the columns from 4 · c4 on. */
+INLINE void manyRows(const Linear *p, u32 c4, u32 end4, float *scratch) {
+  u32 bytes = rowBytes(p), K = p->K, k4 = K / 4;
+  for (; c4 < end4; c4++) {
+    const char *w = p->weight + c4 * 4 * bytes;
+    if (p->WEIGHT_FORMAT != F32) {
+      for (u32 i = 0; i < 4; i++) unpackRow(p, w + i * bytes, scratch + i * K);
+      w = (const char *)scratch;
+    }
+    const f32x4u *w0 = (const f32x4u *)w, *w1 = w0 + k4, *w2 = w1 + k4, *w3 = w2 + k4;
+    const f32x4u *x = (const f32x4u *)(p->x + p->xStart * K);
+    u32 r = 0;
+    for (; r + 1 < p->rows; r += 2, x += 2 * k4) {
+      f32x4 y0, y1;
+      dots2x4(x, x + k4, w0, w1, w2, w3, k4, &y0, &y1);
+      *outOf(p, r, c4) = y0;
+      *outOf(p, r + 1, c4) = y1;
+    }
+    if (r < p->rows) *outOf(p, r, c4) = dots4(x, w0, w1, w2, w3, k4);
+  }
+}
+
+void linear(const Linear *p, u32 piece, u32 of, float *scratch) {
+  u32 c4 = startOf(p->columns4, piece, of), end4 = startOf(p->columns4, piece + 1, of);
+  if (p->rows == 1) oneRow(p, c4, end4);
+  else manyRows(p, c4, end4, scratch);
+  finish(p, c4, end4);
+}
+
+typedef struct {
+  const float *y;
+  const float *scale;
+  float *out;
+  u32 rows, columns4, outStride4, outColumn4, scaleIndex, outT, outS, outStart;
+} Residual;
+
+/** out[m(r), n] += scale · y[r, n]: apart from the product, so that a piece of it may be done twice. */
+__attribute__((export_name("residual"))) void residual(const Residual *p) {
+  f32x4 scale = all(p->scale[p->scaleIndex]);
+  for (u32 r = 0; r < p->rows; r++) {
+    u32 row = mapRow(r, p->outT, p->outS, p->outStart);
+    f32x4 *out = (f32x4 *)p->out + (row * p->outStride4 + p->outColumn4);
+    const f32x4 *y = (const f32x4 *)p->y + r * p->columns4;
+    for (u32 c = 0; c < p->columns4; c++) out[c] += scale * y[c];
+  }
+}

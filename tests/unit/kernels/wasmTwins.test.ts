@@ -1,0 +1,298 @@
+// The twins of WebAssembly against their kernels' meanings in float64: odd sizes, all weight formats, and one, two and
+// three threads, whose results are the same to the last bit.
+import { afterAll, describe, expect, it } from 'vitest';
+import { createProcessor } from '../../../src/engine/load/processor.ts';
+import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import type { Arena, Device, Encoder, Tensor } from '../../../src/gpu/device.ts';
+import { attention } from '../../../src/kernels/attention.ts';
+import { attentionScores } from '../../../src/kernels/attentionScores.ts';
+import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
+import { causalSoftmax } from '../../../src/kernels/causalSoftmax.ts';
+import { crossEntropy } from '../../../src/kernels/crossEntropy.ts';
+import { embedding } from '../../../src/kernels/embedding.ts';
+import { type Activation, linear } from '../../../src/kernels/linear.ts';
+import { topToken } from '../../../src/kernels/topToken.ts';
+import {
+  WEIGHT_FORMATS,
+  type WeightFormat,
+  createWeightMatrix,
+  writeRows,
+} from '../../../src/kernels/weightMatrix.ts';
+import { expectClose, sumBound } from '../../support/close.ts';
+import { noise } from '../../support/random.ts';
+
+const oracle = createCpuDevice('f64');
+const devices = await Promise.all(
+  [1, 2, 3].map(async (threads) => ({
+    threads,
+    device: await createProcessor({ wasm: 'exact', threads }),
+  })),
+);
+
+afterAll(() => {
+  for (const { device } of devices) device.dispose();
+});
+
+it('so many threads compute as were asked for', async () => {
+  for (const { device, threads } of devices) {
+    const words = `WebAssembly, ${threads === 1 ? '1 thread' : `${threads} threads`}`;
+    await expect.poll(() => device.summary.description, { timeout: 60_000 }).toBe(words);
+  }
+});
+
+/** Records an op, and says what of it is read back. */
+type Op = (
+  device: Device,
+  enc: Encoder,
+  arena: Arena,
+) => { readonly out: Tensor; readonly count: number; readonly u32?: boolean };
+
+async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
+  const arena = device.createArena('test');
+  const enc = device.createEncoder();
+  const { out, count, u32 = false } = op(device, enc, arena);
+  const reading = u32 ? enc.readU32(out, 0, count) : enc.read(out, 0, count);
+  enc.submit();
+  const values = await reading;
+  arena.dispose();
+  return values;
+}
+
+async function expectMeaning(name: string, op: Op, bound: number): Promise<void> {
+  const expected = await run(oracle, op);
+  const [alone, ...shared] = await Promise.all(devices.map(({ device }) => run(device, op)));
+  expectClose(name, alone, expected, bound);
+  for (const values of shared) expect(values).toEqual(alone);
+}
+
+function weights(
+  device: Device,
+  arena: Arena,
+  format: WeightFormat,
+  rows: number,
+  columns: number,
+  std = 1,
+) {
+  const matrix = createWeightMatrix(device, arena, 'weight', rows, columns, format);
+  writeRows(arena, matrix, 0, noise(rows * columns, 6, 0, std));
+  return matrix;
+}
+
+/** Noise in the first `width` of every `stride` values, zeros beyond. */
+function padded(rows: number, stride: number, width: number, seed: number): Float32Array {
+  const values = noise(rows * stride, seed);
+  for (let i = 0; i < values.length; i++) if (i % stride >= width) values[i] = 0;
+  return values;
+}
+
+describe('linear', () => {
+  const activations: Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
+  for (const format of WEIGHT_FORMATS) {
+    for (const k of [8, 40, 192, 768]) {
+      it(`multiplies by ${k} columns in ${format}, whatever the rows`, async () => {
+        for (const rows of [1, 2, 3, 5, 16]) {
+          for (const n of [8, 264]) {
+            for (const accumulate of [false, true]) {
+              const activation = activations[(rows + n / 8) % 3];
+              await expectMeaning(
+                `${rows} × ${n}, ${activation}, accumulate ${accumulate}`,
+                (d, enc, arena) => {
+                  const x = arena.upload('x', [rows + 2, k], 'f32', noise((rows + 2) * k, 5));
+                  const weight = weights(d, arena, format, n, k, 1 / Math.sqrt(k));
+                  const bias = [arena.upload('b', [n], 'f32', noise(n, 7))];
+                  const scale = arena.upload('s', [4], 'f32', Float32Array.of(9, 0.5, 9, 9));
+                  const out = arena.upload('out', [rows + 3, n], 'f32', noise((rows + 3) * n, 8));
+                  const outRows = { tokens: rows, capacity: rows, start: 3 };
+                  linear(
+                    enc,
+                    { x, weight, bias, scale, out },
+                    { rows, activation, accumulate, scaleIndex: 1, xStart: 2, outRows },
+                  );
+                  return { out, count: (rows + 3) * n };
+                },
+                // One row meets int8 as int16: each x is off by half of 2⁻¹⁵ of its group's largest, √3.
+                sumBound(k, 4) +
+                  (format === 'int8' && rows === 1
+                    ? Math.sqrt(3 * k) * 2 ** -16 * Math.sqrt(3)
+                    : 0),
+              );
+            }
+          }
+        }
+      });
+    }
+  }
+});
+
+describe('embedding', () => {
+  for (const format of WEIGHT_FORMATS) {
+    it(`gathers tokens and positions in ${format}`, async () => {
+      const ids = Uint32Array.of(0, 39, 7, 8, 7, 15, 16, 31, 32, 1);
+      await expectMeaning(
+        format,
+        (d, enc, arena) => {
+          const out = arena.zeros('out', [ids.length, 24], 'f32');
+          const tensors = {
+            ids: arena.upload('ids', [ids.length], 'u32', ids),
+            wte: weights(d, arena, format, 40, 24),
+            wpe: weights(d, arena, format, 16, 24),
+            out,
+          };
+          embedding(enc, tensors, { rows: ids.length, tokens: 5, past: 3 });
+          return { out, count: ids.length * 24 };
+        },
+        1e-6,
+      );
+    });
+  }
+});
+
+describe('attention', () => {
+  const cases = [
+    { batch: 1, tokens: 1, past: 0, nHead: 1, headSize: 4 },
+    { batch: 1, tokens: 1, past: 70, nHead: 3, headSize: 16 },
+    { batch: 1, tokens: 65, past: 0, nHead: 2, headSize: 64 },
+    { batch: 2, tokens: 5, past: 2, nHead: 3, headSize: 5 },
+    { batch: 1, tokens: 7, past: 0, nHead: 2, headSize: 80 },
+    { batch: 1, tokens: 4, past: 3, nHead: 12, headSize: 20 },
+  ];
+  for (const { batch, tokens, past, nHead, headSize } of cases) {
+    it(`attends ${batch} × ${tokens} after ${past}, ${nHead} heads of ${headSize}`, async () => {
+      const headStride = Math.ceil(headSize / 4) * 4;
+      const partStride = nHead * headStride;
+      const rowStride = Math.ceil((3 * partStride) / 8) * 8;
+      const capacity = past + tokens + 3;
+      const layout = { nHead, headSize, headStride, partStride, rowStride };
+      const width = Math.ceil(partStride / 8) * 8;
+      const cache = padded((batch * capacity * rowStride) / headStride, headStride, headSize, 1);
+      await expectMeaning(
+        'attention',
+        (_d, enc, arena) => {
+          const qkv = arena.zeros('qkv', [batch, capacity, rowStride], 'f32');
+          arena.write(qkv, cache);
+          const headScale = arena.upload('s', [nHead + 1], 'f32', noise(nHead + 1, 2));
+          const rows = batch * tokens;
+          const out = arena.zeros('out', [rows, width], 'f32');
+          attention(enc, { qkv, headScale, out }, { ...layout, rows, tokens, past, scaleStart: 1 });
+          return { out, count: rows * width };
+        },
+        sumBound(headSize + capacity, 2),
+      );
+    });
+  }
+
+  it('leaves scores of some heads, and makes probabilities of them', async () => {
+    for (const [headSize, seen, first] of [
+      [12, 11, 2],
+      [5, 70, 0],
+    ]) {
+      const headStride = Math.ceil(headSize / 4) * 4;
+      const layout = { nHead: 4, headSize, headStride, partStride: 4 * headStride };
+      const rowStride = 12 * headStride;
+      const cache = padded(2 * (seen + 2) * 12, headStride, headSize, 3);
+      const rows = seen - first;
+      for (const isSoft of [false, true]) {
+        await expectMeaning(
+          `probabilities ${isSoft}`,
+          (_d, enc, arena) => {
+            const qkv = arena.upload('qkv', [2, seen + 2, rowStride], 'f32', cache);
+            const out = arena.upload('out', [3, rows, seen], 'f32', noise(3 * rows * seen, 5));
+            const sizes = { rows, first, seen, sequence: 1, head: 1, heads: 2, outHead: 1 };
+            attentionScores(enc, { qkv, out }, { ...layout, rowStride, ...sizes });
+            if (isSoft) causalSoftmax(enc, out, first);
+            return { out, count: 3 * rows * seen };
+          },
+          sumBound(headSize + seen, 4),
+        );
+      }
+    }
+  });
+});
+
+/** Rows of a causal softmax: positive, summing to one, zero above the diagonal. */
+function probabilities(heads: number, size: number, seed: number): Float32Array {
+  const x = noise(heads * size * size, seed, 0, 3);
+  for (let row = 0; row < heads * size; row++) {
+    const own = x.subarray(row * size, row * size + (row % size) + 1);
+    const total = own.reduce((sum, v) => sum + Math.exp(v), 0);
+    x.set(
+      own.map((v) => Math.exp(v) / total),
+      row * size,
+    );
+    x.fill(0, row * size + (row % size) + 1, (row + 1) * size);
+  }
+  return x;
+}
+
+describe('attentionStatistics', () => {
+  for (const [size, words] of [
+    [1, 1],
+    [9, 1],
+    [37, 5],
+    [19, 100],
+    [123, 40],
+  ]) {
+    it(`sum up ${size} rows of ${words} words`, async () => {
+      await expectMeaning(
+        'statistics',
+        (_d, enc, arena) => {
+          const x = arena.upload('x', [3, size, size], 'f32', probabilities(3, size, 1));
+          const tokens = Uint32Array.from({ length: size }, (_, t) => (t * 7) % words);
+          const ids = arena.upload('ids', [size], 'u32', tokens);
+          const out = arena.zeros('out', [3, size, 6], 'f32');
+          attentionStatistics(enc, { x, ids, out }, { size, heads: 3 });
+          return { out, count: 3 * size * 6 };
+        },
+        sumBound(size, 1) + size * 2 ** -21,
+      );
+    });
+  }
+});
+
+describe('rows over a vocabulary', () => {
+  for (const [rows, vocab] of [
+    [1, 8],
+    [3, 37],
+    [5, 1027],
+    [2, 50257],
+  ]) {
+    it(`find the top token and the loss of ${rows} rows of ${vocab}`, async () => {
+      const stride = Math.ceil(vocab / 8) * 8;
+      const logits = noise(rows * stride, 9, 0, 4);
+      // Beyond the vocabulary everything is larger, and counts for nothing; two of the largest are equal.
+      for (let r = 0; r < rows; r++) {
+        for (let v = vocab; v < stride; v++) logits[r * stride + v] = 99;
+        logits[r * stride + vocab - 1] = logits[r * stride + (vocab >> 1)] = 11.5;
+      }
+      const targets = Uint32Array.from({ length: rows }, (_, r) =>
+        r === 1 ? 0xffffffff : (r * 31) % vocab,
+      );
+      const bound = sumBound(Math.sqrt(vocab), 1) + 2e-6;
+      for (const what of ['token', 'logprob', 'loss', 'rank'] as const) {
+        await expectMeaning(
+          what,
+          (_d, enc, arena) => {
+            const x = arena.upload('logits', [rows, stride], 'f32', logits);
+            const top = {
+              token: arena.zeros('token', [rows], 'u32'),
+              logprob: arena.zeros('logprob', [rows], 'f32'),
+            };
+            topToken(enc, { logits: x, ...top }, { rows, vocab });
+            const scores = {
+              loss: arena.zeros('loss', [rows], 'f32'),
+              rank: arena.zeros('rank', [rows], 'u32'),
+            };
+            const wanted = arena.upload('targets', [rows], 'u32', targets);
+            crossEntropy(enc, { logits: x, targets: wanted, ...scores }, { rows, vocab });
+            return {
+              out: { ...top, ...scores }[what],
+              count: rows,
+              u32: what === 'token' || what === 'rank',
+            };
+          },
+          bound,
+        );
+      }
+    });
+  }
+});
