@@ -1,4 +1,5 @@
-// npm run bench -- [--models tales-7m,gpt2-124m-hash] [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--steps N] [--quick] [--json FILE]
+// npm run bench -- [--models tales-7m,gpt2-124m-hash] [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--steps N] [--quick]
+// [--wasm relaxed|exact|none] [--threads N] [--json FILE]
 // Measures in the browser, prints a table, and writes JSON with adapter, browser and commit.
 // npm run bench -- --page measures the built page instead: tokens a second while one looks, and how soon it repaints.
 import { spawnSync } from 'node:child_process';
@@ -22,6 +23,8 @@ const { values } = parseArgs({
     device: { type: 'string', default: 'webgpu' },
     dtype: { type: 'string', default: 'fp32' },
     steps: { type: 'string', default: '24' },
+    wasm: { type: 'string' },
+    threads: { type: 'string' },
     quick: { type: 'boolean', default: false },
     page: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -62,6 +65,7 @@ try {
     const options = {
       device: values.device,
       dtype: values.dtype,
+      processor: { wasm: values.wasm, threads: values.threads && Number(values.threads) },
       steps: Number(values.steps),
       quick: values.quick,
     };

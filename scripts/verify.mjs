@@ -1,4 +1,4 @@
-// npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--json FILE]
+// npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--wasm relaxed|exact|none] [--threads N] [--json FILE]
 // Loads each folder shaped like those of the conformance pack into the engine, in the browser, and
 // compares it with the expected tensors. Exit code 0 only if every group of every case is ok; the
 // bounds are those of fp32, so fp16 and q8 print their errors and are not judged by them.
@@ -7,7 +7,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEnginePage } from './enginePage.mjs';
 
-const USAGE = 'npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--json FILE]';
+const USAGE =
+  'npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--wasm relaxed|exact|none] [--threads N] [--json FILE]';
 
 let parsed;
 try {
@@ -16,6 +17,8 @@ try {
     options: {
       device: { type: 'string', default: 'webgpu' },
       dtype: { type: 'string', default: 'fp32' },
+      wasm: { type: 'string' },
+      threads: { type: 'string' },
       json: { type: 'string' },
     },
   });
@@ -27,6 +30,11 @@ if (positionals.length === 0) stop('Name at least one folder.');
 if (!['webgpu', 'cpu'].includes(values.device)) stop(`--device ${values.device}: webgpu or cpu.`);
 if (!['fp32', 'fp16', 'q8'].includes(values.dtype))
   stop(`--dtype ${values.dtype}: fp32, fp16 or q8.`);
+if (![undefined, 'relaxed', 'exact', 'none'].includes(values.wasm))
+  stop(`--wasm ${values.wasm}: relaxed, exact or none.`);
+if (values.threads !== undefined && !/^[1-9]\d*$/.test(values.threads))
+  stop(`--threads ${values.threads}: a whole number from 1 on.`);
+const processor = { wasm: values.wasm, threads: values.threads && Number(values.threads) };
 const folders = positionals.map((folder) => resolve(folder));
 for (const folder of folders) {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) stop(`There is no folder ${folder}.`);
@@ -47,7 +55,7 @@ try {
           const { verifyCase } = await import('/tests/support/verifyCase.ts');
           return await verifyCase(new URL(url, location.href).href, options);
         },
-        [engine.urlOf(i), { device: values.device, dtype: values.dtype }],
+        [engine.urlOf(i), { device: values.device, dtype: values.dtype, processor }],
       )
       .catch((error) => ({ error: error.message.split('\n')[0] }));
     results.push({ folder, ...result, name: basename(folder) });

@@ -83,7 +83,11 @@ export interface Encoder {
   read(tensor: Tensor, from: number, count: number): Promise<Float32Array>;
   /** As `read`, for `u32` tensors. */
   readU32(tensor: Tensor, from: number, count: number): Promise<Uint32Array>;
-  submit(): void;
+  /**
+   * Sends what was recorded. Where `signal` aborts before it has run, a device may leave out what is left of it: its reads
+   * then reject with the signal's reason, and what it was to write is anything. A GPU runs it all.
+   */
+  submit(signal?: AbortSignal): void;
 }
 
 /** What a device is good at: ops choose their kernels by it, and passes their sizes. */

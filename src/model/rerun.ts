@@ -77,14 +77,14 @@ export class Reruns {
       for (let l = layer + 1; l < deepest; l++) encodeBlock(enc, model, l, pass);
       if (from < last) {
         if (layer < deepest) encodeBeforeHeads(enc, model, deepest, pass);
-        enc.submit();
+        enc.submit(signal);
         await device.idle();
         continue;
       }
       if (layer < deepest) encodeBlock(enc, model, deepest, pass);
       encodeHead(enc, model, pass);
       const reading = enc.read(buffers.lastLogits, 0, config.vocabSize);
-      enc.submit();
+      enc.submit(signal);
       return reading;
     }
     throw new Error('There is no token to run again.');

@@ -129,8 +129,8 @@ export class Session {
 
   /**
    * Reads more tokens, `tokens[b]` for sequence b, all equally long. Resolves with the logits of
-   * the last position of every sequence, (B, V), if asked for. Stops between pieces when `signal`
-   * aborts; what was read until then stays in the cache.
+   * the last position of every sequence, (B, V), if asked for. Stops when `signal` aborts, on the processor in the
+   * middle of a piece; the pieces that were read until then stay in the cache.
    */
   async append(
     tokens: readonly (readonly number[])[],
@@ -150,15 +150,21 @@ export class Session {
       const position = this.length;
       const reading = this.#read(
         tokens.map((sequence) => sequence.slice(from, from + count)),
-        { lastLogits: last && options.lastLogits === true, taps: options.taps ?? {} },
+        {
+          lastLogits: last && options.lastLogits === true,
+          taps: options.taps ?? {},
+          // Without waiting nobody would hear that the last piece was given up.
+          signal: last && options.lastLogits !== true ? undefined : options.signal,
+        },
       );
       try {
         const logits = await reading;
         if (last) return logits;
         // Waiting keeps a long prompt from queueing minutes of work that nobody can stop.
         await device.idle();
+        options.signal?.throwIfAborted();
       } catch (error) {
-        // What could not be read may never have been computed.
+        // What could not be read, or was given up, may never have been computed.
         this.truncate(position);
         if (this.failed) this.#giveBack();
         throw error;
@@ -176,7 +182,11 @@ export class Session {
   /** One pass; its tokens are in the cache when this returns, before what it reads is here. */
   async #read(
     tokens: readonly (readonly number[])[],
-    { lastLogits, taps }: { lastLogits: boolean; taps: Taps },
+    {
+      lastLogits,
+      taps,
+      signal,
+    }: { lastLogits: boolean; taps: Taps; signal: AbortSignal | undefined },
   ): Promise<Float32Array[]> {
     const { device, config, widths, workspace } = this.model;
     const { batch, length: start } = this;
@@ -207,7 +217,7 @@ export class Session {
     const logits = lastLogits
       ? tokens.map((_, b) => enc.read(buffers.lastLogits, b * widths.vocab, config.vocabSize))
       : [];
-    enc.submit();
+    enc.submit(signal);
     tokens.forEach((sequence, b) => this.ids[b].push(...sequence));
     const [found] = await Promise.all([Promise.all(logits), ...reads]);
     return found;

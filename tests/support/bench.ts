@@ -10,11 +10,13 @@ import { encodePass } from '../../src/model/forward.ts';
 import { Reruns } from '../../src/model/rerun.ts';
 import { Session } from '../../src/model/session.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
+import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 import { type Ceilings, probeCeilings } from './probes.ts';
 
 export interface BenchOptions {
   readonly device: DeviceRequest;
+  readonly processor?: ProcessorOptions;
   readonly dtype: Dtype;
   /** Decode steps timed one by one. */
   readonly steps: number;
@@ -110,7 +112,7 @@ export async function benchModel(url: string, options: BenchOptions): Promise<Be
     return {
       model: model.summary.name,
       device: model.device.kind,
-      adapter: model.device.label,
+      adapter: model.device.kind === 'cpu' ? model.device.description : model.device.label,
       isSoftware: model.device.isSoftware,
       dtype: model.summary.dtype,
       parameters: model.summary.parameterCount,
@@ -128,10 +130,10 @@ export async function benchModel(url: string, options: BenchOptions): Promise<Be
   }
 }
 
-async function loadModel(url: string, { device, dtype }: BenchOptions): Promise<GPT2> {
+async function loadModel(url: string, { device, dtype, processor }: BenchOptions): Promise<GPT2> {
   const recipe = await fetch(`${url}recipe.json`);
-  if (!recipe.ok) return GPT2.from_pretrained(url, { device, dtype });
-  const opened = await openDevice(device);
+  if (!recipe.ok) return GPT2.from_pretrained(url, { device, dtype, processor });
+  const opened = await openDevice(device, { processor });
   return GPT2.from_source(recipeSource((await recipe.json()) as Recipe), {
     device: opened,
     ownsDevice: true,

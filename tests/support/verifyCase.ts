@@ -6,6 +6,7 @@ import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { ForwardOutput, OutputTensor } from '../../src/engine/reading/forward.ts';
 import { readConfigFile } from '../../src/model/config.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
+import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
 
@@ -35,6 +36,7 @@ export interface CaseResult {
 export interface VerifyOptions {
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;
+  readonly processor?: ProcessorOptions;
 }
 
 type Expected = (name: string) => { data: Float32Array; dims: readonly number[] };
@@ -53,7 +55,7 @@ export async function verifyCase(url: string, options: VerifyOptions = {}): Prom
   const isRecipe = recipe.ok && !recipe.headers.get('content-type')?.startsWith('text/html');
   const model = isRecipe
     ? await fromRecipe((await recipe.json()) as Recipe, { ...options, dtype })
-    : await GPT2.from_pretrained(url, { device: options.device, dtype });
+    : await GPT2.from_pretrained(url, { ...options, dtype });
   try {
     const found = isRecipe
       ? await verifyHash(model, expected)
@@ -69,7 +71,7 @@ export async function verifyCase(url: string, options: VerifyOptions = {}): Prom
           }));
     return {
       name,
-      adapter: model.device.label,
+      adapter: [model.device.label, model.device.description].filter(Boolean).join(', '),
       layout: model.summary.layout,
       seconds: (performance.now() - start) / 1000,
       groups,
@@ -85,7 +87,7 @@ async function fromRecipe(
   recipe: Recipe,
   options: VerifyOptions & { dtype: Dtype },
 ): Promise<GPT2> {
-  const device = await openDevice(options.device);
+  const device = await openDevice(options.device, { processor: options.processor });
   const file = readConfigFile({ model_type: 'gpt2', n_head: 12, ...recipe.config });
   const dtype = options.dtype;
   return GPT2.from_source(recipeSource(recipe), { device, ownsDevice: true, file, dtype });

@@ -173,7 +173,7 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
 
   interface Reading {
     readonly resolve: () => void;
-    readonly reject: (error: EngineError) => void;
+    readonly reject: (reason: unknown) => void;
   }
 
   function createEncoder(): Encoder {
@@ -235,15 +235,16 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
         recordRead(tensor, from, count, (values) => Float32Array.from(values)),
       readU32: (tensor, from, count) =>
         recordRead(tensor, from, count, (values) => Uint32Array.from(values)),
-      submit() {
+      submit(signal) {
         checkUsable();
         const waiting = readings;
-        const done = (fault: EngineError | null): void => {
-          if (!fault) for (const { resolve } of waiting) resolve();
+        const done = (fault: EngineError | null, reason: unknown = fault): void => {
+          if (reason === null) for (const { resolve } of waiting) resolve();
+          // Whoever gave it up knows.
           else if (waiting.length === 0) tell(fault);
-          else for (const { reject } of waiting) reject(fault);
+          else for (const { reject } of waiting) reject(reason);
         };
-        queue.push({ steps, done });
+        queue.push({ steps, signal, done });
         steps = [];
         readings = [];
       },

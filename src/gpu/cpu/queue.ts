@@ -6,8 +6,12 @@ import type { EngineError } from '../../errors.ts';
 export interface Job {
   /** Each throws an `EngineError` or nothing. */
   readonly steps: readonly (() => void)[];
-  /** Hears that all steps have run, or what the first failing one threw; those behind it did not run. */
-  readonly done: (fault: EngineError | null) => void;
+  /** Where it aborts, the steps that are left do not run. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Hears that all steps have run, or why not all did: what the first failing one threw, or the signal's reason.
+   */
+  readonly done: (fault: EngineError | null, reason?: unknown) => void;
 }
 
 const BREATH_EVERY_MS = 40;
@@ -34,9 +38,11 @@ export class JobQueue {
 
   #run(): void {
     while (this.#jobs.length > 0) {
-      const [{ steps, done }] = this.#jobs;
+      const [{ steps, signal, done }] = this.#jobs;
       let fault: EngineError | null = null;
-      while (this.#next < steps.length && !fault) {
+      // Only while the thread breathes can anybody abort.
+      const isWanted = (): boolean => signal?.aborted !== true;
+      while (this.#next < steps.length && !fault && isWanted()) {
         if (performance.now() - lastBreath >= BREATH_EVERY_MS) {
           // A timer, because a message to oneself can overtake the page's messages for ever; not
           // every time, because nested timers wait for 4 ms.
@@ -52,9 +58,11 @@ export class JobQueue {
           fault = error as EngineError;
         }
       }
+      const isLeft = this.#next < steps.length && !fault;
       this.#next = 0;
       this.#jobs.shift();
-      done(fault);
+      if (isLeft) done(null, signal?.reason);
+      else done(fault);
     }
     this.#running = false;
   }

@@ -75,6 +75,34 @@ describe('a long pass on the processor', () => {
       await expect(reading).rejects.toMatchObject({ code: 'engine/disposed' });
     }));
 
+  it('is left where its signal aborts: its reads hear the reason, and nobody else', () =>
+    using(async (device, arena) => {
+      const x = arena.zeros('x', [1], 'f32');
+      const controller = new AbortController();
+      const enc = device.createEncoder();
+      for (let i = 0; i < 60; i++) run(enc, slow, x);
+      const reading = enc.read(x, 0, 1);
+      enc.submit(controller.signal);
+      const next = device.createEncoder();
+      const after = next.read(x, 0, 1);
+      next.submit();
+      const reason = new Error('nobody waits');
+      setTimeout(() => controller.abort(reason));
+      await expect(reading).rejects.toBe(reason);
+      const [count] = await after;
+      expect(count).toBeGreaterThan(0);
+      expect(count).toBeLessThan(60);
+      await device.idle();
+      // One that is aborted before its turn does not run at all.
+      const late = device.createEncoder();
+      run(late, slow, x);
+      late.submit(controller.signal);
+      const last = device.createEncoder();
+      const found = last.read(x, 0, 1);
+      last.submit();
+      expect([...(await found)]).toEqual([count]);
+    }));
+
   it('is waited for by idle', () =>
     using(async (device, arena) => {
       const x = arena.zeros('x', [1], 'f32');

@@ -1,8 +1,9 @@
 // What a session takes of the device's memory, and what becomes of it where there is none.
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
-import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import { type CpuTwins, createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { type Device, bytesOf, elementCount } from '../../../src/gpu/device.ts';
+import { LINEAR } from '../../../src/kernels/linear.ts';
 import { planTensor } from '../../../src/kernels/weightMatrix.ts';
 import { planParameters } from '../../../src/model/checkpoint.ts';
 import { PRESETS } from '../../../src/model/config.ts';
@@ -118,5 +119,36 @@ describe('a session', () => {
     await expect(growing).rejects.toMatchObject({ code: 'engine/disposed' });
     expect(held.size).toBe(before);
     model.dispose();
+  });
+
+  it('is given up in the middle of a piece, and reads it anew as if nothing had been', async () => {
+    // Each kernel takes longer than the thread goes without a breath.
+    const slow: CpuTwins = new Map(
+      LINEAR.map(({ kernel }) => [
+        kernel,
+        (arrays, sizes) => {
+          const end = performance.now() + 50;
+          while (performance.now() < end);
+          kernel.meaning(arrays, sizes);
+        },
+      ]),
+    );
+    const load = async (device: Device) => {
+      const { model } = await loadPackCase(device, 'gpt2');
+      return model;
+    };
+    const ids = [5, 42, 79, 116, 153, 190];
+    const [plain, device] = [createCpuDevice(), createCpuDevice('f32', { twins: slow })];
+    const [expected] = await new Session(await load(plain)).append([ids], { lastLogits: true });
+    const model = await load(device);
+    const session = new Session(model);
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    setTimeout(() => controller.abort(reason), 60);
+    const { signal } = controller;
+    await expect(session.append([ids], { lastLogits: true, signal })).rejects.toBe(reason);
+    expect(session.length).toBe(0);
+    const [found] = await session.append([ids], { lastLogits: true });
+    expect(found).toEqual(expected);
   });
 });
