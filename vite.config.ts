@@ -4,13 +4,13 @@ import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { buildConstants } from './scripts/constants.mjs';
-import { HEADERS, HEADERS_FILE, POLICY } from './scripts/policy.mjs';
+import { HEADERS, HEADERS_FILE, HEADERS_ID, POLICY, isolation } from './scripts/policy.mjs';
 
 const LICENCES = 'licenses.md';
 
 /**
- * Puts the content security policy first in the head of the built page, and beside it a file that has static hosts
- * send it as a header (the dev server has none: it needs inline scripts).
+ * Puts the content security policy first in the head of the built page, and beside the page a file that has static
+ * hosts send it as a header, with the others (the dev server has no policy: it needs inline scripts).
  */
 function contentSecurityPolicy(): Plugin {
   return {
@@ -94,7 +94,7 @@ const codeSplitting = {
 export default defineConfig({
   base: './',
   appType: 'mpa', // one page, no routes: a missing model file is a 404, not index.html
-  plugins: [react(), contentSecurityPolicy(), workerLicences(), keptFiles()],
+  plugins: [isolation(), react(), contentSecurityPolicy(), workerLicences(), keptFiles()],
   define: buildConstants(),
   oxc: { target: 'es2023' }, // lowers `using`
   build: {
@@ -114,7 +114,7 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting, entryFileNames: 'assets/worker-[name]-[hash].js' },
+      output: { codeSplitting, entryFileNames: `assets/worker-[name]-${HEADERS_ID}-[hash].js` },
     },
   },
   // Named here, because a dependency discovered by the worker would reload the page on its first visit.

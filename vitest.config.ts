@@ -3,6 +3,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { buildConstants } from './scripts/constants.mjs';
+import { ISOLATION } from './scripts/policy.mjs';
 import { launchOptions } from './tests/chromium.ts';
 import { hubCommands } from './tests/support/hubCommands.ts';
 
@@ -27,6 +28,7 @@ export default defineConfig({
       {
         ...shared(),
         appType: 'mpa', // a missing file is a 404, not index.html
+        server: { headers: ISOLATION }, // isolated, as the built page is
         // Named here, because a dependency discovered during a run reloads the page under the tests.
         optimizeDeps: { include: ['js-tiktoken/lite', 'js-tiktoken/ranks/gpt2', 'fast-check'] },
         test: {

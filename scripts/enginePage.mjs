@@ -1,11 +1,12 @@
 // A real browser page with the engine's modules at hand, for scripts: Vite serves the repository,
-// and any folder of the disk beside it, on loopback.
+// and any folder of the disk beside it, on loopback. The page is isolated, as the built one is.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
 import { buildConstants } from './constants.mjs';
+import { isolation } from './policy.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -30,7 +31,7 @@ export async function serveEngine(plugins = []) {
     },
     // Nothing may reload the page while it measures.
     server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
-    plugins,
+    plugins: [isolation(), ...plugins],
   });
   await server.listen();
   const { port } = server.httpServer.address();

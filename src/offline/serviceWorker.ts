@@ -2,7 +2,7 @@
 // file system and need no help. The network goes first wherever a newer version may be there: what is
 // kept answers only when nobody else does, which a line that hangs does not either. Nothing of other origins
 // passes through here. What the site is to be sent with (scripts/policy.mjs) is added where the host did not:
-// from the second visit on its worker, too, stands under the policy.
+// from the second visit on its worker, too, stands under the policy, and both are isolated.
 
 /** Files of the built site, relative to it; the build puts them here. */
 declare const __FILES__: readonly string[];

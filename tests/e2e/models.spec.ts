@@ -139,6 +139,11 @@ test('by id and host: the size comes before any weights, the old model writes me
   );
   await expect(storage(page)).toContainText('Nothing yet');
 
+  // The page is isolated, and the Hub does not say that others may embed its files: what does not come by CORS is refused.
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  const embedded = page.evaluate(async (url) => fetch(url, { mode: 'no-cors' }), hub.origin);
+  await expect(embedded).rejects.toThrow('Failed to fetch');
+  hub.seen.length = 0;
   await ask(page, ID, hub.origin);
   await isStatus(page, 'known');
   await expect(offer(page)).toContainText(`${ID} from ${new URL(hub.origin).host}`);

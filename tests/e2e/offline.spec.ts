@@ -37,6 +37,7 @@ test('opens without a network after one visit, and writes', async ({ page, conte
   expect(fails).toBe(true);
   await page.goto('./?device=cpu&seed=3#prompt=Once+upon+a+time');
   await untilReady(page);
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   await setLength(page, 4);
   const before = await chips(page).count();
   await generate(page);

@@ -1,38 +1,46 @@
 // What a hostile file could make the page do at most. The engine makes every request to another host and parses every
 // foreign file, and it is a worker: a policy in the page's head does not govern it, the one its own script came with does.
+// Beside it the headers that isolate page and worker, without which threads may share no memory.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test, type Page, type Worker } from '@playwright/test';
-import { POLICY } from '../../scripts/policy.mjs';
+import { HEADERS, HEADERS_ID, POLICY } from '../../scripts/policy.mjs';
 import { open, untilReady } from './helpers.ts';
 import { serveSite } from './site.ts';
 
 interface Tried {
   /** Whether text was run as code. */
   readonly ran: boolean;
-  /** Directives that refused something. */
+  /** Whether WebAssembly was compiled. */
+  readonly compiled: boolean;
+  /** Directives that refused something, each once. */
   readonly refused: string[];
 }
 
+/** What the policy leaves, in page and worker alike. */
+const GOVERNED: Tried = { ran: false, compiled: true, refused: ['connect-src', 'script-src'] };
+
 /** The engine's worker. */
 async function engineOf(page: Page): Promise<Worker> {
-  await expect.poll(() => page.workers().length).toBeGreaterThan(0);
-  const [worker] = page.workers();
+  const find = (): Worker | undefined =>
+    page.workers().find((worker) => worker.url().includes('engineWorker'));
+  await expect.poll(find).toBeDefined();
+  const worker = find();
   if (!worker) throw new Error('The engine has no worker.');
   return worker;
 }
 
-/** Has the engine's worker run text as code, and ask a server that the policy does not name. */
-async function tryIn(worker: Worker, address: string): Promise<Tried> {
-  return worker.evaluate(
-    (url) =>
-      new Promise<Tried>((resolve) => {
-        const refused: string[] = [];
-        addEventListener('securitypolicyviolation', (event) => {
-          refused.push(event.effectiveDirective);
-        });
-        // Later, because what the tools of a test evaluate is exempt.
-        setTimeout(() => {
+/** Has page or worker run text as code, compile WebAssembly, and ask a server that the policy does not name. */
+async function tryIn(realm: Page | Worker, address: string): Promise<Tried> {
+  const attempt = async (url: string): Promise<Tried> =>
+    new Promise((resolve) => {
+      const refused = new Set<string>();
+      addEventListener('securitypolicyviolation', (event) => {
+        refused.add(event.effectiveDirective);
+      });
+      // Later, because what the tools of a test evaluate is exempt.
+      setTimeout(() => {
+        void (async () => {
           let ran = false;
           try {
             // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- it is to be refused
@@ -40,12 +48,29 @@ async function tryIn(worker: Worker, address: string): Promise<Tried> {
           } catch {
             // As it should be.
           }
-          const over = (): void => void setTimeout(() => resolve({ ran, refused }), 100);
-          fetch(url, { mode: 'no-cors' }).then(over, over);
-        });
-      }),
-    address,
-  );
+          // The smallest module: its magic number and its version.
+          const compiled = await WebAssembly.compile(
+            new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
+          ).then(
+            () => true,
+            () => false,
+          );
+          await fetch(url, { mode: 'no-cors' }).catch(() => {});
+          setTimeout(() => resolve({ ran, compiled, refused: [...refused].toSorted() }), 100);
+        })();
+      });
+    });
+  // Page and Worker have the same method under types that do not meet.
+  return 'goto' in realm ? realm.evaluate(attempt, address) : realm.evaluate(attempt, address);
+}
+
+/** Whether page and engine are isolated. */
+async function isolationOf(page: Page): Promise<{ page: boolean; engine: boolean }> {
+  const engine = await engineOf(page);
+  return {
+    page: await page.evaluate(() => crossOriginIsolated),
+    engine: await engine.evaluate(() => crossOriginIsolated),
+  };
 }
 
 /** A server on this machine under an address that no policy of ours names, and how often it was asked. */
@@ -64,32 +89,58 @@ async function withStranger(use: (address: string, asked: () => number) => Promi
   }
 }
 
-test('the engine’s worker runs no text as code and asks no server that the policy leaves out', async ({
+test('page and engine are isolated, compile WebAssembly, run no text as code, and ask no server that the policy leaves out', async ({
   page,
 }) => {
-  const scripts = new Set<string>();
-  page.on('request', (request) => {
-    if (new URL(request.url()).pathname.endsWith('.js')) scripts.add(request.url());
-  });
+  const files = new Set<string>();
+  page.on('request', (request) => files.add(request.url()));
   await open(page);
+  expect(await isolationOf(page)).toEqual({ page: true, engine: true });
+  const engine = await engineOf(page);
   await withStranger(async (address, asked) => {
-    const { ran, refused } = await tryIn(await engineOf(page), address);
-    expect(ran).toBe(false);
-    expect(refused.toSorted()).toEqual(['connect-src', 'script-src']);
+    for (const realm of [page, engine]) {
+      // oxlint-disable-next-line no-await-in-loop -- one and then the other
+      expect(await tryIn(realm, address)).toEqual(GOVERNED);
+    }
     expect(asked()).toBe(0);
   });
-  expect(scripts.size).toBeGreaterThan(1);
-  for (const url of [page.url(), ...scripts]) {
+  // A script that some cache kept with other headers has another name.
+  expect(engine.url()).toContain(HEADERS_ID);
+  expect(files.size).toBeGreaterThan(5);
+  for (const url of files) {
     // oxlint-disable-next-line no-await-in-loop -- a handful of files on this machine
-    const answer = await page.request.get(url);
-    expect(answer.headers()['content-security-policy'], url).toBe(POLICY);
+    const answer = await page.request.head(url);
+    const sent = answer.headers();
+    for (const [name, value] of Object.entries(HEADERS)) {
+      expect(sent[name.toLowerCase()], `${name} of ${url}`).toBe(value);
+    }
+  }
+});
+
+test('in a frame of another site it is not isolated, and works', async ({ page, baseURL }) => {
+  const site = createServer((_, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(`<!doctype html><iframe src="${baseURL}?device=cpu&seed=7"></iframe>`);
+  });
+  await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+  try {
+    // As localhost; ours is at 127.0.0.1, which is another site.
+    await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/`);
+    const inside = page.frameLocator('iframe');
+    await expect(inside.locator('[data-testid="next-token"] [data-bar]').first()).toBeVisible();
+    expect(await inside.locator('body').evaluate(() => crossOriginIsolated)).toBe(false);
+  } finally {
+    site.closeAllConnections();
+    site.close();
   }
 });
 
 test.describe('on a host that sends no headers', () => {
   test.use({ serviceWorkers: 'allow' });
 
-  test('the page has its policy at once, its worker from the second visit on', async ({ page }) => {
+  test('the page has its policy at once, its worker from the second visit on, and then both are isolated', async ({
+    page,
+  }) => {
     const site = await serveSite();
     try {
       await page.goto(site.address);
@@ -98,13 +149,17 @@ test.describe('on a host that sends no headers', () => {
         'content',
         POLICY,
       );
+      expect(await isolationOf(page)).toEqual({ page: false, engine: false });
+      await withStranger(async (address, asked) => {
+        expect(await tryIn(page, address)).toEqual(GOVERNED);
+        expect(asked()).toBe(0);
+      });
       await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
       await page.reload();
       await untilReady(page);
+      expect(await isolationOf(page)).toEqual({ page: true, engine: true });
       await withStranger(async (address, asked) => {
-        const { ran, refused } = await tryIn(await engineOf(page), address);
-        expect(ran).toBe(false);
-        expect(refused.toSorted()).toEqual(['connect-src', 'script-src']);
+        expect(await tryIn(await engineOf(page), address)).toEqual(GOVERNED);
         expect(asked()).toBe(0);
       });
     } finally {

@@ -47,6 +47,10 @@ const engines: [string, () => Engine][] = [
   ['WorkerEngine', () => WorkerEngine.create()],
 ];
 
+it('stands in a page that is isolated, as the built one is', () => {
+  expect(crossOriginIsolated).toBe(true);
+});
+
 for (const [name, create] of engines) {
   for (const device of ['webgpu', 'cpu'] as const) {
     describe(`${name} on ${device}`, () => {
