@@ -46,59 +46,95 @@ INLINE float scaleOf(u16 half) {
   return scale.value;
 }
 
-/** Four halves, in the lower bits of each lane, as floats: every pattern, subnormals, infinities and NaNs too. */
-INLINE f32x4 half4(u32x4 h) {
-  u32x4 size = (h & 0x7fff) << 13;
-  u32x4 isBeyond = (u32x4)(size >= 0x0f800000);
-  // 2¹¹² takes the exponent's bias from 15 to 127, and makes subnormals normal.
-  u32x4 value = (u32x4)((f32x4)size * 0x1p112f) | (isBeyond & 0x7f800000);
-  return (f32x4)(value | (h & 0x8000) << 16);
+/** Eight halves as floats, those at even and at odd places. Infinities and NaNs come out finite: see `isBeyond`. */
+INLINE void halves8(u32x4 pairs, f32x4 *even, f32x4 *odd) {
+  // The sign stays where it is, three places of it; 2¹¹² takes the exponent's bias from 15 to 127, subnormals' too.
+  *even = (f32x4)((i32x4)(pairs << 16) >> 3 & (int)0x8fffe000) * 0x1p112f;
+  *odd = (f32x4)((i32x4)pairs >> 3 & (int)0x8fffe000) * 0x1p112f;
 }
 
-/** Eight weights of a row of halves from k on. */
-INLINE void half8(const char *row, u32 k, f32x4 *low, f32x4 *high) {
-  u32x4 pairs = *(const u32x4 *)(row + k * 2);
-  f32x4 even = half4(pairs & 0xffff), odd = half4(pairs >> 16);
-  *low = shuffle(even, odd, 0, 4, 1, 5);
-  *high = shuffle(even, odd, 2, 6, 3, 7);
+/** Whether one of eight halves, whose signs are gone, is infinite or no number. */
+INLINE int isBeyond(u16x8 sizes) { return __builtin_reduce_max(sizes) >= 0x7c00; }
+
+INLINE u16x8 sizesOf(u32x4 pairs) { return (u16x8)(pairs & 0x7fff7fff); }
+
+/** Any half. */
+INLINE float half1(u16 half) {
+  union {
+    u32 bits;
+    float value;
+  } v = {(u32)(half & 0x7fff) << 13};
+  v.value *= 0x1p112f;
+  if ((half & 0x7fff) >= 0x7c00) v.bits |= 0x7f800000;
+  v.bits |= (u32)(half & 0x8000) << 16;
+  return v.value;
 }
 
 /** A row of packed weights as floats. */
 INLINE void unpackRow(const Linear *p, const char *row, float *to) {
-  const u16 *scales = (const u16 *)(row + groupsOf(p->K) * 32);
-  for (u32 k = 0; k < p->K; k += 8) {
-    f32x4 low, high;
-    if (p->WEIGHT_FORMAT == F16) half8(row, k, &low, &high);
-    else {
-      i8x8 q = *(const i8x8 *)(row + k);
-      f32x4 scale = all(scaleOf(scales[k / 32]));
-      low = __builtin_convertvector(shuffle(q, q, 0, 1, 2, 3), f32x4) * scale;
-      high = __builtin_convertvector(shuffle(q, q, 4, 5, 6, 7), f32x4) * scale;
+  u32 K = p->K;
+  if (p->WEIGHT_FORMAT == F16) {
+    u16x8 most = {0};
+    for (u32 k = 0; k < K; k += 8) {
+      u32x4 pairs = *(const u32x4 *)(row + k * 2);
+      f32x4 even, odd;
+      halves8(pairs, &even, &odd);
+      most = __builtin_elementwise_max(most, sizesOf(pairs));
+      *(f32x4 *)(to + k) = shuffle(even, odd, 0, 4, 1, 5);
+      *(f32x4 *)(to + k + 4) = shuffle(even, odd, 2, 6, 3, 7);
     }
-    *(f32x4 *)(to + k) = low;
-    *(f32x4 *)(to + k + 4) = high;
+    if (isBeyond(most)) {
+      for (u32 k = 0; k < K; k++) to[k] = half1(((const u16 *)row)[k]);
+    }
+    return;
+  }
+  const u16 *scales = (const u16 *)(row + groupsOf(K) * 32);
+  for (u32 k = 0; k < K; k += 8) {
+    i8x8 q = *(const i8x8 *)(row + k);
+    f32x4 scale = all(scaleOf(scales[k / 32]));
+    *(f32x4 *)(to + k) = __builtin_convertvector(shuffle(q, q, 0, 1, 2, 3), f32x4) * scale;
+    *(f32x4 *)(to + k + 4) = __builtin_convertvector(shuffle(q, q, 4, 5, 6, 7), f32x4) * scale;
   }
 }
 
-/** x · w for one row of x and four of halves. */
+/** x · w for one row of x and four of halves: even and odd places in turn. */
 INLINE f32x4 halves4(const float *x, const char *w, u32 bytes, u32 K) {
-  f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0;
+  f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0, even, odd;
+  u16x8 most = {0};
   for (u32 k = 0; k < K; k += 8) {
-    f32x4 u = *(const f32x4 *)(x + k), v = *(const f32x4 *)(x + k + 4), low, high;
-    half8(w, k, &low, &high);
-    a0 += u * low;
-    a0 += v * high;
-    half8(w + bytes, k, &low, &high);
-    a1 += u * low;
-    a1 += v * high;
-    half8(w + 2 * bytes, k, &low, &high);
-    a2 += u * low;
-    a2 += v * high;
-    half8(w + 3 * bytes, k, &low, &high);
-    a3 += u * low;
-    a3 += v * high;
+    f32x4 low = *(const f32x4 *)(x + k), high = *(const f32x4 *)(x + k + 4);
+    f32x4 u = shuffle(low, high, 0, 2, 4, 6), v = shuffle(low, high, 1, 3, 5, 7);
+    const char *at = w + k * 2;
+    u32x4 p0 = *(const u32x4 *)at, p1 = *(const u32x4 *)(at + bytes);
+    u32x4 p2 = *(const u32x4 *)(at + 2 * bytes), p3 = *(const u32x4 *)(at + 3 * bytes);
+    most = __builtin_elementwise_max(most, __builtin_elementwise_max(sizesOf(p0), sizesOf(p1)));
+    most = __builtin_elementwise_max(most, __builtin_elementwise_max(sizesOf(p2), sizesOf(p3)));
+    halves8(p0, &even, &odd);
+    a0 += u * even;
+    a0 += v * odd;
+    halves8(p1, &even, &odd);
+    a1 += u * even;
+    a1 += v * odd;
+    halves8(p2, &even, &odd);
+    a2 += u * even;
+    a2 += v * odd;
+    halves8(p3, &even, &odd);
+    a3 += u * even;
+    a3 += v * odd;
   }
-  return sums4(a0, a1, a2, a3);
+  f32x4 y = sums4(a0, a1, a2, a3);
+  if (isBeyond(most)) {
+    // What is infinite or no number in a row makes the same of its sum.
+    for (u32 i = 0; i < 4; i++) {
+      float sum = 0;
+      for (u32 k = 0; k < K; k++) sum += x[k] * half1(((const u16 *)(w + i * bytes))[k]);
+      y = i == 0 ? (f32x4){sum, y[1], y[2], y[3]}
+        : i == 1 ? (f32x4){y[0], sum, y[2], y[3]}
+        : i == 2 ? (f32x4){y[0], y[1], sum, y[3]}
+                 : (f32x4){y[0], y[1], y[2], sum};
+    }
+  }
+  return y;
 }
 
 /** 32 products of int8 and int16 in four exact sums. */

@@ -11,6 +11,7 @@ typedef unsigned long long u64;
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int i32x4 __attribute__((vector_size(16)));
 typedef u32 u32x4 __attribute__((vector_size(16)));
+typedef u16 u16x8 __attribute__((vector_size(16)));
 typedef short i16x8 __attribute__((vector_size(16)));
 typedef signed char i8x8 __attribute__((vector_size(8)));
 /** Four floats at an address that is a multiple of 4 only. */

@@ -124,6 +124,31 @@ describe('linear', () => {
   }
 });
 
+it('linear keeps halves that are infinite or no number, and subnormal ones', async () => {
+  for (const rows of [1, 3]) {
+    await expectMeaning(
+      `${rows} rows`,
+      (d, enc, arena) => {
+        const [k, n] = [16, 8];
+        const values = noise(n * k, 3);
+        values[5] = Infinity;
+        values[k + 6] = -Infinity;
+        values[2 * k + 7] = NaN;
+        values.fill(2 ** -24, 3 * k, 4 * k);
+        values.fill(-3e-5, 4 * k, 5 * k);
+        const weight = createWeightMatrix(d, arena, 'weight', n, k, 'f16');
+        writeRows(arena, weight, 0, values);
+        const x = arena.upload('x', [rows, k], 'f32', noise(rows * k, 4, 2, 0.1));
+        const zero = arena.zeros('zero', [n], 'f32');
+        const out = arena.zeros('out', [rows, n], 'f32');
+        linear(enc, { x, weight, bias: [zero], scale: zero, out }, { rows });
+        return { out, count: rows * n };
+      },
+      sumBound(16, 8),
+    );
+  }
+});
+
 describe('embedding', () => {
   for (const format of WEIGHT_FORMATS) {
     it(`gathers tokens and positions in ${format}`, async () => {
