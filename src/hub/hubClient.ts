@@ -2,7 +2,7 @@
 import { EngineError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { parseShardIndex } from '../formats/shards.ts';
-import type { Address } from './address.ts';
+import type { Address } from '../modelAddress.ts';
 import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
 import { type Patience, discard, readAll, requestPatiently, retryAfterMs } from './network.ts';
 import type { HubIdentity, ListedFile } from '../kept/store.ts';

@@ -3,7 +3,7 @@ import type { ModelPlan, ModelRequest, StorageFacts, StoredModelFacts } from '..
 import { EngineError } from '../errors.ts';
 import { readConfigFile } from '../model/config.ts';
 import { parseShardIndex } from '../formats/shards.ts';
-import type { Address } from './address.ts';
+import type { Address } from '../modelAddress.ts';
 import type { Disk } from '../kept/disk.ts';
 import { openDiskFolder } from './diskFolder.ts';
 import { openHttpFolder } from './httpFolder.ts';

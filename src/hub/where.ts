@@ -1,5 +1,5 @@
 // Where a model is: from what was typed to an address, with what only a look at the disk or a server can tell.
-import { type Address, HUB, parseAddress } from './address.ts';
+import { type Address, HUB, parseAddress } from '../modelAddress.ts';
 import type { HubAddress } from './hubClient.ts';
 import type { FolderOptions } from './modelFolder.ts';
 import { discard, request } from './network.ts';

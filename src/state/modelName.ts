@@ -1,5 +1,6 @@
 // How models are named in the address, in links and in the dialog, and whom a name reaches.
 import type { ModelSummary, StoredModelFacts } from '../api.ts';
+import { parseAddress } from '../modelAddress.ts';
 
 /** An id on a Hub, an address, or a path on this site; as `ModelRequest` of the treaty. */
 export interface ModelName {
@@ -57,27 +58,29 @@ export const KNOWN_MODELS: readonly KnownModel[] = [
   },
 ];
 
-const SHORT_NAMES = ['gpt2', 'gpt2-medium', 'gpt2-large', 'gpt2-xl', 'distilgpt2'];
-
 /** Ids and revisions end long before. */
 export const MAX_NAME = 2000;
 
-/**
- * Whom loading this would contact: a host's name, or null where it lies on this page's own site (`base`
- * is the page's address). The engine decides for itself what a name means; this decides whom to ask first.
- */
-export function hostOf({ source, host }: ModelName, base: string): string | null {
-  const text = source.trim();
-  if (host !== undefined) return nameOfHost(host);
-  // With a scheme it is an address, slashes or not: nothing of this page's completes it.
-  const isAddress = /^[a-z][a-z0-9+.-]*:/iu.test(text);
-  const isPath = /^(?:\.{0,2}\/|models\/|\.{1,2}$)/u.test(text);
-  const isId = SHORT_NAMES.includes(text) || text.split('/').length === 2;
-  if (!isAddress && !isPath && isId) return 'huggingface.co';
-  // `//elsewhere/…` and the like leave this site without saying so.
-  const from = isAddress ? undefined : base;
-  const url = URL.canParse(text, from) ? new URL(text, from) : null;
-  return url === null || url.origin === new URL(base).origin ? null : url.host;
+/** Whether loading this asks nobody but this page's own site; `base` is the page's address. */
+export function isHere(name: ModelName, base: string): boolean {
+  return originOf(name, base) === new URL(base).origin;
+}
+
+/** Whom loading this would contact elsewhere: a host's name; null where that is nobody. */
+export function hostOf(name: ModelName, base: string): string | null {
+  const origin = originOf(name, base);
+  return origin === null || isHere(name, base) ? null : nameOfHost(origin);
+}
+
+/** Where the engine would ask for it; null where it would refuse the name, and ask nobody. */
+function originOf({ source, host }: ModelName, base: string): string | null {
+  try {
+    const address = parseAddress(source, { base, ...(host === undefined ? {} : { host }) });
+    if (address.kind === 'hub') return new URL(address.host).origin;
+    return address.kind === 'folder' ? address.url.origin : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A host as people name it, whether it came with a scheme or without. */

@@ -1,7 +1,7 @@
 // The address as state: sampler in the query, prompt in the fragment (which no server sees).
 // Unknown parameters are ignored; bad values are clamped or dropped, and a note says so.
 import type { DeviceRequest, Dtype } from '../api.ts';
-import { hostOf, MAX_NAME, type ModelName } from './modelName.ts';
+import { isHere, MAX_NAME, type ModelName } from './modelName.ts';
 import { LINK_VERSION, MAX_LINK, readRecording, writeRecording, type Recording } from './replay.ts';
 import {
   clampSeed,
@@ -132,7 +132,7 @@ function readWish(from: URLSearchParams, base: string, notes: string[]): ModelNa
     ...(revision === '' ? {} : { revision }),
     ...(host === '' ? {} : { host }),
   };
-  if (hostOf(name, base) !== null || !URL.canParse(source, base)) return name;
+  if (!isHere(name, base) || host !== '') return name;
   const { origin, pathname } = new URL(source, base);
   return { source: origin + pathname.replace(/\/+$/, '') };
 }

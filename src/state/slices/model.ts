@@ -11,7 +11,7 @@ import type {
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf, type Asked, type Here, type Progress } from '../facts/model.ts';
 import type { Wish } from '../facts/models.ts';
-import { hostOf, isSameName, titleOf, toRequest, type ModelName } from '../modelName.ts';
+import { hostOf, isHere, isSameName, titleOf, toRequest, type ModelName } from '../modelName.ts';
 import type { SliceContext } from './slice.ts';
 
 /** More losses than this within a minute, and the processor takes over. */
@@ -228,7 +228,7 @@ export function createModel(options: ModelOptions) {
     const { ownSource, base } = options;
     const { source, files } = wish;
     if (files !== undefined || source === ownSource) return null;
-    return hostOf(wish, base) === null ? { source: toPath(source, ownSource) } : toRequest(wish);
+    return isHere(wish, base) ? { source: toPath(source, ownSource) } : toRequest(wish);
   }
 
   return {

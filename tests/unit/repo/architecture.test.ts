@@ -20,6 +20,7 @@ const LEAVES = [
   'src/api.ts',
   'src/errors.ts',
   'src/json.ts',
+  'src/modelAddress.ts',
   'src/window.ts',
   'src/visibleText.ts',
 ];
@@ -30,6 +31,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/api/', may: [] },
   { part: 'src/errors.ts', may: [] },
   { part: 'src/json.ts', may: [] },
+  { part: 'src/modelAddress.ts', may: [] },
   { part: 'src/window.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseAddress } from '../../../src/hub/address.ts';
-import { hostOf, KNOWN_MODELS, nameOfStored, titleOf } from '../../../src/state/modelName.ts';
+import { hostOf, isHere, nameOfStored, titleOf } from '../../../src/state/modelName.ts';
 
 const BASE = 'https://school.example/glass/';
 
@@ -8,46 +7,38 @@ describe('whom a model’s name reaches', () => {
   it.each([
     ['gpt2', undefined, 'huggingface.co'],
     ['openai-community/gpt2', undefined, 'huggingface.co'],
-    ['https://hf.co/openai-community/gpt2', undefined, 'hf.co'],
+    ['https://hf.co/openai-community/gpt2', undefined, 'huggingface.co'],
     ['https://elsewhere.example/m', undefined, 'elsewhere.example'],
     ['gpt2', 'mirror.example', 'mirror.example'],
     ['gpt2', 'http://localhost:8000/hub', 'localhost:8000'],
     ['//elsewhere.example/m', undefined, 'elsewhere.example'],
-    ['\\\\elsewhere.example/m', undefined, 'huggingface.co'],
     ['https:elsewhere.example/a/b', undefined, 'elsewhere.example'],
     ['MODELS/mine', undefined, 'huggingface.co'],
     ['models/mine', undefined, null],
     ['./a/b', undefined, null],
     ['/a', undefined, null],
     ['https://school.example/models/mine', undefined, null],
+    ['a', undefined, null],
+    ['a/b/c', undefined, null],
+    ['./models/own', undefined, null],
+    ['gpt2', 'https://school.example/hub', null],
+    ['https://x.example/a/b/tree/main/c', undefined, 'x.example'],
   ])('%s at %s: %s', (source, host, reached) => {
-    expect(hostOf({ source, ...(host === undefined ? {} : { host }) }, BASE)).toBe(reached);
+    const name = { source, ...(host === undefined ? {} : { host }) };
+    expect(hostOf(name, BASE)).toBe(reached);
+    expect(isHere(name, BASE)).toBe(reached === null);
   });
 
-  it('never takes for its own what the engine would fetch elsewhere', () => {
-    const names = [
-      ...KNOWN_MODELS.map(({ source }) => source),
-      'gpt2',
-      'gpt2-xl',
-      'distilgpt2',
-      'a/b',
-      'a',
-      'a/b/c',
-      './a/b',
-      '//x.example/y',
-      'models/a',
-      'https://school.example/a/b/tree/main/c',
-      'https://school.example/a',
-      'HTTPS://X.example/a',
-      'https:x.example/a/b',
-      'MODELS/x',
-    ];
-    for (const source of names) {
-      const address = parseAddress(source, { base: BASE });
-      const origin = address.kind === 'hub' ? address.host : (address as { url: URL }).url.origin;
-      const isOwn = origin === new URL(BASE).origin;
-      if (hostOf({ source }, BASE) === null) expect([source, isOwn]).toEqual([source, true]);
-    }
+  it.each([
+    ['\\\\elsewhere.example/m', undefined],
+    ['../etc', 'mirror.example'],
+    ['ftp://a/b', undefined],
+    ['https://me:secret@x.example/m', undefined],
+    ['gpt2', 'ftp://x.example'],
+    ['a b', undefined],
+  ])('%s at %s is refused: it reaches nobody, and is no folder of this site', (source, host) => {
+    const name = { source, ...(host === undefined ? {} : { host }) };
+    expect([hostOf(name, BASE), isHere(name, BASE)]).toEqual([null, false]);
   });
 });
 

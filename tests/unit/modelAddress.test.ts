@@ -1,7 +1,7 @@
 // What people type, and what it means.
 import { describe, expect, test } from 'vitest';
-import { EngineError } from '../../../src/errors.ts';
-import { type AddressOptions, HUB, parseAddress } from '../../../src/hub/address.ts';
+import { EngineError } from '../../src/errors.ts';
+import { type AddressOptions, HUB, parseAddress } from '../../src/modelAddress.ts';
 
 const BASE = 'https://page.example/play/';
 

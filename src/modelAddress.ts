@@ -1,5 +1,6 @@
-// What people type to name a model, and what it means: an id on a Hub, a folder at an address, or a path.
-import { EngineError } from '../errors.ts';
+// What people type to name a model, and what it means: an id on a Hub, a folder at an address, or a path. The engine
+// loads by it, and the page knows by it whom a name would reach, before anybody is asked.
+import { EngineError } from './errors.ts';
 
 export type Address =
   | {
