@@ -12,6 +12,7 @@ import {
   type Settings,
 } from './settings.ts';
 import type { Theme } from './facts/page.ts';
+import type { Writer } from './facts/run.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from './tokenText.ts';
 import { FIRST_VIEW, VIEW, type View, type WrittenView } from './view.ts';
@@ -35,6 +36,8 @@ export interface Saved {
   /** Of the tree that the text is shown in. */
   readonly tree: string;
   readonly settings: Partial<Settings>;
+  /** What wrote the last run; null where nobody knows. */
+  readonly by: Writer | null;
   readonly theme: Theme;
   readonly view: View;
   /** Hints that were used or waved away. */
@@ -70,6 +73,7 @@ export function parseSaved(json: string | null): Saved | null {
     text: parseText(value.text, typeof value.source === 'string' ? value.source : ''),
     tree: typeof value.tree === 'string' ? value.tree : '',
     settings: readSettings(value.settings),
+    by: parseWriter(value.by),
     theme: value.theme === 'light' || value.theme === 'dark' ? value.theme : 'auto',
     view: { ...FIRST_VIEW, ...VIEW.read(isObject(value.view) ? value.view : olderView(value), []) },
     done: Array.isArray(value.done)
@@ -345,6 +349,13 @@ function parseRuns(value: unknown, length: number): readonly RunRecord[] {
     runs.push({ start: parseCount(entry.start), end: parseCount(entry.end), seed, settings, off });
   }
   return areRunsOf(length, runs) ? runs : [];
+}
+
+function parseWriter(value: unknown): Writer | null {
+  if (!isObject(value)) return null;
+  const device = (['webgpu', 'cpu'] as const).find((one) => one === value.device);
+  const dtype = (['fp32', 'fp16', 'q8'] as const).find((one) => one === value.dtype);
+  return device === undefined || dtype === undefined ? null : { device, dtype };
 }
 
 function parsePart(value: unknown): PartOff | null {

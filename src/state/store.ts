@@ -110,7 +110,7 @@ export function createAppStore(
       chosen: Object.keys(saved?.settings ?? {}).length > 0 || Object.keys(url.settings).length > 0,
       queued: false,
       last: null,
-      by: null,
+      by: fromUrl ? null : (saved?.by ?? null),
       off: null,
     },
     next: { distribution: null, at: 0 },

@@ -18,6 +18,7 @@ export function startSync(store: AppStore, actions: Actions): void {
       tree: actions.tree().id,
       // What a model brought is no choice, and the next one brings its own.
       settings: run.chosen ? run.settings : {},
+      by: run.by,
       theme: page.theme,
       // One goes on at the end of the text.
       view: { ...view, selected: null, corner: null },

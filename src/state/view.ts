@@ -24,10 +24,10 @@ export interface View {
   readonly panel: string;
   /** The token the panels talk about; null is the end of the text. */
   readonly selected: number | null;
-  /** The focused head; where heads are pinned, one of them. */
+  /** The focused head: a pinned one, or another, which then stands beside them. */
   readonly layer: number;
   readonly head: number;
-  /** Heads side by side, at most `MOST_PINS`. */
+  /** Heads that stay side by side, whichever is in focus; at most `MOST_PINS`. */
   readonly pins: readonly HeadRef[];
   /** How the heads in focus are drawn. */
   readonly form: 'matrix' | 'arcs';

@@ -87,13 +87,16 @@ export function frontHead({ preview, layer, head }: Omit<Heads, 'pins'>): HeadRe
   return preview ?? { layer, head };
 }
 
-/** The heads that stand side by side: the pinned ones, a previewed one in the focused one's place. */
+/**
+ * The heads that stand side by side: the pinned ones, and behind them the focused one where it is none of them;
+ * a previewed one in the focused one's place.
+ */
 export function shownHeads(heads: Heads): readonly HeadRef[] {
-  const { pins } = heads;
+  const { pins, layer, head } = heads;
   const front = frontHead(heads);
-  if (pins.length === 0) return [front];
-  if (pins.some((pin) => isSameHead(pin, front))) return pins;
-  return pins.map((pin) => (isSameHead(pin, heads) ? front : pin));
+  const own = pins.some((pin) => isSameHead(pin, heads)) ? pins : [...pins, { layer, head }];
+  if (own.some((one) => isSameHead(one, front))) return own;
+  return own.map((one) => (isSameHead(one, heads) ? front : one));
 }
 
 /** The token whose rows the atlas shows: the selected one, or the newest. */

@@ -28,7 +28,7 @@ export interface RunState {
   /** Generate was asked for before the model was there. */
   readonly queued: boolean;
   readonly last: RunFacts | null;
-  /** What wrote it, or the one before; null where nothing was written in this visit. */
+  /** What wrote it, or the one before, on an earlier visit too; null where nobody knows. */
   readonly by: Writer | null;
   /** Parts that are off in the run that writes now, whatever is switched meanwhile. */
   readonly off: readonly PartOff[] | null;

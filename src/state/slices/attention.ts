@@ -324,24 +324,21 @@ export function createAttention(context: SliceContext<'attention'>) {
 
   // ── actions ─────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a head into focus; where heads are pinned it takes the focused one's place. */
-  function focusHead(ref: HeadRef): void {
-    const { pins, layer, head } = get().view;
-    const replaced = pins.some((pin) => isSameHead(pin, ref))
-      ? pins
-      : pins.map((pin) => (isSameHead(pin, { layer, head }) ? { ...ref } : pin));
+  /** Puts a head into focus; what is pinned stays pinned. */
+  function focusHead({ layer, head }: HeadRef): void {
     together(() => {
-      look({ layer: ref.layer, head: ref.head, pins: replaced });
+      look({ layer, head });
       set({ preview: null, gaveWay: null });
     });
     context.used('attention');
   }
 
-  function setPins(pins: readonly HeadRef[]): void {
+  /** The newest of them comes into focus, unless another is to stay there. */
+  function setPins(pins: readonly HeadRef[], focus: HeadRef | undefined = pins.at(-1)): void {
     const unique = pins.filter((pin, i) => pins.findIndex((one) => isSameHead(one, pin)) === i);
     const kept = unique.slice(-MOST_PINS).map(({ layer, head }) => ({ layer, head }));
     together(() => {
-      look({ pins: kept, ...kept.at(-1) });
+      look({ pins: kept, ...(focus && { layer: focus.layer, head: focus.head }) });
       set({ gaveWay: null });
     });
   }
@@ -368,11 +365,12 @@ export function createAttention(context: SliceContext<'attention'>) {
       setPins,
       /** Pins a head beside the others, or takes it away again; the oldest gives way to a fourth, and it is said. */
       togglePin(ref: HeadRef): void {
-        const { pins } = get().view;
+        const { pins, layer, head } = get().view;
         context.used('attention');
         context.used('pin');
         if (pins.some((pin) => isSameHead(pin, ref))) {
-          setPins(pins.filter((pin) => !isSameHead(pin, ref)));
+          const left = pins.filter((pin) => !isSameHead(pin, ref));
+          setPins(left, isSameHead(ref, { layer, head }) ? left.at(-1) : { layer, head });
           set({ preview: null });
           return;
         }

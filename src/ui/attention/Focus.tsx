@@ -1,4 +1,4 @@
-// One to three heads in full, as maps or as arcs, with what they say in words.
+// One to three pinned heads, and the one in focus, in full: as maps or as arcs, with what they say in words.
 import { useMemo, useRef, useState, type ReactNode } from 'react';
 import type { AttentionMap } from '../../api.ts';
 import {

@@ -52,7 +52,7 @@ export function FocusBar(): ReactNode {
         className={css.small}
         type="button"
         aria-pressed={pinned}
-        title="Pinned heads stay side by side, three at most"
+        title="Pinned heads stay side by side, three at most, whichever is in focus"
         onClick={() => actions.togglePin(focused)}
       >
         {pinned ? 'Unpin' : 'Pin'}

@@ -27,10 +27,7 @@ export function SlotHead({
   readonly isFront: boolean;
 }): ReactNode {
   const { actions } = useApp();
-  const { probe, preview } = useFacts((s) => ({
-    probe: s.attention.probe,
-    preview: s.attention.preview,
-  }));
+  const { probe, pins } = useFacts((s) => ({ probe: s.attention.probe, pins: s.view.pins }));
   const label = labelHere(labelHead(probe, named.layer, named.head), row, pieces);
   const [most] = row === null ? [] : byWeight(row);
   const stands = label.name !== 'mixed';
@@ -39,7 +36,7 @@ export function SlotHead({
       ? ''
       : `${namesOf(pieces).quoted(most.index)}\u00A0${formatPercent(most.weight)}`;
   const name = `${ref.layer}.${ref.head}`;
-  const previewed = preview !== null && isSameHead(preview, ref);
+  const pinned = pins.some((pin) => isSameHead(pin, ref));
   return (
     <div className={css.slotHead} data-front={isFront}>
       <button
@@ -66,7 +63,7 @@ export function SlotHead({
           {stands && `, ${labelWords(label.name)}`}
         </span>
       </button>
-      {!previewed && (
+      {pinned && (
         <button
           className={css.unpin}
           type="button"

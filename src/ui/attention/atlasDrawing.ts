@@ -163,7 +163,7 @@ export function paintAtlas(
   scene.order.forEach((head, place) => {
     const box = tileBox(layout, place);
     const pinned = view.pins.includes(head);
-    if (pinned || (head === focus && view.pins.length === 0)) {
+    if (pinned || head === focus) {
       painter.frame(box.x - 1, box.y - 1, box.width + 2, box.height + 2, theme.accent, 2.5);
     }
     if (head === cursor) {

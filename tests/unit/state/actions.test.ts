@@ -10,6 +10,8 @@ import type {
   Question,
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
+import { headName, headsOf, shownHeads } from '../../../src/state/facts/attention.ts';
+import { formatSaved, parseSaved, type Saved } from '../../../src/state/persist.ts';
 import type { Settings } from '../../../src/state/settings.ts';
 import { toPlainText } from '../../../src/state/tokenText.ts';
 import { parseUrl, type UrlState } from '../../../src/state/urlState.ts';
@@ -72,7 +74,7 @@ const noScores: HeadScores = {
   entropyBits: nobody,
 };
 
-function createToy(url: Partial<UrlState> = {}) {
+function createToy(url: Partial<UrlState> = {}, saved: Saved | null = null) {
   const lost: ((reason: string, turn: number) => void)[] = [];
   const requests: GenerateRequest[] = [];
   const answers: { [Q in Question]?: (input: Input<Q>) => Answer<Q> } = {
@@ -148,7 +150,7 @@ function createToy(url: Partial<UrlState> = {}) {
     },
     dispose: () => Promise.resolve(),
   } satisfies Engine;
-  const { store, text, actions } = createToyPage(engine, url);
+  const { store, text, actions } = createToyPage(engine, url, {}, saved);
   const words = (): string => toPlainText(text.pieces);
   const settled = async (): Promise<void> => {
     await vi.waitFor(() => expect(store.getState().busy.has('run')).toBe(false));
@@ -182,6 +184,32 @@ describe('pinned heads', () => {
       view: { pins: ['0.0', '0.1', '1.0'].map(head), layer: 1, head: 0 },
       attention: { gaveWay: null },
     });
+  });
+
+  it('stay pinned where another head is chosen, which stands beside them until it is left', async () => {
+    const toy = createToy();
+    await toy.actions.load();
+    await toy.settled();
+    toy.actions.togglePin(head('0.0'));
+    toy.actions.togglePin(head('0.1'));
+    const shown = (): string[] => shownHeads(headsOf(toy.store.getState())).map(headName);
+    toy.actions.setAttention({ layer: 1 });
+    expect(toy.store.getState()).toMatchObject({
+      view: { pins: ['0.0', '0.1'].map(head), layer: 1, head: 1 },
+    });
+    expect(shown()).toEqual(['0.0', '0.1', '1.1']);
+    toy.actions.moveHead(-1);
+    expect(shown()).toEqual(['0.0', '0.1', '1.0']);
+    toy.actions.previewHead(head('1.1'));
+    expect(shown()).toEqual(['0.0', '0.1', '1.1']);
+    toy.actions.previewHead(null);
+    // Who takes a pin away goes on looking at what is in focus.
+    toy.actions.togglePin(head('0.0'));
+    expect(shown()).toEqual(['0.1', '1.0']);
+    toy.actions.focusHead(head('0.1'));
+    expect(shown()).toEqual(['0.1']);
+    toy.actions.togglePin(head('0.1'));
+    expect(toy.store.getState().view).toMatchObject({ pins: [], layer: 0, head: 1 });
   });
 });
 
@@ -753,6 +781,31 @@ describe('what a text outlives', () => {
     toy.actions.regenerate();
     await toy.settled();
     expect(toy.requests.at(-1)?.options.seed).toBe(8);
+  });
+
+  it('writing again after a reload knows which device and precision wrote what stands there', async () => {
+    toy.engine.load.mockResolvedValue({ ...model, dtype: 'q8' });
+    toy.actions.takeDtype('q8');
+    await vi.waitFor(() => expect(modelOf(state())?.dtype).toBe('q8'));
+    toy.actions.changeSettings({ seed: 7, max_new_tokens: 3 });
+    toy.actions.generate();
+    await toy.settled();
+    const { run, page, view } = state();
+    const { settings, by } = run;
+    const { theme, done } = page;
+    const text = toy.actions.snapshot();
+    const left = formatSaved({ text, tree: '', settings, by, theme, view, done });
+    for (const dtype of ['fp32', 'q8'] as const) {
+      const fresh = createToy({}, parseSaved(left));
+      fresh.engine.load.mockResolvedValue({ ...model, dtype });
+      await fresh.actions.load();
+      await fresh.settled();
+      expect(fresh.words()).toBe('ababc');
+      fresh.actions.regenerate();
+      await fresh.settled();
+      // In another precision it may come out otherwise.
+      expect(fresh.requests.map(({ options }) => options.seed)).toEqual([dtype === 'q8' ? 8 : 7]);
+    }
   });
 
   it('the seed moves on with a run, and not without one', async () => {

@@ -40,6 +40,7 @@ const saved: Saved = {
   },
   tree: 'a-tree',
   settings: { ...DEFAULT_SETTINGS, seed: 7, stop: ['\n'] },
+  by: { device: 'webgpu', dtype: 'q8' },
   theme: 'dark',
   view: {
     ...FIRST_VIEW,
