@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PACK_CASES } from '../support/packCases.ts';
 import { type CaseResult, verifyCase } from '../support/verifyCase.ts';
+import { gpuDevice } from './fixture.ts';
 
 const PACK = '/tests/fixtures/conformance/';
 function expectOk(result: CaseResult): void {
@@ -11,11 +12,15 @@ function expectOk(result: CaseResult): void {
 }
 
 describe('the conformance pack', () => {
-  for (const device of ['webgpu', 'cpu'] as const) {
+  const devices = {
+    webgpu: async () => (await gpuDevice()).gpu,
+    cpu: () => 'cpu' as const,
+  };
+  for (const [device, open] of Object.entries(devices)) {
     for (const name of PACK_CASES) {
       it(`${name} agrees with PyTorch on ${device}`, async () => {
-        const result = await verifyCase(new URL(`${PACK}${name}/`, location.href).href, { device });
-        expectOk(result);
+        const url = new URL(`${PACK}${name}/`, location.href).href;
+        expectOk(await verifyCase(url, { device: await open() }));
       });
     }
   }
@@ -23,7 +28,8 @@ describe('the conformance pack', () => {
   for (const dtype of ['fp16', 'q8'] as const) {
     it(`is near PyTorch in ${dtype}, and says by how much without judging`, async () => {
       const url = new URL(`${PACK}gpt2/`, location.href).href;
-      const { ok, groups, agreement } = await verifyCase(url, { device: 'webgpu', dtype });
+      const device = await devices.webgpu();
+      const { ok, groups, agreement } = await verifyCase(url, { device, dtype });
       expect(ok).toBe(true);
       expect(new Set(groups.map(({ bound }) => bound))).toEqual(new Set(['not judged']));
       expect(agreement.positions).toBeGreaterThan(20);

@@ -314,6 +314,8 @@ for (const [name, create] of engines) {
         await expect(loading).rejects.toMatchObject({ name: 'AbortError' });
         expect((await engine.ask('tokenize', { text: 'The' }))[0].text).toBe('The');
       });
+
+      describe('looking through the depths', () => describeLooking(() => engine));
     });
   }
 
@@ -366,133 +368,126 @@ for (const [name, create] of engines) {
   });
 }
 
-for (const [name, create] of engines) {
-  for (const device of ['webgpu', 'cpu'] as const) {
-    describe(`${name} on ${device}, looking through the depths`, () => {
-      let engine: Engine;
-      let ids: number[];
-      const sampled = { ...OPTIONS, do_sample: true, top_p: 0.9, min_p: 0.01, max_new_tokens: 4 };
-      beforeAll(async () => {
-        engine = create();
-        await engine.load(TALES, { device, dtype: 'fp32' });
-        ids = expected[0].ids;
-      });
-      afterAll(() => engine.dispose());
+/** What an engine that has the default model says of its depths. */
+function describeLooking(engineOf: () => Engine): void {
+  const sampled = { ...OPTIONS, do_sample: true, top_p: 0.9, min_p: 0.01, max_new_tokens: 4 };
+  let engine: Engine;
+  let ids: number[];
+  beforeAll(() => {
+    engine = engineOf();
+    ids = expected[0].ids;
+  });
 
-      it("ends the lens of every token with the model's own answer", async () => {
-        const lens = await engine.ask('lens', { ids, from: 0, count: ids.length });
-        expect(lens).toMatchObject({ firstIndex: 0, from: 0, count: ids.length, depths: 13 });
-        expect(lens.tokens).toBeInstanceOf(Uint32Array);
-        const known = new Map(lens.pieces.map((piece) => [piece.id, piece.text]));
-        expect(known.size).toBe(lens.pieces.length);
-        expect([...lens.tokens].every((id) => known.has(id))).toBe(true);
-        for (let t = 0; t < ids.length; t++) {
-          const input = { ids: ids.slice(0, t + 1), options: sampled, top: 20 };
-          const { top } = await engine.ask('distribution', input);
-          const best = top.toSorted((a, b) => b.rawProbability - a.rawProbability)[0];
-          const at = t * 13 + 12;
-          // Two that are as probable as each other may change places.
-          expect(Math.exp(lens.logprobs[at])).toBeCloseTo(best.rawProbability, 5);
-          const own = top.find(({ piece }) => piece.id === lens.tokens[at]);
-          expect(own?.rawProbability).toBeCloseTo(best.rawProbability, 5);
-        }
-      });
+  it("ends the lens of every token with the model's own answer", async () => {
+    const lens = await engine.ask('lens', { ids, from: 0, count: ids.length });
+    expect(lens).toMatchObject({ firstIndex: 0, from: 0, count: ids.length, depths: 13 });
+    expect(lens.tokens).toBeInstanceOf(Uint32Array);
+    const known = new Map(lens.pieces.map((piece) => [piece.id, piece.text]));
+    expect(known.size).toBe(lens.pieces.length);
+    expect([...lens.tokens].every((id) => known.has(id))).toBe(true);
+    for (let t = 0; t < ids.length; t++) {
+      const input = { ids: ids.slice(0, t + 1), options: sampled, top: 20 };
+      const { top } = await engine.ask('distribution', input);
+      const best = top.toSorted((a, b) => b.rawProbability - a.rawProbability)[0];
+      const at = t * 13 + 12;
+      // Two that are as probable as each other may change places.
+      expect(Math.exp(lens.logprobs[at])).toBeCloseTo(best.rawProbability, 5);
+      const own = top.find(({ piece }) => piece.id === lens.tokens[at]);
+      expect(own?.rawProbability).toBeCloseTo(best.rawProbability, 5);
+    }
+  });
 
-      it('opens a cell, and follows a token through it', async () => {
-        const position = ids.length - 1;
-        const { tokens, logprobs } = await engine.ask('lens', { ids, from: position, count: 1 });
-        const cell = await engine.ask('lensCell', { ids, position, depth: 6, top: 10 });
-        expect(cell.top).toHaveLength(10);
-        expect(cell.top[0].piece.id).toBe(tokens[6]);
-        expect(Math.log(cell.top[0].probability)).toBeCloseTo(logprobs[6], 4);
-        const third = cell.top[2].piece.id;
-        const curve = await engine.ask('lensCurve', { ids, position, token: third });
-        expect(curve.piece).toEqual(cell.top[2].piece);
-        expect(curve.ranks).toHaveLength(13);
-        expect(curve.ranks[6]).toBe(3);
-        expect(Math.exp(curve.logprobs[6])).toBeCloseTo(cell.top[2].probability, 5);
-        await expect(
-          engine.ask('lensCell', { ids, position: ids.length, depth: 0, top: 1 }),
-        ).rejects.toMatchObject({ code: 'inspect/position' });
-      });
+  it('opens a cell, and follows a token through it', async () => {
+    const position = ids.length - 1;
+    const { tokens, logprobs } = await engine.ask('lens', { ids, from: position, count: 1 });
+    const cell = await engine.ask('lensCell', { ids, position, depth: 6, top: 10 });
+    expect(cell.top).toHaveLength(10);
+    expect(cell.top[0].piece.id).toBe(tokens[6]);
+    expect(Math.log(cell.top[0].probability)).toBeCloseTo(logprobs[6], 4);
+    const third = cell.top[2].piece.id;
+    const curve = await engine.ask('lensCurve', { ids, position, token: third });
+    expect(curve.piece).toEqual(cell.top[2].piece);
+    expect(curve.ranks).toHaveLength(13);
+    expect(curve.ranks[6]).toBe(3);
+    expect(Math.exp(curve.logprobs[6])).toBeCloseTo(cell.top[2].probability, 5);
+    await expect(
+      engine.ask('lensCell', { ids, position: ids.length, depth: 0, top: 1 }),
+    ).rejects.toMatchObject({ code: 'inspect/position' });
+  });
 
-      it('measures what flows at a token', async () => {
-        const norms = await engine.ask('residualNorms', { ids, position: 2 });
-        expect([norms.residual, norms.attention, norms.mlp].map((v) => v.length)).toEqual([
-          13, 12, 12,
-        ]);
-        for (let l = 0; l < 12; l++) {
-          const most = norms.residual[l] + norms.attention[l] + norms.mlp[l];
-          expect(norms.attention[l]).toBeGreaterThan(0);
-          expect(norms.mlp[l]).toBeGreaterThan(0);
-          // The triangle inequality.
-          expect(norms.residual[l + 1]).toBeLessThanOrEqual(most * 1.00001);
-        }
-      });
+  it('measures what flows at a token', async () => {
+    const norms = await engine.ask('residualNorms', { ids, position: 2 });
+    expect([norms.residual, norms.attention, norms.mlp].map((v) => v.length)).toEqual([13, 12, 12]);
+    for (let l = 0; l < 12; l++) {
+      const most = norms.residual[l] + norms.attention[l] + norms.mlp[l];
+      expect(norms.attention[l]).toBeGreaterThan(0);
+      expect(norms.mlp[l]).toBeGreaterThan(0);
+      // The triangle inequality.
+      expect(norms.residual[l + 1]).toBeLessThanOrEqual(most * 1.00001);
+    }
+  });
 
-      it('shows the draw of every token as it was', async () => {
-        const text = [...ids];
-        const options = { ...sampled, repetition_penalty: 1.3 };
-        const request = { ids, options: { ...options, seed: 9 }, top: 40 };
-        for await (const event of engine.generate(request)) {
-          if (event.type !== 'token') continue;
-          const steps = await engine.ask('samplerSteps', { ids: text, options, seed: 9, top: 8 });
-          expect(steps.chosen).toEqual(event.piece);
-          expect(steps.draw).toMatchObject({ seed: 9, position: text.length });
-          expect(steps.stages.map(({ active }) => active)).toEqual([
-            true,
-            true,
-            true,
-            true,
-            true,
-            true,
-          ]);
-          const own = event.distribution.top.find(({ piece }) => piece.id === event.piece.id);
-          expect(steps.chosenProbability).toBeCloseTo(own?.probability ?? NaN, 6);
-          expect(steps.stages.at(-1)?.kept).toBe(event.distribution.kept);
-          text.push(event.piece.id);
-        }
-        expect(text).toHaveLength(ids.length + 4);
-      });
+  it('shows the draw of every token as it was', async () => {
+    const text = [...ids];
+    const options = { ...sampled, repetition_penalty: 1.3 };
+    const request = { ids, options: { ...options, seed: 9 }, top: 40 };
+    for await (const event of engine.generate(request)) {
+      if (event.type !== 'token') continue;
+      const steps = await engine.ask('samplerSteps', { ids: text, options, seed: 9, top: 8 });
+      expect(steps.chosen).toEqual(event.piece);
+      expect(steps.draw).toMatchObject({ seed: 9, position: text.length });
+      expect(steps.stages.map(({ active }) => active)).toEqual([
+        true,
+        true,
+        true,
+        true,
+        true,
+        true,
+      ]);
+      const own = event.distribution.top.find(({ piece }) => piece.id === event.piece.id);
+      expect(steps.chosenProbability).toBeCloseTo(own?.probability ?? NaN, 6);
+      expect(steps.stages.at(-1)?.kept).toBe(event.distribution.kept);
+      text.push(event.piece.id);
+    }
+    expect(text).toHaveLength(ids.length + 4);
+  });
 
-      it('prints the model as transformers does', async () => {
-        const { root, tiedParameters, untiedParameters, isTied, memoryBytes } = await engine.ask(
-          'anatomy',
-          {},
-        );
-        expect(root).toMatchObject({ name: '', text: 'GPT2LMHeadModel', parameters: 6_960_768 });
-        expect([tiedParameters, untiedParameters, isTied]).toEqual([
-          6_960_768,
-          6_960_768 + 8192 * 192,
-          true,
-        ]);
-        expect(memoryBytes).toBeGreaterThan(6_960_768 * 4);
-        const [transformer] = root.children;
-        expect(transformer.children[3].children).toHaveLength(12);
-        expect(transformer.children[0].text).toBe('Embedding(8192, 192)');
-      });
+  it('prints the model as transformers does', async () => {
+    const { root, tiedParameters, untiedParameters, isTied, memoryBytes } = await engine.ask(
+      'anatomy',
+      {},
+    );
+    expect(root).toMatchObject({ name: '', text: 'GPT2LMHeadModel', parameters: 6_960_768 });
+    expect([tiedParameters, untiedParameters, isTied]).toEqual([
+      6_960_768,
+      6_960_768 + 8192 * 192,
+      true,
+    ]);
+    expect(memoryBytes).toBeGreaterThan(6_960_768 * 4);
+    const [transformer] = root.children;
+    expect(transformer.children[3].children).toHaveLength(12);
+    expect(transformer.children[0].text).toBe('Embedding(8192, 192)');
+  });
 
-      it('looks on while tokens stream, without changing the stream', async () => {
-        const { greedy } = expected[0];
-        const text = [...ids];
-        for await (const event of engine.generate({ ids, options: OPTIONS })) {
-          if (event.type !== 'token') continue;
-          const lens = await engine.ask('lens', { ids: text, from: text.length - 1, count: 1 });
-          expect(lens.tokens[12]).toBe(event.piece.id);
-          text.push(event.piece.id);
-        }
-        expect(text.slice(ids.length)).toEqual(greedy.slice(0, 8));
-      });
+  it('looks on while tokens stream, without changing the stream', async () => {
+    const { greedy } = expected[0];
+    const text = [...ids];
+    for await (const event of engine.generate({ ids, options: OPTIONS })) {
+      if (event.type !== 'token') continue;
+      const lens = await engine.ask('lens', { ids: text, from: text.length - 1, count: 1 });
+      expect(lens.tokens[12]).toBe(event.piece.id);
+      text.push(event.piece.id);
+    }
+    expect(text.slice(ids.length)).toEqual(greedy.slice(0, 8));
+  });
 
-      it('stops looking when nobody wants to know any more', async () => {
-        const long = Array.from({ length: 120 }, (_, i) => (i * 97) % 8192);
-        const controller = new AbortController();
-        const looking = engine.ask('lens', { ids: long, from: 0, count: 120 }, controller.signal);
-        setTimeout(() => controller.abort());
-        await expect(looking).rejects.toMatchObject({ name: 'AbortError' });
-        const lens = await engine.ask('lens', { ids, from: 0, count: 2 });
-        expect(lens.count).toBe(2);
-      });
-    });
-  }
+  it('stops looking when nobody wants to know any more', async () => {
+    const long = Array.from({ length: 120 }, (_, i) => (i * 97) % 8192);
+    const controller = new AbortController();
+    const looking = engine.ask('lens', { ids: long, from: 0, count: 120 }, controller.signal);
+    setTimeout(() => controller.abort());
+    await expect(looking).rejects.toMatchObject({ name: 'AbortError' });
+    const lens = await engine.ask('lens', { ids, from: 0, count: 2 });
+    expect(lens.count).toBe(2);
+  });
 }

@@ -17,12 +17,29 @@ let shared: Promise<WebGpuDevice> | null = null;
 export function gpuDevice(): Promise<WebGpuDevice> {
   shared ??= requestWebGpuDevice().then(async (device) => {
     await canary(device.gpu);
+    keepPipelines(device.gpu);
     console.info(
       `adapter: ${device.summary.label}; binding limit ${device.traits.maxBindingBytes}`,
     );
     return device;
   });
   return shared;
+}
+
+/**
+ * A browser compiles a pipeline once for as long as one like it is alive. Here that is the whole file, so models
+ * of one width wait for the compiler once, whatever their weights are.
+ */
+function keepPipelines(gpu: GPUDevice): void {
+  const kept: GPUComputePipeline[] = [];
+  const keep = (pipeline: GPUComputePipeline): GPUComputePipeline => {
+    kept.push(pipeline);
+    return pipeline;
+  };
+  const now = gpu.createComputePipeline.bind(gpu);
+  const later = gpu.createComputePipelineAsync.bind(gpu);
+  gpu.createComputePipeline = (descriptor) => keep(now(descriptor));
+  gpu.createComputePipelineAsync = async (descriptor) => keep(await later(descriptor));
 }
 
 const opened: Device[] = [];

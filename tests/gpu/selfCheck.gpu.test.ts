@@ -96,7 +96,6 @@ describe('the self-check on WebGPU', () => {
     expect(summary.check).toMatchObject({ passed: true, against: 'reference', dtype: 'q8' });
     expect(summary.failedChecks).toEqual([]);
     console.info(summary.check?.report);
-    console.info(JSON.stringify(await engine.ask('precisionCost', {})));
     await engine.dispose();
   });
 });

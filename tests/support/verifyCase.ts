@@ -34,7 +34,7 @@ export interface CaseResult {
 }
 
 export interface VerifyOptions {
-  readonly device?: DeviceRequest;
+  readonly device?: DeviceRequest | GPUDevice;
   readonly dtype?: Dtype;
   readonly processor?: ProcessorOptions;
 }
