@@ -19,10 +19,13 @@ export interface DeviceSummary {
    * then. There may be one again by now.
    */
   readonly standsIn?: boolean;
+  /** True where weights take the memory of 32 bit whatever their precision: plain loops read them unpacked. */
+  readonly unpacks?: boolean;
   /** Short name for people, for example `SwiftShader (software)` or `This computer's processor`. */
   readonly label: string;
   readonly vendor: string;
   readonly architecture: string;
+  /** What the driver says of the adapter; of a processor what computes, as of when the model was loaded. */
   readonly description: string;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;

@@ -107,7 +107,8 @@ function withoutMasks(source: TensorSource): TensorSource {
 
 /** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */
 async function compileFor(device: Device, config: GptConfig, dtype: Dtype): Promise<void> {
-  if (device.summary.kind === 'cpu') return;
+  // A processor has nothing to compile, and threads that start.
+  if (device.summary.kind === 'cpu') return device.prepare(() => {});
   const arena = device.createArena('plan');
   // One block stands for all: the others use the same pipelines.
   const plan = new Gpt(

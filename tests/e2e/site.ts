@@ -12,15 +12,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
-/** Without headers of its own; the line can hang, or end at a gateway that is alone. */
-export async function serveSite() {
+/** Without headers but these; the line can hang, or end at a gateway that is alone. */
+export async function serveSite(headers: Readonly<Record<string, string>> = {}) {
   let line: 'up' | 'hangs' | 'gateway' = 'up';
   let asked: string[] = [];
   const give = async (path: string, response: ServerResponse): Promise<void> => {
     const type = TYPES[extname(path)] ?? 'application/octet-stream';
     try {
       const body = await readFile(`dist${path}`);
-      response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' }).end(body);
+      response
+        .writeHead(200, { ...headers, 'content-type': type, 'cache-control': 'no-cache' })
+        .end(body);
     } catch {
       response.writeHead(404).end();
     }

@@ -14,7 +14,7 @@ export interface CheckedModel {
 
 /**
  * Checks a model and, where it fails, loads it again in the next simpler way: fp32, then kernels
- * without workgroup memory, then the processor. What fails last, or cannot be loaded again, is given
+ * without workgroup memory, then the processor, then its plain loops. What fails last, or cannot be loaded again, is given
  * back with its failed check. A model that is left behind is disposed.
  */
 export async function checkedModel(first: GPT2, signal?: AbortSignal): Promise<CheckedModel> {
@@ -46,6 +46,9 @@ export async function checkedModel(first: GPT2, signal?: AbortSignal): Promise<C
 function simplerThan({ gpt, summary }: GPT2): FromPretrainedOptions | null {
   const plain = gpt.device.traits.lanes === 'imitated';
   if (summary.dtype !== 'fp32') return { dtype: 'fp32', plain };
-  if (summary.device.kind === 'cpu') return null;
+  if (summary.device.kind === 'cpu') {
+    if (summary.device.unpacks === true) return null;
+    return { dtype: 'fp32', device: 'cpu', processor: { wasm: 'none' } };
+  }
   return plain ? { dtype: 'fp32', device: 'cpu' } : { dtype: 'fp32', plain: true };
 }

@@ -259,7 +259,12 @@ function toReport(model: GPT2, check: Omit<SelfCheck, 'report'>, steps: readonly
   const { name, layout, nLayer, nHead, nEmbd, vocabSize } = model.summary;
   const { device } = check;
   const { lanes } = model.gpt.device.traits;
-  const kernels = lanes === 'imitated' ? 'plain kernels' : 'workgroup kernels';
+  const isWasm = device.kind === 'cpu' && device.unpacks !== true;
+  const kernels = isWasm
+    ? 'WebAssembly kernels'
+    : lanes === 'imitated'
+      ? 'plain kernels'
+      : 'workgroup kernels';
   const agent = typeof navigator === 'object' ? navigator.userAgent : '';
   const lines = [
     `Glass GPT self-check: ${check.passed ? 'passed' : 'FAILED'}`,

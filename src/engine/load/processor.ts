@@ -35,8 +35,11 @@ export async function createProcessor({
     standsIn,
     twins: wasmTwins(wasm),
     memory: wasm.heap,
+    // A model as large as that is loaded with smaller weights.
+    limits: { maxBufferSize: wasm.heap.maxBytes },
     rowsPerPass: ROWS,
     describe: () => describe(wasm),
+    ready: () => wasm.settled(),
     dispose: () => wasm.stop(),
   });
 }

@@ -32,10 +32,14 @@ export interface CpuParts {
   readonly memory?: CpuMemory;
   /** Rows of a prompt that are worth a pass. */
   readonly rowsPerPass?: number;
+  /** The largest that can be had, where anything limits it. */
+  readonly limits?: DeviceSummary['limits'];
   /** Whether WebGPU was waited for in vain. */
   readonly standsIn?: boolean;
   /** What computes, in words; asked for when somebody reads the summary. */
   readonly describe?: () => string;
+  /** Resolves when what the parts have started is there. */
+  readonly ready?: () => Promise<void>;
   /** Ends what the parts have started. */
   readonly dispose?: () => void;
 }
@@ -59,7 +63,8 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
     architecture: '',
     description: '',
     features: [],
-    limits: {},
+    limits: parts.limits ?? {},
+    ...(!memory.packs && { unpacks: true }),
     ...(parts.standsIn === true && { standsIn: true }),
   };
   const traits: Traits = {
@@ -259,7 +264,7 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
     lost: new Promise(() => {}),
     createArena,
     createEncoder,
-    prepare: () => Promise.resolve(),
+    prepare: () => parts.ready?.() ?? Promise.resolve(),
     idle: () =>
       new Promise((resolve, reject) => {
         checkUsable();

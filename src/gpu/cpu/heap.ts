@@ -48,7 +48,8 @@ export function createSharedMemory(): { memory: WebAssembly.Memory; maxBytes: nu
 export class Heap implements CpuMemory {
   readonly packs = true;
   readonly memory: WebAssembly.Memory;
-  readonly #maxBytes: number;
+  /** Bytes that it can grow to. */
+  readonly maxBytes: number;
   /** In order of their addresses; none touches the next. */
   readonly #holes: Hole[] = [];
   /** What lies from here on was never used, and is zero. */
@@ -57,7 +58,7 @@ export class Heap implements CpuMemory {
   /** Everything below `start`, in bytes, is somebody else's. */
   constructor(start: number, { memory, maxBytes } = createSharedMemory()) {
     this.memory = memory;
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
     this.#end = roundUp(start, ALIGN);
   }
 
@@ -120,13 +121,13 @@ export class Heap implements CpuMemory {
 
   #grow(missingBytes: number): void {
     const had = this.memory.buffer.byteLength;
-    if (had + missingBytes > this.#maxBytes) {
-      const most = this.#maxBytes / 2 ** 30;
+    if (had + missingBytes > this.maxBytes) {
+      const most = this.maxBytes / 2 ** 30;
       throw new RangeError(`A WebAssembly memory ends at ${most} GiB here.`);
     }
     const pages = Math.ceil(missingBytes / PAGE);
     // Near the end only what is needed.
-    const step = Math.min(roundUp(pages, GROWTH), (this.#maxBytes - had) / PAGE);
+    const step = Math.min(roundUp(pages, GROWTH), (this.maxBytes - had) / PAGE);
     try {
       this.memory.grow(step);
     } catch (cause) {

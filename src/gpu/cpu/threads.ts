@@ -36,8 +36,15 @@ export function usualThreads(): number {
   return Math.max(1, Math.min(cores, 4));
 }
 
+/**
+ * So long, in ms, somebody may wait for helpers to start, who wants to say how many there are. One whose file cannot
+ * be had says so at once; this is for a line that hangs.
+ */
+const PATIENCE_MS = 20_000;
+
 export class Helpers {
   readonly #running = new Set<Helper>();
+  readonly #answers: Promise<void>[] = [];
   #ready = 0;
 
   /** Starts `count` of them. Those that cannot start are never counted. */
@@ -50,6 +57,14 @@ export class Helpers {
     return this.#ready;
   }
 
+  /** Resolves when each has said that it is ready, or that it never will be; or after a while. */
+  async settled(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
+    await Promise.race([Promise.all(this.#answers), patience]);
+    clearTimeout(timer);
+  }
+
   /** Ends all of them. */
   stop(): void {
     for (const helper of this.#running) void helper.terminate();
@@ -59,12 +74,16 @@ export class Helpers {
 
   #start(start: HelperStart): void {
     let isReady = false;
+    let answer = (): void => {};
+    this.#answers.push(new Promise((resolve) => (answer = resolve)));
     const gone = (): void => {
+      answer();
       if (!this.#running.delete(helper)) return;
       if (isReady) this.#ready--;
       void helper.terminate();
     };
     const ready = (): void => {
+      answer();
       if (!this.#running.has(helper)) return;
       isReady = true;
       this.#ready++;

@@ -86,6 +86,11 @@ export class Wasm {
     return 1 + this.#helpers.ready;
   }
 
+  /** Resolves when it is known how many there will be. */
+  settled(): Promise<void> {
+    return this.#helpers.settled();
+  }
+
   /**
    * Runs a kernel by its number in share.c, in `pieces`, and returns when all are done. `scratchBytes` is what each
    * thread needs for itself. Whatever the number of threads and pieces, the results are the same to the last bit.

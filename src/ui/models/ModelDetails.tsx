@@ -85,7 +85,16 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
           {formatCount(model.nCtx)} tokens at a time, of {formatCount(model.vocabSize)} it knows
         </dd>
         <dt>Computed by</dt>
-        <dd>{model.device.label}</dd>
+        <dd>
+          {model.device.label}
+          {/* An adapter's description is its name once more. */}
+          {model.device.kind === 'cpu' && (
+            <>
+              <br />
+              {model.device.description}
+            </>
+          )}
+        </dd>
         <dt>Speed</dt>
         <dd>{speed > 0 ? formatSpeed(speed) : 'shown after the first run'}</dd>
         {origin !== undefined && <Origin origin={origin} />}

@@ -24,6 +24,7 @@ export function Precision({ busy, why }: Busy): ReactNode {
     costsError: s.measured.error,
   }));
   const onProcessor = model?.device.kind === 'cpu';
+  const unpacks = model?.device.unpacks === true;
   const done = ROWS.filter(({ dtype }) => costs[dtype] !== undefined).length;
   return (
     <section className={css.part}>
@@ -63,7 +64,7 @@ export function Precision({ busy, why }: Busy): ReactNode {
                     ? ''
                     : isLoaded
                       ? formatBytes(model.memoryBytes)
-                      : `≈ ${formatBytes(model.parameterCount * (onProcessor ? 4 : bytes))}`}
+                      : `≈ ${formatBytes(model.parameterCount * (unpacks ? 4 : bytes))}`}
                 </td>
                 <td className={css.cost}>
                   {costWords(dtype, costs[dtype], measuringCosts && isNext(dtype, costs))}
@@ -76,7 +77,10 @@ export function Precision({ busy, why }: Busy): ReactNode {
       <p className={css.note}>
         Changing it loads the model again. By default: 16 bit on a graphics card, 32 bit where the
         processor computes, 8 bit where those are too large.
-        {onProcessor && ' The processor unpacks them all, so fewer bits save it nothing.'}
+        {onProcessor &&
+          (unpacks
+            ? ' The processor unpacks them all here, so fewer bits save it nothing.'
+            : ' The processor writes about twice as fast in 8 bit; 16 bit only takes less memory.')}
       </p>
       {done < ROWS.length && (
         <div className={css.choice}>

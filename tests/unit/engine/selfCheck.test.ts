@@ -8,6 +8,7 @@ import { checkedModel } from '../../../src/engine/checking/checkedModel.ts';
 import { againstPublished, selfCheck } from '../../../src/engine/checking/selfCheck.ts';
 import { referenceOf, type ReferenceText } from '../../../src/engine/checking/references.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import { Wasm } from '../../../src/gpu/cpu/wasm.ts';
 import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
 import { Session } from '../../../src/model/session.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
@@ -185,6 +186,29 @@ describe('the self-check', () => {
       const checked = await checkedModel(model);
       expect(checked).toMatchObject({ check: { passed: false }, failed: [] });
     }
+  });
+
+  it('ends on plain loops where the kernels of WebAssembly are wrong', async () => {
+    const share = Reflect.get<Wasm, 'share'>(Wasm.prototype, 'share');
+    const wrong = vi.spyOn(Wasm.prototype, 'share').mockImplementation(function (
+      this: Wasm,
+      kernel,
+      parameters,
+      ...more
+    ) {
+      // A linear layer that forgets its activation.
+      const spoilt = kernel === 0 ? [...parameters.slice(0, -1), 0] : parameters;
+      share.call(this, kernel, spoilt, ...more);
+    });
+    const first = await GPT2.from_pretrained(packPath('gpt2'), { device: 'cpu', dtype: 'q8' });
+    const { model, check, failed } = await checkedModel(first);
+    expect(wrong).toHaveBeenCalled();
+    wrong.mockRestore();
+    expect(failed.map(({ dtype }) => dtype)).toEqual(['q8', 'fp32']);
+    expect(failed[0].report).toContain('WebAssembly kernels');
+    expect(check).toMatchObject({ passed: true, dtype: 'fp32', device: { unpacks: true } });
+    expect(check.report).toContain('plain kernels');
+    await model.dispose();
   });
 
   it('stops when it is told to', async () => {

@@ -2,6 +2,9 @@
 import { expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { Heap, createSharedMemory } from '../../../src/gpu/cpu/heap.ts';
+import { type WeightFormat, createWeightMatrix } from '../../../src/kernels/weightMatrix.ts';
+import { PRESETS } from '../../../src/model/config.ts';
+import { createParameters } from '../../../src/model/parameters.ts';
 
 const MIB = 2 ** 20;
 
@@ -92,4 +95,38 @@ it('is a shared memory of up to 4 GiB', () => {
   const { memory, maxBytes } = createSharedMemory();
   expect(memory.buffer).toBeInstanceOf(SharedArrayBuffer);
   expect(maxBytes).toBe(2 ** 32);
+});
+
+/** Takes what a model of this shape holds, without its numbers: pages that nobody writes cost no memory. */
+function takeParameters(preset: keyof typeof PRESETS, format: WeightFormat): number {
+  const device = createCpuDevice('f32', { memory: new Heap(0) });
+  const arena = device.createArena('parameters');
+  try {
+    createParameters(PRESETS[preset], {
+      matrix: ({ path, padded: [rows, columns] }) =>
+        createWeightMatrix(device, arena, path, rows, columns, format),
+      vector: (path, length) => arena.zeros(path, [length], 'f32'),
+    });
+    return arena.sizeBytes;
+  } finally {
+    device.dispose();
+  }
+}
+
+it.each([
+  ['gpt2', 'int8', 0.133],
+  ['gpt2-large', 'f16', 1.55],
+  ['gpt2-large', 'int8', 0.824],
+  ['gpt2-xl', 'f16', 3.12],
+] as const)('holds %s in %s, packed: %d GB', (preset, format, gigabytes) => {
+  expect(takeParameters(preset, format) / 1e9).toBeCloseTo(gigabytes, 2);
+});
+
+it('names its end where GPT-2 XL in f32 does not fit', () => {
+  expect(() => takeParameters('gpt2-xl', 'f32')).toThrow(
+    expect.objectContaining({
+      code: 'device/out-of-memory',
+      message: expect.stringContaining('A WebAssembly memory ends at 4 GiB here.') as string,
+    }) as Error,
+  );
 });

@@ -1,0 +1,106 @@
+// The processor in a real page: which kernels it runs where, and what becomes of it when something is refused.
+import { expect, test, type Locator, type Page, type Worker } from '@playwright/test';
+import { POLICY } from '../../scripts/policy.mjs';
+import {
+  button,
+  chip,
+  generate,
+  generateButton,
+  ON_WEBGPU,
+  open,
+  setLength,
+  untilReady,
+  wholeText,
+} from './helpers.ts';
+import { serveSite } from './site.ts';
+
+/** Opens the model's details, which say what computes it. */
+async function openDetails(page: Page): Promise<Locator> {
+  await button(page, /tales-7m/u).click();
+  return page.locator('#model-details');
+}
+
+/** As many threads as the cores that the browser tells of, four at most. */
+async function threadsOf(page: Page): Promise<number> {
+  return page.evaluate(() => Math.min(navigator.hardwareConcurrency, 4));
+}
+
+test('it computes in WebAssembly, with all threads; the text goes on when a helper dies, and what runs stays when there is no memory', async ({
+  page,
+}) => {
+  await open(page, ON_WEBGPU);
+  const [engine] = page.workers();
+  await keepHelpers(engine);
+  const details = await openDetails(page);
+  await button(page, 'Processor').click();
+  const threads = await threadsOf(page);
+  const words = threads === 1 ? '1 thread' : `${threads} threads`;
+  await expect(details).toContainText(`WebAssembly, ${words}, relaxed SIMD`);
+  expect(await engine.evaluate(() => helpersOf().length)).toBe(threads - 1);
+
+  await setLength(page, 30);
+  await generateButton(page).click();
+  await expect(chip(page, 12)).toBeVisible();
+  await engine.evaluate(() => {
+    for (const helper of helpersOf()) helper.terminate();
+  });
+  await expect(chip(page, 39)).toBeVisible();
+  await expect(page.getByTestId('problem')).toBeHidden();
+
+  // Another precision takes memory of its own before it lets go of the old.
+  await engine.evaluate(() => {
+    WebAssembly.Memory.prototype.grow = () => {
+      throw new RangeError('No more.');
+    };
+  });
+  const text = await wholeText(page);
+  await openDetails(page);
+  await button(page, '8 bit').click();
+  await expect(page.getByTestId('problem')).toContainText(/needs \d+ bytes, more than this page/u);
+  await button(page, 'Dismiss').click();
+  expect(await wholeText(page)).toBe(text);
+  await setLength(page, 2);
+  await generate(page);
+  expect((await wholeText(page)).startsWith(text)).toBe(true);
+});
+
+test('without isolation it has one thread, and where a policy refuses WebAssembly plain loops', async ({
+  page,
+}) => {
+  const policy = POLICY.replace(" 'wasm-unsafe-eval'", '');
+  expect(policy).not.toBe(POLICY);
+  for (const [headers, words] of [
+    [{}, 'WebAssembly, 1 thread, relaxed SIMD'],
+    [{ 'Content-Security-Policy': policy }, 'Plain TypeScript kernels, f32'],
+  ] as const) {
+    // oxlint-disable no-await-in-loop -- one site and then the other
+    const site = await serveSite(headers);
+    try {
+      await page.goto(site.address);
+      await untilReady(page);
+      await expect(await openDetails(page)).toContainText(words);
+    } finally {
+      site.close();
+    }
+    // oxlint-enable no-await-in-loop
+  }
+});
+
+/** Has the engine keep the helpers that it starts from now on. */
+async function keepHelpers(engine: Worker): Promise<void> {
+  await engine.evaluate(() => {
+    const helpers: globalThis.Worker[] = [];
+    const Real = globalThis.Worker;
+    Object.assign(globalThis, {
+      helpersOf: () => helpers,
+      Worker: class extends Real {
+        constructor(...args: ConstructorParameters<typeof Real>) {
+          super(...args);
+          helpers.push(this);
+        }
+      },
+    });
+  });
+}
+
+declare const helpersOf: () => globalThis.Worker[];
