@@ -1,7 +1,8 @@
 // A real browser page with the engine's modules at hand, for scripts: Vite serves the repository,
-// and any folder of the disk beside it, on loopback. The page is isolated, as the built one is.
+// and any folder of the disk beside it, on loopback. The page is isolated, as the built one is,
+// unless somebody asks for one that is not.
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
@@ -11,7 +12,7 @@ import { isolation } from './policy.mjs';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Serves the repository's modules to a page, and whatever `plugins` add. */
-export async function serveEngine(plugins = []) {
+export async function serveEngine(plugins = [], { isolated = true } = {}) {
   const server = await createServer({
     root: ROOT,
     configFile: false,
@@ -31,16 +32,19 @@ export async function serveEngine(plugins = []) {
     },
     // Nothing may reload the page while it measures.
     server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
-    plugins: [isolation(), ...plugins],
+    plugins: [...(isolated ? [isolation()] : []), ...plugins],
   });
   await server.listen();
   const { port } = server.httpServer.address();
   return { server, origin: `http://127.0.0.1:${port}` };
 }
 
-/** Opens the page; `urlOf(i)` is where folder number i is served. */
-export async function openEnginePage(folders = []) {
-  const { server, origin } = await serveEngine([folderPlugin(folders)]);
+/**
+ * Opens the page; `urlOf(i)` is where folder number i is served. Where it is not `isolated`, its threads may share no
+ * memory.
+ */
+export async function openEnginePage(folders = [], { isolated = true } = {}) {
+  const { server, origin } = await serveEngine([folderPlugin(folders)], { isolated });
   const { launchOptions } = await import('../tests/chromium.ts').catch(() =>
     server.ssrLoadModule('/tests/chromium.ts'),
   );
@@ -59,18 +63,23 @@ export async function openEnginePage(folders = []) {
   };
 }
 
+/** What browsers run only under its own type. */
+const TYPES = { '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+
 function folderPlugin(folders) {
   return {
     name: 'folders-from-disk',
     configureServer(server) {
       server.middlewares.use('/disk/', (request, response) => {
-        const [, index, file] = /^\/(\d+)\/([\w.-]+)$/.exec(request.url ?? '') ?? [];
+        const [, index, file] = /^\/(\d+)\/([\w.-]+)(?:\?|$)/.exec(request.url ?? '') ?? [];
         const path = file && folders[index] ? join(folders[index], file) : '';
         if (!path || !existsSync(path) || !statSync(path).isFile()) {
           response.statusCode = 404;
           response.end();
           return;
         }
+        const type = TYPES[extname(path)];
+        if (type) response.setHeader('content-type', type);
         response.setHeader('content-length', statSync(path).size);
         createReadStream(path).pipe(response);
       });
