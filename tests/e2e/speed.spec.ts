@@ -5,10 +5,13 @@ import {
   generateButton,
   ON_WEBGPU,
   open,
+  openView,
   setLength,
   setSeed,
+  untilReady,
   writePrompt,
 } from './helpers.ts';
+import { serveSite } from './site.ts';
 
 // What the page can do in a second on this machine: `npm run bench -- --page`. It tests nothing but its own sense.
 const TEXT = 'The old king had three sons, and the youngest of them was called Hans. '.repeat(5);
@@ -27,28 +30,83 @@ async function run(page: Page, again: boolean): Promise<number> {
   return Number.parseFloat(/([\d.]+) tokens\/s/u.exec(words)?.[1] ?? 'NaN');
 }
 
-test('tokens a second, with the views closed and with every head looked at', async ({ page }) => {
-  await open(page, ON_WEBGPU);
-  await writePrompt(page, TEXT);
-  expect(await chips(page).count()).toBeGreaterThan(64);
-  await setSeed(page, 7);
-  await setLength(page, 40);
-  const closed: number[] = [];
-  const opened: number[] = [];
-  // In turns, because the speed of a shared machine drifts; the best of each is what it can do.
-  for (let round = 0; round < 3; round++) {
+for (const [device, tokens] of [
+  ['webgpu', 40],
+  ['cpu', 150],
+] as const) {
+  test(`tokens a second on ${device}, with the views closed and with every head looked at`, async ({
+    page,
+  }) => {
+    await open(page, { at: `?device=${device}` });
+    await writePrompt(page, TEXT);
+    expect(await chips(page).count()).toBeGreaterThan(64);
+    await setSeed(page, 7);
+    await setLength(page, tokens);
+    const closed: number[] = [];
+    const opened: number[] = [];
+    // In turns, because the speed of a shared machine drifts; the best of each is what it can do.
+    for (let round = 0; round < 3; round++) {
+      await page.getByRole('button', { name: 'Close', exact: true }).click();
+      closed.push(await run(page, round > 0));
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      const atlas = page.getByTestId('atlas').locator('canvas');
+      await expect(atlas).toHaveAttribute('data-query', /\d/u);
+      const drawn = async (): Promise<number> => Number(await atlas.getAttribute('data-drawn'));
+      const before = await drawn();
+      opened.push(await run(page, true));
+      // It was drawn while tokens came.
+      expect((await drawn()) - before).toBeGreaterThan(0);
+    }
+    console.log(`tokens/s: views closed ${closed.join(', ')}; attention open ${opened.join(', ')}`);
+  });
+}
+
+test('tokens a second on a host without headers, where one thread computes', async ({ page }) => {
+  const site = await serveSite();
+  try {
+    await page.goto(site.address);
+    await untilReady(page);
     await page.getByRole('button', { name: 'Close', exact: true }).click();
-    closed.push(await run(page, round > 0));
-    await page.getByRole('button', { name: 'Open', exact: true }).click();
-    const atlas = page.getByTestId('atlas').locator('canvas');
-    await expect(atlas).toHaveAttribute('data-query', /\d/u);
-    const drawn = async (): Promise<number> => Number(await atlas.getAttribute('data-drawn'));
-    const before = await drawn();
-    opened.push(await run(page, true));
-    // It was drawn more than once while tokens came.
-    expect((await drawn()) - before).toBeGreaterThan(1);
+    await writePrompt(page, TEXT);
+    await setLength(page, 150);
+    const speeds: number[] = [];
+    for (let round = 0; round < 3; round++) speeds.push(await run(page, round > 0));
+    console.log(`tokens/s: one thread, views closed ${speeds.join(', ')}`);
+  } finally {
+    site.close();
   }
-  console.log(`tokens/s: views closed ${closed.join(', ')}; attention open ${opened.join(', ')}`);
+});
+
+test('milliseconds from opening the page to the first token', async ({ page }) => {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    await page.goto(`./?device=cpu&seed=${round}`);
+    // What is pressed before the model is there is waited for.
+    await generateButton(page).click();
+    times.push(
+      await page.evaluate(async () => {
+        // The example's prompt has ten tokens.
+        while (document.querySelectorAll('[data-testid="text"] [data-i]').length <= 10) {
+          await new Promise(requestAnimationFrame);
+        }
+        return performance.now();
+      }),
+    );
+    await page.evaluate(() => localStorage.clear());
+  }
+  console.log(`ms to the first token: ${times.map(Math.round).join(' ')}`);
+});
+
+test('seconds for a sweep over 144 heads of 123 tokens', async ({ page }) => {
+  await open(page, { at: '?device=cpu' });
+  await writePrompt(page, LONG);
+  await expect.poll(() => chips(page).count()).toBeGreaterThan(120);
+  await openView(page, 'Switch off');
+  await page.getByRole('button', { name: 'Switch each head off in turn' }).click();
+  const start = Date.now();
+  await expect(page.getByTestId('sweep-finding')).toContainText(/./u);
+  const tokens = await chips(page).count();
+  console.log(`s for a sweep of ${tokens} tokens: ${((Date.now() - start) / 1000).toFixed(1)}`);
 });
 
 test('milliseconds until a token repaints the atlas, and a head its map, with 128 tokens', async ({
