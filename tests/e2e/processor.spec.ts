@@ -6,7 +6,6 @@ import {
   chip,
   generate,
   generateButton,
-  ON_WEBGPU,
   open,
   setLength,
   untilReady,
@@ -20,23 +19,34 @@ async function openDetails(page: Page): Promise<Locator> {
   return page.locator('#model-details');
 }
 
+function engineOf(page: Page): Worker {
+  const found = page.workers().find((worker) => worker.url().includes('engineWorker'));
+  if (found === undefined) throw new Error('The page has no engine.');
+  return found;
+}
+
 /** As many threads as the cores that the browser tells of, four at most. */
 async function threadsOf(page: Page): Promise<number> {
   return page.evaluate(() => Math.min(navigator.hardwareConcurrency, 4));
 }
 
-test('it computes in WebAssembly, with all threads; the text goes on when a helper dies, and what runs stays when there is no memory', async ({
+test('it computes in WebAssembly, with all threads, which end with it; the text goes on when a helper dies, and what runs stays when there is no memory', async ({
   page,
 }) => {
-  await open(page, ON_WEBGPU);
-  const [engine] = page.workers();
-  await keepHelpers(engine);
+  await open(page);
+  const engine = engineOf(page);
+  const helpers = (): Worker[] => page.workers().filter((worker) => worker !== engine);
   const details = await openDetails(page);
-  await button(page, 'Processor').click();
   const threads = await threadsOf(page);
-  const words = threads === 1 ? '1 thread' : `${threads} threads`;
-  await expect(details).toContainText(`WebAssembly, ${words}, relaxed SIMD`);
-  expect(await engine.evaluate(() => helpersOf().length)).toBe(threads - 1);
+  const words = `WebAssembly, ${threads === 1 ? '1 thread' : `${threads} threads`}, relaxed SIMD`;
+  await expect(details).toContainText(words);
+  expect(helpers()).toHaveLength(threads - 1);
+  await button(page, 'Software adapter').click();
+  await expect(details).not.toContainText('WebAssembly');
+  await expect.poll(helpers).toEqual([]);
+  await keepHelpers(engine);
+  await button(page, 'Processor').click();
+  await expect(details).toContainText(words);
 
   await setLength(page, 30);
   await generateButton(page).click();
