@@ -93,11 +93,17 @@ export async function requestWebGpuDevice(
       hint: 'Use a current browser over https:// or on localhost, or compute on the processor.',
     });
   }
-  const adapter = await requestAdapter();
+  // A browser may also say no by an error.
+  const [adapter, refusal] = await requestAdapter().then(
+    (found) => [found, undefined] as const,
+    (error: unknown) => [null, error] as const,
+  );
   if (!adapter) {
-    throw new EngineError('WebGPU is there, but it found no graphics adapter.', {
+    const why = refusal instanceof Error ? ` (${refusal.message})` : '';
+    throw new EngineError(`WebGPU is there, but it found no graphics adapter.${why}`, {
       code: 'webgpu/no-adapter',
       hint: 'Switch hardware acceleration on in the browser settings, or compute on the processor.',
+      cause: refusal,
     });
   }
   const summary = summarise(adapter);

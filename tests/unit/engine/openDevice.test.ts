@@ -32,6 +32,16 @@ test('auto takes the processor at once where there is no adapter, and nobody sta
   expect(asked).toHaveBeenCalledTimes(1);
 });
 
+test('an adapter that is refused by an error is none, and its words are kept', async () => {
+  const gpu = { requestAdapter: () => Promise.reject(new Error('no adapter today')) };
+  vi.stubGlobal('navigator', { gpu });
+  expect((await openDevice('auto')).summary.kind).toBe('cpu');
+  await expect(openDevice('webgpu')).rejects.toMatchObject({
+    code: 'webgpu/no-adapter',
+    message: expect.stringContaining('no adapter today') as string,
+  });
+});
+
 test('after a loss auto asks again for a while, and says that the processor stands in', async () => {
   const asked = browser(null, refusing('SwiftShader'), null);
   const { summary } = await openDevice('auto', { patienceMs: 700 });
