@@ -89,11 +89,11 @@ test.describe('writing', () => {
       await setSeed(page, 42);
       await generate(page);
       const first = await wholeText(page);
-      await button(page, 'Regenerate').click();
-      await expect(generateButton(page)).toBeVisible();
-      await expect(chips(page)).toHaveCount(26);
-      expect(await wholeText(page)).toBe(first);
+      // Not by Regenerate, which takes the next seed where this one would write the same again.
       await button(page, 'Undo').click();
+      await expect(chips(page)).toHaveCount(10);
+      await generate(page);
+      expect(await wholeText(page)).toBe(first);
       await button(page, 'Undo').click();
       await expect(chips(page)).toHaveCount(10);
       await setSeed(page, 43);
