@@ -13,9 +13,10 @@ import type {
   SweepEvent,
   SweepRequest,
 } from '../api.ts';
-import { answer } from './questions/answers.ts';
+import { answer, isInBackground } from './questions/answers.ts';
+import { Foreground, type GiveWay } from './foreground.ts';
 import { GPT2 } from './gpt2.ts';
-import { Resident } from './resident.ts';
+import { Resident, type Use } from './resident.ts';
 import type { CheckedModel } from './checking/checkedModel.ts';
 import { answerStore, isStoreQuestion } from './questions/storage.ts';
 
@@ -25,6 +26,7 @@ type Ask<Q extends Question> = (
   question: Q,
   input: Input<Q>,
   signal: AbortSignal | undefined,
+  giveWay: GiveWay,
 ) => Promise<Answer<Q>>;
 
 /** A GPU process that crashed is back within a second or two; nobody should wait much longer for one that is not. */
@@ -32,6 +34,7 @@ const ADAPTER_PATIENCE_MS = 6000;
 
 export class LocalEngine implements Engine {
   readonly #resident = new Resident<GPT2>();
+  readonly #foreground = new Foreground();
 
   async load(
     source: string,
@@ -49,7 +52,9 @@ export class LocalEngine implements Engine {
       checked = await (await import('./checking/checkedModel.ts')).checkedModel(model, stop);
       return checked.model;
     };
-    const { model, turn } = await this.#resident.take(load, { signal, after });
+    const { model, turn } = await this.#foreground.during(() =>
+      this.#resident.take(load, { signal, after }),
+    );
     const { check, failed } = (checked as CheckedModel | null) ?? {};
     if (check === undefined) return { ...model.summary, turn };
     return { ...model.summary, turn, check, failedChecks: failed };
@@ -61,31 +66,41 @@ export class LocalEngine implements Engine {
     signal?: AbortSignal,
     turn?: number,
   ): Promise<Answer<Q>> {
+    const { giveWay } = this.#foreground;
     if (isStoreQuestion(question)) {
       this.#resident.checkUsable();
-      return answerStore(question, input, signal);
+      return this.#foreground.during(() => answerStore(question, input, signal));
     }
     const asked = answer as Ask<Q>;
-    return this.#resident.with((model) => asked(model, question, input, signal), { turn, signal });
+    const answering = (): Promise<Answer<Q>> =>
+      this.#resident.with((model) => asked(model, question, input, signal, giveWay), {
+        turn,
+        signal,
+      });
+    return isInBackground(question) ? answering() : this.#foreground.during(answering);
   }
 
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent> {
     const { ids, options, top = 20, signal, off } = request;
-    return this.#resident.stream((model) => model.events(ids, options, top, signal, off), request);
+    return this.#stream((model) => model.events(ids, options, top, signal, off), request);
   }
 
   sweep(request: SweepRequest): AsyncIterable<SweepEvent> {
-    return this.#resident.stream(async function* (model) {
+    return this.#stream(async function* (model) {
       const { sweepHeads } = await import('./questions/sweep.ts');
       yield* sweepHeads(model, request);
     }, request);
   }
 
   save(request: SaveRequest): AsyncIterable<SaveEvent> {
-    return this.#resident.stream(async function* (model) {
+    return this.#stream(async function* (model) {
       const { saveEvents } = await import('./save.ts');
       yield* saveEvents(model, request);
     }, request);
+  }
+
+  #stream<E>(use: (model: GPT2) => AsyncIterable<E>, of: Use): AsyncIterable<E> {
+    return this.#foreground.throughout(this.#resident.stream(use, of));
   }
 
   onLost(listener: (reason: string, turn: number) => void): () => void {

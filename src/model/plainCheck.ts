@@ -2,10 +2,11 @@
 // back, a block at a time, so that no more than one is held twice.
 import type { Arena, Device } from '../gpu/device.ts';
 import { createWeightMatrix, writeRows } from '../kernels/weightMatrix.ts';
+import { type Background, readInBackground } from './background.ts';
 import type { GptConfig } from './config.ts';
 import { Gpt } from './gpt.ts';
 import { withPadding } from './padding.ts';
-import { type Parameters, createParameters, isMatrix, parameterTable } from './parameters.ts';
+import { createParameters, isMatrix, parameterTable } from './parameters.ts';
 import { readRows, readVector, writeVector } from './readBack.ts';
 import { Session } from './session.ts';
 
@@ -29,24 +30,26 @@ export interface PlainCheckOptions {
   readonly oracle: Device;
   /** No further block is begun after this; embedding, first and last block, and head always are. */
   readonly budgetMs: number;
-  readonly signal?: AbortSignal;
+  readonly background: Background;
 }
 
-/** Head rows that are read back at a time. */
+/** Head rows that are compared at a time. */
 const HEAD_ROWS = 4096;
 
+/** Values that are read back at a time: a step that takes no longer than a frame. */
+const PIECE_ELEMENTS = 1 << 20;
+
 /**
- * Reads `ids` on the device, all but the last in one pass and the last alone, so that the kernels of
+ * Reads `ids` on the device, all but the last as a prompt and the last alone, so that the kernels of
  * prompts and of single tokens both run, and compares every step with its meaning.
  */
 export async function checkAgainstMeanings(
   model: Gpt,
   ids: readonly number[],
-  { oracle, budgetMs, signal }: PlainCheckOptions,
+  { oracle, budgetMs, background }: PlainCheckOptions,
 ): Promise<PlainCheck> {
-  const start = performance.now();
-  const { config, parameters } = model;
-  const { nEmbd, nLayer } = config;
+  const begun = background.ms;
+  const { nEmbd, nLayer } = model.config;
   const hidden = Array.from({ length: nLayer + 1 }, () => new Float32Array(ids.length * nEmbd));
   const session = new Session(model, { capacity: ids.length });
   let logits: Float32Array;
@@ -55,9 +58,9 @@ export async function checkAgainstMeanings(
       onHidden: (layer: number, from: number, values: Float32Array): void =>
         hidden[layer].set(values, from * nEmbd),
     };
-    const last = ids.length - 1;
-    if (last > 0) await session.append([ids.slice(0, last)], { taps, signal });
-    [logits] = await session.append([ids.slice(last)], { taps, lastLogits: true, signal });
+    await readInBackground(session, ids.slice(0, -1), background, { taps });
+    const last = { taps, lastLogits: true };
+    [logits] = await readInBackground(session, ids.slice(-1), background, last);
   } finally {
     session.dispose();
   }
@@ -65,21 +68,19 @@ export async function checkAgainstMeanings(
   const results: PlainResult[] = [
     { what: 'embedding', relative: await checkEmbedding(model, ids, hidden[0]) },
   ];
-  const blocks = [...new Set([0, nLayer - 1, ...Array.from({ length: nLayer }, (_, l) => l)])];
-  for (const [turn, l] of blocks.entries()) {
-    signal?.throwIfAborted();
-    if (turn >= 2 && performance.now() - start > budgetMs) break;
-    const plain = await throughBlock(model, oracle, l, hidden[l], signal);
-    results.push({ what: `block ${l}`, relative: difference(plain, hidden[l + 1]) });
-  }
-  const plainLogits = new Float32Array(config.vocabSize);
+  const order = [...new Set([0, nLayer - 1, ...Array.from({ length: nLayer }, (_, l) => l)])];
+  await withPlain(oracle, blockAlone(model.config, ids.length), async (plain) => {
+    for (const [turn, l] of order.entries()) {
+      if (turn >= 2 && background.ms - begun > budgetMs) break;
+      const pathOf = (path: string): string | null =>
+        path.startsWith('h.0.') ? path.replace('h.0.', `h.${l}.`) : null;
+      await copyParameters(model, plain, background, pathOf);
+      const after = await throughBlock(plain, hidden[l], background);
+      results.push({ what: `block ${l}`, relative: difference(after, hidden[l + 1]) });
+    }
+  });
   const final = hidden[nLayer].subarray((ids.length - 1) * nEmbd);
-  for (let row = 0; row < config.vocabSize; row += HEAD_ROWS) {
-    signal?.throwIfAborted();
-    const count = Math.min(HEAD_ROWS, config.vocabSize - row);
-    const rows = await readRows(model.device, parameters.lmHead.weight, row, count);
-    plainLogits.set(await throughHead(model, oracle, final, rows, count), row);
-  }
+  const plainLogits = await throughHead(model, oracle, final, background);
   results.push({ what: 'head', relative: difference(plainLogits, logits) });
   return { results, logits, plainLogits };
 }
@@ -100,138 +101,135 @@ async function checkEmbedding(
   return difference(plain, found);
 }
 
-/**
- * A model on the processor that begins with rows of a residual stream instead of tokens. `fill` puts the rest of
- * its parameters where they belong, which are zeros.
- */
-async function runPlain(
+/** A model on the processor, of zeros until it is written. */
+interface Plain {
+  readonly gpt: Gpt;
+  readonly arena: Arena;
+}
+
+/** One for all that is compared by turns: memory that is taken anew for each takes longer than computing with it. */
+async function withPlain<T>(
   oracle: Device,
   config: GptConfig,
-  residual: Float32Array,
-  fill: (arena: Arena, plain: Parameters) => Promise<void>,
-  use: (model: Gpt) => Promise<Float32Array>,
-): Promise<Float32Array> {
+  use: (plain: Plain) => Promise<T>,
+): Promise<T> {
   const arena = oracle.createArena('plain check');
-  const { nEmbd } = config;
   try {
-    const plain = createParameters(config, {
+    const parameters = createParameters(config, {
       matrix: ({ path, padded: [rows, columns] }) =>
         createWeightMatrix(oracle, arena, path, rows, columns, 'f32'),
       vector: (path, length) => arena.zeros(path, [length], 'f32'),
     });
-    // Token r is row r of the residual stream, and positions add nothing.
-    const rows = residual.length / nEmbd;
-    writeRows(arena, plain.wte, 0, withPadding(residual, 0, rows, nEmbd, plain.wte.columns));
-    await fill(arena, plain);
-    const model = new Gpt(oracle, arena, config, plain);
+    const gpt = new Gpt(oracle, arena, config, parameters);
     try {
-      return await use(model);
+      return await use({ gpt, arena });
     } finally {
-      model.dispose();
+      gpt.dispose();
     }
   } finally {
     arena.dispose();
   }
 }
 
-/** Gives a plain model what the model on its device has under another path, padding included. */
+/** One block, which begins with as many rows of a residual stream as it has tokens. */
+function blockAlone(config: GptConfig, rows: number): GptConfig {
+  return { ...config, nLayer: 1, nCtx: rows, vocabSize: rows, tiedHead: true };
+}
+
+/** The final LayerNorm and some rows of the head, for one row of a residual stream. */
+function headAlone(config: GptConfig, rows: number): GptConfig {
+  return { ...config, nLayer: 0, nCtx: 1, vocabSize: rows, tiedHead: false };
+}
+
+/** Token r becomes row r of the residual stream, (R, C); positions are zeros and add nothing. */
+function writeResidual({ gpt, arena }: Plain, residual: Float32Array): void {
+  const { wte } = gpt.parameters;
+  const { nEmbd } = gpt.config;
+  writeRows(arena, wte, 0, withPadding(residual, 0, residual.length / nEmbd, nEmbd, wte.columns));
+}
+
+/**
+ * Gives a plain model what the model on its device has under another path, padding included. Null leaves what is
+ * there.
+ */
 async function copyParameters(
   { device, config, parameters }: Gpt,
-  one: GptConfig,
-  plain: Parameters,
-  arena: Arena,
+  { gpt, arena }: Plain,
+  background: Background,
   pathOf: (path: string) => string | null,
 ): Promise<void> {
   const specs = new Map(parameterTable(config).map((spec) => [spec.path, spec]));
-  for (const to of parameterTable(one)) {
+  for (const to of parameterTable(gpt.config)) {
     const path = pathOf(to.path);
     const from = path === null ? undefined : specs.get(path);
     if (!from) continue;
     if (isMatrix(from) && isMatrix(to)) {
       const matrix = from.of(parameters);
-      writeRows(arena, to.of(plain), 0, await readRows(device, matrix, 0, matrix.rows));
+      const step = Math.max(8, Math.floor(PIECE_ELEMENTS / matrix.columns));
+      for (let row = 0; row < matrix.rows; row += step) {
+        await background.pause();
+        const count = Math.min(step, matrix.rows - row);
+        writeRows(arena, to.of(gpt.parameters), row, await readRows(device, matrix, row, count));
+      }
     } else if (!isMatrix(from) && !isMatrix(to)) {
-      writeVector(arena, to.of(plain), await readVector(device, from.of(parameters)));
+      writeVector(arena, to.of(gpt.parameters), await readVector(device, from.of(parameters)));
     }
   }
 }
 
-/** What the meanings make of a residual stream in block `l`, (T, C). */
+/** What the meanings of a block make of a residual stream, (T, C). */
 async function throughBlock(
-  model: Gpt,
-  oracle: Device,
-  l: number,
+  plain: Plain,
   residual: Float32Array,
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<Float32Array> {
-  const rows = residual.length / model.config.nEmbd;
-  const one: GptConfig = {
-    ...model.config,
-    nLayer: 1,
-    nCtx: rows,
-    vocabSize: rows,
-    tiedHead: true,
-  };
-  return runPlain(
-    oracle,
-    one,
-    residual,
-    (arena, plain) =>
-      copyParameters(model, one, plain, arena, (path) =>
-        path.startsWith('h.0.') ? path.replace('h.0.', `h.${l}.`) : null,
-      ),
-    async (alone) => {
-      const session = new Session(alone);
-      let after: Float32Array = new Float32Array(0);
-      try {
-        const tokens = Array.from({ length: rows }, (_, r) => r);
-        const onHidden = (layer: number, _from: number, values: Float32Array): void => {
-          if (layer === 1) after = values.slice();
-        };
-        await session.append([tokens], { taps: { onHidden }, signal });
-      } finally {
-        session.dispose();
-      }
-      return after;
-    },
-  );
+  const { nEmbd, vocabSize: rows } = plain.gpt.config;
+  writeResidual(plain, residual);
+  const after = new Float32Array(residual.length);
+  const session = new Session(plain.gpt, { capacity: rows });
+  try {
+    const tokens = Array.from({ length: rows }, (_, r) => r);
+    const onHidden = (layer: number, from: number, values: Float32Array): void => {
+      if (layer === 1) after.set(values, from * nEmbd);
+    };
+    await readInBackground(session, tokens, background, { taps: { onHidden } });
+  } finally {
+    session.dispose();
+  }
+  return after;
 }
 
-/** Logits of some rows of the head for one row of the residual stream. */
+/** Logits (V) of the meanings for one row of the residual stream. */
 async function throughHead(
   model: Gpt,
   oracle: Device,
   residual: Float32Array,
-  rows: Float32Array,
-  count: number,
+  background: Background,
 ): Promise<Float32Array> {
-  const none: GptConfig = {
-    ...model.config,
-    nLayer: 0,
-    nCtx: 1,
-    vocabSize: count,
-    tiedHead: false,
-  };
-  return runPlain(
-    oracle,
-    none,
-    residual,
-    async (arena, plain) => {
-      writeRows(arena, plain.lmHead.weight, 0, rows);
-      await copyParameters(model, none, plain, arena, (path) =>
-        path.startsWith('lnF.') ? path : null,
-      );
-    },
-    async (alone) => {
-      const session = new Session(alone);
+  const { vocabSize } = model.config;
+  const most = Math.min(HEAD_ROWS, vocabSize);
+  const logits = new Float32Array(vocabSize);
+  await withPlain(oracle, headAlone(model.config, most), async (plain) => {
+    writeResidual(plain, residual);
+    await copyParameters(model, plain, background, (path) =>
+      path.startsWith('lnF.') ? path : null,
+    );
+    const { weight } = plain.gpt.parameters.lmHead;
+    for (let row = 0; row < vocabSize; row += most) {
+      await background.pause();
+      const count = Math.min(most, vocabSize - row);
+      const rows = await readRows(model.device, model.parameters.lmHead.weight, row, count);
+      writeRows(plain.arena, weight, 0, rows);
+      const session = new Session(plain.gpt);
       try {
-        const [logits] = await session.append([[0]], { lastLogits: true });
-        return logits;
+        const [found] = await session.append([[0]], { lastLogits: true });
+        logits.set(found.subarray(0, count), row);
       } finally {
         session.dispose();
       }
-    },
-  );
+    }
+  });
+  return logits;
 }
 
 function difference(expected: Float32Array, found: Float32Array): number {

@@ -156,7 +156,7 @@ export function createPage(options: PageOptions) {
   const saving = createSaving(of('saving'));
   const check = createCheck({
     ...of('check'),
-    loadSimpler: async (why) => model.load(undefined, { check: true, why }),
+    loadSimpler: model.loadSimpler,
   });
   const attention = createAttention(of('attention'));
   const lens = createLens(of('lens'));

@@ -1,6 +1,7 @@
 // The name, the model in facts, the theme and the help.
 import { useEffect, useState, type ReactNode } from 'react';
 import { titleOf } from '../state/modelName.ts';
+import type { CheckState } from '../state/facts/models.ts';
 import type { Theme } from '../state/facts/page.ts';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
@@ -48,13 +49,14 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
 }
 
 function ModelChip(): ReactNode {
-  const { model, wanted, phase, loading, speed, passed } = useFacts((s) => ({
+  const { model, wanted, phase, loading, speed, passed, checking } = useFacts((s) => ({
     model: modelOf(s),
     wanted: wantedOf(s),
     phase: s.model.at,
     loading: progressOf(s),
     speed: s.run.last?.tokensPerSecond ?? 0,
     passed: s.check.found?.passed,
+    checking: checkingWords(s.check, s.busy.has('check')),
   }));
   const percent =
     loading !== null && loading.total > SMALL_BYTES
@@ -72,7 +74,7 @@ function ModelChip(): ReactNode {
               `${formatBytes(model.memoryBytes)} ${model.dtype}`,
               deviceWords(model),
               ...(speed > 0 ? [formatSpeed(speed)] : []),
-              ...(passed === true ? ['checked'] : []),
+              ...(checking === '' ? [] : [checking]),
             ].join(' · ');
   const isBad = phase === 'failed' || passed === false;
   const lamp = isBad ? css.lampBad : phase === 'here' ? css.lamp : css.lampWaiting;
@@ -86,6 +88,13 @@ function ModelChip(): ReactNode {
       <Arriving />
     </button>
   );
+}
+
+/** How far the self-check is; a failed one has a sign of its own. */
+function checkingWords({ found, error }: CheckState, isChecking: boolean): string {
+  if (found !== null) return found.passed ? 'checked' : '';
+  if (isChecking) return 'being checked';
+  return error === null ? 'not checked yet' : '';
 }
 
 /** Another model on its way, beside the one that runs. */

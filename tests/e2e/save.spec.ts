@@ -17,6 +17,19 @@ const own = new Uint8Array(readFileSync(new URL('model.safetensors', TALES)));
 const details = (page: Page) => page.locator('#model-details');
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+/** Keeps everything that the model's button says, in order: some of it stands there for a moment only. */
+async function hearModelButton(page: Page): Promise<() => Promise<string[]>> {
+  await page.addInitScript(() => {
+    const said: string[] = [];
+    Object.assign(globalThis, { said });
+    new MutationObserver(() => {
+      const words = document.querySelector('[popovertarget="model-details"]')?.textContent ?? '';
+      if (said.at(-1) !== words) said.push(words);
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+  });
+  return () => page.evaluate(() => (globalThis as { said?: string[] }).said ?? []);
+}
+
 async function openDetails(page: Page): Promise<void> {
   await button(page, /tales-7m/u).click();
   await expect(details(page).getByRole('heading', { name: 'Save this model' })).toBeVisible();
@@ -28,11 +41,20 @@ test('the device is checked once the page rests, and what precisions cost is mea
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await closeViews(page);
+  const said = await hearModelButton(page);
   await open(page);
   await openDetails(page);
   const check = page.getByTestId('self-check');
   await expect(check).toContainText('Checked: computes like the reference on this device.');
-  await expect(button(page, /tales-7m.*checked/u)).toBeVisible();
+  await expect(button(page, /tales-7m.* · checked/u)).toBeVisible();
+  // The model is there before it is checked, and says so.
+  const facts = (await said()).map((words) => words.split(' · ').at(-1));
+  const [unchecked, running, checked] = ['not checked yet', 'being checked', 'checked'].map((one) =>
+    facts.indexOf(one),
+  );
+  expect(unchecked).toBeGreaterThan(-1);
+  expect(running).toBeGreaterThan(unchecked ?? Infinity);
+  expect(checked).toBeGreaterThan(running ?? Infinity);
   await check.getByText('How it was checked').click();
   await expect(check).toContainText(
     /Against logits that are shipped for this checkpoint.*Same first choice everywhere/u,
@@ -58,7 +80,7 @@ test('the device is checked once the page rests, and what precisions cost is mea
   await button(page, '8 bit').click();
   await expect(button(page, '8 bit')).toHaveAttribute('aria-pressed', 'true');
   // It is another model to compute with: checked anew, and known to cost the same.
-  await expect(check).toContainText(/Not checked yet|Checking/u);
+  await expect(check).toContainText(/Not checked yet|Being checked/u);
   await expect(row('8 bit')).toContainText('same first choice');
   await expect(details(page)).toContainText('the weights that it was made from');
   const { violations } = await new AxeBuilder({ page }).include('#model-details').analyze();

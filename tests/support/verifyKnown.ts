@@ -3,6 +3,7 @@
 // so this compares fewer numbers than verifyCase.ts does.
 import type { DeviceRequest, Dtype } from '../../src/api.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
+import { GivingWay } from '../../src/engine/foreground.ts';
 import { AGAINST, againstPublished, selfCheck } from '../../src/engine/checking/selfCheck.ts';
 import { openModel } from '../../src/hub/open.ts';
 import { keyOf } from '../../src/kept/store.ts';
@@ -117,7 +118,7 @@ export async function againstKnown(model: GPT2, known: Published): Promise<Findi
     const out = await model.forward(ids.slice(0, -1), { targets: ids.slice(1) });
     add(what, [(out.loss ?? NaN) - loss], bound);
   }
-  const { steps } = await againstPublished(model, known.texts, undefined);
+  const { steps } = await againstPublished(model, known.texts, new GivingWay());
   for (const { what, difference, bound, unit } of steps) {
     const detail = `off by ${difference.toExponential(2)} ${unit}, bound ${bound}`;
     findings.push({ what, ok: difference <= bound, detail });

@@ -2,10 +2,12 @@
 // kernels' plain meanings.
 import type { SelfCheck } from '../../api.ts';
 import { createCpuDevice } from '../../gpu/cpu/device.ts';
+import { type Background, readInBackground } from '../../model/background.ts';
 import { readScores } from '../../model/reads.ts';
 import { Session } from '../../model/session.ts';
 import { checkAgainstMeanings } from '../../model/plainCheck.ts';
 import { agreementOf, logSumExp, topOf } from './agreement.ts';
+import { type GiveWay, GivingWay } from '../foreground.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { readableIds } from '../reading/referenceText.ts';
 import { type Reference, referenceOf, type ReferenceText } from './references.ts';
@@ -37,9 +39,6 @@ const TEXT = 'The fox, the fox 🦊 said: the fox, the fox 🦊';
 /** More rows than a register tile of eight has, and one for a single token. */
 const MOST_TOKENS = 13;
 
-/** Read at once by a processor, so that whoever interrupts a check waits for no whole prompt. */
-const PROCESSOR_TOKENS = 4;
-
 interface Step {
   readonly what: string;
   readonly difference: number;
@@ -60,16 +59,17 @@ interface Finding {
 
 /**
  * Reads a few prompts and compares: with the reference that is shipped for this checkpoint, or, a step
- * at a time, with the plain meanings in float64 from the same weights, read back.
+ * at a time, with the plain meanings in float64 from the same weights, read back. Between its steps it gives way.
  */
 export async function selfCheck(
   model: GPT2,
   _: Record<string, never>,
   signal: AbortSignal | undefined,
+  giveWay?: GiveWay,
 ): Promise<SelfCheck> {
-  const start = performance.now();
+  const background = new GivingWay(giveWay, signal);
   const reference = referenceOf(model.fingerprint, model.summary.origin?.sha256);
-  const finding = await findingOf(model, reference, signal);
+  const finding = await findingOf(model, reference, background);
   const { against, steps, top1, klBits, maxDifference } = finding;
   const facts = {
     // NaN is within no bound.
@@ -80,7 +80,7 @@ export async function selfCheck(
     maxDifference,
     dtype: model.summary.dtype,
     device: model.device,
-    ms: performance.now() - start,
+    ms: background.ms,
   };
   return { ...facts, report: toReport(model, facts, steps) };
 }
@@ -88,11 +88,11 @@ export async function selfCheck(
 async function findingOf(
   model: GPT2,
   reference: Reference | null,
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<Finding> {
-  if (reference?.texts) return againstPublished(model, reference.texts, signal);
-  if (reference) return againstReference(model, reference, signal);
-  return againstMeanings(model, signal);
+  if (reference?.texts) return againstPublished(model, reference.texts, background);
+  if (reference) return againstReference(model, reference, background);
+  return againstMeanings(model, background);
 }
 
 /**
@@ -102,13 +102,13 @@ async function findingOf(
 export async function againstPublished(
   model: GPT2,
   texts: readonly ReferenceText[],
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<Finding> {
   const tolerance = PUBLISHED_TOLERANCE[model.summary.dtype];
   const steps: Step[] = [];
   let [greedy, same] = [0, 0];
   for (const { what, ids, logProbs, greedy: count = 0 } of texts) {
-    const { loss, rank } = await score(model, ids, signal);
+    const { loss, rank } = await score(model, ids, background);
     if (logProbs) {
       // NaN must come out as NaN.
       const difference = Math.max(...logProbs.map((logProb, i) => Math.abs(loss[i] + logProb)));
@@ -123,7 +123,7 @@ export async function againstPublished(
       same += first;
     }
   }
-  const meanings = await againstMeanings(model, signal);
+  const meanings = await againstMeanings(model, background);
   return {
     ...meanings,
     against: 'published',
@@ -136,12 +136,13 @@ export async function againstPublished(
 async function score(
   model: GPT2,
   ids: readonly number[],
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<{ loss: Float32Array; rank: Uint32Array }> {
   const session = new Session(model.gpt, { capacity: ids.length });
   try {
-    await append(model, session, ids.slice(0, -1), signal);
-    return await readScores(session, 0, 0, ids.slice(1), signal);
+    await readInBackground(session, ids.slice(0, -1), background);
+    await background.pause();
+    return await readScores(session, 0, 0, ids.slice(1));
   } finally {
     session.dispose();
   }
@@ -150,14 +151,14 @@ async function score(
 async function againstReference(
   model: GPT2,
   { prompts }: Reference,
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<Finding> {
   const steps: Step[] = [];
   let same = 0;
   let klBits = 0;
   let maxDifference = 0;
   for (const { what, ids, topIds, topLogits, logSum, largest } of prompts) {
-    const logits = await read(model, ids, signal);
+    const logits = await read(model, ids, background);
     const worst = Math.max(...topIds.map((id, i) => Math.abs(logits[id] - topLogits[i])));
     // NaN stays NaN.
     maxDifference = Math.max(maxDifference, worst);
@@ -169,7 +170,7 @@ async function againstReference(
   }
   if (model.summary.dtype !== 'fp32') {
     // Rounded weights leave room for errors of another kind, which the same weights do not.
-    steps.push(...(await againstMeanings(model, signal)).steps);
+    steps.push(...(await againstMeanings(model, background)).steps);
   }
   return { against: 'reference', steps, top1: same / prompts.length, klBits, maxDifference };
 }
@@ -193,44 +194,30 @@ function knownDivergence(
   return sum < 0 ? 0 : sum / Math.LN2;
 }
 
-/** Logits after the last token. */
+/** Logits after the last token, which is read alone. */
 async function read(
   model: GPT2,
   ids: readonly number[],
-  signal: AbortSignal | undefined,
+  background: Background,
 ): Promise<Float32Array> {
   const session = new Session(model.gpt, { capacity: ids.length });
   try {
-    await append(model, session, ids.slice(0, -1), signal);
-    const [logits] = await session.append([ids.slice(-1)], { lastLogits: true, signal });
+    await readInBackground(session, ids.slice(0, -1), background);
+    const last = { lastLogits: true };
+    const [logits] = await readInBackground(session, ids.slice(-1), background, last);
     return logits;
   } finally {
     session.dispose();
   }
 }
 
-/** A graphics card reads all in one pass, a processor a few at a time. */
-async function append(
-  model: GPT2,
-  session: Session,
-  ids: readonly number[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const step = model.device.kind === 'cpu' ? PROCESSOR_TOKENS : ids.length;
-  for (let from = 0; from < ids.length; from += step) {
-    await session.append([ids.slice(from, from + step)], { signal });
-    // Here a processor hears of it.
-    await model.gpt.device.idle();
-  }
-}
-
-async function againstMeanings(model: GPT2, signal: AbortSignal | undefined): Promise<Finding> {
+async function againstMeanings(model: GPT2, background: Background): Promise<Finding> {
   const oracle = createCpuDevice('f64');
   try {
     const { results, logits, plainLogits } = await checkAgainstMeanings(
       model.gpt,
       readableIds(TEXT, MOST_TOKENS, model.tokenizer, model.config),
-      { oracle, budgetMs: BUDGET_MS, signal },
+      { oracle, budgetMs: BUDGET_MS, background },
     );
     const { top1, klBits, maxDifference } = agreementOf(
       plainLogits,

@@ -1,6 +1,7 @@
 // What each question of the treaty means, asked of a loaded model. A new question is a line in the
 // table and a function that answers it.
 import type { Answer, Input, ModelQuestion } from '../../api.ts';
+import type { GiveWay } from '../foreground.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { distributionAfter, samplerStepsAfter, scoreText } from './text.ts';
 
@@ -9,6 +10,7 @@ type Answers = {
     model: GPT2,
     input: Input<Q>,
     signal: AbortSignal | undefined,
+    giveWay: GiveWay | undefined,
   ) => Answer<Q> | Promise<Answer<Q>>;
 };
 
@@ -34,18 +36,24 @@ const ANSWERS: Answers = {
 };
 
 /** An answer whose code comes with the first question: the engine starts sooner without it. */
-function later<I, A>(
-  load: () => Promise<(model: GPT2, input: I, signal: AbortSignal | undefined) => Promise<A>>,
-): (model: GPT2, input: I, signal: AbortSignal | undefined) => Promise<A> {
-  return async (model, input, signal) => (await load())(model, input, signal);
+function later<Asked extends unknown[], A>(
+  load: () => Promise<(...asked: Asked) => Promise<A>>,
+): (...asked: Asked) => Promise<A> {
+  return async (...asked) => (await load())(...asked);
 }
 
-/** Answers `question` with `model`. */
+/** Whether nobody waits for the answer: it gives way to all others. */
+export function isInBackground(question: ModelQuestion): boolean {
+  return question === 'selfCheck';
+}
+
+/** Answers `question` with `model`; what nobody waits for gives way between its steps. */
 export async function answer<Q extends ModelQuestion>(
   model: GPT2,
   question: Q,
   input: Input<Q>,
   signal?: AbortSignal,
+  giveWay?: GiveWay,
 ): Promise<Answer<Q>> {
-  return ANSWERS[question](model, input, signal);
+  return ANSWERS[question](model, input, signal, giveWay);
 }

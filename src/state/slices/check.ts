@@ -1,15 +1,16 @@
-// Whether this device computes the model rightly: asked once a model, when nobody waits for anything.
+// Whether this device computes the model rightly: asked once a model, after it can be used and once nobody waits for
+// anything. What is asked meanwhile goes first: the engine sees to that, and the check goes on where it was.
 import type { ModelSummary } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf } from '../facts/model.ts';
 import type { AppState } from '../store.ts';
 import type { SliceContext } from './slice.ts';
 
-/** So long nothing has happened on the page before a check begins. */
+/** So long nothing has happened on the page before a check begins: the first answers come first. */
 const IDLE_MS = 2000;
 
 interface CheckOptions extends SliceContext<'check'> {
-  /** Loads the model again, in the next simpler way that computes rightly. */
+  /** Loads the model again, in the next simpler way that computes rightly, where that fetches nothing again. */
   readonly loadSimpler: (why: string) => Promise<void>;
 }
 
@@ -17,7 +18,7 @@ export function createCheck({ engine, store, get, set, work, loadSimpler }: Chec
   let timer: ReturnType<typeof setTimeout> | undefined;
   let controller: AbortController | null = null;
 
-  /** What people and their questions change: while it does, a check would be in the way. */
+  /** What people and their questions change: while it does, no check begins. */
   const facts = (s: AppState): readonly unknown[] => [
     s.model.at,
     modelOf(s),
@@ -47,9 +48,9 @@ export function createCheck({ engine, store, get, set, work, loadSimpler }: Chec
 
   function wait(): void {
     clearTimeout(timer);
-    controller?.abort();
     // Who is busy says so again when it ends.
-    if (isDue() && !isBusy()) timer = setTimeout(() => void ask(), IDLE_MS);
+    const mayBegin = controller === null && isDue() && !isBusy();
+    if (mayBegin) timer = setTimeout(() => void ask(), IDLE_MS);
   }
 
   async function ask(): Promise<void> {
@@ -86,6 +87,10 @@ export function createCheck({ engine, store, get, set, work, loadSimpler }: Chec
   }
 
   store.subscribe((now, before) => {
+    // Of a model that goes, nobody needs to know it.
+    if (now.model.at !== before.model.at || now.model.here !== before.model.here) {
+      controller?.abort();
+    }
     const [a, b] = [facts(now), facts(before)];
     if (a.some((fact, i) => fact !== b[i])) wait();
   });

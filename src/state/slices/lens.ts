@@ -9,7 +9,7 @@ import { toIds } from '../tokenText.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
 import { modelOf } from '../facts/model.ts';
 
-/** Columns in one question: what is asked for first is there first. */
+/** Most columns in one question. */
 const CHUNK = 8;
 const CELL_TOP = 10;
 const TYPING_MS = 250;
@@ -87,7 +87,10 @@ export function createLens(context: SliceContext<'lens'>) {
     }
   }
 
-  /** Columns in sight that are not known, at most a chunk of them, those near the focus first. */
+  /**
+   * Columns in sight that are not known, those near the focus first: one, so that something is there soon, then two,
+   * four, and so on up to a chunk.
+   */
   function nextChunk(): { from: number; count: number } | null {
     const { shown: lens } = get().lens;
     if (lens === null) return null;
@@ -102,10 +105,13 @@ export function createLens(context: SliceContext<'lens'>) {
       }
     }
     if (near === null) return null;
+    // While tokens stream, the next question is due in a second: this one asks for all it may.
+    const doubled = (current ? known.size : 0) + 1;
+    const most = get().busy.has('run') ? CHUNK : Math.min(CHUNK, doubled);
     let from = near;
     let to = near + 1;
-    while (to - from < CHUNK && from > lens.from && !isKnown(from - 1)) from -= 1;
-    while (to - from < CHUNK && to < end && !isKnown(to)) to += 1;
+    while (to - from < most && from > lens.from && !isKnown(from - 1)) from -= 1;
+    while (to - from < most && to < end && !isKnown(to)) to += 1;
     return { from, count: to - from };
   }
 

@@ -197,6 +197,21 @@ export function createModel(options: ModelOptions) {
     return modelOf(get())?.origin?.kind === 'hub';
   }
 
+  /**
+   * What is here once more, in a simpler way that is checked before it is shown. Nothing is fetched again for it, to
+   * which nobody agreed: then what is here stays.
+   */
+  async function loadSimpler(why: string): Promise<void> {
+    const { wish, at } = get().model;
+    const isOurs = wish.files !== undefined || hostOf(wish, options.base) === null;
+    if (!isOurs) {
+      const kept = await engine.ask('findStored', toRequest(wish)).catch(() => null);
+      if (kept?.complete !== true) return;
+    }
+    // Another was asked for meanwhile.
+    if (at === 'here' && get().model.wish === wish) await load(wish, { check: true, why });
+  }
+
   /** With another device or precision, once it is known which model the page begins with. */
   function reload(
     other: Pick<Asked, 'device' | 'byItself' | 'linked'> | Pick<Asked, 'dtype'>,
@@ -234,10 +249,11 @@ export function createModel(options: ModelOptions) {
   return {
     own,
     toAsked,
-    load,
-    /** Loads a model beside the one that runs. */
+    load: async () => load(),
+    loadSimpler,
+    /** Loads a model beside the one that runs. It is shown as soon as it can be used, and checked afterwards. */
     bring: async (wish: Asked, beside: Beside): Promise<void> => {
-      await ask(wish, { check: true }, beside);
+      await ask(wish, {}, beside);
       // A load of the old one that was under way has lost to this.
       loading?.abort();
       loading = null;

@@ -1,4 +1,5 @@
 // The bars: what could come next, or could have stood where a token is selected.
+import type { NextFacts } from '../facts/run.ts';
 import { toSamplingOptions } from '../settings.ts';
 import { createLatest } from '../latest.ts';
 import { toIds } from '../tokenText.ts';
@@ -12,6 +13,8 @@ const SCORE_DELAY_MS = 250;
 export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
   const { engine, text, get, set, together } = context;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** What the bars that are shown answer; null where a run showed them, or another model. */
+  let answered: readonly unknown[] | null = null;
   const isFree = (): boolean => context.answerable() && !get().busy.has('run');
 
   const distribution = createLatest<void>(async (_, signal) => {
@@ -19,11 +22,16 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
     const { selected, off } = get().view;
     const at = selected ?? text.pieces.length;
     const { epoch } = text;
+    const { settings } = get().run;
+    const asked = [get().model.here, epoch, at, off, settings];
+    // Looking elsewhere changes nothing here, and what is looked at waits behind it.
+    if (answered !== null && asked.every((fact, i) => fact === answered?.[i])) return;
     try {
-      const options = toSamplingOptions(get().run.settings);
+      const options = toSamplingOptions(settings);
       const input = { ids: toIds(text, at), off, options, top: TOP };
       const result = await engine.ask('distribution', input, signal);
       if (signal.aborted || text.epoch !== epoch || get().busy.has('run')) return;
+      answered = asked;
       together(() => {
         set({ distribution: result, at });
         if (at !== text.pieces.length) return;
@@ -77,8 +85,14 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
     scoreSoon,
     /** Other settings: the same token, sampled in another way. */
     ask: () => distribution.ask(),
-    show: set,
+    show(shown: NextFacts): void {
+      answered = null;
+      set(shown);
+    },
     /** Candidates of another model could be chosen. */
-    forget: () => set({ distribution: null }),
+    forget(): void {
+      answered = null;
+      set({ distribution: null });
+    },
   };
 }

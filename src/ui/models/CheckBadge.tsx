@@ -20,9 +20,9 @@ export function CheckBadge(): ReactNode {
       <p>
         {check === null
           ? checking
-            ? 'Checking whether this device computes like the reference…'
+            ? 'Being checked: whether this device computes like the reference. What you ask goes first.'
             : checkError === null
-              ? 'Not checked yet: that is done once the page is at rest.'
+              ? 'Not checked yet: that begins once the page is at rest, and the model can be used meanwhile.'
               : `Could not be checked: ${checkError.message}`
           : check.passed
             ? 'Checked: computes like the reference on this device.'

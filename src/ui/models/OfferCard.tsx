@@ -269,9 +269,7 @@ function Arriving({ offer }: { offer: Offer }): ReactNode {
     bytes === null ? null : formatOf(bytes.done, bytes.total),
     progress?.bytesPerSecond === undefined || isWhole ? null : formatRate(progress.bytesPerSecond),
     progress?.secondsLeft === undefined || isWhole ? null : formatLeft(progress.secondsLeft),
-    isWhole
-      ? 'getting it ready and checking that this device computes it rightly…'
-      : (progress?.part ?? null),
+    isWhole ? 'getting it ready…' : (progress?.part ?? null),
   ].filter((fact) => fact !== null && fact !== '');
   return (
     <Face

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { answer } from '../../../src/engine/questions/answers.ts';
+import { GivingWay } from '../../../src/engine/foreground.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { LocalEngine } from '../../../src/engine/localEngine.ts';
 import { logSumExp, topOf } from '../../../src/engine/checking/agreement.ts';
 import { checkedModel } from '../../../src/engine/checking/checkedModel.ts';
 import { againstPublished, selfCheck } from '../../../src/engine/checking/selfCheck.ts';
@@ -111,7 +113,7 @@ describe('the self-check', () => {
     const best = topOf(row(6));
     const stepsOf = async (text: Partial<ReferenceText>) => {
       const texts = [{ what: 'a text', ids, ...text }];
-      const { steps, top1, against } = await againstPublished(model, texts, undefined);
+      const { steps, top1, against } = await againstPublished(model, texts, new GivingWay());
       expect(against).toBe('published');
       // The meanings have their say too.
       expect(steps.some(({ what }) => what === 'head')).toBe(true);
@@ -209,6 +211,38 @@ describe('the self-check', () => {
     expect(check).toMatchObject({ passed: true, dtype: 'fp32', device: { unpacks: true } });
     expect(check.report).toContain('plain kernels');
     await model.dispose();
+  });
+
+  it('lets a question pass that comes meanwhile, and then goes on where it was', async () => {
+    const engine = new LocalEngine();
+    await engine.load(packPath('gpt2'), { device: 'cpu' });
+    const append = Reflect.get<Session, 'append'>(Session.prototype, 'append');
+    /** What is read, and answered, in order; the question is asked at the check's first step. */
+    const followed = async (ids: number[] | null): Promise<string[]> => {
+      const order: string[] = [];
+      let asking: Promise<unknown> = Promise.resolve();
+      const watched = vi.spyOn(Session.prototype, 'append').mockImplementation(function (
+        this: Session,
+        tokens,
+        options,
+      ) {
+        order.push(tokens[0].join() === ids?.join() ? 'question' : 'check');
+        if (order.length === 1 && ids) {
+          asking = engine.ask('score', { ids, off: [] }).then(() => order.push('answer'));
+        }
+        return append.call(this, tokens, options);
+      });
+      const check = await engine.ask('selfCheck', {});
+      order.push(check.passed ? 'passed' : 'failed');
+      await asking;
+      watched.mockRestore();
+      return order;
+    };
+    const alone = await followed(null);
+    expect(alone.length).toBeGreaterThan(4);
+    const [first, ...rest] = alone;
+    expect(await followed([5, 4, 3, 2, 1])).toEqual([first, 'question', 'answer', ...rest]);
+    await engine.dispose();
   });
 
   it('stops when it is told to', async () => {

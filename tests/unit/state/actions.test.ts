@@ -379,6 +379,25 @@ describe('the page’s actions', () => {
     expect(asked().at(-1)?.[1]).toMatchObject({ ids: [97, 98], options: { temperature: 2 } });
   });
 
+  it('ask for no bars again when a view is opened: it would wait behind them', async () => {
+    await vi.waitFor(() => expect(toy.store.getState().next.distribution).not.toBeNull());
+    toy.engine.ask.mockClear();
+    const asked = (question: Question) =>
+      toy.engine.ask.mock.calls.filter(([name]) => name === question);
+    toy.actions.openPanel('');
+    toy.actions.openPanel('attention');
+    // Whatever a view asks, it asks at once.
+    expect(asked('distribution')).toHaveLength(0);
+    toy.actions.select(0);
+    await vi.waitFor(() => expect(asked('distribution')).toHaveLength(1));
+    toy.actions.select(null);
+    await vi.waitFor(() => expect(asked('distribution')).toHaveLength(2));
+    // Candidates that a run showed are its own, at the place where it stood.
+    toy.actions.generate();
+    await toy.settled();
+    await vi.waitFor(() => expect(asked('distribution')).toHaveLength(3));
+  });
+
   it('load the model again when the GPU is lost, and keep the text', async () => {
     toy.actions.generate();
     await toy.settled();

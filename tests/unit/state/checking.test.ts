@@ -14,6 +14,7 @@ import { toPiece } from './texts.ts';
 import { change } from './toyPage.ts';
 
 const OWN = 'https://glass.example/models/toy';
+const ELSEWHERE = 'https://elsewhere.example/models/toy';
 
 const model = {
   source: OWN,
@@ -47,6 +48,8 @@ function createToy(again: Partial<ModelSummary> = {}) {
     ),
     ask: vi.fn((question: string, input: { text: string }, signal: AbortSignal) => {
       if (question === 'tokenize') return Promise.resolve([...input.text].map(toPiece));
+      if (question === 'planModel') return Promise.resolve({ kind: 'folder', totalBytes: 9e8 });
+      if (question === 'findStored') return Promise.resolve(null);
       if (question !== 'selfCheck') return new Promise(() => {});
       return new Promise((end, fail) => {
         checks.push({ signal, end, fail });
@@ -104,29 +107,49 @@ describe('the self-check', () => {
     expect(toy.checks).toHaveLength(1);
   });
 
-  it('gives way to a run, and is made when that has ended', async () => {
+  it('is not begun beside a run, but when that has ended', async () => {
     const toy = createToy();
     await toy.actions.start();
-    await rest();
+    await vi.advanceTimersByTimeAsync(1500);
     toy.actions.generate();
-    expect(toy.checks[0]?.signal.aborted).toBe(true);
+    await rest();
     await rest();
     expect(toy.state()).toMatchObject({ busy: new Set(['run']) });
-    expect(toy.checks).toHaveLength(1);
+    expect(toy.checks).toHaveLength(0);
     toy.endRun();
     await rest();
-    expect(toy.checks).toHaveLength(2);
-    expect(toy.state().check.error).toBeNull();
+    expect(toy.checks).toHaveLength(1);
   });
 
-  it('gives way to who looks elsewhere', async () => {
+  it('that has begun goes on beside what people do: the engine lets them pass', async () => {
     const toy = createToy();
     await toy.actions.start();
     await rest();
     toy.actions.select(1);
+    toy.actions.openPanel('lens');
+    toy.actions.generate();
+    await rest();
+    expect(toy.state()).toMatchObject({ busy: new Set(['check', 'run']) });
+    toy.endRun();
+    await rest();
+    await rest();
+    expect(toy.checks).toHaveLength(1);
+    expect(toy.checks[0]?.signal.aborted).toBe(false);
+    toy.checks[0]?.end(right);
+    await rest();
+    expect(toy.state().check).toMatchObject({ found: right, error: null });
+    expect(toy.checks).toHaveLength(1);
+  });
+
+  it('ends with its model, and the next one has its own', async () => {
+    const toy = createToy();
+    await toy.actions.start();
+    await rest();
+    toy.actions.takeDtype('fp32');
     expect(toy.checks[0]?.signal.aborted).toBe(true);
     await rest();
     expect(toy.checks).toHaveLength(2);
+    expect(toy.state().check.error).toBeNull();
   });
 
   it('is not made again where loading made it', async () => {
@@ -186,6 +209,24 @@ describe('the self-check', () => {
     expect(gone.state()).toMatchObject({
       check: { found: wrong },
       model: { at: 'here' },
+    });
+  });
+
+  it('that fails fetches nothing again from another site: what is here stays', async () => {
+    const toy = createToy();
+    await toy.actions.start();
+    toy.actions.lookUpModel({ source: ELSEWHERE });
+    await rest();
+    toy.actions.fetchModel();
+    await rest();
+    expect(toy.state()).toMatchObject({ model: { at: 'here', wish: { source: ELSEWHERE } } });
+    toy.checks.at(-1)?.end(wrong);
+    await rest();
+    expect(toy.engine.load).toHaveBeenCalledTimes(2);
+    expect(toy.state()).toMatchObject({
+      check: { found: wrong },
+      model: { at: 'here' },
+      models: { offer: null },
     });
   });
 

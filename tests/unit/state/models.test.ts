@@ -139,7 +139,9 @@ describe('a model beside the running one', () => {
     expect(toy.engine.load).toHaveBeenCalledTimes(1);
     toy.actions.fetchModel();
     await toy.until('arriving');
-    expect(toy.arriving[0]).toMatchObject({ options: { host: 'mirror.example', selfCheck: true } });
+    expect(toy.arriving[0]).toMatchObject({ options: { host: 'mirror.example' } });
+    // It is shown as soon as it can be used; checking comes afterwards.
+    expect(toy.arriving[0]?.options.selfCheck).toBeUndefined();
     // The commit whose size was shown, not what the branch means when the click comes.
     expect(toy.arriving[0]?.options.commit).toBe(plan.commit);
     expect(toy.store.getState()).toMatchObject({

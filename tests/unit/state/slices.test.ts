@@ -41,7 +41,7 @@ function createToy() {
     { settings: {}, prompt: '', localEngine: false, notes: [] },
     null,
   );
-  let columnsOf = toColumns;
+  let columnsOf: (input: Input<'lens'>) => LensColumns | Promise<LensColumns> = toColumns;
   const ask = vi.fn((question: string, input: unknown): Promise<unknown> => {
     if (question === 'lens') return Promise.resolve(columnsOf(input as Input<'lens'>));
     if (question === 'tokenize') return Promise.resolve([toPiece(7), toPiece(8)]);
@@ -76,7 +76,7 @@ function createToy() {
     of,
     write,
     asked,
-    answerLens: (answer: typeof toColumns) => {
+    answerLens: (answer: typeof columnsOf) => {
       columnsOf = answer;
     },
     say: (said: SweepEvent[]) => {
@@ -100,16 +100,18 @@ describe('the lens', () => {
     expect(toy.asked('lens')).toHaveLength(0);
   });
 
-  it('asks for the columns in sight in chunks, the newest first, and once', async () => {
+  it('asks for the newest column in sight first, then for ever more, and for each once', async () => {
     change(toy.store, { view: { panel: 'lens' } });
     const { slice, actions } = createLens(toy.of('lens'));
     toy.write(30);
     actions.fitLens(12);
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(2));
+    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(4));
     expect(toy.asked('lens')).toMatchObject([
-      { from: 22, count: 8 },
-      { from: 18, count: 4 },
+      { from: 29, count: 1 },
+      { from: 27, count: 2 },
+      { from: 23, count: 4 },
+      { from: 18, count: 5 },
     ]);
     await vi.waitFor(() => {
       const { shown: lens } = toy.store.getState().lens;
@@ -120,24 +122,51 @@ describe('the lens', () => {
     slice.refresh();
     toy.write(1);
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(3));
-    expect(toy.asked('lens')[2]).toMatchObject({ from: 30, count: 1 });
+    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(5));
+    expect(toy.asked('lens')[4]).toMatchObject({ from: 30, count: 1 });
+  });
+
+  it('shows the first column before the second question is answered', async () => {
+    change(toy.store, { view: { panel: 'lens' } });
+    const { slice } = createLens(toy.of('lens'));
+    toy.write(4);
+    let answers = 0;
+    toy.answerLens((input) =>
+      ++answers > 1 ? new Promise<LensColumns>(() => {}) : toColumns(input),
+    );
+    slice.refresh();
+    await vi.waitFor(() => expect(answers).toBe(2));
+    const logprobs = [...(toy.store.getState().lens.shown?.logprobs ?? [])];
+    expect(logprobs.map(Number.isNaN)).toEqual(Array.from({ length: 16 }, (_, i) => i < 12));
+  });
+
+  it('asks for all it may while tokens stream: it is asked again a second later', async () => {
+    change(toy.store, { view: { panel: 'lens' } });
+    const { slice } = createLens(toy.of('lens'));
+    toy.write(9);
+    toy.context.work('run', true);
+    slice.onToken?.();
+    await vi.waitFor(() => expect(toy.asked('lens')).toMatchObject([{ from: 1, count: 8 }]));
   });
 
   it('forgets its columns when tokens were replaced or parts are off', async () => {
     change(toy.store, { view: { panel: 'lens' } });
     const { slice } = createLens(toy.of('lens'));
     toy.write(4);
+    const all = [
+      { from: 3, count: 1 },
+      { from: 1, count: 2 },
+      { from: 0, count: 1 },
+    ];
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
+    await vi.waitFor(() => expect(toy.asked('lens')).toMatchObject(all));
     change(toy.store, { view: { off: [{ part: 'mlp', layer: 0, by: 'zero' }] } });
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(2));
+    await vi.waitFor(() => expect(toy.asked('lens')).toMatchObject([...all, ...all]));
     truncate(toy.text, 2);
     toy.write(2);
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(3));
-    expect(toy.asked('lens')[2]).toMatchObject({ from: 0, count: 4 });
+    await vi.waitFor(() => expect(toy.asked('lens')).toMatchObject([...all, ...all, ...all]));
   });
 
   it('opens a cell, and the cell follows the selection at its depth', async () => {
@@ -182,7 +211,7 @@ describe('the lens', () => {
       },
     });
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
+    await vi.waitFor(() => expect(toy.asked('lens').length).toBeGreaterThan(0));
     for (const one of ['lensCell', 'lensCurve', 'residualNorms']) {
       expect(toy.asked(one)).toHaveLength(0);
     }
@@ -212,7 +241,6 @@ describe('the lens', () => {
     toy.write(30);
     actions.fitLens(4);
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(1));
     await vi.waitFor(() => expect(toy.store.getState().lens.shown?.pieces.size).toBeGreaterThan(0));
     const first = toy.store.getState().lens.shown?.pieces ?? new Map<number, TokenPiece>();
     const before = [...first.keys()];
@@ -254,9 +282,15 @@ describe('the lens', () => {
     await vi.waitFor(() => expect(toy.store.getState().lens.shown?.logprobs[0]).not.toBeNaN());
     toy.answerLens((input) => ({ ...toColumns(input), firstIndex: 2 }));
     change(toy.store, { text: { firstVisible: 2 } });
+    const before = toy.asked('lens').length;
     slice.refresh();
-    await vi.waitFor(() => expect(toy.asked('lens')).toHaveLength(2));
-    expect(toy.asked('lens')[1]).toMatchObject({ from: 2, count: 4 });
+    await vi.waitFor(() =>
+      expect(toy.asked('lens').slice(before)).toMatchObject([
+        { from: 5, count: 1 },
+        { from: 3, count: 2 },
+        { from: 2, count: 1 },
+      ]),
+    );
   });
 
   it('cuts the word anew for another model', async () => {
