@@ -13,7 +13,8 @@ export interface PieceReader {
  */
 const waiting = new Set<ReadableStreamBYOBReader>();
 
-const PIECE_BYTES = 256 << 10;
+/** What has come may fill it at once: every piece is a turn of this thread and of the browser's behind it. */
+const PIECE_BYTES = 1 << 20;
 
 /** Takes the stream. Where it cannot read into a buffer of ours, pieces are its own. */
 export function readPieces(stream: ReadableStream<Uint8Array>): PieceReader {

@@ -1,6 +1,7 @@
 // From the name of a model to a loaded one: the files of its folder, a device, and the weights on it.
 import type { ModelOrigin } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
+import type { Weights } from '../../formats/shards.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
 import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
@@ -32,7 +33,9 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
   });
   let opened: Promise<Device> | null = null;
   try {
-    const config = await readConfig(folder, options);
+    const reading = readConfig(folder, options);
+    // What a Hub sends is kept, so it is asked for once it is known to be of use; elsewhere everything at once.
+    if (folder.origin.kind === 'hub') await reading;
     const opening = openDevice(options.device, {
       plain: options.plain,
       processor: options.processor,
@@ -41,10 +44,13 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     });
     opened = opening;
     // What goes wrong here goes wrong again, in words, once the weights are here.
-    opening.then((device) => compileEarly(device, config, options.dtype)).catch(() => {});
-    const small = Promise.all([readTokenizerFiles(folder, config.vocabSize), readDefaults(folder)]);
+    Promise.all([opening, reading])
+      .then(([device, config]) => compileEarly(device, config, options.dtype))
+      .catch(() => {});
+    const small = Promise.all([readTokenizerFiles(folder, reading), readDefaults(folder)]);
+    const ready = Promise.all([reading, opening, small]);
     const load = async (tensors: TensorSource): Promise<Loaded> => {
-      const [device, [tokenizerFiles, extra]] = await Promise.all([opening, small]);
+      const [config, device, [tokenizerFiles, extra]] = await ready;
       const { nHead, headsToChoose } = headsOf(config, tensors, options);
       return fromTensors(reporter.watch(tensors), {
         device,
@@ -67,8 +73,13 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
         signal,
       });
     };
-    const ready = Promise.all([opening, small]);
-    const loaded = await uploaded(folder, ready, load, () => stop.abort());
+    const openWeights = (): Promise<Weights> =>
+      folder.openWeights().catch(async (error: unknown) => {
+        // Of a folder that lacks both, config.json is missed first.
+        await reading;
+        throw error;
+      });
+    const loaded = await uploaded(folder, openWeights, ready, load, () => stop.abort());
     options.progress_callback?.({ status: 'ready', name: folder.name });
     return loaded;
   } catch (error) {
@@ -89,6 +100,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
  */
 async function uploaded(
   folder: ModelFolder,
+  openWeights: () => Promise<Weights>,
   ready: Promise<unknown>,
   load: (tensors: TensorSource) => Promise<Loaded>,
   stop: () => void,
@@ -96,7 +108,7 @@ async function uploaded(
   let mayRecover = true;
   ready.catch(() => (mayRecover = false));
   for (;;) {
-    const opening = folder.openWeights();
+    const opening = openWeights();
     let loaded: Loaded | null = null;
     try {
       const [weights] = await Promise.all([opening, ready]);

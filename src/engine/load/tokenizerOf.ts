@@ -1,6 +1,7 @@
 // Which tokenizer a folder's model has: its own, GPT-2's, or none.
 import { EngineError } from '../../errors.ts';
 import type { ModelFolder } from '../../hub/modelFolder.ts';
+import type { ConfigFile } from '../../model/config.ts';
 import { BytePairEncoder, type TokenizerFiles } from '../../text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../text/gpt2Tokenizer.ts';
 
@@ -15,7 +16,7 @@ export interface TokenizerTexts {
 /** What the folder has of a tokenizer. */
 export async function readTokenizerFiles(
   folder: ModelFolder,
-  vocabSize: number | undefined,
+  config: Promise<ConfigFile>,
 ): Promise<TokenizerTexts> {
   const read = async (file: string): Promise<string | null> => {
     const bytes = await folder.read(file, true);
@@ -26,17 +27,14 @@ export async function readTokenizerFiles(
     return { vocab, merges, added: null, json: await read('tokenizer.json') };
   }
   // A folder on the web cannot say what is in it. Tokens can only have been added where ids are left.
+  const { vocabSize } = await config;
   const isFull = vocab !== null && vocabSize !== undefined && countEntries(vocab) >= vocabSize;
   return { vocab, merges, added: isFull ? null : await read('added_tokens.json'), json: null };
 }
 
-/** Entries of a vocab.json; 0 where it is none, which building the tokenizer will say. */
+/** Entries of a vocab.json: its only strings are tokens. Where it is none, building the tokenizer will say so. */
 function countEntries(vocab: string): number {
-  try {
-    return Object.keys(JSON.parse(vocab) as object).length;
-  } catch {
-    return 0;
-  }
+  return vocab.match(/"(?:[^"\\]|\\.)*"/gu)?.length ?? 0;
 }
 
 /** The tokenizer's files as they came; null where there were none. */

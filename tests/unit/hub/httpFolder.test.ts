@@ -61,6 +61,46 @@ const servePack = (send: (name: string, bytes: Buffer, response: ServerResponse)
     else response.writeHead(404).end();
   });
 
+test('all files are asked for at once: none waits for config.json to come', async () => {
+  const asked = new Set<string>();
+  let send = (): void => {};
+  await using server = await listen(({ url = '' }, response) => {
+    const name = url.slice(1);
+    asked.add(name);
+    const end = (): void => {
+      const isThere = ['config.json', 'model.safetensors'].includes(name);
+      if (isThere) response.end(readFileSync(`${packPath('gpt2')}/${name}`));
+      else response.writeHead(404).end();
+    };
+    if (name === 'config.json') send = end;
+    else end();
+    const others = ['model.safetensors', 'vocab.json', 'merges.txt', 'generation_config.json'];
+    if (['config.json', ...others].every((one) => asked.has(one))) send();
+  });
+  await using model = await GPT2.from_pretrained(server.source, { device: 'cpu' });
+  expect(model.config.nLayer).toBeGreaterThan(0);
+});
+
+test('where config.json is not there, nothing else matters, nor is waited for', async () => {
+  for (const weights of ['absent', 'silent']) {
+    let closed = Promise.resolve();
+    await using server = await listen(({ url = '' }, response) => {
+      if (url !== '/model.safetensors' || weights === 'absent') {
+        // So that the weights are known to be absent first.
+        setTimeout(() => response.writeHead(404).end(), url === '/config.json' ? 50 : 0);
+        return;
+      }
+      closed = new Promise((resolve) => response.on('close', resolve));
+      response.writeHead(200, { 'content-length': 1e9 }).write('nothing');
+    });
+    await expect(GPT2.from_pretrained(server.source, { device: 'cpu' })).rejects.toMatchObject({
+      code: 'network/not-found',
+      message: expect.stringContaining('config.json') as string,
+    });
+    await closed;
+  }
+});
+
 test('a file that falls silent is a connection that broke', async () => {
   const patience = { tries: 2, baseMs: 10, silenceMs: 2000 };
   for (const silent of ['config.json', 'model.safetensors']) {

@@ -379,6 +379,16 @@ describe('the page’s actions', () => {
     expect(asked().at(-1)?.[1]).toMatchObject({ ids: [97, 98], options: { temperature: 2 } });
   });
 
+  it('ask for the tokens of a prompt once, also where a run waits for them', async () => {
+    const fresh = createToy();
+    fresh.actions.generate();
+    await fresh.actions.load();
+    await fresh.settled();
+    expect(fresh.requests).toHaveLength(1);
+    const asked = fresh.engine.ask.mock.calls.filter(([question]) => question === 'tokenize');
+    expect(asked).toHaveLength(1);
+  });
+
   it('ask for no bars again when a view is opened: it would wait behind them', async () => {
     await vi.waitFor(() => expect(toy.store.getState().next.distribution).not.toBeNull());
     toy.engine.ask.mockClear();

@@ -1,4 +1,5 @@
 // The prompt under a person's hands: nothing waits for the model but its tokens.
+import type { TokenPiece } from '../../../api.ts';
 import { createTree } from '../../branches.ts';
 import { modelOf } from '../../facts/model.ts';
 import { createLatest } from '../../latest.ts';
@@ -21,9 +22,25 @@ export function createPrompt(options: TextOptions, desk: Desk) {
   const { engine, text, get, set, together } = options;
   const { drafts } = desk;
 
+  /** The question on its way, and what it is about: the run that waits for it asks nothing again. */
+  let asked: { about: readonly unknown[]; pieces: Promise<readonly TokenPiece[]> } | null = null;
+
+  function piecesOf(prompt: string): Promise<readonly TokenPiece[]> {
+    const about = [prompt, get().model.here];
+    if (asked?.about.every((fact, i) => fact === about[i])) return asked.pieces;
+    const pieces = engine.ask('tokenize', { text: prompt });
+    const mine = { about, pieces };
+    asked = mine;
+    const forget = (): void => {
+      if (asked === mine) asked = null;
+    };
+    pieces.then(forget, forget);
+    return pieces;
+  }
+
   async function readPrompt(): Promise<boolean> {
     const { prompt } = get().text;
-    const pieces = prompt === '' ? [] : await engine.ask('tokenize', { text: prompt });
+    const pieces = prompt === '' ? [] : await piecesOf(prompt);
     if (get().text.prompt !== prompt || get().text.tokenised || modelOf(get()) === null) {
       return false;
     }
