@@ -4,7 +4,7 @@ import { EngineError } from '../../errors.ts';
 import type { Device } from '../../gpu/device.ts';
 import { requestWebGpuDevice, summariseInfo } from '../../gpu/webgpu/request.ts';
 import { createWebGpuDevice } from '../../gpu/webgpu/device.ts';
-import { type ProcessorOptions, createProcessor } from './processor.ts';
+import { type ProcessorOptions, checkProcessor, createProcessor } from './processor.ts';
 
 /** What a device would be whose lanes are imitated, and one whose lanes are real. */
 const PLAIN = { lanes: 'imitated', subgroups: null } as const;
@@ -33,12 +33,13 @@ interface OpenDeviceOptions {
 /**
  * A device for the wish. `auto` takes the processor where WebGPU is not there, gives no device, or has only
  * a software adapter: a program that imitates a GPU is slower than the processor it runs on. A processor that
- * was taken after waiting in vain `standsIn`. Throws `webgpu/…`, `options/device`.
+ * was taken after waiting in vain `standsIn`. Throws `webgpu/…`, `options/…`.
  */
 export async function openDevice(
   wish: DeviceRequest | GPUDevice = 'auto',
   { plain, patienceMs = 0, signal, processor }: OpenDeviceOptions = {},
 ): Promise<Device> {
+  checkProcessor(processor); // whichever it will be: another machine may have no GPU
   const options = plain === undefined ? {} : { traits: plain ? PLAIN : WORKGROUP };
   if (typeof wish === 'object') {
     const summary = summariseInfo(wish.adapterInfo, wish.limits, wish.features);

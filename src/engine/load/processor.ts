@@ -1,7 +1,7 @@
 // The processor as a device: kernels of WebAssembly where it may run, plain loops where not.
 import { EngineError } from '../../errors.ts';
 import { createCpuDevice } from '../../gpu/cpu/device.ts';
-import { Wasm, type WasmModule } from '../../gpu/cpu/wasm.ts';
+import { MOST_PIECES, Wasm, type WasmModule } from '../../gpu/cpu/wasm.ts';
 import type { Device } from '../../gpu/device.ts';
 import { CPU_TWINS } from '../../kernels/cpuTwins.ts';
 import { wasmTwins } from '../../kernels/wasm/twins.ts';
@@ -19,16 +19,44 @@ export interface ProcessorOptions {
 /** Rows of a prompt that kernels of WebAssembly take at once: each reads all weights, and stopping is heard between kernels. */
 const ROWS = 64;
 
+const KINDS = ['relaxed', 'exact', 'none'] as const;
+
+/** Throws `options/wasm` or `options/threads` for what is none. */
+export function checkProcessor({ wasm, threads }: ProcessorOptions = {}): void {
+  if (wasm !== undefined && !KINDS.includes(wasm)) {
+    throw new EngineError(`wasm is ${said(wasm)}; expected relaxed, exact or none.`, {
+      code: 'options/wasm',
+      hint: 'Leave wasm out for what runs here.',
+    });
+  }
+  const isCount =
+    Number.isInteger(threads) && Number(threads) >= 1 && Number(threads) <= MOST_PIECES;
+  if (threads === undefined || isCount) return;
+  throw new EngineError(
+    `threads is ${said(threads)}; expected a whole number from 1 to ${MOST_PIECES}.`,
+    { code: 'options/threads', hint: 'Leave threads out for as many as suit this machine.' },
+  );
+}
+
+/** A value as it would be written. */
+function said(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+}
+
 interface Standing {
   /** Whether it computes because WebGPU was waited for in vain. */
   readonly standsIn?: boolean;
 }
 
-/** Never rejects for want of WebAssembly, unless it was asked for by name: throws `options/wasm` then. */
+/**
+ * Never rejects for want of WebAssembly, unless it was asked for by name: throws `options/wasm` then, and `options/threads`
+ * for what is no number of threads.
+ */
 export async function createProcessor({
   standsIn = false,
   ...options
 }: ProcessorOptions & Standing = {}): Promise<Device> {
+  checkProcessor(options);
   const wasm = await start(options);
   if (wasm === null) return createCpuDevice('f32', { twins: CPU_TWINS, standsIn });
   return createCpuDevice('f32', {
@@ -40,7 +68,7 @@ export async function createProcessor({
     rowsPerPass: ROWS,
     describe: () => describe(wasm),
     ready: () => wasm.settled(),
-    dispose: () => wasm.stop(),
+    dispose: () => void wasm.stop(),
   });
 }
 
