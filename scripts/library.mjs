@@ -1,5 +1,5 @@
 // Builds the library and loads it as a stranger would: from an empty folder, in plain Node, with nothing installed,
-// and once through its types. One test of `npm test`.
+// where it computes, and once through its types. One test of `npm test`.
 // @ts-check
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,6 +38,24 @@ writeFileSync(
 );
 cpSync(join(away, 'use.ts'), join(away, 'use.js')); // it has no type syntax
 step('load in Node', ['use.js'], away);
+writeFileSync(
+  join(away, 'compute.js'),
+  `import { GPT2 } from 'glass-gpt';
+const options = { device: 'cpu', processor: { threads: 3 } };
+const model = await GPT2.from_pretrained(process.argv[2], options);
+let text = '';
+for await (const token of model.generate('Once upon a', { max_new_tokens: 4 })) {
+  text += token.text;
+  if (process.argv[3] === 'exit') process.exit();
+}
+if (!/, 3 threads/.test(model.device.description)) throw new Error(model.device.description);
+if (!/^ time/.test(text)) throw new Error(text);
+`,
+);
+// Helpers wait in the middle of a kernel's loop: they keep no process alive, and hold up none that ends.
+const OWN_MODEL = join(root, 'public/models/tales-7m');
+step('compute in Node with helpers, and end', ['compute.js', OWN_MODEL], away);
+step('end in the middle of it', ['compute.js', OWN_MODEL, 'exit'], away);
 step(
   'use its types',
   [
