@@ -47,7 +47,7 @@ function meaning({ x, ids, out }: Arrays<'x' | 'ids' | 'out'>, s: Sizes<'size' |
     const w = x.subarray(row * s.size, (row + 1) * s.size);
     let [duplicate, induction, local, entropy] = [0, 0, 0, 0];
     for (let key = 0; key <= t; key++) {
-      if (w[key] > 0) entropy -= w[key] * Math.log2(w[key]);
+      if (w[key] !== 0) entropy -= w[key] * Math.log2(w[key]);
       if (key + 4 >= t) local += w[key];
       if (key === t || ids[key] !== ids[t]) continue;
       duplicate += w[key];

@@ -16,7 +16,7 @@ import { type Kernel, type NumberArray, checkCall, said, toSizes } from '../kern
 import { unpack } from '../packed.ts';
 import { checkCopy, createNames } from '../steps.ts';
 import { type CpuMemory, type Slot, createArrays } from './memory.ts';
-import { JobQueue } from './queue.ts';
+import { JobQueue, NotYet } from './queue.ts';
 
 interface CpuTensor extends Tensor {
   readonly slot: Slot;
@@ -237,9 +237,9 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
       },
       within,
       read: (tensor, from, count) =>
-        recordRead(tensor, from, count, (values) => Float32Array.from(values)),
+        recordRead(tensor, from, count, (values) => new Float32Array(values)),
       readU32: (tensor, from, count) =>
-        recordRead(tensor, from, count, (values) => Uint32Array.from(values)),
+        recordRead(tensor, from, count, (values) => new Uint32Array(values)),
       submit(signal) {
         checkUsable();
         const waiting = readings;
@@ -290,6 +290,7 @@ function guarded(at: string, what: string, step: () => void): () => void {
     try {
       step();
     } catch (cause) {
+      if (cause instanceof NotYet) throw cause;
       const message = cause instanceof Error ? cause.message : String(cause);
       const known =
         cause instanceof EngineError ? cause : isAllocation(cause) ? NO_MEMORY : REFUSED;

@@ -2,9 +2,22 @@
 // breathes, so that a worker hears "stop" in the middle of a long pass.
 import type { EngineError } from '../../errors.ts';
 
+/**
+ * What a step throws that is to run again, as if it never had, once `when` resolves; nothing else runs until then.
+ */
+export class NotYet extends Error {
+  readonly when: Promise<void>;
+
+  constructor(message: string, when: Promise<void>) {
+    super(message);
+    this.name = 'NotYet';
+    this.when = when;
+  }
+}
+
 /** What was submitted at once. */
 export interface Job {
-  /** Each throws an `EngineError` or nothing. */
+  /** Each throws an `EngineError`, `NotYet` or nothing. */
   readonly steps: readonly (() => void)[];
   /** Where it aborts, the steps that are left do not run. */
   readonly signal?: AbortSignal | undefined;
@@ -53,8 +66,13 @@ export class JobQueue {
           return;
         }
         try {
-          steps[this.#next++]();
+          steps[this.#next]();
+          this.#next++;
         } catch (error) {
+          if (error instanceof NotYet) {
+            void error.when.then(() => this.#run());
+            return;
+          }
           fault = error as EngineError;
         }
       }

@@ -15,7 +15,8 @@ export interface HelperStart {
 /** The part of a Worker, of a page or of Node, that is needed here. */
 interface Helper {
   postMessage(message: HelperStart): void;
-  terminate(): unknown;
+  /** Resolves when it runs no more. */
+  terminate(): Promise<unknown>;
 }
 
 /** What a helper says of itself. */
@@ -42,9 +43,15 @@ export function usualThreads(): number {
  */
 const PATIENCE_MS = 20_000;
 
+/**
+ * A page is not told when a worker has ended. Chromium lets a script that is at something go on for two seconds before
+ * it breaks it off; other browsers break it off at once.
+ */
+const ENDED_MS = 3000;
+
 export class Helpers {
   readonly #running = new Set<Helper>();
-  readonly #answers: Promise<void>[] = [];
+  readonly #answers: Answer[] = [];
   #ready = 0;
 
   /** Starts `count` of them. Those that cannot start are never counted. */
@@ -61,37 +68,57 @@ export class Helpers {
   async settled(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
-    await Promise.race([Promise.all(this.#answers), patience]);
+    await Promise.race([Promise.all(this.#answers.map(({ given }) => given)), patience]);
     clearTimeout(timer);
   }
 
-  /** Ends all of them. */
-  stop(): void {
-    for (const helper of this.#running) void helper.terminate();
+  /** Ends all of them; resolves when none runs any more. */
+  async stop(): Promise<void> {
+    const ending = [...this.#running].map((helper) => helper.terminate());
     this.#running.clear();
     this.#ready = 0;
+    for (const { give } of this.#answers) give();
+    await Promise.all(ending);
   }
 
   #start(start: HelperStart): void {
+    let helper: Helper | null = null;
     let isReady = false;
-    let answer = (): void => {};
-    this.#answers.push(new Promise((resolve) => (answer = resolve)));
+    const answer = createAnswer();
+    this.#answers.push(answer);
     const gone = (): void => {
-      answer();
-      if (!this.#running.delete(helper)) return;
+      answer.give();
+      if (helper === null || !this.#running.delete(helper)) return;
       if (isReady) this.#ready--;
       void helper.terminate();
     };
     const ready = (): void => {
-      answer();
-      if (!this.#running.has(helper)) return;
+      answer.give();
+      if (helper === null || !this.#running.has(helper)) return;
       isReady = true;
       this.#ready++;
     };
-    const helper = nodeThreads() === null ? ofPage({ ready, gone }) : ofNode({ ready, gone });
-    this.#running.add(helper);
-    helper.postMessage(start);
+    try {
+      helper = nodeThreads() === null ? ofPage({ ready, gone }) : ofNode({ ready, gone });
+      this.#running.add(helper);
+      helper.postMessage(start);
+    } catch {
+      // Refused at once: by Node's permissions, or because the file is of another origin than the page.
+      gone();
+    }
   }
+}
+
+/** Whether a helper came, once that is known. */
+interface Answer {
+  readonly given: Promise<void>;
+  readonly give: () => void;
+}
+
+function createAnswer(): Answer {
+  let give = (): void => {};
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { given, give };
 }
 
 function ofPage({ ready, gone }: Hear): Helper {
@@ -101,7 +128,13 @@ function ofPage({ ready, gone }: Hear): Helper {
   });
   worker.onmessage = ready;
   worker.onerror = gone;
-  return worker;
+  return {
+    postMessage: (message) => worker.postMessage(message),
+    terminate: () => {
+      worker.terminate();
+      return new Promise((resolve) => setTimeout(resolve, ENDED_MS));
+    },
+  };
 }
 
 type NodeThreads = typeof import('node:worker_threads');

@@ -1,16 +1,17 @@
 // Kernels of WebAssembly on the processor: a module, the memory it works in, and the threads that share a call.
 import { Heap, createSharedMemory } from './heap.ts';
 import type { Slot } from './memory.ts';
+import { NotYet } from './queue.ts';
 import { Helpers, canShare, usualThreads } from './threads.ts';
 
 /** What the module exports (kernels/wasm/share.c, linear.c, attention.c). Addresses and sizes are u32. */
 interface Exports {
   share(control: number, kernel: number, parameters: number, pieces: number): number;
   await(control: number, looks: number): number;
-  redo(control: number): void;
   residual(parameters: number): void;
   causalSoftmax(parameters: number): void;
-  groups(x: number, columns: number, to: number): void;
+  /** 0 where x is not finite. */
+  groups(x: number, columns: number, to: number): number;
 }
 
 /** A module in words and bytes. */
@@ -37,9 +38,12 @@ const STOP_WORD = CONTROL / 4 + 7;
 const HELPER_LOOKS = 20_000;
 /** Looks of the caller for the end of others' pieces, between looks at the clock. */
 const LOOKS = 50_000;
-/** A piece takes milliseconds; whoever has not ended his after this, in ms, never will. */
+/** A piece takes milliseconds; whoever has not ended his after this, in ms, is no help. */
 const LATE_MS = 3000;
-const MOST_PIECES = 64;
+/** What one round of looks counts for at most: while the machine slept, nobody was late. */
+const ROUND_MS = 20;
+/** More make no call faster; so this is also how many threads have something to do. */
+export const MOST_PIECES = 64;
 
 export class Wasm {
   readonly kind: WasmModule['kind'];
@@ -94,6 +98,10 @@ export class Wasm {
   /**
    * Runs a kernel by its number in share.c, in `pieces`, and returns when all are done. `scratchBytes` is what each
    * thread needs for itself. Whatever the number of threads and pieces, the results are the same to the last bit.
+   *
+   * Throws `NotYet` where a helper took a piece and does not end it, dead or only starved: nobody knows. A starved one
+   * would write on, into memory that is another tensor's by then. So helpers are ended, all of them and for good, and the
+   * call is to be made again when none is left.
    */
   share(kernel: number, parameters: readonly number[], pieces: number, scratchBytes = 0): void {
     this.#needScratch(scratchBytes);
@@ -101,31 +109,34 @@ export class Wasm {
     const block = this.parameters(parameters);
     const count = this.threads === 1 ? 1 : Math.max(1, Math.min(Math.floor(pieces), MOST_PIECES));
     if (exports.share(CONTROL, kernel, block, count) === 0) return;
-    const start = performance.now();
+    let waitedMs = 0;
+    let last = performance.now();
     while (exports.await(CONTROL, LOOKS) > 0) {
-      if (performance.now() - start < LATE_MS) continue;
-      // Somebody died in the middle of a piece. What is left of it is done here, and from now on everything.
-      this.stop();
-      exports.redo(CONTROL);
-      return;
+      const now = performance.now();
+      waitedMs += Math.min(now - last, ROUND_MS);
+      last = now;
+      if (waitedMs > LATE_MS) throw new NotYet('A helper is late.', this.stop());
     }
   }
 
-  /** Puts parameters where the next call finds them; gives their address. Negative numbers and bits of f32 are words too. */
+  /** Puts parameters, u32 each, where the next call finds them; gives their address. */
   parameters(words: readonly number[]): number {
     for (let i = 0; i < words.length; i++) this.#words[BLOCK / 4 + i] = words[i];
     return BLOCK;
   }
 
-  /** Ends the helpers. What is computed afterwards is computed here alone. */
-  stop(): void {
+  /** Ends the helpers, and resolves when none of them computes any more. What is computed afterwards is computed here alone. */
+  stop(): Promise<void> {
     this.#words[STOP_WORD] = 1;
-    this.#helpers.stop();
+    return this.#helpers.stop();
   }
 
+  /** Throws where there is no memory; there is no scratch memory then, and nothing else is lost. */
   #needScratch(bytes: number): void {
     if (bytes <= this.#scratchBytes) return;
     if (this.#scratch) this.heap.free(this.#scratch);
+    this.#scratch = null;
+    this.#scratchBytes = 0;
     const each = Math.ceil(bytes / 64) * 64;
     this.#scratch = this.heap.take('f32', [(each * this.#threads) / 4]);
     this.#scratchBytes = each;

@@ -36,9 +36,9 @@ INLINE void scoresOf(const f32x4u *q0, const f32x4u *q1, const f32x4u *keys, u32
   }
 }
 
-/** s ← e^(s − max) for the first `count`, zeros behind them up to `end`; gives their sum. */
-INLINE float exponentials(float *s, u32 count, u32 end) {
-  f32x4 most = all(-3.0e38f), sum = all(0);
+/** s ← e^(s − max), `count` of them; gives their sum. */
+INLINE float exponentials(float *s, u32 count) {
+  f32x4 most = all(-INFINITE), sum = all(0);
   u32 i = 0;
   for (; i + 4 <= count; i += 4) most = max4(most, *(f32x4u *)(s + i));
   float largest = max1(most);
@@ -46,13 +46,15 @@ INLINE float exponentials(float *s, u32 count, u32 end) {
   for (i = 0; i + 4 <= count; i += 4) sum += *(f32x4u *)(s + i) = exp4(*(f32x4u *)(s + i) - largest);
   float rest = sum1(sum);
   for (; i < count; i++) rest += s[i] = exp4(all(s[i] - largest))[0];
-  for (; i < end; i++) s[i] = 0;
   return rest;
 }
 
-/** Σ_s p[s] · v[s], four channels of one row at a time or of two. */
-INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, const float *p0, const float *p1, float scale0,
-                     float scale1, f32x4 *out0, f32x4 *out1) {
+/**
+ * Σ_s p[s] · v[s] of two rows, each times its scale, for 4 · d4 channels. Both see `count` positions, the second one `more`
+ * where it is 1. A weight of 0 would not do for the first: 0 · ∞ is no number.
+ */
+INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, u32 more, const float *p0, const float *p1,
+                     float scale0, float scale1, f32x4 *out0, f32x4 *out1) {
   u32 d = 0;
   for (; d + 4 <= d4; d += 4) {
     f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
@@ -72,6 +74,13 @@ INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, co
       a3 += p * w;
       b3 += q * w;
     }
+    if (more) {
+      f32x4 q = all(p1[count]);
+      b0 += q * v[0];
+      b1 += q * v[1];
+      b2 += q * v[2];
+      b3 += q * v[3];
+    }
     out0[d] = a0 * scale0;
     out0[d + 1] = a1 * scale0;
     out0[d + 2] = a2 * scale0;
@@ -88,6 +97,7 @@ INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, co
       a += all(p0[s]) * v[0];
       b += all(p1[s]) * v[0];
     }
+    if (more) b += all(p1[count]) * v[0];
     out0[d] = a * scale0;
     out1[d] = b * scale1;
   }
@@ -106,10 +116,10 @@ void attention(const Attention *p, u32 piece, u32 of, float *scratch) {
     float *s0 = scratch, *s1 = s0 + room, scale = p->headScale[p->scaleStart + h];
     f32x4 *out0 = (f32x4 *)p->out + (r * p->outStride4 + h * d4);
     scoresOf(q, two ? q + row4 : 0, base + p->partStride4, row4, d4, most, factor, s0, s1);
-    float sum0 = exponentials(s0, own, most);
-    float sum1 = two ? exponentials(s1, most, most) : 1;
+    float sum0 = exponentials(s0, own);
+    float sum1 = two ? exponentials(s1, most) : sum0;
     // A row that is alone is computed twice and stored once.
-    valuesOf(base + 2 * p->partStride4, row4, d4, most, s0, two ? s1 : s0, scale / sum0, scale / (two ? sum1 : sum0), out0,
+    valuesOf(base + 2 * p->partStride4, row4, d4, own, two, s0, two ? s1 : s0, scale / sum0, scale / sum1, out0,
              two ? out0 + p->outStride4 : out0);
   }
 }
@@ -144,7 +154,8 @@ typedef struct {
 __attribute__((export_name("causalSoftmax"))) void causalSoftmax(const Softmax *p) {
   for (u32 i = 0; i < p->heads * p->rows; i++) {
     u32 own = p->first + i % p->rows + 1, seen = own < p->columns ? own : p->columns;
-    float *row = p->x + i * p->columns, sum = exponentials(row, seen, p->columns);
+    float *row = p->x + i * p->columns, sum = exponentials(row, seen);
     for (u32 s = 0; s < seen; s++) row[s] /= sum;
+    for (u32 s = seen; s < p->columns; s++) row[s] = 0;
   }
 }

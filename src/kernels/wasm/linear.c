@@ -7,7 +7,7 @@
 //   x       (·, K)  f32            in    K is a multiple of 8, padded with zeros
 //   weight  (N, K)  WEIGHT_FORMAT  in    K contiguous; N is a multiple of 4
 //   bias    (N)     f32            in    zeros where the model has none
-//   xInt8   (·)     i16, f32       in    x in groups of 32, as `groups` makes it: where one row meets int8
+//   xInt8   (·)     i16, f32       in    x in groups of 32, as `groups` makes it: where one row meets int8, and is finite
 //   out     (·, O)  f32            out   columns outColumn … outColumn + N of row m(r)
 //
 // A piece is some of the columns, for all rows. Four rows of weights are read at once, for two rows of x where
@@ -163,26 +163,34 @@ INLINE f32x4 int8s4(const short *x, const char *w, u32 bytes, u32 groups) {
   return sums4(a0, a1, a2, a3);
 }
 
-/** A row of x in groups of 32 that share a scale: K int16, rounded to nearest, zeros up to the group's end, then the scales. */
-__attribute__((export_name("groups"))) void groups(const float *x, u32 K, short *to) {
+/**
+ * A row of x in groups of 32 that share a scale: K int16, rounded to nearest, zeros up to the group's end, then the scales.
+ * 0 where x is not finite: that has no scale.
+ */
+__attribute__((export_name("groups"))) u32 groups(const float *x, u32 K, short *to) {
   u32 count = groupsOf(K);
   float *scales = (float *)(to + count * 32);
+  f32x4 beyond = all(0);
   for (u32 g = 0; g < count; g++) {
     u32 from = g * 32, end = from + 32 < K ? from + 32 : K;
     f32x4 most = all(0);
-    // No number is larger than what is none: then max4 keeps `most`, and the products show it all the same.
-    for (u32 k = from; k < end; k += 4) most = max4(most, abs4(*(const f32x4 *)(x + k)));
-    float largest = max1(most), factor = largest > 0 ? 32767.0f / largest : 0;
+    for (u32 k = from; k < end; k += 4) {
+      f32x4 v = *(const f32x4 *)(x + k);
+      most = max4(most, abs4(v));
+      beyond += v - v; // 0, or no number
+    }
+    // Numbers so small that their factor would be infinite are 0 beside all others.
+    float largest = max1(most), factor = largest > 0x1p-100f ? 32767.0f / largest : 0;
     scales[g] = largest / 32767.0f;
     for (u32 k = from; k < from + 32; k += 4) {
-      f32x4 v = k < end ? *(const f32x4 *)(x + k) * factor : all(0);
-      i32x4 q = __builtin_convertvector((v + 12582912.0f) - 12582912.0f, i32x4);
+      i32x4 q = toInts(k < end ? (*(const f32x4 *)(x + k) * factor + 12582912.0f) - 12582912.0f : all(0));
       to[k] = (short)q[0];
       to[k + 1] = (short)q[1];
       to[k + 2] = (short)q[2];
       to[k + 3] = (short)q[3];
     }
   }
+  return sum1(beyond) == 0;
 }
 
 /** erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2). */
@@ -289,7 +297,8 @@ INLINE void manyRows(const Linear *p, u32 c4, u32 end4, float *scratch) {
 
 void linear(const Linear *p, u32 piece, u32 of, float *scratch) {
   u32 c4 = startOf(p->columns4, piece, of), end4 = startOf(p->columns4, piece + 1, of);
-  if (p->rows == 1) oneRow(p, c4, end4);
+  int isPlain = p->WEIGHT_FORMAT == INT8 && !p->xInt8;
+  if (p->rows == 1 && !isPlain) oneRow(p, c4, end4);
   else manyRows(p, c4, end4, scratch);
   finish(p, c4, end4);
 }

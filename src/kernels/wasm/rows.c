@@ -48,8 +48,9 @@ void attentionStatistics(const Statistics *p, u32 piece, u32 of, float *) {
   }
 }
 
+/** −∞ where nothing is a number. */
 INLINE float largestOf(const float *row, u32 count) {
-  f32x4 most = all(-3.0e38f);
+  f32x4 most = all(-INFINITE);
   u32 v = 0;
   for (; v + 4 <= count; v += 4) most = max4(most, *(const f32x4u *)(row + v));
   float largest = max1(most);
@@ -57,14 +58,15 @@ INLINE float largestOf(const float *row, u32 count) {
   return largest;
 }
 
-/** ln Σ e^(x − largest) */
+/** ln Σ e^(x − largest); no number where one of x is none, or infinite. */
 INLINE float logSum(const float *row, u32 count, float largest) {
   f32x4 sum = all(0);
   u32 v = 0;
   for (; v + 4 <= count; v += 4) sum += exp4(*(const f32x4u *)(row + v) - largest);
   float rest = sum1(sum);
   for (; v < count; v++) rest += exp4(all(row[v] - largest))[0];
-  return log4(all(rest))[0];
+  // `log4` takes everything for a number.
+  return rest > 0 ? log4(all(rest))[0] : rest;
 }
 
 typedef struct {
@@ -79,7 +81,10 @@ void topToken(const TopToken *p, u32 piece, u32 of, float *) {
     const float *row = p->logits + r * p->stride;
     float largest = largestOf(row, p->vocab);
     u32 best = 0;
-    while (best + 1 < p->vocab && row[best] != largest) best++;
+    // Nothing is larger than a first logit that is no number, as comparing one by one would find.
+    if (row[0] == row[0]) {
+      while (row[best] != largest) best++;
+    }
     p->token[r] = best;
     p->logprob[r] = 0 - logSum(row, p->vocab, largest);
   }

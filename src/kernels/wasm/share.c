@@ -4,8 +4,9 @@
 // piece is taken by counting a ticket up, in one word with the call's number: a helper that comes late finds another number,
 // or no piece left, and takes nothing. So nobody waits for a helper that sleeps, and none need be there at all.
 //
-// What a piece computes does not depend on who does it, and doing it twice changes nothing: if a helper dies
-// in the middle of one, the engine's thread does it again.
+// Whoever has taken a piece is waited for. One that dies in the middle of it is found out by the clock (gpu/cpu/wasm.ts),
+// and the whole call is made again when no helper is left: what a piece computes depends neither on who does it nor on
+// what was done of it before.
 #include "simd.h"
 
 /** Does one `of` equal pieces; `scratch` is memory of the thread that does it. */
@@ -17,8 +18,6 @@ KERNEL(attentionStatistics)
 KERNEL(topToken)
 KERNEL(crossEntropy)
 
-enum { MOST_PIECES = 64 };
-
 /** Where threads meet, in the shared memory. */
 typedef struct {
   /** The call's number (32 bits), its pieces (16), and how many of them are taken (16). */
@@ -27,8 +26,6 @@ typedef struct {
   /** Scratch memory of thread 0, and how far each thread's is from the one before. */
   u32 scratch, scratchBytes;
   u32 done, stop;
-  /** The number of the call in which a piece was done last. */
-  u32 doneIn[MOST_PIECES];
 } Control;
 
 INLINE u32 numberOf(u64 ticket) { return (u32)(ticket >> 32); }
@@ -56,7 +53,6 @@ INLINE int takeOne(Control *c, u64 ticket, u32 thread) {
   if (__atomic_compare_exchange_n(&c->ticket, &ticket, ticket + 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
     // This call cannot end before its piece: what it says of the call is still true.
     run(c, taken, of, thread);
-    __atomic_store_n(&c->doneIn[taken], numberOf(ticket), __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&c->done, 1, __ATOMIC_SEQ_CST);
   }
   return 1;
@@ -85,14 +81,6 @@ __attribute__((export_name("await"))) u32 await(Control *c, u32 looks) {
   u32 left = 1;
   while (left && looks--) left = pieces - __atomic_load_n(&c->done, __ATOMIC_SEQ_CST);
   return left;
-}
-
-/** Does the pieces again that were taken and not ended. */
-__attribute__((export_name("redo"))) void redo(Control *c) {
-  u64 ticket = __atomic_load_n(&c->ticket, __ATOMIC_SEQ_CST);
-  for (u32 i = 0; i < piecesOf(ticket); i++) {
-    if (__atomic_load_n(&c->doneIn[i], __ATOMIC_SEQ_CST) != numberOf(ticket)) run(c, i, piecesOf(ticket), 0);
-  }
 }
 
 /** A helper's life: takes pieces, looks for the next call a while, then sleeps. Ends where it is told to stop. */

@@ -19,6 +19,7 @@ typedef float f32x4u __attribute__((vector_size(16), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
 #define shuffle __builtin_shufflevector
+#define INFINITE __builtin_inff()
 
 /** Where a piece, one `of` equal ones, of `count` things begins; the next one's beginning is its end. */
 INLINE u32 startOf(u32 count, u32 piece, u32 of) { return (u32)((u64)count * piece / of); }
@@ -28,9 +29,8 @@ INLINE u32 mapRow(u32 r, u32 outT, u32 outS, u32 outStart) { return r / outT * o
 
 INLINE f32x4 all(float v) { return (f32x4){v, v, v, v}; }
 
-/** The larger, or `a` where one of them is no number. */
+/** The larger, or `a` where one of them is no number: so a maximum passes over those that are none. */
 INLINE f32x4 max4(f32x4 a, f32x4 b) { return (f32x4)__builtin_wasm_pmax_f32x4(a, b); }
-INLINE f32x4 min4(f32x4 a, f32x4 b) { return (f32x4)__builtin_wasm_pmin_f32x4(a, b); }
 INLINE f32x4 abs4(f32x4 a) { return (f32x4)((i32x4)a & 0x7fffffff); }
 
 /** The sums of four vectors, as one. Always in this order, whoever computes them. */
@@ -47,9 +47,14 @@ INLINE float max1(f32x4 a) {
   return u < v ? v : u;
 }
 
-/** eˣ: 2ⁿ times the Taylor series of the rest, at most ½ ln 2; relative error 2⁻²³. 0 from −87.3 on downwards. */
+/** To whole numbers; 0 for what is none. In C's own conversion, what is out of bounds may be anything. */
+INLINE i32x4 toInts(f32x4 x) { return (i32x4)__builtin_wasm_trunc_saturate_s_i32x4_f32x4(x); }
+
+/**
+ * eˣ: 2ⁿ times the Taylor series of the rest, at most ½ ln 2; relative error 2⁻²³. 0 below −87.3, ∞ above 88.3:
+ * there 2ⁿ has no pattern. What is no number stays so.
+ */
 INLINE f32x4 exp4(f32x4 x) {
-  x = min4(x, all(88.3f));
   f32x4 n = (x * 1.44269504f + 12582912.0f) - 12582912.0f; // to the nearest whole number
   f32x4 r = (x - n * 0.693145752f) - n * 1.42860677e-6f; // ln 2 in two parts, the first exact in products
   f32x4 p = r * (1.0f / 5040) + 1.0f / 720;
@@ -58,10 +63,10 @@ INLINE f32x4 exp4(f32x4 x) {
   p = p * r + 1.0f / 6;
   p = p * r + 0.5f;
   p = p * r * r + r + 1.0f;
-  i32x4 scale = (__builtin_convertvector(n, i32x4) + 127) << 23;
-  // Below, 2ⁿ has no pattern. What is no number stays so.
-  i32x4 isTiny = x < -87.3f;
-  return (f32x4)((i32x4)(p * (f32x4)scale) & ~isTiny);
+  u32x4 scale = ((u32x4)toInts(n) + 127) << 23;
+  i32x4 isTiny = x < -87.3f, isHuge = x > 88.3f;
+  i32x4 power = (i32x4)(p * (f32x4)scale);
+  return (f32x4)((power & ~(isTiny | isHuge)) | (isHuge & (i32x4)all(INFINITE)));
 }
 
 /** ln x of positive normal numbers: the exponent, and 2 artanh((m − 1) / (m + 1)) of the rest between √½ and √2. */

@@ -3,14 +3,16 @@
 import type { CpuTwins } from '../../gpu/cpu/device.ts';
 import type { Slot } from '../../gpu/cpu/memory.ts';
 import type { Wasm } from '../../gpu/cpu/wasm.ts';
+import { bytesOf } from '../../gpu/device.ts';
 import type { Arrays, Kernel, NumberArray, Sizes } from '../../gpu/kernel.ts';
 import { ATTENTION } from '../attention.ts';
 import { attentionScoresKernel } from '../attentionScores.ts';
-import { attentionStatisticsKernel } from '../attentionStatistics.ts';
+import { ROW_STATISTICS, attentionStatisticsKernel } from '../attentionStatistics.ts';
 import { causalSoftmaxKernel } from '../causalSoftmax.ts';
 import { CROSS_ENTROPY } from '../crossEntropy.ts';
 import { embeddingKernel, packedEmbedding } from '../embedding.ts';
 import { LINEAR } from '../linear.ts';
+import { mapRow } from '../rowMap.ts';
 import { TOP_TOKEN } from '../topToken.ts';
 import type { Variant } from '../variants.ts';
 import { WEIGHT_FORMATS } from '../weightMatrix.ts';
@@ -37,8 +39,14 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
   const room = createRoom(wasm);
 
   function linear({ x, weight, bias, scale, out }: Arrays, s: Sizes): void {
+    if (s.rows === 0) return;
     const columns = s.columns4 * 4;
-    const y = s.accumulate ? room.floats('y', s.rows * columns) : out;
+    // Rows are those of whole texts, the last one's the furthest.
+    const lastRow = mapRow(s.rows - 1, s.outT, s.outS, s.outStart);
+    const outAt = addressOf('out', out, (lastRow * s.outStride4 + s.outColumn4 + s.columns4) * 4);
+    const scaleAt = addressOf('scale', scale, s.accumulate ? s.scaleIndex + 1 : 0);
+    const xAt = addressOf('x', x, (s.xStart + s.rows) * s.K);
+    const yAt = s.accumulate ? room.address('y', s.rows * columns) : outAt;
     // Rows of y lie one behind the other; `residual` knows where they belong.
     const target = s.accumulate
       ? [s.columns4, 0, s.rows, s.rows, 0]
@@ -46,24 +54,27 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     let xInt8 = 0;
     if (s.WEIGHT_FORMAT === INT8 && s.rows === 1) {
       const groups = Math.ceil(s.K / GROUP);
-      xInt8 = room.floats('xInt8', groups * (GROUP / 2 + 1)).byteOffset;
-      wasm.exports.groups(x.byteOffset + s.xStart * s.K * 4, s.K, xInt8);
+      const to = room.address('xInt8', groups * (GROUP / 2 + 1));
+      if (wasm.exports.groups(xAt + s.xStart * s.K * 4, s.K, to) !== 0) xInt8 = to;
     }
+    const unpacks = s.WEIGHT_FORMAT !== F32 && (s.rows > 1 || s.WEIGHT_FORMAT === INT8);
+    const weightBytes = bytesOf(columns * s.K, [s.K], WEIGHT_FORMATS[s.WEIGHT_FORMAT]);
     wasm.share(
       SHARED.linear,
       [
-        [x.byteOffset, weight.byteOffset, bias.byteOffset, xInt8, y.byteOffset],
+        [xAt, addressOf('weight', weight, weightBytes / weight.BYTES_PER_ELEMENT)],
+        [addressOf('bias', bias, columns), xInt8, yAt],
         [s.rows, s.columns4, ...target, s.xStart],
         [s.K, s.WEIGHT_FORMAT, s.ACTIVATION],
       ].flat(),
       Math.min(s.columns4 / 2, (s.rows * columns * s.K) / PIECE_WORK),
-      s.WEIGHT_FORMAT === F32 || s.rows === 1 ? 0 : 4 * s.K * 4,
+      unpacks ? 4 * s.K * 4 : 0,
     );
     if (!s.accumulate) return;
     wasm.exports.residual(
       wasm.parameters(
         [
-          [y.byteOffset, scale.byteOffset, out.byteOffset],
+          [yAt, scaleAt, outAt],
           [s.rows, s.columns4, s.outStride4, s.outColumn4, s.scaleIndex],
           [s.outT, s.outS, s.outStart],
         ].flat(),
@@ -72,12 +83,17 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
   }
 
   function attention({ qkv, headScale, out }: Arrays, s: Sizes): void {
-    const keys = s.past + s.tokens;
-    const pairs = (s.rows / s.tokens) * s.heads * Math.ceil(s.tokens / 2);
+    if (s.rows === 0) return;
+    const [keys, batch] = [s.past + s.tokens, s.rows / s.tokens];
+    const pairs = batch * s.heads * Math.ceil(s.tokens / 2);
+    const width4 = s.heads * s.HEAD_STRIDE4;
+    const lastRow = (batch - 1) * s.capacity + keys - 1;
     wasm.share(
       SHARED.attention,
       [
-        [qkv.byteOffset, headScale.byteOffset, out.byteOffset],
+        addressOf('qkv', qkv, (lastRow * s.rowStride4 + 2 * s.partStride4 + width4) * 4),
+        addressOf('headScale', headScale, s.scaleStart + s.heads),
+        addressOf('out', out, ((s.rows - 1) * s.outStride4 + width4) * 4),
         [s.rows, s.tokens, s.past, s.capacity, s.rowStride4, s.partStride4, s.outStride4],
         [s.scaleStart, s.heads, s.HEAD_SIZE, s.HEAD_STRIDE4],
       ].flat(),
@@ -87,11 +103,16 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
   }
 
   function attentionScores({ qkv, out }: Arrays, s: Sizes): void {
+    if (s.rows === 0) return;
     const rows = s.heads * s.rows;
+    const lastRow = s.first + s.rows - 1;
+    const end4 = lastRow * s.rowStride4 + s.partStride4 + (s.head + s.heads) * s.HEAD_STRIDE4;
     wasm.share(
       SHARED.attentionScores,
       [
-        [qkv.byteOffset, out.byteOffset, s.rows, s.seen, s.first, s.sequenceStart4],
+        addressOf('qkv', qkv, (s.sequenceStart4 + end4) * 4),
+        addressOf('out', out, (s.outHead + s.heads) * s.rows * s.seen),
+        [s.rows, s.seen, s.first, s.sequenceStart4],
         [s.rowStride4, s.partStride4, s.head, s.heads, s.outHead],
         [s.HEAD_SIZE, s.HEAD_STRIDE4],
       ].flat(),
@@ -101,7 +122,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
   }
 
   function causalSoftmax({ x }: Arrays, s: Sizes): void {
-    const heads = x.length / (s.rows * s.columns);
+    const heads = Math.floor(x.length / (s.rows * s.columns));
     wasm.exports.causalSoftmax(wasm.parameters([x.byteOffset, s.rows, s.columns, s.first, heads]));
   }
 
@@ -109,16 +130,32 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     const rows = s.heads * s.size;
     wasm.share(
       SHARED.attentionStatistics,
-      [x.byteOffset, ids.byteOffset, out.byteOffset, s.size, s.heads],
+      [
+        addressOf('x', x, rows * s.size),
+        addressOf('ids', ids, s.size),
+        addressOf('out', out, rows * ROW_STATISTICS.length),
+        s.size,
+        s.heads,
+      ],
       Math.min(rows, (rows * s.size * 8) / PIECE_WORK),
     );
   }
 
   /** `topToken` and `crossEntropy` alike: rows over a vocabulary. */
-  function rowsOf(kernel: number, arrays: readonly NumberArray[], s: Sizes): void {
+  function rowsOf(
+    kernel: number,
+    logits: NumberArray,
+    perRow: Readonly<Record<string, NumberArray>>,
+    s: Sizes,
+  ): void {
+    if (s.rows === 0) return;
     wasm.share(
       kernel,
-      [...arrays.map(({ byteOffset }) => byteOffset), s.rows, s.vocab, s.stride],
+      [
+        addressOf('logits', logits, (s.rows - 1) * s.stride + s.vocab),
+        ...Object.entries(perRow).map(([name, array]) => addressOf(name, array, s.rows)),
+        [s.rows, s.vocab, s.stride],
+      ].flat(),
       Math.min(s.rows, (s.rows * s.vocab * 8) / PIECE_WORK),
     );
   }
@@ -129,10 +166,10 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     ...variants(LINEAR, linear),
     ...variants(ATTENTION, attention),
     ...variants(TOP_TOKEN, ({ logits, token, logprob }, s) =>
-      rowsOf(SHARED.topToken, [logits, token, logprob], s),
+      rowsOf(SHARED.topToken, logits, { token, logprob }, s),
     ),
     ...variants(CROSS_ENTROPY, ({ logits, targets, loss, rank }, s) =>
-      rowsOf(SHARED.crossEntropy, [logits, targets, loss, rank], s),
+      rowsOf(SHARED.crossEntropy, logits, { targets, loss, rank }, s),
     ),
     [attentionScoresKernel, attentionScores],
     [causalSoftmaxKernel, causalSoftmax],
@@ -141,18 +178,29 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
   ]);
 }
 
+/**
+ * The address of an array that goes on for at least so many elements: C looks at no bounds, so nothing gets an address
+ * without. A meaning, and a shader, would read zeros out there or write nowhere; C would meet another tensor.
+ */
+function addressOf(name: string, array: NumberArray, elements: number): number {
+  if (array.length >= elements) return array.byteOffset;
+  throw new Error(`${name} has ${array.length} elements of ${elements}.`);
+}
+
 /** Memory of the twins' own, which grows with what they are asked for. */
 function createRoom({ heap }: Wasm) {
   const slots = new Map<string, Slot>();
   return {
-    floats(name: string, length: number): NumberArray {
+    /** Of `length` floats. Throws where there is no memory, and is as before then, but empty. */
+    address(name: string, length: number): number {
       let slot = slots.get(name);
       if (slot === undefined || slot.sizeBytes < length * 4) {
         if (slot) heap.free(slot);
+        slots.delete(name);
         slot = heap.take('f32', [length]);
         slots.set(name, slot);
       }
-      return heap.view(slot);
+      return heap.view(slot).byteOffset;
     },
   };
 }

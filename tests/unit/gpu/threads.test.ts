@@ -1,5 +1,5 @@
 // Threads that share a call: whoever is there takes pieces, and whoever dies is not missed.
-import { Worker } from 'node:worker_threads';
+import * as threads from 'node:worker_threads';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createProcessor } from '../../../src/engine/load/processor.ts';
 import type { HelperStart } from '../../../src/gpu/cpu/threads.ts';
@@ -8,6 +8,7 @@ import { linear } from '../../../src/kernels/linear.ts';
 import { createWeightMatrix, writeRows } from '../../../src/kernels/weightMatrix.ts';
 import { noise } from '../../support/random.ts';
 
+const { Worker } = threads;
 const [ROWS, K, N] = [16, 256, 1024];
 
 afterEach(() => vi.restoreAllMocks());
@@ -55,9 +56,12 @@ it('gives the same numbers with helpers as alone, and ends them with the device'
 
 /** A device with a helper; the helper, and what it was told at its start. */
 async function watched() {
-  const seen: { helper: Worker; start: HelperStart }[] = [];
+  const seen: { helper: threads.Worker; start: HelperStart }[] = [];
   const post = Reflect.get(Worker.prototype, 'postMessage') as (message: unknown) => void;
-  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message) {
+  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
+    this: threads.Worker,
+    message,
+  ) {
     seen.push({ helper: this, start: message as HelperStart });
     post.call(this, message);
   });
@@ -80,19 +84,142 @@ it('goes on without a helper that dies', async () => {
   device.dispose();
 });
 
-it('does again what somebody took and never ended, and trusts no helper from then on', async () => {
-  const { device, start } = await watched();
-  const expected = await product(device, 1);
+/** A thread that takes a piece of a device's call and never ends it; computes until it has one. */
+async function robbed(device: Device, start: HelperStart, compute: () => Promise<void>) {
   const thief = new Worker(new URL('../../support/thief.mjs', import.meta.url));
   const said = (): Promise<unknown> => new Promise((resolve) => thief.once('message', resolve));
   thief.postMessage(start);
   expect(await said()).toBe('waits');
   // Sooner or later it is the quicker one.
   const stolen = said().then(() => true);
-  while (!(await Promise.race([stolen, Promise.resolve(false)])))
-    expect(await product(device, 1)).toEqual(expected);
+  while (!(await Promise.race([stolen, Promise.resolve(false)]))) await compute();
   await wordsOf(device, 1);
-  expect(await product(device, 1)).toEqual(expected);
   await thief.terminate();
+}
+
+it('computes again what somebody took and never ended, and trusts no helper from then on', async () => {
+  const { device, start } = await watched();
+  const expected = await product(device, 1);
+  const compute = async (): Promise<void> => expect(await product(device, 1)).toEqual(expected);
+  await robbed(device, start, compute);
+  await compute();
   device.dispose();
+});
+
+it('takes nobody for late because the machine slept: three seconds are as many looks', async () => {
+  const { device, start } = await watched();
+  const control = new Uint32Array(start.memory.buffer, start.control, 8);
+  let looks = 0;
+  // While somebody's piece is waited for (share.c), each look at the clock is an hour after the one before.
+  const real = performance.now.bind(performance);
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    const [pieces, taken, done, stop] = [
+      control[0] >>> 16,
+      control[0] & 0xffff,
+      control[6],
+      control[7],
+    ];
+    const isWaiting = taken === pieces && done < pieces && stop === 0;
+    return isWaiting ? 3.6e6 * ++looks : real();
+  });
+  let most = 0;
+  await robbed(device, start, async () => {
+    looks = 0;
+    await product(device, 1);
+    most = Math.max(most, looks);
+  });
+  expect(most).toBeGreaterThan(100);
+  device.dispose();
+});
+
+/** Node with another kind of worker. */
+function workersAre(Kind: typeof threads.Worker): void {
+  const real = process.getBuiltinModule.bind(process);
+  vi.spyOn(process, 'getBuiltinModule').mockImplementation((name: string) =>
+    name === 'node:worker_threads' ? { ...threads, Worker: Kind } : real(name),
+  );
+}
+
+it('waits until a helper that was late has ended: it writes on as long as it lives', async () => {
+  workersAre(
+    class extends Worker {
+      constructor() {
+        super(new URL('../../support/lateHelper.mjs', import.meta.url));
+      }
+
+      /** A script is not broken off at once everywhere. */
+      override async terminate(): Promise<number> {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return super.terminate();
+      }
+    },
+  );
+  const device = await createProcessor({ wasm: 'exact', threads: 2 });
+  vi.restoreAllMocks();
+  const alone = await createProcessor({ wasm: 'exact', threads: 1 });
+  const expected = await product(alone, 3);
+  await wordsOf(device, 2);
+  while (!device.summary.description.endsWith('1 thread'))
+    expect(await product(device, 3)).toEqual(expected);
+  expect(await product(device, 3)).toEqual(expected);
+  device.dispose();
+  alone.dispose();
+});
+
+it('computes alone where no helper may start', async () => {
+  workersAre(
+    class extends Worker {
+      constructor() {
+        super(new URL('nowhere:helper.js'));
+      }
+    },
+  );
+  const device = await createProcessor({ wasm: 'exact', threads: 3 });
+  await device.prepare(() => {});
+  vi.restoreAllMocks();
+  await wordsOf(device, 1);
+  expect(await product(device, 1)).toHaveLength(ROWS * N);
+  device.dispose();
+});
+
+it('waits no longer for helpers once the device is disposed', async () => {
+  // A page hears nothing of a worker that it has ended.
+  workersAre(
+    class extends Worker {
+      constructor(url: URL) {
+        super(url);
+        queueMicrotask(() => this.removeAllListeners('exit'));
+      }
+    },
+  );
+  const device = await createProcessor({ wasm: 'exact', threads: 3 });
+  const settled = device.prepare(() => {}).then(() => 'settled');
+  device.dispose();
+  // Far less than it would wait for a line that hangs.
+  const late = new Promise((resolve) => setTimeout(() => resolve('late'), 10_000));
+  expect(await Promise.race([settled, late])).toBe('settled');
+});
+
+it('leaves no thread behind, however many devices come and go', async () => {
+  const started: threads.Worker[] = [];
+  workersAre(
+    class extends Worker {
+      constructor(url: URL) {
+        super(url);
+        started.push(this);
+      }
+    },
+  );
+  for (let i = 0; i < 30; i++) {
+    // oxlint-disable no-await-in-loop -- one after the other
+    const device = await createProcessor({ wasm: 'exact', threads: 2 });
+    // Some are disposed before their helper has started.
+    if (i % 3 > 0) await product(device, 1);
+    if (i % 3 > 1) await wordsOf(device, 2);
+    device.dispose();
+    // oxlint-enable no-await-in-loop
+  }
+  expect(started).toHaveLength(30);
+  // What has ended has no id any more.
+  await expect.poll(() => started.every(({ threadId }) => threadId === -1)).toBe(true);
 });

@@ -1,9 +1,6 @@
-// The twins of WebAssembly against their kernels' meanings in float64: odd sizes, all weight formats, and one, two and
-// three threads, whose results are the same to the last bit.
+// The twins of WebAssembly against their kernels' meanings in float64: odd sizes, all weight formats, both modules, and
+// one, two and three threads, whose results are the same to the last bit. Infinite numbers and such: wasmEdges.test.ts.
 import { afterAll, describe, expect, it } from 'vitest';
-import { createProcessor } from '../../../src/engine/load/processor.ts';
-import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import type { Arena, Device, Encoder, Tensor } from '../../../src/gpu/device.ts';
 import { attention } from '../../../src/kernels/attention.ts';
 import { attentionScores } from '../../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
@@ -14,69 +11,26 @@ import { type Activation, linear } from '../../../src/kernels/linear.ts';
 import { topToken } from '../../../src/kernels/topToken.ts';
 import {
   WEIGHT_FORMATS,
-  type WeightFormat,
   createWeightMatrix,
   writeRows,
 } from '../../../src/kernels/weightMatrix.ts';
-import { expectClose, sumBound } from '../../support/close.ts';
+import { sumBound } from '../../support/close.ts';
 import { noise } from '../../support/random.ts';
+import { expectMeaning, openTwins, weights } from '../../support/twins.ts';
 
-const oracle = createCpuDevice('f64');
-const devices = await Promise.all(
-  [1, 2, 3].map(async (threads) => ({
-    threads,
-    device: await createProcessor({ wasm: 'exact', threads }),
-  })),
-);
+const twins = await openTwins();
 
 afterAll(() => {
-  for (const { device } of devices) device.dispose();
+  for (const { device } of twins) device.dispose();
 });
 
-it('so many threads compute as were asked for', async () => {
-  for (const { device, threads } of devices) {
-    const words = `WebAssembly, ${threads === 1 ? '1 thread' : `${threads} threads`}`;
-    await expect.poll(() => device.summary.description, { timeout: 60_000 }).toBe(words);
+it('each says which module it is, and how many threads compute', () => {
+  for (const { wasm, threads, device } of twins) {
+    const count = threads === 1 ? '1 thread' : `${threads} threads`;
+    const kind = wasm === 'relaxed' ? ', relaxed SIMD' : '';
+    expect(device.summary.description).toBe(`WebAssembly, ${count}${kind}`);
   }
 });
-
-/** Records an op, and says what of it is read back. */
-type Op = (
-  device: Device,
-  enc: Encoder,
-  arena: Arena,
-) => { readonly out: Tensor; readonly count: number; readonly u32?: boolean };
-
-async function run(device: Device, op: Op): Promise<Float32Array | Uint32Array> {
-  const arena = device.createArena('test');
-  const enc = device.createEncoder();
-  const { out, count, u32 = false } = op(device, enc, arena);
-  const reading = u32 ? enc.readU32(out, 0, count) : enc.read(out, 0, count);
-  enc.submit();
-  const values = await reading;
-  arena.dispose();
-  return values;
-}
-
-async function expectMeaning(name: string, op: Op, bound: number): Promise<void> {
-  const expected = await run(oracle, op);
-  const [alone, ...shared] = await Promise.all(devices.map(({ device }) => run(device, op)));
-  expectClose(name, alone, expected, bound);
-  for (const values of shared) expect(values).toEqual(alone);
-}
-
-function weights(
-  device: Device,
-  arena: Arena,
-  format: WeightFormat,
-  rows: number,
-  columns: number,
-  std = 1,
-) {
-  const matrix = createWeightMatrix(device, arena, 'weight', rows, columns, format);
-  writeRows(arena, matrix, 0, noise(rows * columns, 6, 0, std));
-  return matrix;
-}
 
 /** Noise in the first `width` of every `stride` values, zeros beyond. */
 function padded(rows: number, stride: number, width: number, seed: number): Float32Array {
@@ -91,10 +45,11 @@ describe('linear', () => {
     for (const k of [8, 40, 192, 768]) {
       it(`multiplies by ${k} columns in ${format}, whatever the rows`, async () => {
         for (const rows of [1, 2, 3, 5, 16]) {
-          for (const n of [8, 264]) {
+          for (const n of [8, 12, 264]) {
             for (const accumulate of [false, true]) {
-              const activation = activations[(rows + n / 8) % 3];
+              const activation = activations[(rows + n / 4) % 3];
               await expectMeaning(
+                twins,
                 `${rows} × ${n}, ${activation}, accumulate ${accumulate}`,
                 (d, enc, arena) => {
                   const x = arena.upload('x', [rows + 2, k], 'f32', noise((rows + 2) * k, 5));
@@ -127,6 +82,7 @@ describe('linear', () => {
 it('linear keeps halves that are infinite or no number, and subnormal ones', async () => {
   for (const rows of [1, 3]) {
     await expectMeaning(
+      twins,
       `${rows} rows`,
       (d, enc, arena) => {
         const [k, n] = [16, 8];
@@ -154,6 +110,7 @@ describe('embedding', () => {
     it(`gathers tokens and positions in ${format}`, async () => {
       const ids = Uint32Array.of(0, 39, 7, 8, 7, 15, 16, 31, 32, 1);
       await expectMeaning(
+        twins,
         format,
         (d, enc, arena) => {
           const out = arena.zeros('out', [ids.length, 24], 'f32');
@@ -191,6 +148,7 @@ describe('attention', () => {
       const width = Math.ceil(partStride / 8) * 8;
       const cache = padded((batch * capacity * rowStride) / headStride, headStride, headSize, 1);
       await expectMeaning(
+        twins,
         'attention',
         (_d, enc, arena) => {
           const qkv = arena.zeros('qkv', [batch, capacity, rowStride], 'f32');
@@ -218,6 +176,7 @@ describe('attention', () => {
       const rows = seen - first;
       for (const isSoft of [false, true]) {
         await expectMeaning(
+          twins,
           `probabilities ${isSoft}`,
           (_d, enc, arena) => {
             const qkv = arena.upload('qkv', [2, seen + 2, rowStride], 'f32', cache);
@@ -259,6 +218,7 @@ describe('attentionStatistics', () => {
   ]) {
     it(`sum up ${size} rows of ${words} words`, async () => {
       await expectMeaning(
+        twins,
         'statistics',
         (_d, enc, arena) => {
           const x = arena.upload('x', [3, size, size], 'f32', probabilities(3, size, 1));
@@ -295,6 +255,7 @@ describe('rows over a vocabulary', () => {
       const bound = sumBound(Math.sqrt(vocab), 1) + 2e-6;
       for (const what of ['token', 'logprob', 'loss', 'rank'] as const) {
         await expectMeaning(
+          twins,
           what,
           (_d, enc, arena) => {
             const x = arena.upload('logits', [rows, stride], 'f32', logits);
