@@ -99,6 +99,7 @@ export function createPage(options: PageOptions) {
     tree: options.savedTree,
     before: options.savedOver,
     wrote: () => options.wrote?.(),
+    undone: () => setPage({ replaced: false }),
   });
   const model = createModel({
     ...of('model'),
@@ -361,7 +362,7 @@ export function createPage(options: PageOptions) {
     announce: context.say,
     dismissProblem: () => setPage({ problem: null }),
     dismissNotes: () => setPage({ notes: [] }),
-    dismissStillOff: () => setPage({ stillOff: [] }),
+    dismissReplaced: () => setPage({ replaced: false }),
     setTheme: (theme: Theme) => setPage({ theme }),
     setStorageWorks(storageWorks: boolean): void {
       if (storageWorks !== get().page.storageWorks) setPage({ storageWorks });

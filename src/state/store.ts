@@ -36,8 +36,6 @@ export const EXAMPLES: readonly string[] = [
   '"Who are you?" asked the bear. "I am',
 ];
 
-const REPLACED = 'This link’s text stands in place of your own. Undo brings yours back.';
-
 export interface AppState {
   readonly model: ModelFacts;
   readonly text: TextFacts;
@@ -130,7 +128,8 @@ export function createAppStore(
     page: {
       verdict: null,
       verdictLate: false,
-      notes: [...url.notes, ...(fromUrl && isOwn(savedText) ? [REPLACED] : [])],
+      notes: url.notes,
+      replaced: fromUrl && isOwn(savedText),
       stillOff: fromUrl ? [] : (saved?.view.off ?? []),
       problem: null,
       theme: saved?.theme ?? 'auto',

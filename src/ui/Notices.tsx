@@ -9,7 +9,6 @@ import { later } from './later.ts';
 import css from './Notices.module.css';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { modelOf, standInOf, whyOf } from '../state/facts/model.ts';
-import { stillOffWords } from '../state/facts/parts.ts';
 
 export function Notices(): ReactNode {
   const keptFocus = useKeptFocus<HTMLDivElement>(focusText);
@@ -21,7 +20,7 @@ export function Notices(): ReactNode {
       <FailedCheck />
       <StandsIn />
       <AddressNotes />
-      <StillOff />
+      <Replaced />
       <StorageNote />
       <Replay />
     </div>
@@ -269,26 +268,17 @@ function AddressNotes(): ReactNode {
   );
 }
 
-/** Parts that an earlier visit left off. */
-function StillOff(): ReactNode {
+/** Nothing is lost: a link's text took the place of the visitor's own. */
+function Replaced(): ReactNode {
   const { actions } = useApp();
-  const { words } = useFacts((s) => ({ words: stillOffWords(s.page.stillOff, s.view.off) }));
-  if (words === '') return null;
-
-  function switchAllOn(): void {
-    actions.everythingOn();
-    actions.announce('Every part is on again.');
-  }
-
+  const { replaced } = useFacts((s) => ({ replaced: s.page.replaced }));
+  if (!replaced) return null;
   return (
-    <section className={css.notice} aria-label="Parts that are off" data-testid="still-off">
+    <section className={css.notice} aria-label="Your own text" data-testid="replaced">
       <p className={css.body}>
-        {words}{' '}
-        <button className={controls.link} type="button" onClick={switchAllOn}>
-          All on
-        </button>
+        This link’s text stands in place of your own. Undo brings yours back.
       </p>
-      <Close onClick={() => actions.dismissStillOff()} />
+      <Close onClick={() => actions.dismissReplaced()} />
     </section>
   );
 }

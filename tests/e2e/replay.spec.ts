@@ -175,7 +175,8 @@ test('a link costs nobody their own text: undo brings it back, after a reload to
   const own = await wholeText(page);
   await page.goto('about:blank');
   await open(page, { at: '?device=cpu&seed=7#prompt=Hello+there' });
-  await expect(notes(page)).toContainText('Undo brings yours back');
+  await expect(page.getByTestId('replaced')).toContainText('Undo brings yours back');
+  await expect(notes(page)).toBeHidden();
   await expect(chips(page)).toHaveCount(4);
   await page.reload();
   await untilReady(page);

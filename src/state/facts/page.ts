@@ -12,9 +12,11 @@ export interface Problem {
 export interface PageFacts {
   readonly verdict: GpuVerdict | null;
   readonly verdictLate: boolean;
-  /** What the address has to say. */
+  /** What of the address cannot be used. */
   readonly notes: readonly string[];
-  /** Parts that were off when the last visit ended, until the visitor has been told. */
+  /** The address brought a text, and the visitor's own waits behind undo. */
+  readonly replaced: boolean;
+  /** Parts that were off when the last visit ended. */
   readonly stillOff: readonly PartOff[];
   readonly problem: Problem | null;
   readonly theme: Theme;

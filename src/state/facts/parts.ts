@@ -60,11 +60,8 @@ export function partWords({ part, layer, head, by }: PartOff): string {
   return by === 'mean' ? `${name} · mean` : name;
 }
 
-/** Which parts an earlier visit left off, as far as they still are; '' where none is. */
-export function stillOffWords(before: readonly PartOff[], now: readonly PartOff[]): string {
-  const off = new Set(now.map(partWords));
-  const left = before.map(partWords).filter((name) => off.has(name));
-  if (left.length === 0) return '';
-  const more = left.length > 3 ? ` and ${left.length - 3} more` : '';
-  return `Still off since your last visit: ${left.slice(0, 3).join(', ')}${more}.`;
+/** Whether an earlier visit left just these off, so that nobody switched anything in this one. */
+export function isStillOff(before: readonly PartOff[], now: readonly PartOff[]): boolean {
+  const [left, off] = [before, now].map((parts) => sortParts(parts).map(partWords).join());
+  return off !== '' && left === off;
 }

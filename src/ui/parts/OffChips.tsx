@@ -1,7 +1,7 @@
 // What is switched off, above the text: nobody shall take this text for the whole model's.
 import { useLayoutEffect, useRef, type ReactNode } from 'react';
 import type { PartOff } from '../../api.ts';
-import { partWords } from '../../state/facts/parts.ts';
+import { isStillOff, partWords } from '../../state/facts/parts.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { focusText } from '../focusText.ts';
@@ -12,7 +12,7 @@ const MOST = 8;
 
 export function OffChips(): ReactNode {
   const { actions } = useApp();
-  const { off } = useFacts((s) => ({ off: s.view.off }));
+  const { off, stillOff } = useFacts((s) => ({ off: s.view.off, stillOff: s.page.stillOff }));
   const list = useRef<HTMLUListElement>(null);
   /** Place of the chip that was taken away; what has come into its place gets the focus. */
   const gone = useRef<number | null>(null);
@@ -43,10 +43,12 @@ export function OffChips(): ReactNode {
 
   if (off.length === 0) return null;
   const more = off.length - MOST;
+  const isLeft = isStillOff(stillOff, off);
   return (
     <div className={css.line} data-testid="off-chips">
       <p className={css.words}>
-        The model runs with {off.length} {off.length === 1 ? 'part' : 'parts'} off
+        The model {isLeft ? 'still runs' : 'runs'} with {off.length}{' '}
+        {off.length === 1 ? 'part' : 'parts'} off{isLeft ? ', as your last visit left it' : ''}
       </p>
       <ul className={css.chips} ref={list}>
         {off.slice(0, MOST).map((part, at) => (

@@ -14,7 +14,7 @@ import { createAppStore } from '../../../src/state/store.ts';
 import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { visibleText } from '../../../src/visibleText.ts';
 import { toPiece } from './texts.ts';
-import { stillOffWords } from '../../../src/state/facts/parts.ts';
+import { isStillOff } from '../../../src/state/facts/parts.ts';
 
 const saved: Saved = {
   text: {
@@ -92,11 +92,12 @@ describe('what survives a reload', () => {
     const { store } = createAppStore(address, left);
     expect(store.getState().view.off).toEqual(off);
     const { page, view } = store.getState();
-    expect(stillOffWords(page.stillOff, view.off)).toBe(
-      'Still off since your last visit: head 1.8.',
-    );
+    expect(isStillOff(page.stillOff, view.off)).toBe(true);
     expect(page.notes, 'it is no note about the address').toEqual([]);
-    expect(stillOffWords(page.stillOff, []), 'once all are on').toBe('');
+    expect(isStillOff(page.stillOff, []), 'once all are on').toBe(false);
+    const another = { part: 'mlp', layer: 2, by: 'mean' } as const;
+    expect(isStillOff(page.stillOff, [...view.off, another])).toBe(false);
+    expect(isStillOff([], [another]), 'in this visit').toBe(false);
     const other = createAppStore({ ...address, prompt: 'Another text' }, left).store.getState();
     expect(other.view.off).toEqual([]);
     expect(other.page.stillOff).toEqual([]);

@@ -39,6 +39,8 @@ export interface TextOptions extends SliceContext<'text'> {
   readonly before: { readonly snapshot: Snapshot; readonly tree: Tree | null } | null;
   /** The person wrote something: what the address replaced is not the last that they wrote any more. */
   readonly wrote: () => void;
+  /** Every step was taken back: what the address replaced stands there again. */
+  readonly undone: () => void;
 }
 
 export type Desk = ReturnType<typeof createDesk>;

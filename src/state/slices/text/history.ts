@@ -48,6 +48,7 @@ export function createHistory(options: TextOptions, desk: Desk, { tokenise }: Pr
       options.departs();
       options.forgetRun();
       options.say(announcement);
+      if (drafts.undo.length === 0) options.undone();
       desk.publishTree();
     });
     if (get().text.tokenised) options.refreshAll();
