@@ -75,10 +75,10 @@ export function BranchStrip(): ReactNode {
           </ul>
         </>
       )}
-      {(note !== '' || !stored) && (
-        <span className={css.note}>
-          {note}{' '}
-          {stored ? '' : 'The branches are too large to be stored: after a reload they are gone.'}
+      {note !== '' && <span className={css.note}>{note}</span>}
+      {!stored && (
+        <span className={css.note} data-warns="">
+          The branches are too large to be stored: after a reload they are gone.
         </span>
       )}
     </nav>

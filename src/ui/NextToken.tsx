@@ -130,102 +130,110 @@ function Bars({
         Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
         {whole === null ? '' : ` KL ${formatBits(whole.klBits)} bits from the whole model.`}
       </p>
-      <div className={css.scroll}>
-        <table className={css.table}>
-          <caption className={controls.visuallyHidden}>
-            The {d.top.length} most probable tokens:{' '}
-            {whole === null
-              ? 'after sampling, and as the model gave them'
-              : 'with parts off and with every part on, both before sampling'}
-            .
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">Token</th>
-              <th
-                scope="col"
-                aria-label={whole === null ? 'Sampled' : 'Parts off'}
-                title={
-                  whole === null ? undefined : 'With parts off, before temperature and filters'
-                }
-              >
-                <div className={css.sampled}>
-                  <span className={css.axis} aria-hidden="true">
-                    <i>0</i>
-                    <i>50</i>
-                    <i>100 %</i>
-                  </span>
-                  <span className={css.name} data-raw={whole === null ? 'Model' : 'All on'}>
-                    {whole === null ? 'Sampled' : 'Parts off'}
-                  </span>
-                </div>
-              </th>
-              <th
-                className={css.raw}
-                scope="col"
-                title={
-                  whole === null ? undefined : 'With every part on, before temperature and filters'
-                }
-              >
-                {whole === null ? 'Model' : 'All on'}
-              </th>
-            </tr>
-          </thead>
-          <tbody ref={rows}>
-            {d.top.map((c) => (
-              <tr
-                key={c.piece.id}
-                className={
-                  actual?.id === c.piece.id ? css.chosen : shown(c) === 0 ? css.removed : undefined
-                }
-              >
-                <td>
-                  <button
-                    className={css.token}
-                    type="button"
-                    aria-disabled={onChoose === undefined}
-                    title={`Put ${quoteToken(c.piece)} here (id ${c.piece.id})`}
-                    onClick={({ detail }) => {
-                      if (detail === 0) chosenFrom.current = d;
-                      onChoose?.(c);
-                    }}
-                  >
-                    {tokenAxisLabel(c.piece)}
-                  </button>
-                </td>
-                <td className={css.sampled}>
-                  <div className={css.track}>
-                    <div
-                      className={css.ghost}
-                      style={{ width: width(wholeOf(c.piece.id) ?? c.rawProbability) }}
-                    />
-                    <div
-                      className={css.bar}
-                      data-bar=""
-                      style={{ width: width(shown(c)) }}
-                      hidden={shown(c) === 0}
-                    />
+      <div className={css.room}>
+        <div className={css.scroll}>
+          <table className={css.table}>
+            <caption className={controls.visuallyHidden}>
+              The {d.top.length} most probable tokens:{' '}
+              {whole === null
+                ? 'after sampling, and as the model gave them'
+                : 'with parts off and with every part on, both before sampling'}
+              .
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">Token</th>
+                <th
+                  scope="col"
+                  aria-label={whole === null ? 'Sampled' : 'Parts off'}
+                  title={
+                    whole === null ? undefined : 'With parts off, before temperature and filters'
+                  }
+                >
+                  <div className={css.sampled}>
+                    <span className={css.axis} aria-hidden="true">
+                      <i>0</i>
+                      <i>50</i>
+                      <i>100 %</i>
+                    </span>
+                    <span className={css.name} data-raw={whole === null ? 'Model' : 'All on'}>
+                      {whole === null ? 'Sampled' : 'Parts off'}
+                    </span>
                   </div>
-                  <span className={css.value}>
-                    {shown(c) === 0 ? 'removed' : formatPercent(shown(c))}
-                  </span>
-                </td>
-                <td className={css.raw}>{wholeWords(c)}</td>
+                </th>
+                <th
+                  className={css.raw}
+                  scope="col"
+                  title={
+                    whole === null
+                      ? undefined
+                      : 'With every part on, before temperature and filters'
+                  }
+                >
+                  {whole === null ? 'Model' : 'All on'}
+                </th>
               </tr>
-            ))}
-          </tbody>
-          <tfoot>
-            <tr className={css.rest}>
-              <td>{formatCount(others)} others</td>
-              <td className={css.value}>{formatPercent(whole === null ? d.rest : d.restRaw)}</td>
-              <td className={css.raw}>{whole === null ? formatPercent(d.restRaw) : ''}</td>
-            </tr>
-          </tfoot>
-        </table>
-        <SaveMenu
-          label="Next token"
-          figure={() => nextFigure(store.getState(), d, actual === undefined)}
-        />
+            </thead>
+            <tbody ref={rows}>
+              {d.top.map((c) => (
+                <tr
+                  key={c.piece.id}
+                  className={
+                    actual?.id === c.piece.id
+                      ? css.chosen
+                      : shown(c) === 0
+                        ? css.removed
+                        : undefined
+                  }
+                >
+                  <td>
+                    <button
+                      className={css.token}
+                      type="button"
+                      aria-disabled={onChoose === undefined}
+                      title={`Put ${quoteToken(c.piece)} here (id ${c.piece.id})`}
+                      onClick={({ detail }) => {
+                        if (detail === 0) chosenFrom.current = d;
+                        onChoose?.(c);
+                      }}
+                    >
+                      {tokenAxisLabel(c.piece)}
+                    </button>
+                  </td>
+                  <td className={css.sampled}>
+                    <div className={css.track}>
+                      <div
+                        className={css.ghost}
+                        style={{ width: width(wholeOf(c.piece.id) ?? c.rawProbability) }}
+                      />
+                      <div
+                        className={css.bar}
+                        data-bar=""
+                        style={{ width: width(shown(c)) }}
+                        hidden={shown(c) === 0}
+                      />
+                    </div>
+                    <span className={css.value}>
+                      {shown(c) === 0 ? 'removed' : formatPercent(shown(c))}
+                    </span>
+                  </td>
+                  <td className={css.raw}>{wholeWords(c)}</td>
+                </tr>
+              ))}
+            </tbody>
+            <tfoot>
+              <tr className={css.rest}>
+                <td>{formatCount(others)} others</td>
+                <td className={css.value}>{formatPercent(whole === null ? d.rest : d.restRaw)}</td>
+                <td className={css.raw}>{whole === null ? formatPercent(d.restRaw) : ''}</td>
+              </tr>
+            </tfoot>
+          </table>
+          <SaveMenu
+            label="Next token"
+            figure={() => nextFigure(store.getState(), d, actual === undefined)}
+          />
+        </div>
       </div>
     </>
   );

@@ -43,6 +43,7 @@ for (const [width, height] of [
     await page.getByText('More', { exact: true }).click();
     await generate(page);
     await expectInSight(page, generateButton(page), page.locator('#token-readout'));
+    await expectWholeRows(page);
 
     // The picture of a view, what it says, and what there is to press.
     await expectInSight(
@@ -77,6 +78,7 @@ for (const [width, height] of [
       page,
       page.getByTestId('sampling-finding'),
       page.getByTestId('sampling-steps'),
+      page.getByTestId('sampling-draw'),
     );
 
     await openView(page, 'Switch off');
@@ -89,8 +91,61 @@ for (const [width, height] of [
     );
 
     await openView(page, 'Model');
-    await expectInSight(page, page.getByTestId('model-finding'), page.getByTestId('model-shares'));
+    const tree = page.getByRole('region', { name: 'Module tree' });
+    await expectInSight(
+      page,
+      page.getByTestId('model-finding'),
+      page.getByTestId('model-shares'),
+      tree.getByRole('row', { name: /wpe/u }),
+    );
+    expect(await tree.evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
   });
+}
+
+test('three maps say whole where their heads look, and a fourth in focus has room beside them', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await open(page);
+  const pin = async (layer: string, head: string): Promise<void> => {
+    await page.getByRole('combobox', { name: 'Layer' }).selectOption(layer);
+    await page.getByRole('combobox', { name: 'Head' }).selectOption(head);
+    await button(page, 'Pin').click();
+  };
+  await pin('0', '3');
+  await pin('7', '8');
+  await pin('10', '2');
+  const names = page.getByRole('button', { name: /^[A-Z]?\d+\.\d+ “/u });
+  const maps = mapCanvas(page).or(page.getByTestId('pinned-map').locator('canvas'));
+  const expected = async (count: number): Promise<void> => {
+    await expect(names).toHaveCount(count);
+    await expect(maps).toHaveCount(count);
+    for (const name of await names.all()) {
+      expect(await name.evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
+    }
+    await expectInSight(page, ...(await maps.all()));
+  };
+  await expected(3);
+  await page.getByRole('combobox', { name: 'Head' }).selectOption('5');
+  await expected(4);
+  await expect(page.getByRole('button', { name: /^Unpin head/u })).toHaveCount(3);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expectWholeRows(page);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+});
+
+/** No row of the candidates is cut by the edge of their pane, and there are some. */
+async function expectWholeRows(page: Page): Promise<void> {
+  const cut = await page.getByTestId('next-token').evaluate((pane) => {
+    const edge = pane.getBoundingClientRect().bottom;
+    const rows = [...pane.querySelectorAll('tbody tr')].map((row) => row.getBoundingClientRect());
+    const scroller = pane.querySelector('table')?.parentElement?.getBoundingClientRect().bottom;
+    const seen = Math.min(edge, scroller ?? edge);
+    const inSight = rows.filter(({ top }) => top < seen - 1);
+    return { count: inSight.length, cut: inSight.filter(({ bottom }) => bottom > seen + 1).length };
+  });
+  expect(cut.count).toBeGreaterThan(4);
+  expect(cut.cut).toBe(0);
 }
 
 /** The first bar, the percents that stand beside it, and its track, in pixels. */

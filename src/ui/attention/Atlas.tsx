@@ -30,7 +30,7 @@ import { atlasFigure } from './figures.ts';
 import { Plot, type Drawing } from './Plot.tsx';
 import { headHere } from './rowReading.ts';
 import { headRowOf, toScene, type Scene } from './scene.ts';
-import { useSpace } from './useSpace.ts';
+import { useSpace } from '../useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
 

@@ -23,8 +23,9 @@ import { cellsThatFit, type Cell } from './matrixDrawing.ts';
 import { Minimap } from './Minimap.tsx';
 import { SlotHead } from './SlotHead.tsx';
 import { rowOfHead } from './scene.ts';
-import { useSpace } from './useSpace.ts';
+import { useSpace } from '../useSpace.ts';
 import { rowToken, SINK, toShown, type Shown } from './weights.ts';
+import slots from './slots.module.css';
 
 /** More tokens than this, or than there is room for, are a window, or pooled. */
 const MOST_CELLS = 128;
@@ -39,6 +40,8 @@ const NARROW = 400;
 /** What stands between pictures, and the words beside one: as in the style sheet. */
 const GAP = 12;
 const BESIDE = 168;
+const NAME = 30;
+const TALL_NAME = 48;
 
 export function Focus({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   const { attention } = useFacts((s) => ({ attention: s.attention.front }));
@@ -87,7 +90,7 @@ function Heads({
   const slotWidth = hasBeside
     ? width - BESIDE - GAP
     : Math.floor((width - (columns - 1) * GAP) / columns);
-  const mapRoom = room - (heads.length > 1 ? 30 : 0);
+  const mapRoom = room - (columns > 2 ? TALL_NAME : heads.length > 1 ? NAME : 0);
   const mapWidth = Math.min(slotWidth, mapRoom + 60);
   const limit = Math.min(MOST_CELLS, cellsThatFit(mapWidth, mapRoom, map.size));
   const side = Math.min(WINDOW, limit, map.size);
@@ -122,7 +125,7 @@ function Heads({
     <>
       {facts.gaveWay !== null && <GaveWay head={facts.gaveWay} pinned={facts} />}
       <div
-        className={css.slots}
+        className={slots.slots}
         ref={frame}
         data-count={columns}
         data-beside={hasBeside || undefined}
@@ -136,7 +139,7 @@ function Heads({
             const own = found ?? (isFront ? map : null);
             return (
               // A slot keeps its place while a preview takes it over.
-              <div className={css.slot} key={heads.indexOf(ref)}>
+              <div className={slots.slot} key={heads.indexOf(ref)}>
                 {heads.length > 1 && (
                   <SlotHead
                     {...{ head: ref, named: own ?? ref, isFront }}
@@ -145,7 +148,7 @@ function Heads({
                   />
                 )}
                 {own === null ? (
-                  <p className={css.waiting}>…</p>
+                  <p className={slots.waiting}>…</p>
                 ) : (
                   <Matrix
                     {...{ theme, pieces, isFront, rest, inside, setCursor }}

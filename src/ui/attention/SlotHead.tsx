@@ -10,6 +10,7 @@ import { frameColour } from './atlasDrawing.ts';
 import { headHere, labelHere } from './rowReading.ts';
 import { byWeight, type HeadRow } from './weights.ts';
 import { namesOf } from './words.ts';
+import slots from './slots.module.css';
 
 export function SlotHead({
   head: ref,
@@ -38,9 +39,9 @@ export function SlotHead({
   const name = `${ref.layer}.${ref.head}`;
   const pinned = pins.some((pin) => isSameHead(pin, ref));
   return (
-    <div className={css.slotHead} data-front={isFront}>
+    <div className={slots.slotHead} data-front={isFront}>
       <button
-        className={css.slotName}
+        className={slots.slotName}
         type="button"
         aria-pressed={isFront}
         title={`Put head ${name} into focus${row === null ? '' : `. ${headHere(probe, named, row, pieces)}`}`}
@@ -58,14 +59,14 @@ export function SlotHead({
         <b>
           {named.layer}.{named.head}
         </b>{' '}
-        <span className={css.slotLabel}>
+        <span className={slots.slotLabel}>
           {look}
-          {stands && `, ${labelWords(label.name)}`}
+          {stands && <span className={slots.slotKind}>, {labelWords(label.name)}</span>}
         </span>
       </button>
       {pinned && (
         <button
-          className={css.unpin}
+          className={slots.unpin}
           type="button"
           aria-label={`Unpin head ${name}`}
           onClick={() => actions.togglePin(ref)}

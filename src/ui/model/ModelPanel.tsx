@@ -1,5 +1,5 @@
 // What the loaded model is made of: its modules as PyTorch prints them, and where its parameters are.
-import { useState, type ReactNode } from 'react';
+import { Fragment, useState, type ReactNode } from 'react';
 import type { ModelAnatomy, ModelSummary, ModuleNode } from '../../api.ts';
 import { barsFigure } from '../barsFigure.ts';
 import { useFacts } from '../context.ts';
@@ -18,6 +18,7 @@ import {
   PURPOSES,
   shapeWords,
   toMegabytes,
+  toShape,
   toTreeLines,
   type TreeLine,
 } from './arithmetic.ts';
@@ -39,6 +40,7 @@ export function ModelPanel(): ReactNode {
         <Tree anatomy={anatomy} />
         <FigureTools figure={() => treeFigure({ anatomy, model })} />
       </div>
+      <Notes anatomy={anatomy} model={model} />
     </div>
   );
 }
@@ -95,7 +97,15 @@ function Line({
           </button>
         )}
       </th>
-      <td>{nodes.length === 1 && first !== undefined ? shapeWords(first) : ''}</td>
+      <td>
+        {nodes.length === 1 &&
+          first?.tensors.map((tensor, i) => (
+            <Fragment key={tensor.name}>
+              {i > 0 && ' · '}
+              <span className={css.shape}>{toShape(tensor)}</span>
+            </Fragment>
+          ))}
+      </td>
       <td>{isTied ? 'shared' : parameters > 0 ? formatCount(parameters) : ''}</td>
       <td>{parameters > 0 ? formatMemory(parameters) : ''}</td>
     </tr>
@@ -108,7 +118,7 @@ interface Facts {
 }
 
 function Shares(facts: Facts): ReactNode {
-  const { anatomy, model } = facts;
+  const { anatomy } = facts;
   return (
     <figure className={css.shares}>
       <figcaption className={css.finding} data-testid="model-finding">
@@ -120,11 +130,6 @@ function Shares(facts: Facts): ReactNode {
         size={(width) => ({ width, height: SHARES_HEIGHT })}
         paint={(painter, theme, width) => drawShares(painter, theme, width, anatomy)}
       />
-      <p className={css.note}>
-        On this device ({deviceWords(model)}) it takes <b>{formatBytes(anatomy.memoryBytes)}</b>,
-        stored as {model.dtype}, padding included. The column Memory counts four bytes a parameter,
-        and 1024² bytes a megabyte, as the notebook does.
-      </p>
       <FigureTools figure={() => sharesFigure(facts)} />
     </figure>
   );
@@ -172,7 +177,6 @@ function drawShares(
 /** Tied and untied heads, here and as the notebook counts them. */
 function Heads({ anatomy, model }: Facts): ReactNode {
   const notebook = countNotebookModel(GPT_CONFIG_124M);
-  const { vocabSize, contextLength, embDim, nLayers } = GPT_CONFIG_124M;
   const rows = [
     { name: model.name, untied: anatomy.untiedParameters, tied: anatomy.tiedParameters },
     { name: 'GPT-2 124M', ...notebook },
@@ -204,13 +208,28 @@ function Heads({ anatomy, model }: Facts): ReactNode {
           ))}
         </tbody>
       </table>
-      <p className={css.note}>
-        {model.name} {anatomy.isTied ? 'shares its head' : 'has a head of its own'}. The second row
-        is what the notebook prints for its GPT_CONFIG_124M: vocabulary {formatCount(vocabSize)},
+    </section>
+  );
+}
+
+/** What the columns count, last: the tree is to begin in sight. */
+function Notes({ anatomy, model }: Facts): ReactNode {
+  const { vocabSize, contextLength, embDim, nLayers } = GPT_CONFIG_124M;
+  return (
+    <div className={css.notes}>
+      <p>
+        On this device ({deviceWords(model)}) {model.name} takes{' '}
+        <b>{formatBytes(anatomy.memoryBytes)}</b>, stored as {model.dtype}, padding included. The
+        column Memory counts four bytes a parameter, and 1024² bytes a megabyte, as the notebook
+        does.
+      </p>
+      <p>
+        {model.name} {anatomy.isTied ? 'shares its head' : 'has a head of its own'}. GPT-2 124M is
+        what the notebook prints for its GPT_CONFIG_124M: vocabulary {formatCount(vocabSize)},
         context {formatCount(contextLength)}, width {embDim}, {nLayers} blocks, no bias in queries,
         keys and values; reckoned here from those numbers. GPT-2 as published has these biases too.
       </p>
-    </section>
+    </div>
   );
 }
 

@@ -148,6 +148,11 @@ function isList({ children }: ModuleNode): boolean {
   );
 }
 
+/** `weight [192, 576]`. */
+export function toShape({ name, shape }: ModuleNode['tensors'][number]): string {
+  return `${name} [${shape.join(', ')}]`;
+}
+
 export function shapeWords({ tensors }: ModuleNode): string {
-  return tensors.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(' · ');
+  return tensors.map(toShape).join(' · ');
 }

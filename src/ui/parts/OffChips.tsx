@@ -47,8 +47,9 @@ export function OffChips(): ReactNode {
   return (
     <div className={css.line} data-testid="off-chips">
       <p className={css.words}>
-        The model {isLeft ? 'still runs' : 'runs'} with {off.length}{' '}
-        {off.length === 1 ? 'part' : 'parts'} off{isLeft ? ', as your last visit left it' : ''}
+        {isLeft
+          ? 'Still off since your last visit'
+          : `The model runs with ${off.length} ${off.length === 1 ? 'part' : 'parts'} off`}
       </p>
       <ul className={css.chips} ref={list}>
         {off.slice(0, MOST).map((part, at) => (

@@ -1,5 +1,5 @@
 // The sampler under a microscope: the same candidates after each of its steps, and the draw.
-import type { ReactNode } from 'react';
+import { useRef, type ReactNode } from 'react';
 import type { SamplerView } from '../../state/facts/sampler.ts';
 import type { AppState } from '../../state/store.ts';
 import type { TokenText } from '../../state/tokenText.ts';
@@ -11,11 +11,15 @@ import { FigureTools } from '../figure/FigureTools.tsx';
 import { formatCount, quoteToken, tokenAxisLabel } from '../format.ts';
 import { drawSteps } from './drawing.ts';
 import { layoutSteps } from './layout.ts';
+import { useSpace } from '../useSpace.ts';
 import css from './SamplingPanel.module.css';
 import { differenceWords, drawWords, stepsFinding, stepTitle } from './words.ts';
 
 /** A seed to begin with, where somebody wants to see a draw. */
 const SOME_SEED = 42;
+/** Two lines about the draw, under the picture of it. */
+const BELOW = 60;
+const LEAST_ROOM = 200;
 
 export function SamplingPanel(): ReactNode {
   const { store, text } = useApp();
@@ -42,19 +46,30 @@ export function SamplingPanel(): ReactNode {
         </b>
         {stepsFinding(view.steps, view.options)}
       </p>
+      <Steps view={view} />
+      <Draw view={view} />
+      <FigureTools figure={() => samplingFigure(store.getState(), text)} />
+    </div>
+  );
+}
+
+function Steps({ view }: { readonly view: SamplerView }): ReactNode {
+  const { store } = useApp();
+  const frame = useRef<HTMLDivElement>(null);
+  const { room } = useSpace(frame, BELOW, LEAST_ROOM);
+  const shown = (): SamplerView => store.getState().sampler.shown ?? view;
+  return (
+    <div ref={frame}>
       <Chart
         data-testid="sampling-steps"
         watch={(s) => [s.sampler.shown]}
-        size={(width) => layoutSteps(width, store.getState().sampler.shown?.steps ?? view.steps)}
+        size={(width) => layoutSteps(width, shown().steps, room)}
         paint={(painter, theme, width) => {
-          const { shown: sampler } = store.getState().sampler;
-          if (sampler === null) return;
-          const { steps, options, seedOf } = sampler;
-          drawSteps(painter, theme, width, steps, options, seedOf !== 'none');
+          const { steps, options, seedOf } = shown();
+          const layout = layoutSteps(width, steps, room);
+          drawSteps(painter, theme, layout, steps, options, seedOf !== 'none');
         }}
       />
-      <Draw view={view} />
-      <FigureTools figure={() => samplingFigure(store.getState(), text)} />
     </div>
   );
 }
@@ -150,6 +165,6 @@ function samplingFigure({ sampler: { shown: sampler } }: AppState, text: TokenTe
       return { width, height };
     },
     paint: (painter, theme, width) =>
-      drawSteps(painter, theme, width, steps, options, seedOf !== 'none'),
+      drawSteps(painter, theme, layoutSteps(width, steps), steps, options, seedOf !== 'none'),
   };
 }

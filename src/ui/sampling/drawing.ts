@@ -4,23 +4,24 @@ import { inkOn, shadeColour } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
 import { formatCount, formatPercent, tokenAxisLabel, tokenLabel } from '../format.ts';
-import { layoutSteps, ROOMY, type StepsLayout } from './layout.ts';
+import { ROOMY, type StepsLayout } from './layout.ts';
 import { isCut, STEP_NAMES, stepEffect, stepTitle } from './words.ts';
 
 const NUMBER = 50;
+/** From this height on a step that is not taken has a sentence. */
+const WORDY = 150;
 
 const SHORT_NAMES = { ...STEP_NAMES, temperature: 'Temp.', repetition_penalty: 'Pen.' };
 
 export function drawSteps(
   painter: Painter,
   theme: FigureTheme,
-  width: number,
+  layout: StepsLayout,
   steps: SamplerSteps,
   options: SamplingOptions,
   hasSeed: boolean,
 ): void {
-  const layout = layoutSteps(width, steps);
-  const { rows, top, row, left, columns } = layout;
+  const { rows, top, row, left, columns, width } = layout;
   const isChosen = (r: number): boolean =>
     hasSeed && steps.candidates[rows[r] ?? -1]?.id === steps.chosen.id;
   rows.forEach((index, r) => {
@@ -40,7 +41,8 @@ export function drawSteps(
     const high = rows.length * row;
     if (!stage.active) {
       painter.rect(x, top, room, high, shadeColour(theme.lut, 8));
-      painter.text(x + room / 2, top + high - 8, `${STEP_NAMES[stage.step]}: changes nothing`, {
+      const words = high < WORDY ? 'idle' : 'changes nothing';
+      painter.text(x + room / 2, top + high - 8, `${STEP_NAMES[stage.step]}: ${words}`, {
         fill: theme.ink2,
         size: 11,
         family: 'sans',

@@ -25,12 +25,19 @@ const HEAD = 44;
 const NARROW_HEAD = 58;
 const ROW = 18;
 const MOST_ROWS = 9;
+const LEAST_ROWS = 5;
+/** From the last row to the line of the draw, and what stands under it. */
+const TO_LINE = 40;
+const LINE = 24;
+const UNDER_LINE = 18;
+const UNDER_ROWS = 8;
 const IDLE = 24;
 const GAP = 14;
 /** A column with less room than this has its numbers on its bars. */
 export const ROOMY = 116;
 
-export function layoutSteps(width: number, steps: SamplerSteps): StepsLayout {
+/** `room`: how high it may be; where that is little, it has fewer rows. */
+export function layoutSteps(width: number, steps: SamplerSteps, room = Infinity): StepsLayout {
   const left = width < 560 ? 70 : 104;
   const gap = width < 560 ? 6 : GAP;
   const thin = width < 560 ? 15 : IDLE;
@@ -43,26 +50,26 @@ export function layoutSteps(width: number, steps: SamplerSteps): StepsLayout {
     x += column.width + gap;
     return column;
   });
-  const rows = shownRows(steps);
   const top = wide < ROOMY ? NARROW_HEAD : HEAD;
+  const under = steps.draw === null ? UNDER_ROWS : TO_LINE + LINE + UNDER_LINE;
+  const fit = Math.floor((room - top - under) / ROW);
+  const rows = shownRows(steps, Math.min(MOST_ROWS, Math.max(LEAST_ROWS, fit)));
   const below = top + rows.length * ROW;
-  const line = { y: below + 40, height: 24 };
-  const drawn = steps.draw !== null;
   return {
     columns,
     rows,
     left,
     top,
     row: ROW,
-    line,
+    line: { y: below + TO_LINE, height: LINE },
     width,
-    height: drawn ? line.y + line.height + 18 : below + 8,
+    height: below + under,
   };
 }
 
 /** The candidates that lead at the end, and the one that is drawn, wherever it stands. */
-function shownRows({ candidates, chosen }: SamplerSteps): number[] {
-  const rows = candidates.slice(0, MOST_ROWS).map((_, i) => i);
+function shownRows({ candidates, chosen }: SamplerSteps, most: number): number[] {
+  const rows = candidates.slice(0, most).map((_, i) => i);
   const drawn = candidates.findIndex(({ id }) => id === chosen.id);
-  return drawn >= MOST_ROWS ? [...rows.slice(0, -1), drawn] : rows;
+  return drawn >= most ? [...rows.slice(0, -1), drawn] : rows;
 }
