@@ -1,6 +1,7 @@
 // What a hostile file could make the page do at most. The engine makes every request to another host and parses every
 // foreign file, and it is a worker: a policy in the page's head does not govern it, the one its own script came with does.
 // Beside it the headers that isolate page and worker, without which threads may share no memory.
+import { statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -120,6 +121,15 @@ test('page and engine are isolated, compile WebAssembly, run no text as code, an
       expect(sent[name.toLowerCase()], `${name} of ${url}`).toBe(value);
     }
   }
+});
+
+test('the weights are sent as they are, not compressed on each visit', async ({ request }) => {
+  const answer = await request.get('models/tales-7m/model.safetensors', {
+    headers: { 'accept-encoding': 'gzip, br' },
+  });
+  const { size } = statSync('public/models/tales-7m/model.safetensors');
+  expect(answer.headers()).toMatchObject({ 'content-length': String(size) });
+  expect(answer.headers()).not.toHaveProperty('content-encoding');
 });
 
 test('in a frame of another site it is not isolated, and works', async ({ page, baseURL }) => {

@@ -65,6 +65,13 @@ test.describe('writing', () => {
       expect(lengths.at(-1)).toBe(count);
       expect(await wholeText(page)).toMatch(/^Once upon a time there was a little fox who/u);
       await expect(readout(page)).toContainText(`${count - 10} new`);
+
+      await button(page, 'Undo').click();
+      await expect(chips(page)).toHaveCount(10);
+      await setLength(page, 20);
+      await generate(page);
+      await expect(chips(page)).toHaveCount(30);
+      await expect(readout(page)).toContainText('20 new');
     });
   }
 
