@@ -101,6 +101,17 @@ export class Cache {
     }
   }
 
+  /** Copies positions `from` … `until` of another cache of the model; both hold one sequence and have room for them. */
+  copy(other: Cache, from: number, until: number): void {
+    const enc = this.#device.createEncoder();
+    this.#slots.forEach(({ tensor }, i) => {
+      const width = tensor.shape[2];
+      const range = { from: from * width, to: from * width, count: (until - from) * width };
+      enc.copy(other.#slots[i].tensor, tensor, range);
+    });
+    enc.submit();
+  }
+
   /** Frees what it did get, which is no use without the rest; whoever asks it again hears of the same `failure`. */
   giveBack(): void {
     for (const { arena } of this.#slots) arena.dispose();

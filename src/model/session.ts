@@ -117,6 +117,22 @@ export class Session {
   }
 
   /**
+   * Holds the first `length` tokens of another session of the model from now on, with what that has read of them: both
+   * hold one sequence and have the same parts off. Throws `device/out-of-memory`: the session has `failed` then.
+   */
+  async adopt(other: Session, length: number): Promise<void> {
+    this.checkUsable();
+    const known = other.ids[0].slice(0, length);
+    this.truncate(this.commonPrefix(known));
+    const from = this.length;
+    if (from === length) return;
+    await this.reserve(length);
+    other.checkUsable();
+    this.cache.copy(other.cache, from, length);
+    this.ids[0].push(...known.slice(from));
+  }
+
+  /**
    * Makes room for `length` tokens a sequence, up to `capacity`; `append` does so by itself. By doubling, so that
    * all copying together is no more than one copy of the text. Throws `device/out-of-memory`: the session has `failed` then.
    */

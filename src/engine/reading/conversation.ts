@@ -74,6 +74,17 @@ export class Conversation {
     };
   }
 
+  /**
+   * Lets `use` take over what is known of some text with these parts off, before anybody else may read. Nothing is
+   * computed for it; where nothing is known, it is not called.
+   */
+  async lend(off: PartsOff, use: (session: Session) => Promise<void>): Promise<void> {
+    await this.#turns.take(async () => {
+      const session = this.#session.known(off);
+      if (session !== null) await use(session);
+    });
+  }
+
   /** Frees the session; what waits fails with `engine/disposed`. Idempotent. */
   dispose(): void {
     this.#session.dispose();

@@ -19,6 +19,13 @@ export class OwnSession {
     this.#switchOff = switchOff;
   }
 
+  /** The session as it is where these parts are off in it; null where it would have to be made or changed. */
+  known(off: PartsOff): Session | null {
+    const session = this.#session;
+    const isGood = session !== null && !session.failed && session.off.key === off.key;
+    return isGood && !this.#disposed ? session : null;
+  }
+
   /** The session with these parts off. Throws `engine/disposed`, `device/out-of-memory`. */
   async take(off: PartsOff): Promise<Session> {
     if (this.#disposed) throw disposedError();

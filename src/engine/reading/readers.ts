@@ -31,10 +31,10 @@ export class Readers {
   constructor(gpt: Gpt, tokenizer: BytePairEncoder | null) {
     this.#gpt = gpt;
     this.#tokenizer = tokenizer;
-    const create = (): Followers => ({
-      conversation: new Conversation(gpt, this.switchOff),
-      trace: new Trace(gpt, this.switchOff),
-    });
+    const create = (): Followers => {
+      const conversation = new Conversation(gpt, this.switchOff);
+      return { conversation, trace: new Trace(gpt, this.switchOff, conversation) };
+    };
     this.#whole = create();
     this.#edited = create();
   }

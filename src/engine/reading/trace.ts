@@ -5,6 +5,7 @@ import type { Gpt } from '../../model/gpt.ts';
 import type { Session } from '../../model/session.ts';
 import { lensRowsPerPass, readTopTokens } from '../../model/lens.ts';
 import { NOTHING_OFF, type PartsOff } from '../../model/partsOff.ts';
+import type { Conversation } from './conversation.ts';
 import { OwnSession, type SwitchOff } from './ownSession.ts';
 import { Turns } from './turns.ts';
 import { windowStart } from '../../window.ts';
@@ -17,7 +18,6 @@ export interface LensColumn {
 
 /** What is kept of one position. */
 export interface TracedPosition {
-  readonly id: number;
   /** (L + 1) rows of (C): before each block, and after the last. */
   readonly residual: readonly Float32Array[];
   /** (L) Euclidean norm of what attention adds. */
@@ -48,22 +48,28 @@ export interface TraceReader {
 }
 
 /**
- * Follows a text as a conversation does (same window, what stays the same is kept), in a session of
- * its own that comes with the first question and grows with the text. Callers take turns. Dispose
- * it before its model.
+ * Follows a text as a conversation does (same window, what stays the same is kept), in a session of its own that
+ * comes with the first question. It reads those positions alone that somebody looks at: what the conversation has
+ * read of the text before them is copied and not computed again. Callers take turns. Dispose it before its model.
  */
 export class Trace {
   readonly #model: Gpt;
   readonly #session: OwnSession;
+  readonly #conversation: Conversation;
   readonly #turns = new Turns();
   /** What was off when the positions were read. */
   #off = NOTHING_OFF;
   #firstVisible = 0;
-  readonly #positions: TracedPosition[] = [];
+  /** The text that the positions are of, from the first that the model sees. */
+  #ids: readonly number[] = [];
+  /** Those that were looked at, counted from there. */
+  readonly #positions = new Map<number, TracedPosition>();
 
-  constructor(model: Gpt, switchOff: SwitchOff) {
+  /** `conversation` has the same parts off, or may have. */
+  constructor(model: Gpt, switchOff: SwitchOff, conversation: Conversation) {
     this.#model = model;
     this.#session = new OwnSession(model, switchOff);
+    this.#conversation = conversation;
   }
 
   /** A reader of the model with these parts off, whoever else takes turns. */
@@ -76,8 +82,7 @@ export class Trace {
           const firstIndex = windowStart(ids.length, this.#model.config.nCtx);
           const start = Math.min(ids.length, Math.max(firstIndex, from));
           const end = Math.max(start, Math.min(ids.length, until));
-          await this.#bring(ids, off, end, signal);
-          const positions = this.#positions.slice(start - firstIndex, end - firstIndex);
+          const positions = await this.#read(ids, off, start, end, signal);
           const dark = positions.filter(({ lens }) => !lens);
           await this.#look(dark, signal);
           const columns = positions.flatMap(({ lens }) => lens ?? []);
@@ -99,8 +104,8 @@ export class Trace {
         { code: 'inspect/position', hint: 'Choose a token that is not greyed out.' },
       );
     }
-    await this.#bring(ids, off, position + 1, signal);
-    return this.#positions[position - first];
+    const [found] = await this.#read(ids, off, position, position + 1, signal);
+    return found;
   }
 
   /** Frees the session; what waits fails with `engine/disposed`. Idempotent. */
@@ -108,45 +113,72 @@ export class Trace {
     this.#session.dispose();
   }
 
-  /** Brings the trace to the positions of `ids` before `until`, computing only what it lacks. */
-  async #bring(
+  /** Positions `from` … `until` of `ids`, all of them in sight; reads those that are not known. */
+  async #read(
     ids: readonly number[],
     off: PartsOff,
+    from: number,
     until: number,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<TracedPosition[]> {
     signal?.throwIfAborted();
-    const positions = this.#positions;
     const firstVisible = windowStart(ids.length, this.#model.config.nCtx);
-    if (firstVisible !== this.#firstVisible || off.key !== this.#off.key) positions.length = 0;
+    const visible = ids.slice(firstVisible);
+    this.#follow(visible, firstVisible, off);
+    const wanted = Array.from({ length: until - from }, (_, i) => from - firstVisible + i);
+    const step = this.#model.workspace.tokensPerPass(1);
+    for (const start of wanted) {
+      if (this.#positions.has(start)) continue;
+      let end = start + 1;
+      while (end < until - firstVisible && end < start + step && !this.#positions.has(end)) end++;
+      signal?.throwIfAborted();
+      const session = await this.#sessionBefore(start, visible, off, signal);
+      const fresh = await this.#record(session, visible.slice(start, end));
+      fresh.forEach((position, i) => this.#positions.set(start + i, position));
+    }
+    return wanted.flatMap((at) => this.#positions.get(at) ?? []);
+  }
+
+  /** Forgets what is not true of this text. Of one that is only shorter, all stays: it may be on its way there. */
+  #follow(visible: readonly number[], firstVisible: number, off: PartsOff): void {
+    if (firstVisible !== this.#firstVisible || off.key !== this.#off.key) {
+      this.#positions.clear();
+      this.#ids = [];
+    }
     this.#firstVisible = firstVisible;
     this.#off = off;
-    const visible = ids.slice(firstVisible);
     let common = 0;
-    while (common < positions.length && positions[common].id === visible[common]) common++;
-    // Of a text that is only shorter, what follows stays: the text may be on its way there.
-    if (common < visible.length) positions.length = common;
+    while (common < visible.length && this.#ids[common] === visible[common]) common++;
+    if (common === visible.length) return;
+    for (const at of this.#positions.keys()) if (at >= common) this.#positions.delete(at);
+    this.#ids = visible;
+  }
 
-    const wanted = until - firstVisible;
-    if (positions.length >= wanted) return;
+  /** The session with the first `length` tokens of the text in it, and no more. */
+  async #sessionBefore(
+    length: number,
+    visible: readonly number[],
+    off: PartsOff,
+    signal: AbortSignal | undefined,
+  ): Promise<Session> {
     const session = await this.#session.take(off);
-    session.truncate(Math.min(positions.length, session.commonPrefix(visible)));
-    // A session that was made anew reads again what is known of the text already.
-    const known = visible.slice(session.length, positions.length);
-    if (known.length > 0) await session.append([known], { signal });
-    const step = this.#model.workspace.tokensPerPass(1);
-    while (positions.length < wanted) {
-      signal?.throwIfAborted();
-      const end = Math.min(positions.length + step, wanted);
-      positions.push(...(await this.#record(session, visible.slice(positions.length, end))));
+    const before = visible.slice(0, length);
+    session.truncate(session.commonPrefix(before));
+    if (session.length < length) {
+      await this.#conversation.lend(off, async (other) => {
+        const known = other.commonPrefix(before);
+        if (known > session.length) await session.adopt(other, known);
+      });
     }
+    const rest = before.slice(session.length);
+    if (rest.length > 0) await session.append([rest], { signal });
+    return session;
   }
 
   /** Reads more tokens, and keeps what flows. */
   async #record(session: Session, ids: readonly number[]): Promise<TracedPosition[]> {
     const { nLayer, nEmbd } = this.#model.config;
-    const fresh = ids.map((id): TracedPosition => ({
-      id,
+    const fresh = ids.map((): TracedPosition => ({
       residual: Array.from({ length: nLayer + 1 }, () => new Float32Array(nEmbd)),
       attention: new Float32Array(nLayer),
       mlp: new Float32Array(nLayer),

@@ -1,11 +1,12 @@
 // The logit lens and the norms: against a GPT written plainly, the pack, and the model's own answer.
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LensColumns, ModelQuestion } from '../../../src/api.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { readConfigFile } from '../../../src/model/config.ts';
+import { Session } from '../../../src/model/session.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
@@ -167,6 +168,53 @@ describe('the lens', () => {
       await using other = await fresh();
       expectSameLens(await lens(small, now), await lens(other, now));
     }
+  });
+
+  it('reads the positions that are looked at, and nothing else that the text was read of already', async () => {
+    const off = [{ part: 'mlp', layer: 1, by: 'mean' }] as const;
+    // The second one has left its first tokens behind.
+    for (const length of [30, 62]) {
+      for (const parts of [[], off]) {
+        await using model = await fresh();
+        const ids = text(length, 7);
+        const look = (from: number, count: number, of = ids) =>
+          answer(model, 'lens', { ids: of, from, count, off: parts });
+        await answer(model, 'distribution', { ids, options: STEPS_OFF, off: parts });
+        const append = vi.spyOn(Session.prototype, 'append');
+        const readBy = async (looking: Promise<unknown>): Promise<number> => {
+          append.mockClear();
+          await looking;
+          return append.mock.calls.reduce((sum, [[tokens]]) => sum + tokens.length, 0);
+        };
+        expect(await readBy(look(length - 1, 1))).toBe(1);
+        expect(await readBy(look(length - 9, 4))).toBe(4);
+        // What lies between is still dark.
+        expect(await readBy(look(length - 9, 9))).toBe(4);
+        expect(await readBy(look(length - 9, 9))).toBe(0);
+        const edited = [...ids.slice(0, -2), 77, 78];
+        expect(await readBy(look(edited.length - 2, 2, edited))).toBe(2);
+        append.mockRestore();
+        await using other = await fresh();
+        const all = { ids, from: 0, count: length, off: parts };
+        expectSameLens(await answer(model, 'lens', all), await answer(other, 'lens', all));
+      }
+    }
+  });
+
+  it('reads what nobody has read', async () => {
+    await using model = await fresh();
+    const ids = text(20);
+    const append = vi.spyOn(Session.prototype, 'append');
+    const last = await lens(model, ids, 19, 1);
+    const read = append.mock.calls.map(([[tokens], { taps } = {}]) => [tokens.length, !taps]);
+    append.mockRestore();
+    expect(read).toEqual([
+      [19, true],
+      [1, false],
+    ]);
+    await using other = await fresh();
+    const all = await lens(other, ids);
+    expect(last.tokens).toEqual(all.tokens.slice(-4));
   });
 
   it('moves with the window when the text outgrows the context', async () => {
