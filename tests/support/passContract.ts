@@ -167,6 +167,38 @@ export function describePasses(name: string, open: () => Promise<Device>): void 
         grown.dispose();
       }));
 
+    it('is the same to the last bit behind what another session has read', () =>
+      using(async (model) => {
+        const text = Array.from({ length: 150 }, (_, i) => (i * 5 + 7) % SHAPE.V);
+        const first = new Session(model);
+        await first.append([text.slice(0, 130)]);
+        const second = new Session(model);
+        // Of what it has read itself only a common beginning stays.
+        await second.append([[1, 2, 3]]);
+        await second.adopt(first, 20);
+        await second.adopt(first, 100);
+        expect(second.ids).toEqual([text.slice(0, 100)]);
+        first.truncate(100);
+        const rest = text.slice(100);
+        const expected = await first.append([rest], { lastLogits: true });
+        expect(await second.append([rest], { lastLogits: true })).toEqual(expected);
+        const logits = [first, second].map(async (session) => {
+          const found: Float32Array[] = [];
+          await readLogits(session, 0, 0, 150, (rows) => found.push(rows.logits));
+          return found;
+        });
+        expect(await logits[1]).toEqual(await logits[0]);
+        // What it holds is its own.
+        first.dispose();
+        second.truncate(140);
+        await second.append([text.slice(140)]);
+        await expect(second.adopt(first, 150)).resolves.toBeUndefined();
+        await expect(second.adopt(first, 10)).resolves.toBeUndefined();
+        second.truncate(3);
+        await expect(second.adopt(first, 9)).rejects.toMatchObject({ code: 'engine/disposed' });
+        second.dispose();
+      }));
+
     it('can be recorded behind another before that has run', () =>
       using(async (model, arena) => {
         const session = new Session(model, { capacity: 8 });
