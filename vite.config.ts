@@ -46,6 +46,43 @@ function weightsAsTheyAre(): Plugin {
   };
 }
 
+/**
+ * Has the browser fetch what draws the page together with what starts it: the first script imports it later, once the
+ * engine's worker has been started.
+ */
+function preloadPage(): Plugin {
+  const ENTRY = '/src/ui/showPage.tsx';
+  return {
+    name: 'preload-page',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, { bundle = {} }) => {
+        const chunks = Object.values(bundle).filter((one) => one.type === 'chunk');
+        const page = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith(ENTRY));
+        if (!page) throw new Error(`The build has no chunk for ${ENTRY}.`);
+        const found = new Set([page]);
+        for (const { imports } of found) {
+          for (const chunk of chunks) if (imports.includes(chunk.fileName)) found.add(chunk);
+        }
+        const scripts = [...found].map(({ fileName }) => fileName);
+        const styles = [...found].flatMap(({ viteMetadata }) => [
+          ...(viteMetadata?.importedCss ?? []),
+        ]);
+        const linked = (rel: string, files: readonly string[]) =>
+          [...new Set(files)]
+            .filter((file) => !html.includes(`"./${file}"`))
+            .map((file) => ({
+              tag: 'link',
+              attrs: { rel, crossorigin: true, href: `./${file}` },
+              injectTo: 'head' as const,
+            }));
+        return [...linked('modulepreload', scripts), ...linked('stylesheet', styles)];
+      },
+    },
+  };
+}
+
 /** Adds js-tiktoken to the list of bundled licences: Vite's own list leaves out what only a worker imports. */
 function workerLicences(): Plugin {
   return {
@@ -114,6 +151,7 @@ export default defineConfig({
     isolation(),
     weightsAsTheyAre(),
     react(),
+    preloadPage(),
     contentSecurityPolicy(),
     workerLicences(),
     keptFiles(),

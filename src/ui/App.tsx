@@ -91,16 +91,16 @@ const modelDialog = later(
 
 /** The dialog that chooses models. */
 function Models(): ReactNode {
-  const { choosing, ready } = useFacts((s) => ({
+  const { choosing, answered } = useFacts((s) => ({
     choosing: s.models.choosing,
-    ready: s.model.at === 'here',
+    answered: s.next.distribution !== null,
   }));
   const [used, setUsed] = useState(false);
   if (choosing && !used) setUsed(true);
   // A page that went offline since can still open what is kept.
   useEffect(() => {
-    if (ready) modelDialog.preload();
-  }, [ready]);
+    if (answered) modelDialog.preload();
+  }, [answered]);
   return used ? <modelDialog.Part /> : null;
 }
 

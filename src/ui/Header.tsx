@@ -116,12 +116,12 @@ const details = later(
 );
 
 function ModelPopover(): ReactNode {
-  const { ready } = useFacts((s) => ({ ready: s.model.at === 'here' }));
+  const { answered } = useFacts((s) => ({ answered: s.next.distribution !== null }));
   const [open, setOpen] = useState(false);
-  // Not before: the model itself has the line until then.
+  // Not before: the model itself has the line until then, and its first answer the processor.
   useEffect(() => {
-    if (ready) details.preload();
-  }, [ready]);
+    if (answered) details.preload();
+  }, [answered]);
   return (
     <div
       className={css.popover}

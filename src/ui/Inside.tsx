@@ -6,17 +6,20 @@ import { PANELS } from './panels.ts';
 
 export function Inside(): ReactNode {
   const { actions } = useApp();
-  const { panel, ready } = useFacts((s) => ({ panel: s.view.panel, ready: s.model.at === 'here' }));
+  const { panel, answered } = useFacts((s) => ({
+    panel: s.view.panel,
+    answered: s.next.distribution !== null,
+  }));
   // A saved id may be of a view that is gone.
   const open = panel === '' || PANELS.some(({ id }) => id === panel) ? panel : PANELS[0]?.id;
   useEffect(() => {
     if (open !== undefined && open !== panel) actions.openPanel(open);
   }, [open, panel, actions]);
 
-  // Once the model is there, the other views come too: a page that went offline has them all.
+  // Once the model has answered, the other views come too: a page that went offline has them all.
   useEffect(() => {
-    if (ready) for (const { preload } of PANELS) preload();
-  }, [ready]);
+    if (answered) for (const { preload } of PANELS) preload();
+  }, [answered]);
 
   function onKeyDown(event: KeyboardEvent<HTMLDivElement>): void {
     const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;

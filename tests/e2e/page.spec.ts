@@ -579,6 +579,36 @@ test.describe('the page', () => {
     await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
   });
 
+  test('asks for its model before it is drawn, and for nothing twice', async ({ page }) => {
+    const asked: string[] = [];
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.includes('/models/')) asked.push(pathname);
+    });
+    let draw = (): void => {};
+    const mayDraw = new Promise<void>((resolve) => (draw = resolve));
+    await page.route('**/assets/showPage-*.js', async (route) => {
+      await mayDraw;
+      await route.continue();
+    });
+    const weights = page.waitForRequest(/tales-7m\/model\.safetensors$/u);
+    const opened = open(page);
+    await weights;
+    await expect(generateButton(page)).toBeHidden();
+    draw();
+    await opened;
+    const fetched = await page.evaluate(() =>
+      performance
+        .getEntriesByType('resource')
+        .filter((entry) => (entry as PerformanceResourceTiming).initiatorType !== 'other')
+        .map(({ name }) => name),
+    );
+    for (const names of [asked, fetched]) {
+      expect(names.length).toBeGreaterThan(3);
+      expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
+    }
+  });
+
   test('asks for no file that is not there', async ({ page }) => {
     const missing: string[] = [];
     page.on('response', (response) => {

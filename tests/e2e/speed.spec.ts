@@ -1,7 +1,13 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test, type Page } from '@playwright/test';
+import { HEADERS } from '../../scripts/policy.mjs';
+import { gpt2SmallFiles, writeHashModel } from '../support/hashFile.ts';
+import type { Recipe } from '../support/hashModel.ts';
+import { readPackFile } from '../support/packOnDisk.ts';
 import {
   button,
   chips,
+  closeViews,
   generateButton,
   ON_WEBGPU,
   open,
@@ -95,6 +101,48 @@ test('milliseconds from opening the page to the first token', async ({ page }) =
     await page.evaluate(() => localStorage.clear());
   }
   console.log(`ms to the first token: ${times.map(Math.round).join(' ')}`);
+});
+
+test('GPT-2 at full size on the page: from a click to the bars, and from the tab to the lens', async ({
+  page,
+}, info) => {
+  const folder = info.outputPath('gpt2');
+  mkdirSync(folder, { recursive: true });
+  const recipe = JSON.parse(
+    new TextDecoder().decode(readPackFile('gpt2-124m-hash', 'recipe.json')),
+  ) as Recipe;
+  (await writeHashModel(recipe, `${folder}/model.safetensors`)).close();
+  for (const [name, bytes] of Object.entries(await gpt2SmallFiles())) {
+    writeFileSync(`${folder}/${name}`, bytes);
+  }
+  const site = await serveSite(HEADERS, folder);
+  try {
+    const ready: number[] = [];
+    const columns: number[] = [];
+    await closeViews(page);
+    for (let round = 0; round < 3; round++) {
+      await page.goto(`${site.address}&model=models/gpt2`);
+      await untilReady(page);
+      await page.waitForTimeout(5000);
+      const load = page.getByTestId('offer').getByRole('button', { name: /^Load/u });
+      let start = Date.now();
+      await load.click();
+      await expect(button(page, /^gpt2/u)).toBeVisible();
+      await untilReady(page);
+      ready.push(Date.now() - start);
+      await page.waitForTimeout(5000);
+      start = Date.now();
+      await openView(page, 'Lens');
+      await expect(page.getByTestId('lens-finding')).toContainText('ends with');
+      columns.push(Date.now() - start);
+      await page.evaluate(() => localStorage.clear());
+    }
+    const list = (values: number[]): string => values.map(Math.round).join(' ');
+    console.log(`GPT-2 124M: ms until it is ready ${list(ready)}; until the lens ${list(columns)}`);
+  } finally {
+    site.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('seconds for a sweep over 144 heads of 123 tokens', async ({ page }) => {

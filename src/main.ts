@@ -1,6 +1,5 @@
-// The composition root: asks for the GPU, makes the engine, the store and the page, and loads the model.
-import { StrictMode } from 'react';
-import { createRoot } from 'react-dom/client';
+// The composition root: makes the engine, the store and the page, loads the model, and has all of it drawn. What
+// draws comes with a script of its own: while the browser reads it, the engine's worker starts and asks for the model.
 import type { Engine } from './api.ts';
 import { probeGpu } from './gpu/webgpu/request.ts';
 import { keepPage } from './offline/keepPage.ts';
@@ -10,8 +9,6 @@ import { dropBefore, keepBefore, readBefore, readSaved, readTree } from './state
 import { createAppStore } from './state/store.ts';
 import { startSync } from './state/sync.ts';
 import { parseUrl } from './state/urlState.ts';
-import { App } from './ui/App.tsx';
-import './ui/tokens.css';
 import { WorkerEngine } from './worker/workerEngine.ts';
 
 /** Later than this, the page says that the browser has not answered yet. */
@@ -47,6 +44,7 @@ const actions = createPage({
   frame: (callback) => requestAnimationFrame(callback),
 });
 startSync(store, actions);
+void actions.start();
 
 const showTheme = (): void => {
   const { dataset } = document.documentElement;
@@ -57,20 +55,11 @@ const showTheme = (): void => {
 showTheme();
 store.subscribe(showTheme);
 
-const root = document.querySelector('#root');
-if (root === null) throw new Error('index.html has no #root.');
-createRoot(root).render(
-  <StrictMode>
-    <App app={{ store, text, actions }} />
-  </StrictMode>,
-);
-
 setTimeout(() => actions.setVerdictLate(), VERDICT_LATE_MS);
 probeGpu().then(
   (verdict) => actions.setVerdict(verdict),
   () => actions.setVerdict({ code: 'no-adapter' }),
 );
-void actions.start();
 
 const stopWaiting = store.subscribe((state) => {
   if (state.model.at !== 'here') return;
@@ -78,3 +67,6 @@ const stopWaiting = store.subscribe((state) => {
   // The first answers go first.
   setTimeout(() => void keepPage(modelOf(state)?.source === ownSource), KEEP_MS);
 });
+
+const { showPage } = await import('./ui/showPage.tsx');
+showPage({ store, text, actions });
