@@ -16,6 +16,7 @@ import {
 import css from './Header.module.css';
 import { HalfSign, Mark } from './icons.tsx';
 import { later } from './later.ts';
+import { bytesOf } from './models/offer.ts';
 import { ShareButton } from './ShareButton.tsx';
 import { modelOf, progressOf, wantedOf } from '../state/facts/model.ts';
 
@@ -101,11 +102,11 @@ function checkingWords({ found, error }: CheckState, isChecking: boolean): strin
 function Arriving(): ReactNode {
   const { offer } = useFacts((s) => ({ offer: s.models.offer }));
   if (offer?.status !== 'arriving') return null;
-  const { allLoaded = 0, allTotal = 0 } = offer.progress ?? {};
+  const bytes = offer.progress === null ? null : bytesOf(offer);
   return (
     <span className={css.arriving}>
       {titleOf(offer.wish.source)}{' '}
-      {allTotal > 0 ? `${Math.floor((allLoaded / allTotal) * 100)} %` : '…'}
+      {bytes === null ? '…' : `${Math.floor((bytes.done / bytes.total) * 100)} %`}
     </span>
   );
 }

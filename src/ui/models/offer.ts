@@ -28,7 +28,9 @@ export function knownModel(source: string): KnownModel | undefined {
 /** Bytes that are here, and all; null where nobody knows. */
 export function bytesOf({ progress, plan, stored }: Offer): { done: number; total: number } | null {
   if (progress?.allTotal !== undefined && progress.allTotal > 0) {
-    return { done: progress.allLoaded ?? 0, total: progress.allTotal };
+    // The first answers know of small files only.
+    const total = Math.max(progress.allTotal, plan?.totalBytes ?? 0);
+    return { done: progress.allLoaded ?? 0, total };
   }
   if (plan !== null && plan.totalBytes !== null && plan.totalBytes > 0) {
     return { done: plan.storedBytes, total: plan.totalBytes };

@@ -127,6 +127,9 @@ describe('an offer', () => {
     expect(bytesOf({ ...offer, plan })).toEqual({ done: 20, total: 500 });
     const progress = { status: 'progress', name: 'x', allLoaded: 90, allTotal: 500 } as const;
     expect(bytesOf({ ...offer, plan, progress })).toEqual({ done: 90, total: 500 });
+    // As long as only small files have said how large they are.
+    const early = { ...progress, allLoaded: 9, allTotal: 10 };
+    expect(bytesOf({ ...offer, plan, progress: early })).toEqual({ done: 9, total: 500 });
     const stored = { bytes: 40, totalBytes: 500 } as Offer['stored'];
     expect(bytesOf({ ...offer, stored })).toEqual({ done: 40, total: 500 });
   });
