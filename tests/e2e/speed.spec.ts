@@ -1,9 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test, type Page } from '@playwright/test';
 import { HEADERS } from '../../scripts/policy.mjs';
 import { gpt2SmallFiles, writeHashModel } from '../support/hashFile.ts';
 import type { Recipe } from '../support/hashModel.ts';
-import { readPackFile } from '../support/packOnDisk.ts';
 import {
   button,
   chips,
@@ -109,7 +108,7 @@ test('GPT-2 at full size on the page: from a click to the bars, and from the tab
   const folder = info.outputPath('gpt2');
   mkdirSync(folder, { recursive: true });
   const recipe = JSON.parse(
-    new TextDecoder().decode(readPackFile('gpt2-124m-hash', 'recipe.json')),
+    readFileSync('tests/fixtures/conformance/gpt2-124m-hash/recipe.json', 'utf8'),
   ) as Recipe;
   (await writeHashModel(recipe, `${folder}/model.safetensors`)).close();
   for (const [name, bytes] of Object.entries(await gpt2SmallFiles())) {
