@@ -37,10 +37,11 @@ export default defineConfig({
     baseURL: `http://127.0.0.1:${port}/`,
     viewport: { width: 1280, height: 800 },
     launchOptions,
-    // Without a film of the page: on a software GPU it costs more than the tests themselves.
-    trace: isQuick
-      ? 'off'
-      : { mode: 'retain-on-failure', screenshots: false, snapshots: true, sources: true },
+    // Without a film of the page: on a software GPU it costs more than the tests themselves. What is timed is not traced.
+    trace:
+      isQuick || isBench
+        ? 'off'
+        : { mode: 'retain-on-failure', screenshots: false, snapshots: true, sources: true },
     screenshot: 'only-on-failure',
     video: 'off',
   },
