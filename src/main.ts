@@ -41,7 +41,8 @@ const actions = createPage({
     (savedOver === null || savedText === null ? null : { snapshot: savedText, tree: savedTree }),
   wrote: dropBefore,
   recording: url.recording,
-  frame: (callback) => requestAnimationFrame(callback),
+  // Every other one: nobody reads faster, and drawing takes the processor from the model.
+  frame: (callback) => requestAnimationFrame(() => requestAnimationFrame(callback)),
 });
 startSync(store, actions);
 void actions.start();

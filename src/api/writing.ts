@@ -106,8 +106,10 @@ export interface GenerateRequest extends Meant {
   /** Parts that are off while these tokens are written. */
   readonly off?: readonly PartOff[];
   readonly signal?: AbortSignal;
-  /** How many candidates each token event carries. */
+  /** How many candidates a distribution carries. */
   readonly top?: number;
+  /** Milliseconds between two token events that carry their distribution: who draws it cannot draw each. 0: all do. */
+  readonly distributionMs?: number;
 }
 
 export type GenerateEvent =
@@ -131,8 +133,8 @@ export type GenerateEvent =
       readonly logprob: number;
       /** Rank of the chosen token in the raw distribution, 1 = most probable. */
       readonly rank: number;
-      /** The distribution the token was drawn from. */
-      readonly distribution: Distribution;
+      /** The distribution the token was drawn from; null where one went less than `distributionMs` ago. */
+      readonly distribution: Distribution | null;
       /** Decode steps a second since the first token; null for that one, which took none. */
       readonly tokensPerSecond: number | null;
     }

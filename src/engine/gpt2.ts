@@ -3,6 +3,7 @@
 import type {
   DeviceSummary,
   GenerateEvent,
+  GenerateRequest,
   GenerationOptions,
   ModelAnatomy,
   ModelSummary,
@@ -49,6 +50,9 @@ export interface GenerateOptionsInput extends Partial<GenerationOptions> {
   /** How many candidates `top` has; 10 by default. */
   readonly top_logprobs?: number;
 }
+
+/** What of the distributions a stream carries. */
+type Shown = { readonly top: number } & Partial<Pick<GenerateRequest, 'distributionMs'>>;
 
 /** A GPT-2 or a model of its shape, loaded and ready. Dispose it when done: it holds GPU memory. */
 export class GPT2 {
@@ -163,10 +167,11 @@ export class GPT2 {
       Object.entries(rest).filter(([, value]) => value !== undefined),
     );
     const all = { ...DEFAULT_OPTIONS, ...chosen };
-    for await (const { event, text } of this.#write(ids, all, top_logprobs, signal)) {
+    const shown = { top: top_logprobs };
+    for await (const { event, text } of this.#write(ids, all, shown, signal)) {
       if (event.type !== 'token') continue;
       const { piece, logprob, rank, distribution } = event;
-      const top = distribution.top.map((c) => ({
+      const top = (distribution?.top ?? []).map((c) => ({
         token_id: c.piece.id,
         text: c.piece.text,
         probability: c.probability,
@@ -180,17 +185,17 @@ export class GPT2 {
   async *events(
     ids: readonly number[],
     options: GenerationOptions,
-    top: number,
+    shown: Shown,
     signal?: AbortSignal,
     off?: readonly PartOff[],
   ): AsyncGenerator<GenerateEvent, void, undefined> {
-    for await (const { event } of this.#write(ids, options, top, signal, off)) yield event;
+    for await (const { event } of this.#write(ids, options, shown, signal, off)) yield event;
   }
 
   #write(
     ids: readonly number[],
     options: GenerationOptions,
-    top: number,
+    shown: Shown,
     signal?: AbortSignal,
     off?: readonly PartOff[],
   ): AsyncGenerator<Written, void, undefined> {
@@ -200,7 +205,7 @@ export class GPT2 {
       options,
       vocabulary: this.vocabulary,
       eosTokenIds: this.eosTokenIds,
-      top,
+      ...shown,
       signal,
     });
   }

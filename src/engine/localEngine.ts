@@ -81,8 +81,9 @@ export class LocalEngine implements Engine {
   }
 
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent> {
-    const { ids, options, top = 20, signal, off } = request;
-    return this.#stream((model) => model.events(ids, options, top, signal, off), request);
+    const { ids, options, top = 20, distributionMs, signal, off } = request;
+    const shown = { top, distributionMs };
+    return this.#stream((model) => model.events(ids, options, shown, signal, off), request);
   }
 
   sweep(request: SweepRequest): AsyncIterable<SweepEvent> {

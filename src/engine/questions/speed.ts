@@ -38,7 +38,7 @@ async function measureSpeed(model: GPT2, signal?: AbortSignal): Promise<number> 
   const options = { ...DEFAULT_OPTIONS, max_new_tokens: MEASURED_TOKENS + 1, eos_token_id: null };
   let start = 0;
   let tokens = 0;
-  for await (const event of model.events(ids, options, 1, signal)) {
+  for await (const event of model.events(ids, options, { top: 1 }, signal)) {
     if (event.type !== 'token') continue;
     // The clock starts with the first token: it waits for the prompt.
     if (start === 0) start = performance.now();

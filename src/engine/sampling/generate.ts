@@ -46,6 +46,8 @@ export interface GenerateOptions {
   readonly vocabulary: Vocabulary;
   readonly eosTokenIds: readonly number[];
   readonly top: number;
+  /** Milliseconds between two events with a distribution; 0, the default, for one with each. */
+  readonly distributionMs?: number | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -62,7 +64,7 @@ function drawSeed(): number {
 export async function* generateTokens(
   request: GenerateOptions,
 ): AsyncGenerator<Written, void, undefined> {
-  const { reader, options, vocabulary, signal, top } = request;
+  const { reader, options, vocabulary, signal, top, distributionMs = 0 } = request;
   checkOptions(options);
   const eos = new Set(stopIds(options.eos_token_id, request.eosTokenIds));
   const seed = options.seed ?? drawSeed();
@@ -96,6 +98,7 @@ export async function* generateTokens(
 
   // The first token's logits are here already: after token n the model has taken n more steps.
   const start = performance.now();
+  let told = -Infinity;
   for (let n = 0; n < options.max_new_tokens; n++) {
     if (signal?.aborted) {
       yield done('aborted');
@@ -108,7 +111,11 @@ export async function* generateTokens(
       yield done('eos');
       return;
     }
-    const distribution = describe(step, ids, options, top, vocabulary, probabilities);
+    const isDue = performance.now() - told >= distributionMs;
+    if (isDue) told = performance.now();
+    const distribution = isDue
+      ? describe(step, ids, options, top, vocabulary, probabilities)
+      : null;
     const piece = vocabulary.pieceOf(id);
     const { emit, stopped } = stops.push(decoder.push(vocabulary.bytesOf(id)));
     ids.push(id);

@@ -146,7 +146,6 @@ export function createRun(options: RunOptions) {
     let scheduled = false;
     let next: NextFacts | null = null;
     let firstVisible: number | null = null;
-    let lastPanels = 0;
     let facts: Omit<RunFacts, 'reason'> = { seed: 0, tokens: 0, tokensPerSecond: 0, promptMs: 0 };
     let recipe: Recipe = { seed: 0, settings: toSamplingOptions(settings), off };
     let reason: RunEnd = 'failed';
@@ -179,6 +178,7 @@ export function createRun(options: RunOptions) {
         off,
         signal,
         top: TOP,
+        distributionMs: PANELS_WHILE_STREAMING_MS,
       });
       for await (const event of stream) {
         if (current !== mine) return;
@@ -205,9 +205,7 @@ export function createRun(options: RunOptions) {
               tokensPerSecond: event.tokensPerSecond ?? 0,
             };
             mine.facts = facts;
-            const now = performance.now();
-            if (now - lastPanels > PANELS_WHILE_STREAMING_MS) {
-              lastPanels = now;
+            if (event.distribution !== null) {
               set({ last: { ...facts, reason: null } });
               if (get().view.selected === null) {
                 next = { distribution: event.distribution, at: text.pieces.length - 1 };

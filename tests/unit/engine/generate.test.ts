@@ -1,6 +1,6 @@
 // The token loop by itself: what it says of its speed.
 import { expect, it, vi } from 'vitest';
-import type { GenerationOptions } from '../../../src/api.ts';
+import type { GenerateEvent, GenerationOptions } from '../../../src/api.ts';
 import { generateTokens } from '../../../src/engine/sampling/generate.ts';
 
 const OPTIONS: GenerationOptions = {
@@ -19,8 +19,10 @@ const vocabulary = {
   bytesOf: () => Uint8Array.of(97),
 };
 
-/** The speeds that the loop tells where reading a prompt takes a second and each later step `stepMs`. */
-async function speeds(stepMs: number): Promise<(number | null)[]> {
+type TokenEvent = Extract<GenerateEvent, { type: 'token' }>;
+
+/** What the loop tells where reading a prompt takes a second and each later step `stepMs`. */
+async function tokens(stepMs: number, distributionMs?: number): Promise<TokenEvent[]> {
   let now = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
   const reader = {
@@ -31,16 +33,25 @@ async function speeds(stepMs: number): Promise<(number | null)[]> {
     },
     look: () => Promise.reject(new Error('Nobody looks.')),
   };
-  const told: (number | null)[] = [];
+  const told: TokenEvent[] = [];
   try {
     const request = { reader, ids: [0, 1], options: OPTIONS, vocabulary, eosTokenIds: [], top: 1 };
-    for await (const { event } of generateTokens(request)) {
-      if (event.type === 'token') told.push(event.tokensPerSecond);
+    for await (const { event } of generateTokens({ ...request, distributionMs })) {
+      if (event.type === 'token') told.push(event);
     }
   } finally {
     clock.mockRestore();
   }
   return told;
+}
+
+async function speeds(stepMs: number): Promise<(number | null)[]> {
+  return (await tokens(stepMs)).map(({ tokensPerSecond }) => tokensPerSecond);
+}
+
+/** Which tokens come with their distribution. */
+async function described(stepMs: number, distributionMs?: number): Promise<boolean[]> {
+  return (await tokens(stepMs, distributionMs)).map(({ distribution }) => distribution !== null);
 }
 
 it('counts the steps between tokens: a step of 100 ms is ten tokens a second from the second token on', async () => {
@@ -49,4 +60,10 @@ it('counts the steps between tokens: a step of 100 ms is ten tokens a second fro
 
 it('calls no speed what took no time on a coarse clock', async () => {
   expect(await speeds(0)).toEqual([null, null, null, null, null]);
+});
+
+it('describes every token, or as often as somebody can show it', async () => {
+  expect(await described(100)).toEqual([true, true, true, true, true]);
+  expect(await described(100, 200)).toEqual([true, false, true, false, true]);
+  expect(await described(100, Infinity)).toEqual([true, false, false, false, false]);
 });

@@ -279,7 +279,7 @@ describe('generate', () => {
     const started: number[][] = [];
     const options = { max_new_tokens: 1, stop: [], do_sample: false } as const;
     const knobs = { temperature: 1, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
-    for await (const event of tales.events([], { ...options, ...knobs }, 3)) {
+    for await (const event of tales.events([], { ...options, ...knobs }, { top: 3 })) {
       if (event.type === 'start') started.push([...event.promptIds]);
     }
     expect(started).toEqual([[8191]]);
@@ -302,7 +302,7 @@ describe('generate', () => {
       eos_token_id: null,
     };
     const prompt = [3, 1, 4, 1, 5];
-    for await (const event of small.events(prompt, options, 1)) events.push(event);
+    for await (const event of small.events(prompt, options, { top: 1 })) events.push(event);
     const moves = events.filter((event) => event.type === 'window');
     // 40 fit; the 41st makes the last 20 be read again, and so once more 21 tokens later.
     expect(moves.map((event) => event.firstVisible)).toEqual([21, 42]);
@@ -327,7 +327,7 @@ describe('generate', () => {
     const prompt = Array.from({ length: 100 }, (_, i) => (i * 7) % 523);
     const knobs = { temperature: 1, top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
     const options = { ...knobs, do_sample: false, max_new_tokens: 1, stop: [], eos_token_id: null };
-    for await (const event of small.events(prompt, options, 1)) {
+    for await (const event of small.events(prompt, options, { top: 1 })) {
       if (event.type === 'start') expect(event.firstVisible).toBe(63);
       if (event.type !== 'token') continue;
       const end = await small.forward(prompt.slice(63), { last_logits_only: true });

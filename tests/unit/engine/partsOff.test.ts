@@ -169,7 +169,7 @@ describe('parts that are off', () => {
       const found: number[] = [];
       const ids = [1, 2, 3];
       const request = { ...options, eos_token_id: null };
-      for await (const event of small.events(ids, request, 1, undefined, wanted)) {
+      for await (const event of small.events(ids, request, { top: 1 }, undefined, wanted)) {
         if (event.type === 'token') found.push(event.piece.id);
         await between?.();
       }
