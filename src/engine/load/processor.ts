@@ -98,7 +98,10 @@ async function moduleOf(kind: WasmModule['kind']): Promise<WasmModule> {
     kind === 'relaxed'
       ? await import('../../kernels/wasm/relaxed.ts')
       : await import('../../kernels/wasm/exact.ts');
-  return { kind, bytes: Uint8Array.from(atob(BYTES), (c) => c.charCodeAt(0)) };
+  const chars = atob(BYTES);
+  const bytes = new Uint8Array(chars.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = chars.charCodeAt(i);
+  return { kind, bytes };
 }
 
 function describe({ kind, threads }: Wasm): string {

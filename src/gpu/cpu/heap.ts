@@ -50,6 +50,8 @@ export class Heap implements CpuMemory {
   readonly memory: WebAssembly.Memory;
   /** Bytes that it can grow to. */
   readonly maxBytes: number;
+  /** Hears of memory that was never used and will be now: where it begins, and its bytes. */
+  onNew: (at: number, bytes: number) => void = () => {};
   /** In order of their addresses; none touches the next. */
   readonly #holes: Hole[] = [];
   /** What lies from here on was never used, and is zero. */
@@ -116,6 +118,7 @@ export class Heap implements CpuMemory {
     const missing = at + room - this.memory.buffer.byteLength;
     if (missing > 0) this.#grow(missing);
     this.#end = at + room;
+    this.onNew(at, room);
     return at;
   }
 

@@ -7,6 +7,8 @@ import { Helpers, canShare, usualThreads } from './threads.ts';
 /** What the module exports (kernels/wasm/share.c, linear.c, attention.c). Addresses and sizes are u32. */
 interface Exports {
   share(control: number, kernel: number, parameters: number, pieces: number): number;
+  offer(control: number, kernel: number, parameters: number, pieces: number): void;
+  withdraw(control: number): void;
   await(control: number, looks: number): number;
   residual(parameters: number): void;
   causalSoftmax(parameters: number): void;
@@ -30,6 +32,8 @@ export interface WasmOptions {
 const CONTROL = 8192;
 const BLOCK = CONTROL + 1024;
 const HEAP = BLOCK + 1024;
+/** Of that, what memory is to be touched: a helper may read it while the next call is being made. */
+const TOUCHED = BLOCK + 512;
 /** Words of the control block that this side writes: scratch, bytes of it a thread, and `stop` (share.c). */
 const SCRATCH_WORD = CONTROL / 4 + 4;
 const STOP_WORD = CONTROL / 4 + 7;
@@ -45,6 +49,12 @@ const ROUND_MS = 20;
 /** More make no call faster; so this is also how many threads have something to do. */
 export const MOST_PIECES = 64;
 
+/** The kernel that touches memory, by its number in share.c; and the operating system's page, in bytes. */
+const TOUCH = 6;
+const SYSTEM_PAGE = 4096;
+/** Less new memory than that, in bytes, is touched where it is used. */
+const MUCH = 4 << 20;
+
 export class Wasm {
   readonly kind: WasmModule['kind'];
   readonly heap: Heap;
@@ -54,6 +64,10 @@ export class Wasm {
   readonly #threads: number;
   #scratch: Slot | null = null;
   #scratchBytes = 0;
+  /** Memory that was never used, and will be at the end of what runs now. */
+  #untouched = { at: 0, bytes: 0 };
+  /** Whether helpers may be at something that nobody waits for. */
+  #offered = false;
 
   private constructor(
     kind: WasmModule['kind'],
@@ -70,6 +84,7 @@ export class Wasm {
     // Shared memory grows behind its views.
     this.#words = new Uint32Array(memory.buffer, 0, HEAP / 4);
     const looks = HELPER_LOOKS;
+    heap.onNew = (at, bytes) => this.#touchLater(at, bytes);
     this.#helpers = new Helpers(threads - 1, { module, memory, control: CONTROL, looks });
   }
 
@@ -105,10 +120,16 @@ export class Wasm {
    */
   share(kernel: number, parameters: readonly number[], pieces: number, scratchBytes = 0): void {
     this.#needScratch(scratchBytes);
+    this.#withdraw();
     const { exports } = this;
     const block = this.parameters(parameters);
     const count = this.threads === 1 ? 1 : Math.max(1, Math.min(Math.floor(pieces), MOST_PIECES));
-    if (exports.share(CONTROL, kernel, block, count) === 0) return;
+    if (exports.share(CONTROL, kernel, block, count) > 0) this.#await();
+  }
+
+  /** Until the pieces that helpers have taken are done. Throws `NotYet`. */
+  #await(): void {
+    const { exports } = this;
     let waitedMs = 0;
     let last = performance.now();
     while (exports.await(CONTROL, LOOKS) > 0) {
@@ -117,6 +138,37 @@ export class Wasm {
       last = now;
       if (waitedMs > LATE_MS) throw new NotYet('A helper is late.', this.stop());
     }
+  }
+
+  /**
+   * Helpers touch new memory while this thread reads what comes there: where a system takes long over a page, as virtual
+   * machines do, that is a quarter of a model's way into memory.
+   */
+  #touchLater(at: number, bytes: number): void {
+    if (this.#threads === 1) return;
+    const untouched = this.#untouched;
+    if (untouched.bytes === 0) queueMicrotask(() => this.#touch());
+    // All that is taken in one go lies one behind the other.
+    if (untouched.bytes === 0 || at !== untouched.at + untouched.bytes) untouched.at = at;
+    untouched.bytes = at + bytes - untouched.at;
+  }
+
+  #touch(): void {
+    const { at, bytes } = this.#untouched;
+    this.#untouched = { at: 0, bytes: 0 };
+    if (bytes < MUCH || this.#offered) return;
+    this.#words[TOUCHED / 4] = at;
+    this.#words[TOUCHED / 4 + 1] = Math.floor(bytes / SYSTEM_PAGE);
+    this.exports.offer(CONTROL, TOUCH, TOUCHED, MOST_PIECES);
+    this.#offered = true;
+  }
+
+  /** Before anything else is published. */
+  #withdraw(): void {
+    if (!this.#offered) return;
+    this.#offered = false;
+    this.exports.withdraw(CONTROL);
+    this.#await();
   }
 
   /** Puts parameters, u32 each, where the next call finds them; gives their address. */

@@ -32,6 +32,20 @@ INLINE u32 numberOf(u64 ticket) { return (u32)(ticket >> 32); }
 INLINE u32 piecesOf(u64 ticket) { return (u32)(ticket >> 16) & 0xffff; }
 INLINE u32 takenOf(u64 ticket) { return (u32)ticket & 0xffff; }
 
+#define SYSTEM_PAGE 4096
+
+/**
+ * Touches each page of new memory: the operating system gives it then, which takes longer than writing there. Nothing is
+ * changed, whoever writes there meanwhile.
+ */
+static void touch(const void *parameters, u32 piece, u32 of) {
+  const struct { u32 at, pages; } *p = parameters;
+  u32 end = startOf(p->pages, piece + 1, of);
+  for (u32 page = startOf(p->pages, piece, of); page < end; page++) {
+    __atomic_fetch_or((u32 *)(p->at + page * SYSTEM_PAGE), 0, __ATOMIC_RELAXED);
+  }
+}
+
 __attribute__((noinline)) static void run(Control *c, u32 piece, u32 of, u32 thread) {
   const void *p = (const void *)c->parameters;
   float *scratch = (float *)(c->scratch + thread * c->scratchBytes);
@@ -43,6 +57,7 @@ __attribute__((noinline)) static void run(Control *c, u32 piece, u32 of, u32 thr
     case 3: attentionStatistics(p, piece, of, scratch); break;
     case 4: topToken(p, piece, of, scratch); break;
     case 5: crossEntropy(p, piece, of, scratch); break;
+    case 6: touch(p, piece, of); break;
   }
 }
 
@@ -58,18 +73,32 @@ INLINE int takeOne(Control *c, u64 ticket, u32 thread) {
   return 1;
 }
 
-/** Publishes a call and does what pieces of it nobody else takes. Gives how many others have still to end. */
-__attribute__((export_name("share"))) u32 share(Control *c, u32 kernel, u32 parameters, u32 pieces) {
+/** Publishes a call for whoever has time. Nothing else may be published before it was withdrawn. */
+__attribute__((export_name("offer"))) void offer(Control *c, u32 kernel, u32 parameters, u32 pieces) {
   u64 last = __atomic_load_n(&c->ticket, __ATOMIC_SEQ_CST);
   c->kernel = kernel;
   c->parameters = parameters;
-  if (pieces == 1) {
-    run(c, 0, 1, 0);
-    return 0;
-  }
   __atomic_store_n(&c->done, 0, __ATOMIC_SEQ_CST);
   __atomic_store_n(&c->ticket, ((last >> 32) + 1) << 32 | (u64)pieces << 16, __ATOMIC_SEQ_CST);
   __builtin_wasm_memory_atomic_notify((int *)&c->ticket + 1, ~0u);
+}
+
+/** Takes back what pieces of an offer nobody has taken: it has as many as were taken then, and `await` waits for those. */
+__attribute__((export_name("withdraw"))) void withdraw(Control *c) {
+  u64 ticket = __atomic_load_n(&c->ticket, __ATOMIC_SEQ_CST), all;
+  do all = ticket >> 32 << 32 | takenOf(ticket) << 16 | takenOf(ticket);
+  while (!__atomic_compare_exchange_n(&c->ticket, &ticket, all, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
+/** Publishes a call and does what pieces of it nobody else takes. Gives how many others have still to end. */
+__attribute__((export_name("share"))) u32 share(Control *c, u32 kernel, u32 parameters, u32 pieces) {
+  if (pieces == 1) {
+    c->kernel = kernel;
+    c->parameters = parameters;
+    run(c, 0, 1, 0);
+    return 0;
+  }
+  offer(c, kernel, parameters, pieces);
   while (takeOne(c, __atomic_load_n(&c->ticket, __ATOMIC_SEQ_CST), 0)) {
   }
   return pieces - __atomic_load_n(&c->done, __ATOMIC_SEQ_CST);

@@ -106,6 +106,57 @@ it('computes again what somebody took and never ended, and trusts no helper from
   device.dispose();
 });
 
+/** A large tensor of a new device, all of whose memory is new. */
+async function largeOf(device: Device) {
+  const values = noise(4 << 20, 3);
+  const arena = device.createArena('large');
+  const tensor = arena.zeros('large', [values.length], 'f32');
+  await Promise.resolve();
+  arena.write(tensor, values);
+  const isAsWritten = async (): Promise<boolean> => {
+    const enc = device.createEncoder();
+    const reading = enc.read(tensor, 0, values.length);
+    enc.submit();
+    // A matcher looks at numbers one by one.
+    return Buffer.from((await reading).buffer).equals(Buffer.from(values.buffer));
+  };
+  return { isAsWritten };
+}
+
+it('has helpers touch new memory, which changes nothing in it, and takes that back for the next call', async () => {
+  const { device, start } = await watched();
+  const control = new Uint32Array(start.memory.buffer, start.control, 8);
+  const call = control[1];
+  const large = await largeOf(device);
+  // Nobody waits for it: the helper alone takes all 64 pieces.
+  await expect.poll(() => [control[1], control[0]]).toEqual([call + 1, (64 << 16) | 64]);
+  expect(await large.isAsWritten()).toBe(true);
+  const alone = await createProcessor({ wasm: 'exact', threads: 1 });
+  const expected = await product(alone, 2);
+  await largeOf(device);
+  expect(await product(device, 2)).toEqual(expected);
+  alone.dispose();
+  device.dispose();
+});
+
+it('goes on where somebody who was to touch memory never ended', async () => {
+  const { device, helper, start } = await watched();
+  const expected = await product(device, 1);
+  await helper.terminate();
+  await wordsOf(device, 1);
+  const thief = new Worker(new URL('../../support/thief.mjs', import.meta.url));
+  const said = (): Promise<unknown> => new Promise((resolve) => thief.once('message', resolve));
+  thief.postMessage(start);
+  expect(await said()).toBe('waits');
+  const stolen = said();
+  const large = await largeOf(device);
+  await stolen;
+  expect(await product(device, 1)).toEqual(expected);
+  expect(await large.isAsWritten()).toBe(true);
+  device.dispose();
+  await thief.terminate();
+});
+
 it('takes nobody for late because the machine slept: three seconds are as many looks', async () => {
   const { device, start } = await watched();
   const control = new Uint32Array(start.memory.buffer, start.control, 8);
