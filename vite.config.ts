@@ -1,6 +1,7 @@
 // Builds and serves the site. Everything it loads comes from its own origin, and the built page says so in its policy.
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { buildConstants } from './scripts/constants.mjs';
@@ -140,9 +141,31 @@ function keptFiles(): Plugin {
 }
 
 // The 545 kB of GPT-2's merge ranks stay out of every other chunk, so that the page opens before they arrive.
-const codeSplitting = {
-  groups: [{ name: 'ranks', test: /js-tiktoken[\\/]dist[\\/]ranks/ }],
-};
+const RANKS = { name: 'ranks', test: /js-tiktoken[\\/]dist[\\/]ranks/ };
+
+type Graph = { getModuleInfo(id: string): { readonly importedIds: readonly string[] } | null };
+
+/**
+ * One chunk for all that `entry` imports statically, where thirty small ones, each shared with some view that may open
+ * later, would be asked for one by one. The entry itself stands apart where it waits for what imports from here.
+ */
+function allOf(entry: string, name: string, { alone = false } = {}) {
+  const root = fileURLToPath(new URL(entry, import.meta.url));
+  let all: Set<string> | null = null;
+  const found = (graph: Graph): Set<string> => {
+    const ids = new Set([root]);
+    for (const id of ids) {
+      for (const next of graph.getModuleInfo(id)?.importedIds ?? []) ids.add(next);
+    }
+    return ids;
+  };
+  return {
+    name(id: string, graph: Graph) {
+      all ??= found(graph);
+      return all.has(id) && !(alone && id === root) ? name : null;
+    },
+  };
+}
 
 export default defineConfig({
   base: './',
@@ -165,7 +188,13 @@ export default defineConfig({
     rolldownOptions: {
       input: { index: 'index.html', serviceWorker: 'src/offline/serviceWorker.ts' },
       output: {
-        codeSplitting,
+        codeSplitting: {
+          groups: [
+            RANKS,
+            allOf('src/main.ts', 'start', { alone: true }),
+            allOf('src/ui/showPage.tsx', 'page', { alone: true }),
+          ],
+        },
         // Its address may never change, and what it may keep lies below it.
         entryFileNames: ({ name }) =>
           name === 'serviceWorker' ? SERVICE_WORKER : 'assets/[name]-[hash].js',
@@ -175,7 +204,10 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting, entryFileNames: `assets/worker-[name]-${HEADERS_ID}-[hash].js` },
+      output: {
+        codeSplitting: { groups: [RANKS, allOf('src/worker/engineWorker.ts', 'engine')] },
+        entryFileNames: `assets/worker-[name]-${HEADERS_ID}-[hash].js`,
+      },
     },
   },
   // Named here, because a dependency discovered by the worker would reload the page on its first visit.

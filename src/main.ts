@@ -16,6 +16,9 @@ const VERDICT_LATE_MS = 1800;
 /** How long after the model is there the page itself is kept for offline use. */
 const KEEP_MS = 3000;
 
+/** Text that is written is drawn so often, in ms: nobody reads faster, and drawing takes the processor from the model. */
+const DRAWN_MS = 30;
+
 const url = parseUrl(location.search, location.hash, document.baseURI);
 const saved = readSaved();
 const { store, text, savedOver } = createAppStore(url, saved);
@@ -41,8 +44,7 @@ const actions = createPage({
     (savedOver === null || savedText === null ? null : { snapshot: savedText, tree: savedTree }),
   wrote: dropBefore,
   recording: url.recording,
-  // Every other one: nobody reads faster, and drawing takes the processor from the model.
-  frame: (callback) => requestAnimationFrame(() => requestAnimationFrame(callback)),
+  frame: seldom(),
 });
 startSync(store, actions);
 void actions.start();
@@ -71,3 +73,15 @@ const stopWaiting = store.subscribe((state) => {
 
 const { showPage } = await import('./ui/showPage.tsx');
 showPage({ store, text, actions });
+
+/** Calls back in the next frame that comes `DRAWN_MS` or more after the last one that did. */
+function seldom(): (callback: () => void) => void {
+  let last = -Infinity;
+  return function wait(callback) {
+    requestAnimationFrame((now) => {
+      if (now - last < DRAWN_MS) return wait(callback);
+      last = now;
+      callback();
+    });
+  };
+}

@@ -25,7 +25,13 @@ export interface Context<P> {
 
 type Run<Request, Event> = (request: Request, signal: AbortSignal) => AsyncIterable<Event>;
 type AnyCall = (input: unknown, context: Context<unknown>) => Promise<unknown>;
-type AnyStream = Run<unknown, unknown> | { readonly pulled: Run<unknown, unknown> };
+type AnyStream = Run<unknown, unknown> | Pulled<unknown, unknown>;
+
+/** A stream whose next event is made when the page has taken the last; where `waits` is given, only after such events. */
+interface Pulled<Request, Event> {
+  readonly pulled: Run<Request, Event>;
+  readonly waits?: (event: Event) => boolean;
+}
 
 /** What a worker does for each name of its treaty. Typed arrays in what it gives are gone from here afterwards. */
 export interface Handlers<T extends Treaty> {
@@ -37,7 +43,7 @@ export interface Handlers<T extends Treaty> {
   };
   readonly streams: {
     readonly [N in keyof T['streams']]: T['streams'][N] extends { pulled: true }
-      ? { readonly pulled: Run<T['streams'][N]['request'], T['streams'][N]['event']> }
+      ? Pulled<T['streams'][N]['request'], T['streams'][N]['event']>
       : Run<T['streams'][N]['request'], T['streams'][N]['event']>;
   };
   /** Called once, with what sends news. */
@@ -100,11 +106,13 @@ export function serve<T extends Treaty>(port: HostPort, handlers: Handlers<T>): 
     try {
       if (message.type === 'stream') {
         const handler = named(streams, name);
-        const isPulled = typeof handler === 'object';
-        const run = isPulled ? handler.pulled : handler;
+        const { pulled: run, waits = (): boolean => true } =
+          typeof handler === 'object' ? handler : { pulled: handler, waits: (): boolean => false };
         for await (const event of run(message.request, signal)) {
-          post({ type: 'event', id, event, pulled: isPulled });
-          if (isPulled) await taken(id, signal);
+          // Once it is posted, what it holds may be gone from here.
+          const pulled = waits(event);
+          post({ type: 'event', id, event, pulled });
+          if (pulled) await taken(id, signal);
         }
         post({ type: 'end', id });
       } else {

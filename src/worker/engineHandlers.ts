@@ -20,7 +20,11 @@ export function engineHandlers(engine: Engine): Handlers<EngineTreaty> {
       dispose: () => engine.dispose(),
     },
     streams: {
-      generate: (request, signal) => engine.generate({ ...request, signal }),
+      generate: {
+        pulled: (request, signal) => engine.generate({ ...request, signal }),
+        // The first token is drawn before there is another: that takes two cores of two.
+        waits: (event) => event.type === 'token' && event.tokensPerSecond === null,
+      },
       sweep: (request, signal) => engine.sweep({ ...request, signal }),
       save: { pulled: (request, signal) => engine.save({ ...request, signal }) },
     },

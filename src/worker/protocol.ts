@@ -34,7 +34,7 @@ export interface EngineTreaty extends Treaty {
     dispose: { input: null; answer: void };
   };
   readonly streams: {
-    generate: { request: Sent<GenerateRequest>; event: GenerateEvent };
+    generate: { request: Sent<GenerateRequest>; event: GenerateEvent; pulled: true };
     sweep: { request: Sent<SweepRequest>; event: SweepEvent };
     save: { request: Sent<SaveRequest>; event: SaveEvent; pulled: true };
   };

@@ -154,7 +154,8 @@ test('seconds for a sweep over 144 heads of 123 tokens', async ({ page }) => {
   await openView(page, 'Switch off');
   await page.getByRole('button', { name: 'Switch each head off in turn' }).click();
   const start = Date.now();
-  await expect(page.getByTestId('sweep-finding')).toContainText(/./u);
+  const finding = page.getByTestId('sweep-finding');
+  await expect(finding).toContainText('The heads that matter most: ');
   const tokens = await chips(page).count();
   console.log(`s for a sweep of ${tokens} tokens: ${((Date.now() - start) / 1000).toFixed(1)}`);
 });

@@ -19,6 +19,9 @@ import type { TextSlice } from './text/text.ts';
 /** Bars that change more often cannot be read, and drawing them takes the processor from the model. */
 const PANELS_WHILE_STREAMING_MS = 125;
 
+/** A page that does not draw its first token by then, in ms, is not looked at. */
+const HIDDEN_MS = 250;
+
 interface RunOptions extends SliceContext<'run'> {
   readonly writing: TextSlice;
   readonly frame: (callback: () => void) => void;
@@ -212,6 +215,10 @@ export function createRun(options: RunOptions) {
               }
               page.nameBranch();
             }
+            if (facts.tokens === 1) {
+              await drawn(flush);
+              if (current !== mine) return;
+            }
             options.onToken();
             if (!scheduled) {
               scheduled = true;
@@ -249,6 +256,21 @@ export function createRun(options: RunOptions) {
       options.used(settings.max_new_tokens > 1 ? 'generate' : 'step');
     });
     if (!isGone) options.refreshAll();
+  }
+
+  /** Resolves when `flush` has been called in a frame and that is on the screen; or after a while, if the page is hidden. */
+  function drawn(flush: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const later = setTimeout(resolve, HIDDEN_MS);
+      options.frame(() => {
+        flush();
+        // Behind the frame.
+        setTimeout(() => {
+          clearTimeout(later);
+          resolve();
+        });
+      });
+    });
   }
 
   /** The page's defaults with the model's own, where nobody chose. */

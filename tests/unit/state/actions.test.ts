@@ -273,6 +273,22 @@ describe('the page’s actions', () => {
     expect(toy.store.getState().run.last).toMatchObject({ tokens: 3, tokensPerSecond: 10 });
   });
 
+  it('draw the first token before the engine goes on to the second', async () => {
+    const write = toy.engine.generate.bind(toy.engine);
+    const before = toy.store.getState().text.length;
+    const drawn: number[] = [];
+    toy.engine.generate = async function* (request) {
+      for await (const event of write(request)) {
+        yield event;
+        if (event.type === 'token') drawn.push(toy.store.getState().text.length - before);
+      }
+    };
+    toy.actions.generate();
+    await toy.settled();
+    expect(drawn[0]).toBe(1);
+    expect(drawn).toHaveLength(3);
+  });
+
   it('append what is generated, and undo takes it back', async () => {
     toy.actions.generate();
     await toy.settled();

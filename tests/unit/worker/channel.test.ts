@@ -1,6 +1,6 @@
 // The channel under a treaty that has nothing to do with a model.
 import { MessageChannel } from 'node:worker_threads';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
 import {
   type ClientPort,
@@ -23,6 +23,8 @@ interface Post extends Treaty {
     /** Stops of itself when it is told to. */
     tick: { request: null; event: number };
     pages: { request: { of: number }; event: { bytes: Uint8Array }; pulled: true };
+    /** Waited for once. */
+    leaves: { request: null; event: number; pulled: true };
   };
   readonly news: { headline: string };
 }
@@ -92,6 +94,15 @@ function open() {
             seen.stopped++;
           }
         },
+      },
+      leaves: {
+        async *pulled() {
+          for (seen.made = 0; seen.made < 6; seen.made++) {
+            await tick();
+            yield seen.made;
+          }
+        },
+        waits: (n) => n === 1,
       },
     },
     news: (send) => (tell = send),
@@ -204,6 +215,19 @@ test('of a pulled stream, the next event is made when the last was taken', async
   seen.made = 0;
   for await (const _ of client.stream('pages', { of: 6 })) break;
   while (seen.stopped < 3) await tick();
+});
+
+test('a pulled stream may wait after some events only', async () => {
+  const { client, seen } = open();
+  const made: number[] = [];
+  for await (const n of client.stream('leaves', null)) {
+    // The second is held; nobody waits for what comes after it.
+    if (n === 1) await new Promise((resolve) => setTimeout(resolve, 40));
+    if (n === 2) await vi.waitFor(() => expect(seen.made).toBe(6));
+    made.push(seen.made);
+  }
+  expect(made[1]).toBe(1);
+  expect(made.slice(2)).toEqual([6, 6, 6, 6]);
 });
 
 test('news come unasked', async () => {
