@@ -1,6 +1,5 @@
 // The built site on a plain static host: files and nothing else, on a line that can be made to hang.
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
@@ -13,35 +12,27 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
-/**
- * Without headers but these; the line can hang, or end at a gateway that is alone. A `model` is a folder of this
- * machine that the site has as `models/gpt2`.
- */
-export async function serveSite(headers: Readonly<Record<string, string>> = {}, model = '') {
+/** Without headers but these; the line can hang, or end at a gateway that is alone. */
+export async function serveSite(headers: Readonly<Record<string, string>> = {}) {
   let line: 'up' | 'hangs' | 'gateway' = 'up';
   let asked: string[] = [];
-  const give = async (path: string, isHead: boolean, response: ServerResponse): Promise<void> => {
+  const give = async (path: string, response: ServerResponse): Promise<void> => {
     const type = TYPES[extname(path)] ?? 'application/octet-stream';
-    const own = '/models/gpt2/';
-    const isModel = model !== '' && path.startsWith(own);
-    const file = isModel ? `${model}/${path.slice(own.length)}` : `dist${path}`;
-    const { size } = await stat(file).catch(() => ({ size: null }));
-    if (size === null) {
+    try {
+      const body = await readFile(`dist${path}`);
+      response
+        .writeHead(200, { ...headers, 'content-type': type, 'cache-control': 'no-cache' })
+        .end(body);
+    } catch {
       response.writeHead(404).end();
-      return;
     }
-    const about = { 'content-type': type, 'content-length': size, 'cache-control': 'no-cache' };
-    response.writeHead(200, { ...headers, ...about });
-    if (isHead) response.end();
-    // Whoever goes away in the middle is no matter.
-    else createReadStream(file, { highWaterMark: 1 << 20 }).pipe(response);
   };
-  const server = createServer(({ url = '', method }, response) => {
+  const server = createServer(({ url = '' }, response) => {
     const path = url.replace(/[?#].*/u, '').replace(/\/$/u, '/index.html');
     // The browser itself asks for a newer one, when it likes.
     if (path !== '/service-worker.js') asked.push(path);
     if (line === 'gateway') response.writeHead(503).end('Service unavailable');
-    else if (line === 'up') void give(path, method === 'HEAD', response);
+    else if (line === 'up') void give(path, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
