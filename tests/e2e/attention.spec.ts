@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import {
   button,
   chip,
@@ -15,6 +15,7 @@ import {
   setLength,
   writePrompt,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 const HEADS = 12;
 const TEXT = 'The old king had three sons and the youngest was called Hans. '.repeat(30);

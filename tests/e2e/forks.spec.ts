@@ -1,4 +1,4 @@
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import {
   button,
   chip,
@@ -14,6 +14,7 @@ import {
   untilReady,
   wholeText,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 const branches = (page: Page): Locator => page.getByTestId('branches').locator('[data-branch]');
 const candidate = (page: Page, row: number): Locator =>

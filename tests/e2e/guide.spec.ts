@@ -1,6 +1,7 @@
 // What leads a visitor on: the tips, one gesture at a time.
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { open, openView } from './helpers.ts';
+import { test } from './window.ts';
 
 const tip = (page: Page): Locator => page.getByRole('complementary', { name: 'Explanation' });
 

@@ -1,5 +1,5 @@
 // How the page is opened and read in the tests; one place knows its names.
-import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 
 /** What a page did that no page of ours may do. */
 export interface Watch {
@@ -25,12 +25,12 @@ export interface OpenOptions {
  * processor, and a test that does not look inside is over sooner.
  */
 export async function closeViews(
-  on: Page | BrowserContext,
+  page: Page,
   /** Notes that were waved away. */
   done: readonly string[] = [],
 ): Promise<void> {
   const saved = { version: 1, panel: '', done };
-  await on.addInitScript((json) => {
+  await page.addInitScript((json) => {
     if (localStorage.getItem('glass-gpt') === null) localStorage.setItem('glass-gpt', json);
   }, JSON.stringify(saved));
 }

@@ -1,4 +1,4 @@
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import {
   bars,
   button,
@@ -14,6 +14,7 @@ import {
   generate,
   writePrompt,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 const LONG = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
 

@@ -1,5 +1,5 @@
 // What is in sight, and how large it is, at the sizes that people have.
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import {
   bars,
   button,
@@ -11,6 +11,7 @@ import {
   setLength,
   writePrompt,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 /** From top to bottom inside the window, without scrolling. */
 async function expectInSight(page: Page, ...parts: Locator[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { bars, countColours, generate, open, openView, setLength, setSeed } from './helpers.ts';
+import { test } from './window.ts';
 
 const grid = (page: Page) => page.getByRole('application', { name: /^The top guess/u });
 

@@ -1,6 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { countColours, ON_WEBGPU, open, openView } from './helpers.ts';
+import { test } from './window.ts';
 
 test('the model is there as a tree with its counts, and its head both ways', async ({ page }) => {
   await open(page, ON_WEBGPU);

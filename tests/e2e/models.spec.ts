@@ -3,7 +3,7 @@
 // real storage; only the Hub's side of the wire is made to fail.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test as base, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { startHub, type HubServer, type ServedModel } from '../support/hubServer.ts';
 import { shardedModel, tinyModel } from '../support/servedModels.ts';
 import {
@@ -17,6 +17,7 @@ import {
   setLength,
   untilReady,
 } from './helpers.ts';
+import { test as base } from './window.ts';
 
 const ID = 'tests/tiny-gpt2';
 const WEIGHTS = 'model.safetensors';
@@ -56,9 +57,9 @@ const test = base.extend<{ hub: HubServer }>({
     await hub.close();
   },
   // No view of the inside is open, so that loading alone takes the processor.
-  context: async ({ context }, use) => {
-    await closeViews(context, ['gpu-chosen-cpu']);
-    await use(context);
+  page: async ({ page }, use) => {
+    await closeViews(page, ['gpu-chosen-cpu']);
+    await use(page);
   },
 });
 
@@ -570,38 +571,44 @@ test('a GPU without memory for it is said, with ways out; the running model writ
   await expect(chipOf(page)).toContainText('on the processor');
 });
 
-test('no room: both numbers are said where the browser tells them, and it loads without being kept', async ({
-  page,
-  context,
-  hub,
-  baseURL,
-}) => {
-  await page.addInitScript(() => {
-    const estimate = (): Promise<StorageEstimate> => Promise.resolve({ usage: 0, quota: 200_000 });
-    if (location.search.includes('engine=local')) navigator.storage.estimate = estimate;
-  });
-  await openPage(page, { model: ID, host: hub.origin, engine: 'local' });
-  await button(page, 'Look it up').click();
-  await isStatus(page, 'known');
-  await expect(offer(page)).toContainText(
-    /It needs 454.kB; the browser says that 200.kB are free for this page/u,
-  );
-  await expect(button(page, /^Load without keeping it: 454.kB/u)).toBeVisible();
+test.describe('with little room', () => {
+  // What the browser allows a site stays as a test left it.
+  test.use({ ownWindow: true });
 
-  // Chromium always promises ten gigabytes; that there are none shows when they are written.
-  await openPage(page, { model: ID, host: hub.origin });
-  const session = await context.newCDPSession(page);
-  const { origin } = new URL(baseURL ?? '');
-  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 });
-  await button(page, 'Look it up').click();
-  await button(page, /^Download/u).click();
-  await isStatus(page, 'failed');
-  await expect(offer(page)).toContainText(/no more room[\s\S]*Details \(storage\/quota\)/u);
-  await isLoaded(page, 'tales-7m');
-  await button(page, 'Load without keeping it').click();
-  await isLoaded(page, 'tiny-gpt2');
-  await openDialog(page);
-  await expect(button(page, `Open ${ID}`)).toHaveCount(0);
+  test('no room: both numbers are said where the browser tells them, and it loads without being kept', async ({
+    page,
+    context,
+    hub,
+    baseURL,
+  }) => {
+    await page.addInitScript(() => {
+      const estimate = (): Promise<StorageEstimate> =>
+        Promise.resolve({ usage: 0, quota: 200_000 });
+      if (location.search.includes('engine=local')) navigator.storage.estimate = estimate;
+    });
+    await openPage(page, { model: ID, host: hub.origin, engine: 'local' });
+    await button(page, 'Look it up').click();
+    await isStatus(page, 'known');
+    await expect(offer(page)).toContainText(
+      /It needs 454.kB; the browser says that 200.kB are free for this page/u,
+    );
+    await expect(button(page, /^Load without keeping it: 454.kB/u)).toBeVisible();
+
+    // Chromium always promises ten gigabytes; that there are none shows when they are written.
+    await openPage(page, { model: ID, host: hub.origin });
+    const session = await context.newCDPSession(page);
+    const { origin } = new URL(baseURL ?? '');
+    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 });
+    await button(page, 'Look it up').click();
+    await button(page, /^Download/u).click();
+    await isStatus(page, 'failed');
+    await expect(offer(page)).toContainText(/no more room[\s\S]*Details \(storage\/quota\)/u);
+    await isLoaded(page, 'tales-7m');
+    await button(page, 'Load without keeping it').click();
+    await isLoaded(page, 'tiny-gpt2');
+    await openDialog(page);
+    await expect(button(page, `Open ${ID}`)).toHaveCount(0);
+  });
 });
 
 test('a dropped folder: without a config it asks for the heads; a pickle is refused with the way out', async ({

@@ -1,9 +1,10 @@
 // The page and its model open without a network, once they were here.
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { bars, chip, chips, generate, open, openView, setLength, untilReady } from './helpers.ts';
 import { serveSite } from './site.ts';
+import { test } from './window.ts';
 
-test.use({ serviceWorkers: 'allow' });
+test.use({ ownWindow: true, serviceWorkers: 'allow' });
 
 /** Kept a while after the model is there; the last file of the model is the sign. */
 async function untilKept(page: Page): Promise<void> {

@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import {
   bars,
   button,
@@ -19,6 +19,7 @@ import {
   untilReady,
   wholeText,
 } from './helpers.ts';
+import { leave, test } from './window.ts';
 
 async function fakeGpu(
   page: Page,
@@ -99,7 +100,7 @@ test.describe('the verdict on the GPU', () => {
     await page.keyboard.press('Escape');
     await generate(page);
     await expect(chips(page)).toHaveCount(14);
-    await page.goto('about:blank');
+    await leave(page);
     await open(page, { at: '?engine=local&device=cpu' });
     const verdict = page.getByTestId('gpu-verdict');
     await expect(verdict).toContainText('Computing on the processor, as asked. A GPU is available');

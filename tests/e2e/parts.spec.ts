@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import {
   bars,
   button,
@@ -11,6 +11,7 @@ import {
   openView,
   setLength,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 const table = (page: Page): Promise<string[]> =>
   bars(page).first().locator('xpath=ancestor::tbody').locator('tr').allInnerTexts();

@@ -5,10 +5,11 @@ import { statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { expect, test, type Page, type Worker } from '@playwright/test';
+import { expect, type Page, type Worker } from '@playwright/test';
 import { HEADERS, HEADERS_ID, POLICY } from '../../scripts/policy.mjs';
 import { open, untilReady } from './helpers.ts';
 import { serveSite } from './site.ts';
+import { test } from './window.ts';
 
 interface Tried {
   /** Whether text was run as code. */

@@ -1,5 +1,5 @@
 // The processor in a real page: which kernels it runs where, and what becomes of it when something is refused.
-import { expect, test, type Locator, type Page, type Worker } from '@playwright/test';
+import { expect, type Locator, type Page, type Worker } from '@playwright/test';
 import { POLICY } from '../../scripts/policy.mjs';
 import {
   button,
@@ -12,6 +12,7 @@ import {
   wholeText,
 } from './helpers.ts';
 import { serveSite } from './site.ts';
+import { test } from './window.ts';
 
 /** Opens the model's details, which say what computes it. */
 async function openDetails(page: Page): Promise<Locator> {

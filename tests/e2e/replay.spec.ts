@@ -1,4 +1,4 @@
-import { expect, test, type Browser, type Page } from '@playwright/test';
+import { expect, type Browser, type Page } from '@playwright/test';
 import { AxeBuilder } from '@axe-core/playwright';
 import {
   button,
@@ -13,6 +13,7 @@ import {
   untilReady,
   wholeText,
 } from './helpers.ts';
+import { leave, test } from './window.ts';
 
 /** Writes a text of two branches, its last tokens with a part off, and gives the link to it. */
 async function record(page: Page): Promise<string> {
@@ -105,7 +106,7 @@ test.describe('a link that replays', () => {
     // Somebody changed the fifth written token in the link.
     const ids = idsOf(href);
     const changed = ids.with(14, ids[14] === '2s' ? '2t' : '2s');
-    await other.goto('about:blank');
+    await leave(other);
     await other.goto(
       `./?device=cpu${new URL(href).hash.replace(ids.join('.'), changed.join('.'))}`,
     );
@@ -137,7 +138,7 @@ test.describe('a link that replays', () => {
       await expect(chips(page)).toHaveCount(18);
       await expect(replay(page)).toBeVisible();
       await expect(page.locator('[data-branch]')).toHaveCount(2);
-      await page.goto('about:blank');
+      await leave(page);
       await page.goto(`./?device=cpu${new URL(href).hash}`);
       await expect(replay(page)).toBeVisible();
       await page.reload();
@@ -153,11 +154,11 @@ test.describe('a link that replays', () => {
     await expect(notes(page)).toContainText('recorded tokens cannot be read');
     await expect(prompt(page)).toHaveValue('Still here');
     await expect(replay(page)).toBeHidden();
-    await page.goto('about:blank');
+    await leave(page);
     await open(page, { at: '?device=cpu#v=1&texts=1-5.zzzz&prompt=Unknown+token' });
     await expect(notes(page)).toContainText('does not know all of the recorded tokens');
     await expect.poll(() => wholeText(page)).toBe('Unknown token');
-    await page.goto('about:blank');
+    await leave(page);
     await open(page, { at: '?device=cpu#v=1&texts=2-2s.7s&pins=99.99_1.1&off=h50.1z&prompt=x' });
     await expect(notes(page)).toContainText('heads or parts that tales-7m does not have');
     await expect(replay(page)).toBeVisible();
@@ -173,7 +174,7 @@ test('a link costs nobody their own text: undo brings it back, after a reload to
   await generate(page);
   await expect(chips(page)).toHaveCount(13);
   const own = await wholeText(page);
-  await page.goto('about:blank');
+  await leave(page);
   await open(page, { at: '?device=cpu&seed=7#prompt=Hello+there' });
   await expect(page.getByTestId('replaced')).toContainText('Undo brings yours back');
   await expect(notes(page)).toBeHidden();

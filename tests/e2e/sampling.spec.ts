@@ -1,5 +1,6 @@
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { chip, countColours, generate, open, openView } from './helpers.ts';
+import { test } from './window.ts';
 
 test.describe('the sampler under a microscope', () => {
   test('shows the draw that chose a token, and what other settings make of it', async ({

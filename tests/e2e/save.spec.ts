@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import {
   parseSafetensorsHeader,
@@ -10,6 +10,7 @@ import {
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
 import { button, chips, closeViews, generateButton, open, setLength } from './helpers.ts';
+import { test } from './window.ts';
 
 const TALES = new URL('../../public/models/tales-7m/', import.meta.url);
 const own = new Uint8Array(readFileSync(new URL('model.safetensors', TALES)));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { open, writePrompt } from './helpers.ts';
+import { test } from './window.ts';
 
 const PROMPT = 'The king said: "Go, and fetch me the golden bird"';
 

@@ -1,4 +1,4 @@
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import {
   bars,
   button,
@@ -21,8 +21,11 @@ import {
   wholeText,
   writePrompt,
 } from './helpers.ts';
+import { test } from './window.ts';
 
 test.describe('the first sight', () => {
+  test.use({ ownWindow: true });
+
   test('a first visit shows an example with its bars and its map before anything is generated', async ({
     page,
   }) => {
