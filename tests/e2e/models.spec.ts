@@ -2,8 +2,8 @@
 // dropped; and everything that goes wrong on the way. Against a Hub on loopback, in the real browser with its
 // real storage; only the Hub's side of the wire is made to fail.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Locator, type Page } from '@playwright/test';
+import { objections } from './axe.ts';
 import { startHub, type HubServer, type ServedModel } from '../support/hubServer.ts';
 import { shardedModel, tinyModel } from '../support/servedModels.ts';
 import {
@@ -134,10 +134,7 @@ test('by id and host: the size comes before any weights, the old model writes me
 }) => {
   await openPage(page);
   await openDialog(page);
-  const { violations } = await new AxeBuilder({ page }).include('dialog').analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join()}`)).toEqual(
-    [],
-  );
+  expect(await objections(page, 'dialog')).toEqual([]);
   await expect(storage(page)).toContainText('Nothing yet');
 
   // The page is isolated, and the Hub does not say that others may embed its files: what does not come by CORS is refused.
@@ -503,8 +500,7 @@ test('an address asks before anybody is contacted; on a phone too', async ({
   await button(page, 'Look it up').click();
   await isStatus(page, 'known');
   expect(await sideways()).toBeLessThanOrEqual(0);
-  const card = await new AxeBuilder({ page }).include('[data-testid="offer"]').analyze();
-  expect(card.violations.map(({ id }) => id)).toEqual([]);
+  expect(await objections(page, '[data-testid="offer"]')).toEqual([]);
   await openDialog(page);
   const inside = (): Promise<number> =>
     dialog(page).evaluate((element) => element.scrollWidth - element.clientWidth);

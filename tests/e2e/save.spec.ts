@@ -1,8 +1,8 @@
 // The details of the model: whether it computes rightly, what precisions cost, and the model taken away.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
+import { objections } from './axe.ts';
 import { unzipSync } from 'fflate';
 import {
   parseSafetensorsHeader,
@@ -84,8 +84,7 @@ test('the device is checked once the page rests, and what precisions cost is mea
   await expect(check).toContainText(/Not checked yet|Being checked/u);
   await expect(row('8 bit')).toContainText('same first choice');
   await expect(details(page)).toContainText('the weights that it was made from');
-  const { violations } = await new AxeBuilder({ page }).include('#model-details').analyze();
-  expect(violations.map(({ id }) => id)).toEqual([]);
+  expect(await objections(page, '#model-details')).toEqual([]);
 });
 
 test('the model is saved as an archive and into a folder, whole or not at all', async ({
