@@ -124,7 +124,7 @@ test('page and engine are isolated, compile WebAssembly, run no text as code, an
   }
 });
 
-test('the weights are sent as they are, not compressed on each visit', async ({ request }) => {
+test('what is large is sent as it is, not compressed on each visit', async ({ request }) => {
   const answer = await request.get('models/tales-7m/model.safetensors', {
     headers: { 'accept-encoding': 'gzip, br' },
   });

@@ -1,6 +1,7 @@
 // One window for the tests of a worker. A window of its own costs more than most tests do: a profile, the browser's own
 // pages around it, and a process for a page that is isolated. So a test takes over the window of the one before, with
 // nothing kept, nothing listening and nothing granted, as on a first visit; only the browser's cache is warm.
+import { isDeepStrictEqual } from 'node:util';
 import {
   test as base,
   type Browser,
@@ -108,7 +109,7 @@ async function forgetAll(): Promise<void> {
 }
 
 interface Options {
-  /** True for a window of the test's own: a profile that was never used. */
+  /** True for a window of the test's own: a profile that was never used. So has whoever wants other options than the rest. */
   readonly ownWindow: boolean;
 }
 
@@ -130,7 +131,12 @@ export const test = base.extend<Options, { sharedWindow: SharedWindow }>({
     use,
     info,
   ) => {
-    if (ownWindow) {
+    const usual = info.project.use;
+    const isOwn =
+      ownWindow ||
+      serviceWorkers !== usual.serviceWorkers ||
+      !isDeepStrictEqual(viewport, usual.viewport);
+    if (isOwn) {
       const context = await browser.newContext({ baseURL, viewport, serviceWorkers });
       await use(context);
       await context.close();
@@ -140,7 +146,8 @@ export const test = base.extend<Options, { sharedWindow: SharedWindow }>({
     await sharedWindow.giveBack(info.status === info.expectedStatus);
   },
 
-  page: async ({ context, ownWindow, sharedWindow }, use) => {
-    await use(ownWindow ? await context.newPage() : await sharedWindow.take());
+  page: async ({ context }, use) => {
+    const [shared] = context.pages();
+    await use(shared ?? (await context.newPage()));
   },
 });
