@@ -22,7 +22,7 @@ export function engineHandlers(engine: Engine): Handlers<EngineTreaty> {
     streams: {
       generate: {
         pulled: (request, signal) => engine.generate({ ...request, signal }),
-        // The first token is drawn before there is another: that takes two cores of two.
+        // The first token is drawn before the next is computed: a model on all cores leaves none to draw with.
         waits: (event) => event.type === 'token' && event.tokensPerSecond === null,
       },
       sweep: (request, signal) => engine.sweep({ ...request, signal }),

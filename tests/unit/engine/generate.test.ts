@@ -21,8 +21,11 @@ const vocabulary = {
 
 type TokenEvent = Extract<GenerateEvent, { type: 'token' }>;
 
-/** What the loop tells where reading a prompt takes a second and each later step `stepMs`. */
-async function tokens(stepMs: number, distributionMs?: number): Promise<TokenEvent[]> {
+/**
+ * What the loop tells where reading a prompt takes a second and each later step `stepMs`, and the first token is held
+ * for `heldMs` before the next is asked for.
+ */
+async function tokens(stepMs: number, distributionMs?: number, heldMs = 0): Promise<TokenEvent[]> {
   let now = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
   const reader = {
@@ -37,7 +40,9 @@ async function tokens(stepMs: number, distributionMs?: number): Promise<TokenEve
   try {
     const request = { reader, ids: [0, 1], options: OPTIONS, vocabulary, eosTokenIds: [], top: 1 };
     for await (const { event } of generateTokens({ ...request, distributionMs })) {
-      if (event.type === 'token') told.push(event);
+      if (event.type !== 'token') continue;
+      if (told.length === 0) now += heldMs;
+      told.push(event);
     }
   } finally {
     clock.mockRestore();
@@ -56,6 +61,16 @@ async function described(stepMs: number, distributionMs?: number): Promise<boole
 
 it('counts the steps between tokens: a step of 100 ms is ten tokens a second from the second token on', async () => {
   expect(await speeds(100)).toEqual([null, 10, 10, 10, 10]);
+});
+
+it('does not count how long the first token is looked at', async () => {
+  expect((await tokens(100, 0, 5000)).map(({ tokensPerSecond }) => tokensPerSecond)).toEqual([
+    null,
+    10,
+    10,
+    10,
+    10,
+  ]);
 });
 
 it('calls no speed what took no time on a coarse clock', async () => {
