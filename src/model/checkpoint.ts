@@ -1,5 +1,6 @@
 // From stored tensors to the layout that kernels read: rows of K contiguous weights, heads padded
 // to whole vec4s, everything else padded to multiples of eight with zeros.
+import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Arena, Device } from '../gpu/device.ts';
 import {
@@ -72,6 +73,18 @@ function arrange(
   }
 }
 
+/** Throws `checkpoint/not-finite`: with one such weight, whatever the model says is no number. */
+function checkFinite(name: string, values: Float32Array, from: number): void {
+  let at = 0;
+  // No comparison with NaN holds.
+  while (at < values.length && Math.abs(values[at]) < Infinity) at++;
+  if (at === values.length) return;
+  throw new EngineError(`${name} has the value ${values[at]} at place ${from + at}.`, {
+    code: 'checkpoint/not-finite',
+    hint: 'The file is damaged, or its training ended in numbers that are none: load another one.',
+  });
+}
+
 /** Values that are read at a time; of a table (embeddings, head) also those that are uploaded. */
 const PIECE_ELEMENTS = 1 << 20;
 
@@ -101,6 +114,7 @@ type Placing = (name: string) => Promise<void>;
 /**
  * Reads, arranges and uploads every parameter, in the order in which the source has them.
  * `onTensor` hears each stored tensor as it is done. The source's shapes must have been checked.
+ * Throws `checkpoint/not-finite`.
  */
 export async function loadParameters(
   device: Device,
@@ -120,8 +134,11 @@ export async function loadParameters(
   const placings = new Map<string, Placing>();
   const scratch = new Scratch();
   const room = new Float32Array(PIECE_ELEMENTS);
-  const read = (name: string, from?: number, count?: number): Promise<Float32Array> =>
-    source.read(name, from, count, room);
+  const read = async (name: string, from = 0, count?: number): Promise<Float32Array> => {
+    const values = await source.read(name, from, count, room);
+    checkFinite(name, values, from);
+    return values;
+  };
 
   const vector = (spec: VectorSpec, stored: readonly Stored[]): void => {
     const values = new Float32Array(spec.padded[0]);

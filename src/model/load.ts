@@ -84,6 +84,8 @@ export async function loadGpt(
     // Every text needs it: where there is no memory for it, the model is of no use.
     model.workspace.take(1);
     await compiling;
+    // Threads had all the time of the weights to start.
+    if (device.summary.kind === 'cpu') await device.prepare(() => {});
     // Allocations fail late on a GPU: only now is it known that all of them are there.
     await device.idle();
     const failure = arena.failure ?? model.workspace.failure;
@@ -107,8 +109,8 @@ function withoutMasks(source: TensorSource): TensorSource {
 
 /** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */
 async function compileFor(device: Device, config: GptConfig, dtype: Dtype): Promise<void> {
-  // A processor has nothing to compile, and threads that start.
-  if (device.summary.kind === 'cpu') return device.prepare(() => {});
+  // A processor has nothing to compile.
+  if (device.summary.kind === 'cpu') return;
   const arena = device.createArena('plan');
   // One block stands for all: the others use the same pipelines.
   const plan = new Gpt(

@@ -130,6 +130,7 @@ export function createPage(options: PageOptions) {
     begins(): void {
       setPage({ problem: null });
       replay.stopLive();
+      measured.stop();
     },
     loadAgain: () => model.again(),
   });

@@ -14,17 +14,21 @@ import { useKeptFocus } from './useKeptFocus.ts';
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
-  const { distribution, at, generating, greedy, ready, selected, whole } = useFacts((s) => ({
-    distribution: s.next.distribution,
-    at: s.next.at,
-    generating: s.busy.has('run'),
-    greedy: !s.run.settings.do_sample,
-    ready: s.model.at === 'here',
-    selected: s.view.selected,
-    epoch: s.text.epoch,
-    // With parts off, the whole model stands beside.
-    whole: s.parts.comparisonAt === s.next.at && !s.busy.has('run') ? s.parts.comparison : null,
-  }));
+  const { distribution, at, generating, greedy, ready, failed, selected, whole } = useFacts(
+    (s) => ({
+      distribution: s.next.distribution,
+      at: s.next.at,
+      generating: s.busy.has('run'),
+      greedy: !s.run.settings.do_sample,
+      ready: s.model.at === 'here',
+      // Said where problems are said.
+      failed: s.page.problem?.during === 'panels',
+      selected: s.view.selected,
+      epoch: s.text.epoch,
+      // With parts off, the whole model stands beside.
+      whole: s.parts.comparisonAt === s.next.at && !s.busy.has('run') ? s.parts.comparison : null,
+    }),
+  );
   // As it was when these numbers came: a text that changed since has others on their way.
   const actual = useMemo(
     () => (distribution === null ? undefined : text.pieces[at]),
@@ -70,7 +74,11 @@ export function NextToken(): ReactNode {
       </div>
       {distribution === null ? (
         <p className={css.empty}>
-          {ready ? 'Working it out…' : 'The candidates appear here as soon as the model is ready.'}
+          {!ready
+            ? 'The candidates appear here as soon as the model is ready.'
+            : failed
+              ? 'No candidates: the model did not answer.'
+              : 'Working it out…'}
         </p>
       ) : (
         <Bars

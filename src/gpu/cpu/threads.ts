@@ -38,10 +38,10 @@ export function usualThreads(): number {
 }
 
 /**
- * So long, in ms, somebody may wait for helpers to start, who wants to say how many there are. One whose file cannot
- * be had says so at once; this is for a line that hangs.
+ * So long, in ms, somebody who has all else waits for helpers that have not started, to say how many there are. One
+ * whose file cannot be had says so at once; this is for a line that hangs.
  */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 5000;
 
 /**
  * A page is not told when a worker has ended. Chromium lets a script that is at something go on for two seconds before

@@ -13,15 +13,19 @@ interface MeasuredOptions extends SliceContext<'measured'> {
 
 export function createMeasured(options: MeasuredOptions) {
   const { engine, get, set, work } = options;
+  /** Ends the measuring of devices that is going on. */
+  let measuring = new AbortController();
 
   async function measure(): Promise<void> {
     if (get().busy.has('measure') || get().model.at !== 'here') return;
     options.interrupt();
     work('measure', true);
+    measuring = new AbortController();
+    const { signal } = measuring;
     try {
-      set({ speeds: await engine.ask('measureDevices', {}) });
+      set({ speeds: await engine.ask('measureDevices', {}, signal) });
     } catch (error) {
-      options.report(error, 'measure');
+      if (!signal.aborted) options.report(error, 'measure');
     } finally {
       work('measure', false);
       options.refreshAll();
@@ -53,6 +57,8 @@ export function createMeasured(options: MeasuredOptions) {
 
   return {
     measure,
+    /** A run takes the devices for itself; either would spoil the other's figures. */
+    stop: () => measuring.abort(),
     /** Another model. */
     forget: () => set(NOTHING_MEASURED),
     actions: {

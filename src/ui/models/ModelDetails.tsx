@@ -78,7 +78,8 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
         </dd>
         <dt>Shape</dt>
         <dd>
-          {model.nLayer} layers, {model.nHead} heads, width {model.nEmbd}
+          {model.nLayer} {model.nLayer === 1 ? 'layer' : 'layers'}, {model.nHead}{' '}
+          {model.nHead === 1 ? 'head' : 'heads'}, width {model.nEmbd}
         </dd>
         <dt>Sees</dt>
         <dd>

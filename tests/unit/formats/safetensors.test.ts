@@ -178,7 +178,7 @@ describe('a file is refused', () => {
     ['offsets backwards', `{"a":{${good.replace('[0,4]', '[4,0]')}}}`, 4, 'offsets', '4 to 0'],
     ['a negative offset', `{"a":{${good.replace('[0,4]', '[-4,0]')}}}`, 4, 'offsets', '[-4,0]'],
     ['an unsafe offset', `{"a":{${good.replace('[0,4]', '[0,1e300]')}}}`, 4, 'offsets', '1e+300'],
-    ['data beyond its end', `{"a":{${good}}}`, 3, 'offsets', 'which has 3'],
+    ['data beyond its end', `{"a":{${good}}}`, 3, 'offsets', 'not whole: a lies at bytes 0 to 4'],
     ['bytes at the end', `{"a":{${good}}}`, 5, 'size', 'The tensors end at byte'],
     ['a hole', two('[0,4]', '[6,10]'), 10, 'offsets', 'b leaves a hole'],
     ['a hole at first', two('[2,6]', '[6,10]'), 10, 'offsets', 'a leaves a hole'],

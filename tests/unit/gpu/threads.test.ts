@@ -233,6 +233,26 @@ it('computes alone where no helper may start', async () => {
   device.dispose();
 });
 
+it('goes on alone where a helper never says that it is ready', async () => {
+  workersAre(
+    class extends Worker {
+      constructor() {
+        super('setInterval(() => {}, 1e6)', { eval: true });
+      }
+    },
+  );
+  const device = await createProcessor({ wasm: 'exact', threads: 2 });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const settled = device.prepare(() => {});
+  await vi.advanceTimersByTimeAsync(5000);
+  vi.useRealTimers();
+  await settled;
+  vi.restoreAllMocks();
+  await wordsOf(device, 1);
+  expect(await product(device, 1)).toHaveLength(ROWS * N);
+  device.dispose();
+});
+
 it('waits no longer for helpers once the device is disposed', async () => {
   // A page hears nothing of a worker that it has ended.
   workersAre(
@@ -247,7 +267,7 @@ it('waits no longer for helpers once the device is disposed', async () => {
   const settled = device.prepare(() => {}).then(() => 'settled');
   device.dispose();
   // Far less than it would wait for a line that hangs.
-  const late = new Promise((resolve) => setTimeout(() => resolve('late'), 10_000));
+  const late = new Promise((resolve) => setTimeout(() => resolve('late'), 3000));
   expect(await Promise.race([settled, late])).toBe('settled');
 });
 

@@ -174,6 +174,27 @@ describe('loadGpt', () => {
     expect(freed).toEqual(['parameters']);
   });
 
+  it.each([NaN, Infinity, -Infinity])('names the weight that is %s, and where', async (wrong) => {
+    const source = openSafetensors(readPackFile('gpt2', 'model.safetensors'));
+    const name = 'transformer.h.1.mlp.c_fc.weight';
+    const damaged: typeof source = {
+      ...source,
+      read: async (tensor, from = 0, count, into) => {
+        const values = await source.read(tensor, from, count, into);
+        if (tensor === name && from <= 700 && 700 < from + values.length)
+          values[700 - from] = wrong;
+        return values;
+      },
+    };
+    const device = createCpuDevice();
+    await expect(loadGpt(device, damaged, fileOf('gpt2'), { dtype: 'fp32' })).rejects.toMatchObject(
+      {
+        code: 'checkpoint/not-finite',
+        message: `${name} has the value ${wrong} at place 700.`,
+      },
+    );
+  });
+
   it('minds the type of weights alone: other buffers may be integers', async () => {
     const ids = { dtype: 'I32', shape: [2], data: new Int32Array(2) } as const;
     const { shapes, unreadable } = openSafetensors(

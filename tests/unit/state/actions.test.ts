@@ -273,6 +273,20 @@ describe('the page’s actions', () => {
     expect(toy.store.getState().run.last).toMatchObject({ tokens: 3, tokensPerSecond: 10 });
   });
 
+  it('measure no devices while a text is written', async () => {
+    const never: unknown = new Promise(() => {});
+    toy.answers.measureDevices = () => never as { webgpu: null; cpu: number };
+    toy.actions.measure();
+    await vi.waitFor(() => expect(toy.store.getState().busy.has('measure')).toBe(true));
+    const [, , signal] = toy.engine.ask.mock.calls.find(
+      ([q]) => q === 'measureDevices',
+    ) as unknown[];
+    expect((signal as AbortSignal).aborted).toBe(false);
+    toy.actions.generate();
+    await toy.settled();
+    expect((signal as AbortSignal).aborted).toBe(true);
+  });
+
   it('draw the first token before the engine goes on to the second', async () => {
     const write = toy.engine.generate.bind(toy.engine);
     const before = toy.store.getState().text.length;
