@@ -87,6 +87,8 @@ async function vitest(project, limitMs, isBeside) {
       'run',
       '--project',
       project,
+      // By default they leave one core to others: to the browser's tests, which end long before them.
+      ...(project === 'unit' ? ['--maxWorkers=100%'] : []),
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${file}`,
