@@ -52,7 +52,7 @@ export interface GenerateOptionsInput extends Partial<GenerationOptions> {
 }
 
 /** What of the distributions a stream carries. */
-type Shown = { readonly top: number } & Partial<Pick<GenerateRequest, 'distributionMs'>>;
+type Shown = { readonly top: number } & Pick<GenerateRequest, 'distributionMs'>;
 
 /** A GPT-2 or a model of its shape, loaded and ready. Dispose it when done: it holds GPU memory. */
 export class GPT2 {

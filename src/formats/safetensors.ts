@@ -338,16 +338,11 @@ function toEntry(
   }
   const [begin, end] = offsets;
   const available = fileSize - dataStart;
-  if (begin <= end && end > available) {
+  if (begin > end) throw fail('offsets', `${show(name)} lies at bytes ${begin} to ${end}.`);
+  if (end > available) {
     throw new EngineError(
       `The file is not whole: ${show(name)} lies at bytes ${begin} to ${end} of its data, of which ${available} are there.`,
       { code: 'safetensors/offsets', hint: 'Download or copy the file again.' },
-    );
-  }
-  if (begin > end) {
-    throw fail(
-      'offsets',
-      `${show(name)} lies at bytes ${begin} to ${end} of the data, which has ${available}.`,
     );
   }
   checkSize(name, dtype, count, end - begin);

@@ -109,15 +109,15 @@ test('GPT-2 at full size on the page: from a click to the bars, and from the tab
 }) => {
   // The preview's own folder: whoever serves must not be who tests.
   const folder = 'dist/models/gpt2';
-  mkdirSync(folder, { recursive: true });
   const recipe = JSON.parse(
     readFileSync('tests/fixtures/conformance/gpt2-124m-hash/recipe.json', 'utf8'),
   ) as Recipe;
-  (await writeHashModel(recipe, `${folder}/model.safetensors`)).close();
-  for (const [name, bytes] of Object.entries(await gpt2SmallFiles())) {
-    writeFileSync(`${folder}/${name}`, bytes);
-  }
   try {
+    mkdirSync(folder, { recursive: true });
+    (await writeHashModel(recipe, `${folder}/model.safetensors`)).close();
+    for (const [name, bytes] of Object.entries(await gpt2SmallFiles())) {
+      writeFileSync(`${folder}/${name}`, bytes);
+    }
     const ready: number[] = [];
     const columns: number[] = [];
     await closeViews(page);
@@ -125,8 +125,8 @@ test('GPT-2 at full size on the page: from a click to the bars, and from the tab
       await page.goto('./?device=cpu&model=models/gpt2');
       await untilReady(page);
       await page.waitForTimeout(5000);
-      await page.getByTestId('offer').getByRole('button', { name: /^Load/u }).click();
       let start = Date.now();
+      await page.getByTestId('offer').getByRole('button', { name: /^Load/u }).click();
       await page.evaluate(async () => {
         const has = (at: string): boolean => document.querySelector(at) !== null;
         const isReady = (): boolean =>
@@ -153,8 +153,8 @@ test('seconds for a sweep over 144 heads of 123 tokens', async ({ page }) => {
   await writePrompt(page, LONG);
   await expect.poll(() => chips(page).count()).toBeGreaterThan(120);
   await openView(page, 'Switch off');
-  await page.getByRole('button', { name: 'Switch each head off in turn' }).click();
   const start = Date.now();
+  await page.getByRole('button', { name: 'Switch each head off in turn' }).click();
   const finding = page.getByTestId('sweep-finding');
   await expect(finding).toContainText('The heads that matter most, with');
   const tokens = await chips(page).count();

@@ -31,9 +31,9 @@ export interface WasmOptions {
 /** Where threads meet, and what the call at hand is about, in bytes; tensors begin behind them. */
 const CONTROL = 8192;
 const BLOCK = CONTROL + 1024;
-const HEAP = BLOCK + 1024;
-/** Of that, what memory is to be touched: a helper may read it while the next call is being made. */
+/** What memory is to be touched: apart, because helpers may read it while the next call is being made. */
 const TOUCHED = BLOCK + 512;
+const HEAP = BLOCK + 1024;
 /** Words of the control block that this side writes: scratch, bytes of it a thread, and `stop` (share.c). */
 const SCRATCH_WORD = CONTROL / 4 + 4;
 const STOP_WORD = CONTROL / 4 + 7;
@@ -49,9 +49,8 @@ const ROUND_MS = 20;
 /** More make no call faster; so this is also how many threads have something to do. */
 export const MOST_PIECES = 64;
 
-/** The kernel that touches memory, by its number in share.c; and the operating system's page, in bytes. */
+/** The kernel that touches memory, by its number in share.c. */
 const TOUCH = 6;
-const SYSTEM_PAGE = 4096;
 /** Less new memory than that, in bytes, is touched where it is used. */
 const MUCH = 4 << 20;
 
@@ -64,7 +63,7 @@ export class Wasm {
   readonly #threads: number;
   #scratch: Slot | null = null;
   #scratchBytes = 0;
-  /** Memory that was never used, and will be at the end of what runs now. */
+  /** New memory of this turn of the thread, which nobody has been offered yet. */
   #untouched = { at: 0, bytes: 0 };
   /** Whether helpers may be at something that nobody waits for. */
   #offered = false;
@@ -158,7 +157,7 @@ export class Wasm {
     this.#untouched = { at: 0, bytes: 0 };
     if (bytes < MUCH || this.#offered) return;
     this.#words[TOUCHED / 4] = at;
-    this.#words[TOUCHED / 4 + 1] = Math.floor(bytes / SYSTEM_PAGE);
+    this.#words[TOUCHED / 4 + 1] = bytes;
     this.exports.offer(CONTROL, TOUCH, TOUCHED, MOST_PIECES);
     this.#offered = true;
   }

@@ -32,6 +32,7 @@ INLINE u32 numberOf(u64 ticket) { return (u32)(ticket >> 32); }
 INLINE u32 piecesOf(u64 ticket) { return (u32)(ticket >> 16) & 0xffff; }
 INLINE u32 takenOf(u64 ticket) { return (u32)ticket & 0xffff; }
 
+/** In bytes. Where an operating system has larger ones, some are touched again. */
 #define SYSTEM_PAGE 4096
 
 /**
@@ -39,9 +40,9 @@ INLINE u32 takenOf(u64 ticket) { return (u32)ticket & 0xffff; }
  * changed, whoever writes there meanwhile.
  */
 static void touch(const void *parameters, u32 piece, u32 of) {
-  const struct { u32 at, pages; } *p = parameters;
-  u32 end = startOf(p->pages, piece + 1, of);
-  for (u32 page = startOf(p->pages, piece, of); page < end; page++) {
+  const struct { u32 at, bytes; } *p = parameters;
+  u32 pages = p->bytes / SYSTEM_PAGE, end = startOf(pages, piece + 1, of);
+  for (u32 page = startOf(pages, piece, of); page < end; page++) {
     __atomic_fetch_or((u32 *)(p->at + page * SYSTEM_PAGE), 0, __ATOMIC_RELAXED);
   }
 }

@@ -218,12 +218,11 @@ export function createRun(options: RunOptions) {
             if (facts.tokens === 1) {
               await drawn(flush);
               if (current !== mine) return;
-            }
-            options.onToken();
-            if (!scheduled) {
+            } else if (!scheduled) {
               scheduled = true;
               options.frame(flush);
             }
+            options.onToken();
             break;
           }
           case 'window':

@@ -84,14 +84,19 @@ it('goes on without a helper that dies', async () => {
   device.dispose();
 });
 
-/** A thread that takes a piece of a device's call and never ends it; computes until it has one. */
-async function robbed(device: Device, start: HelperStart, compute: () => Promise<void>) {
+/** A thread that takes one piece of a device's calls and never ends it; waits for one now. */
+async function waitingThief(start: HelperStart) {
   const thief = new Worker(new URL('../../support/thief.mjs', import.meta.url));
   const said = (): Promise<unknown> => new Promise((resolve) => thief.once('message', resolve));
   thief.postMessage(start);
   expect(await said()).toBe('waits');
+  return { thief, stolen: said().then(() => true) };
+}
+
+/** Computes until a thief has a piece. */
+async function robbed(device: Device, start: HelperStart, compute: () => Promise<void>) {
+  const { thief, stolen } = await waitingThief(start);
   // Sooner or later it is the quicker one.
-  const stolen = said().then(() => true);
   while (!(await Promise.race([stolen, Promise.resolve(false)]))) await compute();
   await wordsOf(device, 1);
   await thief.terminate();
@@ -144,11 +149,7 @@ it('goes on where somebody who was to touch memory never ended', async () => {
   const expected = await product(device, 1);
   await helper.terminate();
   await wordsOf(device, 1);
-  const thief = new Worker(new URL('../../support/thief.mjs', import.meta.url));
-  const said = (): Promise<unknown> => new Promise((resolve) => thief.once('message', resolve));
-  thief.postMessage(start);
-  expect(await said()).toBe('waits');
-  const stolen = said();
+  const { thief, stolen } = await waitingThief(start);
   const large = await largeOf(device);
   await stolen;
   expect(await product(device, 1)).toEqual(expected);
