@@ -125,17 +125,23 @@ test('GPT-2 at full size on the page: from a click to the bars, and from the tab
       await page.goto('./?device=cpu&model=models/gpt2');
       await untilReady(page);
       await page.waitForTimeout(5000);
-      let start = Date.now();
-      await page.getByTestId('offer').getByRole('button', { name: /^Load/u }).click();
-      await page.evaluate(async () => {
-        const has = (at: string): boolean => document.querySelector(at) !== null;
-        const isReady = (): boolean =>
-          !has('[data-testid="offer"]') && has('[data-testid="next-token"] tbody [data-bar]');
-        while (!isReady()) await new Promise(requestAnimationFrame);
-      });
-      ready.push(Date.now() - start);
+      ready.push(
+        await page.evaluate(async () => {
+          const has = (at: string): boolean => document.querySelector(at) !== null;
+          const isReady = (): boolean =>
+            !has('[data-testid="offer"]') && has('[data-testid="next-token"] tbody [data-bar]');
+          const load = [...document.querySelectorAll('button')].find(({ textContent }) =>
+            textContent.startsWith('Load'),
+          );
+          if (!load) throw new Error('Nothing offers to load the model.');
+          const start = performance.now();
+          load.click();
+          while (!isReady()) await new Promise(requestAnimationFrame);
+          return performance.now() - start;
+        }),
+      );
       await page.waitForTimeout(5000);
-      start = Date.now();
+      const start = Date.now();
       await openView(page, 'Lens');
       await expect(page.getByTestId('lens-finding')).toContainText('ends with');
       columns.push(Date.now() - start);
