@@ -20,6 +20,7 @@ export default defineConfig({
         ...shared(),
         test: {
           name: 'unit',
+          pool: 'threads', // a process for each file costs more than many a file's tests
           environment: 'node',
           include: ['tests/unit/**/*.test.{ts,tsx}'],
           testTimeout: 180_000, // on a slow machine beside other work

@@ -9,7 +9,6 @@ import {
   generateButton,
   heatmap,
   mapCanvas,
-  ON_WEBGPU,
   open,
   readPixels,
   setLength,
@@ -45,7 +44,7 @@ test.describe('the atlas of heads', () => {
   test('shows every head in one picture, and another one for another token, mode or scale; the dimmed first token keeps its number', async ({
     page,
   }) => {
-    await open(page, ON_WEBGPU);
+    await open(page);
     await settled(page);
     await expect(atlas(page)).toHaveAttribute('data-query', '9');
     const seen = [await readPixels(atlas(page))];
@@ -364,7 +363,7 @@ test.describe('a stream', () => {
   });
 
   test('is followed by the atlas, which is not painted for every token', async ({ page }) => {
-    await open(page, ON_WEBGPU);
+    await open(page);
     await setLength(page, ENDLESS);
     await settled(page);
     const drawn = async (): Promise<number> => Number(await atlas(page).getAttribute('data-drawn'));

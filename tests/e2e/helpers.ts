@@ -11,7 +11,7 @@ export interface Watch {
 export interface OpenOptions {
   /**
    * Query and fragment. On the processor by default: the page is the same on every device, and there
-   * the tests are twice as fast. One of each view asks for `ON_WEBGPU`; tests/gpu compares the devices themselves.
+   * the tests are twice as fast. webgpu.spec.ts visits every view on WebGPU; tests/gpu compares the devices themselves.
    */
   readonly at?: string;
   /** Waits until the model is ready and the panels speak; true by default. */
@@ -68,8 +68,6 @@ export async function breakMemory(page: Page): Promise<void> {
 }
 
 export const ON_WEBGPU: OpenOptions = { at: '?device=webgpu' };
-/** What is tested on both: streaming, the map, switching off, a reload. */
-export const DEVICES = ['webgpu', 'cpu'] as const;
 /** A run that is to be stopped, on any machine: the longest that there is. */
 export const ENDLESS = 4096;
 

@@ -4,7 +4,6 @@ import {
   button,
   chip,
   chips,
-  DEVICES,
   heatmap,
   mapCanvas,
   open,
@@ -14,6 +13,7 @@ import {
   generate,
   writePrompt,
 } from './helpers.ts';
+import { expectMap } from './onBoth.ts';
 import { test } from './window.ts';
 
 const LONG = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
@@ -44,26 +44,10 @@ test.describe('seeing inside', () => {
     await expect(page.getByTestId('kept')).toContainText('Kept 1 of 8,192');
   });
 
-  for (const device of DEVICES) {
-    test(`the heat map is not blank and changes with the head, on ${device}`, async ({ page }) => {
-      await open(page, { at: `?device=${device}` });
-      await expect(heatmap(page)).toBeVisible();
-      await expect
-        .poll(async () => (await readPixels(mapCanvas(page))).colours)
-        .toBeGreaterThan(20);
-      const before = await readPixels(mapCanvas(page));
-      await page.getByRole('combobox', { name: 'Head' }).selectOption('6');
-      await expect(heatmap(page)).toHaveAttribute('data-head', '6');
-      await expect
-        .poll(async () => (await readPixels(mapCanvas(page))).print)
-        .not.toBe(before.print);
-      const strip = await readPixels(mapCanvas(page));
-      await page.getByRole('radio', { name: 'linear' }).check();
-      await expect
-        .poll(async () => (await readPixels(mapCanvas(page))).print)
-        .not.toBe(strip.print);
-    });
-  }
+  test('the heat map is not blank and changes with the head and the scale', async ({ page }) => {
+    await open(page);
+    await expectMap(page);
+  });
 
   test('arrow keys walk the heat map, say the value in words and tint what is looked at; a token shows its numbers before anything is generated', async ({
     page,

@@ -1,10 +1,10 @@
 import { expect } from '@playwright/test';
 import { objections } from './axe.ts';
-import { countColours, ON_WEBGPU, open, openView } from './helpers.ts';
+import { countColours, open, openView } from './helpers.ts';
 import { test } from './window.ts';
 
 test('the model is there as a tree with its counts, and its head both ways', async ({ page }) => {
-  await open(page, ON_WEBGPU);
+  await open(page);
   await openView(page, 'Model');
   const tree = page.getByRole('region', { name: 'Module tree' });
   await expect(tree.getByRole('row', { name: /wte.*Embedding\(8192, 192\)/u })).toContainText(

@@ -256,57 +256,57 @@ test('pause, continue and cancel: what came need not come again, and what is giv
   await isLoaded(page, 'tales-7m');
 });
 
-test('a tab that is killed at 60 %: the next one goes on by itself and fetches only the rest', async ({
-  page,
-  context,
-  hub,
-}) => {
-  await openPage(page);
-  await openOffer(page, hub);
-  hub.faults.set(WEIGHTS, { holdAfter: share(0.6), times: 1 });
-  await button(page, /^Download/u).click();
-  await untilHere(page, 0.55);
-  await page.close();
-  const second = await context.newPage();
-  await second.goto('./?device=cpu&seed=7');
-  await isLoaded(second, 'tiny-gpt2');
-  const parts = hub.seen.filter(({ path }) => path.includes(`${WEIGHTS}?of`));
-  expect(parts).toHaveLength(2);
-  const from = Number(/^bytes=(\d+)-$/u.exec(parts[1]?.range ?? '')?.[1]);
-  // The page said so of 0.55; a hundredth of the model is its small files.
-  expect(from).toBeGreaterThan(0.5 * SIZE);
-  expect(from).toBeLessThanOrEqual(parts[0]?.bytes ?? 0);
-  expect(parts[1]?.ifRange).toMatch(/^"[0-9a-f]+"$/u);
-  expect(parts[1]?.bytes).toBe(SIZE - from);
-  // What the dead tab had not kept yet is lost, and no more.
-  expect(hub.sent(WEIGHTS)).toBe((parts[0]?.bytes ?? 0) + SIZE - from);
-  await setLength(second, 2);
-  await generate(second);
-});
+test(
+  'a tab that is killed at 60 %: the next one goes on by itself and fetches only the rest',
+  { tag: '@thorough' },
+  async ({ page, context, hub }) => {
+    await openPage(page);
+    await openOffer(page, hub);
+    hub.faults.set(WEIGHTS, { holdAfter: share(0.6), times: 1 });
+    await button(page, /^Download/u).click();
+    await untilHere(page, 0.55);
+    await page.close();
+    const second = await context.newPage();
+    await second.goto('./?device=cpu&seed=7');
+    await isLoaded(second, 'tiny-gpt2');
+    const parts = hub.seen.filter(({ path }) => path.includes(`${WEIGHTS}?of`));
+    expect(parts).toHaveLength(2);
+    const from = Number(/^bytes=(\d+)-$/u.exec(parts[1]?.range ?? '')?.[1]);
+    // The page said so of 0.55; a hundredth of the model is its small files.
+    expect(from).toBeGreaterThan(0.5 * SIZE);
+    expect(from).toBeLessThanOrEqual(parts[0]?.bytes ?? 0);
+    expect(parts[1]?.ifRange).toMatch(/^"[0-9a-f]+"$/u);
+    expect(parts[1]?.bytes).toBe(SIZE - from);
+    // What the dead tab had not kept yet is lost, and no more.
+    expect(hub.sent(WEIGHTS)).toBe((parts[0]?.bytes ?? 0) + SIZE - from);
+    await setLength(second, 2);
+    await generate(second);
+  },
+);
 
-test('two tabs: the second one says that it waits, and the bytes come once', async ({
-  page,
-  context,
-  hub,
-}) => {
-  const other = await context.newPage();
-  hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
-  for (const each of [page, other]) {
-    await each.bringToFront();
-    await openPage(each);
-    await openDialog(each);
-    await ask(each, ID, hub.origin);
-    await isStatus(each, 'known');
-  }
-  await button(page, /^Download/u).click();
-  await untilHere(page, 0.1);
-  await button(other, /^(?:Download|Continue)/u).click();
-  await expect(offer(other)).toContainText('Another tab is downloading this model');
-  hub.faults.clear();
-  await isLoaded(page, 'tiny-gpt2');
-  await isLoaded(other, 'tiny-gpt2');
-  expect(hub.sent(WEIGHTS)).toBe(SIZE);
-});
+test(
+  'two tabs: the second one says that it waits, and the bytes come once',
+  { tag: '@thorough' },
+  async ({ page, context, hub }) => {
+    const other = await context.newPage();
+    hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
+    for (const each of [page, other]) {
+      await each.bringToFront();
+      await openPage(each);
+      await openDialog(each);
+      await ask(each, ID, hub.origin);
+      await isStatus(each, 'known');
+    }
+    await button(page, /^Download/u).click();
+    await untilHere(page, 0.1);
+    await button(other, /^(?:Download|Continue)/u).click();
+    await expect(offer(other)).toContainText('Another tab is downloading this model');
+    hub.faults.clear();
+    await isLoaded(page, 'tiny-gpt2');
+    await isLoaded(other, 'tiny-gpt2');
+    expect(hub.sent(WEIGHTS)).toBe(SIZE);
+  },
+);
 
 interface Row {
   readonly what: string;
@@ -327,14 +327,7 @@ const REFUSED: readonly Row[] = [
     says: /There is no public model/u,
     code: 'hub/not-found',
   },
-  { what: 'no such revision', revision: 'v9', says: /no revision "v9"/u, code: 'hub/revision' },
   { what: 'gated', id: 'tests/gated', says: /gated/u, code: 'hub/gated' },
-  {
-    what: '401',
-    arrange: (hub) => hub.faults.set('api/revision', { status: 401, times: 1 }),
-    says: /There is no public model/u,
-    code: 'hub/not-found',
-  },
   {
     what: 'too many requests',
     arrange: (hub) =>
@@ -355,6 +348,21 @@ const REFUSED: readonly Row[] = [
     code: 'network/unreachable',
   },
   { what: 'no GPT-2', id: 'tests/bert', says: /bert/u, code: 'config/unsupported' },
+  {
+    what: 'only pickled weights',
+    id: 'tests/pickled',
+    says: /only pickled weights[\s\S]*AutoModelForCausalLM/u,
+    code: 'hub/pickle',
+  },
+];
+const RARELY_REFUSED: readonly Row[] = [
+  { what: 'no such revision', revision: 'v9', says: /no revision "v9"/u, code: 'hub/revision' },
+  {
+    what: '401',
+    arrange: (hub) => hub.faults.set('api/revision', { status: 401, times: 1 }),
+    says: /There is no public model/u,
+    code: 'hub/not-found',
+  },
   { what: 'an id that leaves its folder', id: '../etc', says: /no id of a model/u, code: 'hub/id' },
   { what: 'another scheme', id: 'ftp://a/b', host: '', says: /ftp/u, code: 'network/scheme' },
   {
@@ -363,22 +371,11 @@ const REFUSED: readonly Row[] = [
     says: /could not be reached|redirects/u,
     code: 'network/',
   },
-  {
-    what: 'only pickled weights',
-    id: 'tests/pickled',
-    says: /only pickled weights[\s\S]*AutoModelForCausalLM/u,
-    code: 'hub/pickle',
-  },
 ];
 
-test('what cannot be looked up is said under the field, which keeps what was typed', async ({
-  page,
-  context,
-  hub,
-}) => {
-  await openPage(page);
-  await openDialog(page);
-  for (const { what, id = ID, revision = '', host = hub.origin, arrange, says, code } of REFUSED) {
+/** What was typed stays, and no weights are asked for. */
+async function expectRefused(page: Page, hub: HubServer, rows: readonly Row[]): Promise<void> {
+  for (const { what, id = ID, revision = '', host = hub.origin, arrange, says, code } of rows) {
     await test.step(what, async () => {
       hub.reset();
       arrange?.(hub);
@@ -391,6 +388,16 @@ test('what cannot be looked up is said under the field, which keeps what was typ
       expect(asksFor(hub, 'safetensors')).toEqual([]);
     });
   }
+}
+
+test('what cannot be looked up is said under the field, which keeps what was typed', async ({
+  page,
+  context,
+  hub,
+}) => {
+  await openPage(page);
+  await openDialog(page);
+  await expectRefused(page, hub, REFUSED);
   await test.step('offline', async () => {
     await context.setOffline(true);
     await button(page, /^GPT-2 124 M/u).click();
@@ -404,6 +411,16 @@ test('what cannot be looked up is said under the field, which keeps what was typ
   await generate(page);
   await isLoaded(page, 'tales-7m');
 });
+
+test(
+  'what can seldom be looked up is said there too',
+  { tag: '@thorough' },
+  async ({ page, hub }) => {
+    await openPage(page);
+    await openDialog(page);
+    await expectRefused(page, hub, RARELY_REFUSED);
+  },
+);
 
 /** Said in the card, after the click. */
 const BROKEN: readonly Row[] = [
@@ -513,31 +530,32 @@ test('an address asks before anybody is contacted; on a phone too', async ({
   expect(await inside()).toBeLessThanOrEqual(0);
 });
 
-test('a GPU that goes away in mid-load is told; the running model writes on, and another try loads', async ({
-  page,
-  hub,
-}) => {
-  await keepDevices(page);
-  await page.goto('./?engine=local&device=webgpu&seed=7');
-  await untilReady(page);
-  await openOffer(page, hub);
-  hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
-  await button(page, /^Download/u).click();
-  await untilHere(page, 0.3);
-  await button(page, 'Close').click();
-  await page.evaluate(() =>
-    (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)?.destroy(),
-  );
-  hub.faults.clear();
-  await isStatus(page, 'failed');
-  await expect(offer(page)).toContainText(/Details \(device\/lost\)/u);
-  await setLength(page, 2);
-  await generate(page);
-  await expect(chips(page)).toHaveCount(12);
-  await isLoaded(page, 'tales-7m');
-  await button(page, 'Try again').click();
-  await isLoaded(page, 'tiny-gpt2');
-});
+test(
+  'a GPU that goes away in mid-load is told; the running model writes on, and another try loads',
+  { tag: '@thorough' },
+  async ({ page, hub }) => {
+    await keepDevices(page);
+    await page.goto('./?engine=local&device=webgpu&seed=7');
+    await untilReady(page);
+    await openOffer(page, hub);
+    hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
+    await button(page, /^Download/u).click();
+    await untilHere(page, 0.3);
+    await button(page, 'Close').click();
+    await page.evaluate(() =>
+      (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)?.destroy(),
+    );
+    hub.faults.clear();
+    await isStatus(page, 'failed');
+    await expect(offer(page)).toContainText(/Details \(device\/lost\)/u);
+    await setLength(page, 2);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(12);
+    await isLoaded(page, 'tales-7m');
+    await button(page, 'Try again').click();
+    await isLoaded(page, 'tiny-gpt2');
+  },
+);
 
 test('a GPU without memory for it is said, with ways out; the running model writes on', async ({
   page,
@@ -571,40 +589,39 @@ test.describe('with little room', () => {
   // What the browser allows a site stays as a test left it.
   test.use({ ownWindow: true });
 
-  test('no room: both numbers are said where the browser tells them, and it loads without being kept', async ({
-    page,
-    context,
-    hub,
-    baseURL,
-  }) => {
-    await page.addInitScript(() => {
-      const estimate = (): Promise<StorageEstimate> =>
-        Promise.resolve({ usage: 0, quota: 200_000 });
-      if (location.search.includes('engine=local')) navigator.storage.estimate = estimate;
-    });
-    await openPage(page, { model: ID, host: hub.origin, engine: 'local' });
-    await button(page, 'Look it up').click();
-    await isStatus(page, 'known');
-    await expect(offer(page)).toContainText(
-      /It needs 454.kB; the browser says that 200.kB are free for this page/u,
-    );
-    await expect(button(page, /^Load without keeping it: 454.kB/u)).toBeVisible();
+  test(
+    'no room: both numbers are said where the browser tells them, and it loads without being kept',
+    { tag: '@thorough' },
+    async ({ page, context, hub, baseURL }) => {
+      await page.addInitScript(() => {
+        const estimate = (): Promise<StorageEstimate> =>
+          Promise.resolve({ usage: 0, quota: 200_000 });
+        if (location.search.includes('engine=local')) navigator.storage.estimate = estimate;
+      });
+      await openPage(page, { model: ID, host: hub.origin, engine: 'local' });
+      await button(page, 'Look it up').click();
+      await isStatus(page, 'known');
+      await expect(offer(page)).toContainText(
+        /It needs 454.kB; the browser says that 200.kB are free for this page/u,
+      );
+      await expect(button(page, /^Load without keeping it: 454.kB/u)).toBeVisible();
 
-    // Chromium always promises ten gigabytes; that there are none shows when they are written.
-    await openPage(page, { model: ID, host: hub.origin });
-    const session = await context.newCDPSession(page);
-    const { origin } = new URL(baseURL ?? '');
-    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 });
-    await button(page, 'Look it up').click();
-    await button(page, /^Download/u).click();
-    await isStatus(page, 'failed');
-    await expect(offer(page)).toContainText(/no more room[\s\S]*Details \(storage\/quota\)/u);
-    await isLoaded(page, 'tales-7m');
-    await button(page, 'Load without keeping it').click();
-    await isLoaded(page, 'tiny-gpt2');
-    await openDialog(page);
-    await expect(button(page, `Open ${ID}`)).toHaveCount(0);
-  });
+      // Chromium always promises ten gigabytes; that there are none shows when they are written.
+      await openPage(page, { model: ID, host: hub.origin });
+      const session = await context.newCDPSession(page);
+      const { origin } = new URL(baseURL ?? '');
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 });
+      await button(page, 'Look it up').click();
+      await button(page, /^Download/u).click();
+      await isStatus(page, 'failed');
+      await expect(offer(page)).toContainText(/no more room[\s\S]*Details \(storage\/quota\)/u);
+      await isLoaded(page, 'tales-7m');
+      await button(page, 'Load without keeping it').click();
+      await isLoaded(page, 'tiny-gpt2');
+      await openDialog(page);
+      await expect(button(page, `Open ${ID}`)).toHaveCount(0);
+    },
+  );
 });
 
 test('a dropped folder: without a config it asks for the heads; a pickle is refused with the way out', async ({

@@ -41,6 +41,8 @@ test('it computes in WebAssembly, with all threads, which end with it; the text 
   const threads = await threadsOf(page);
   const words = `WebAssembly, ${threads === 1 ? '1 thread' : `${threads} threads`}, relaxed SIMD`;
   await expect(details).toContainText(words);
+  await expect(button(page, 'Processor')).toHaveAttribute('aria-pressed', 'true');
+  await expect(details).not.toContainText('It is in use');
   expect(helpers()).toHaveLength(threads - 1);
   await button(page, 'Software adapter').click();
   await expect(details).not.toContainText('WebAssembly');

@@ -1,4 +1,4 @@
-import { expect, type Browser, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
 import {
   button,
@@ -13,7 +13,7 @@ import {
   untilReady,
   wholeText,
 } from './helpers.ts';
-import { leave, test } from './window.ts';
+import { forget, leave, test } from './window.ts';
 
 /** Writes a text of two branches, its last tokens with a part off, and gives the link to it. */
 async function record(page: Page): Promise<string> {
@@ -37,13 +37,11 @@ async function copiedLink(page: Page): Promise<string> {
 }
 
 /** Opens a link as somebody else would: nothing is stored, nothing is known. */
-async function openElsewhere(browser: Browser, href: string): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
+async function openElsewhere(page: Page, href: string): Promise<void> {
+  await forget(page);
   const { search, hash } = new URL(href);
   const device = search === '' ? '?device=cpu' : search;
   await open(page, { at: device + hash, ready: false });
-  return page;
 }
 
 const replay = (page: Page) => page.getByTestId('replay');
@@ -57,7 +55,6 @@ function idsOf(href: string): string[] {
 test.describe('a link that replays', () => {
   test('shows elsewhere the same tokens, branches, parts off and heads, runs live, and tells when it was changed', async ({
     page,
-    browser,
   }) => {
     await record(page);
     // The rest of the text is written without one of the parts, with a head pinned.
@@ -75,47 +72,43 @@ test.describe('a link that replays', () => {
     const href = await copiedLink(page);
     const text = await wholeText(page);
 
-    const other = await openElsewhere(browser, href);
-    await expect(replay(other)).toContainText('A recorded text');
-    await expect(replay(other)).toContainText('16 of them written by tales-7m, seed 5');
-    await expect.poll(() => wholeText(other)).toBe(text);
-    await expect(chips(other)).toHaveCount(26);
-    await expect(prompt(other)).toHaveValue('Once upon a time there was a little fox who');
-    await expect(other.locator('[data-branch]')).toHaveCount(2);
-    await expect(chip(other, 12)).toHaveAttribute('aria-selected', 'true');
-    await expect(other.getByRole('heading', { name: /^Instead of/u })).toBeVisible();
-    await expect(other.getByTestId('off-chips')).toContainText('head 4.1');
-    await expect(chip(other, 20)).toHaveAttribute('title', /1 part off: head 4\.1/u);
-    await expect(other.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(
+    await openElsewhere(page, href);
+    await expect(replay(page)).toContainText('A recorded text');
+    await expect(replay(page)).toContainText('16 of them written by tales-7m, seed 5');
+    await expect.poll(() => wholeText(page)).toBe(text);
+    await expect(chips(page)).toHaveCount(26);
+    await expect(prompt(page)).toHaveValue('Once upon a time there was a little fox who');
+    await expect(page.locator('[data-branch]')).toHaveCount(2);
+    await expect(chip(page, 12)).toHaveAttribute('aria-selected', 'true');
+    await expect(page.getByRole('heading', { name: /^Instead of/u })).toBeVisible();
+    await expect(page.getByTestId('off-chips')).toContainText('head 4.1');
+    await expect(chip(page, 20)).toHaveAttribute('title', /1 part off: head 4\.1/u);
+    await expect(page.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(
       '0.9',
     );
     // A link made of it says the same once more: ids, pins, parts, branches, recipes.
-    await expect(notes(other)).toBeHidden();
-    await other.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    expect(new URL(await copyLink(other)).hash).toBe(new URL(href).hash);
+    await expect(notes(page)).toBeHidden();
+    expect(new URL(await copyLink(page)).hash).toBe(new URL(href).hash);
 
-    await button(other, 'Run live').click();
-    await expect(replay(other)).toContainText('This machine agrees: 16 of 16 tokens.');
-    expect(await wholeText(other)).toBe(text);
-    expect(await objections(other, '[data-testid="replay"]', '[data-testid="branches"]')).toEqual(
+    await button(page, 'Run live').click();
+    await expect(replay(page)).toContainText('This machine agrees: 16 of 16 tokens.');
+    expect(await wholeText(page)).toBe(text);
+    expect(await objections(page, '[data-testid="replay"]', '[data-testid="branches"]')).toEqual(
       [],
     );
 
     // Somebody changed the fifth written token in the link.
     const ids = idsOf(href);
     const changed = ids.with(14, ids[14] === '2s' ? '2t' : '2s');
-    await leave(other);
-    await other.goto(
-      `./?device=cpu${new URL(href).hash.replace(ids.join('.'), changed.join('.'))}`,
-    );
-    await button(other, 'Run live').click();
-    await expect(replay(other)).toContainText('differs at token 5 of 16');
-    await expect(replay(other)).toContainText(/recorded “[^”]+”, here “[^”]+”/u);
-    await expect(chip(other, 14)).toHaveAttribute('data-differs');
-    await expect(chips(other)).toHaveCount(26);
-    await button(other, 'token 5 of 16').click();
-    await expect(chip(other, 14)).toHaveAttribute('aria-selected', 'true');
-    await other.context().close();
+    await leave(page);
+    await page.goto(`./?device=cpu${new URL(href).hash.replace(ids.join('.'), changed.join('.'))}`);
+    await button(page, 'Run live').click();
+    await expect(replay(page)).toContainText('differs at token 5 of 16');
+    await expect(replay(page)).toContainText(/recorded “[^”]+”, here “[^”]+”/u);
+    await expect(chip(page, 14)).toHaveAttribute('data-differs');
+    await expect(chips(page)).toHaveCount(26);
+    await button(page, 'token 5 of 16').click();
+    await expect(chip(page, 14)).toHaveAttribute('aria-selected', 'true');
   });
 
   test(
@@ -145,23 +138,27 @@ test.describe('a link that replays', () => {
     },
   );
 
-  test('that is broken says so in words and leaves the prompt', async ({ page }) => {
-    await open(page, {
-      at: '?device=cpu#v=1&texts=a-!!&off=x&pins=99.99_1.1&head=q&prompt=Still+here',
-    });
-    await expect(notes(page)).toContainText('recorded tokens cannot be read');
-    await expect(prompt(page)).toHaveValue('Still here');
-    await expect(replay(page)).toBeHidden();
-    await leave(page);
-    await open(page, { at: '?device=cpu#v=1&texts=1-5.zzzz&prompt=Unknown+token' });
-    await expect(notes(page)).toContainText('does not know all of the recorded tokens');
-    await expect.poll(() => wholeText(page)).toBe('Unknown token');
-    await leave(page);
-    await open(page, { at: '?device=cpu#v=1&texts=2-2s.7s&pins=99.99_1.1&off=h50.1z&prompt=x' });
-    await expect(notes(page)).toContainText('heads or parts that tales-7m does not have');
-    await expect(replay(page)).toBeVisible();
-    await expect(page.getByTestId('off-chips')).toBeHidden();
-  });
+  test(
+    'that is broken says so in words and leaves the prompt',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await open(page, {
+        at: '?device=cpu#v=1&texts=a-!!&off=x&pins=99.99_1.1&head=q&prompt=Still+here',
+      });
+      await expect(notes(page)).toContainText('recorded tokens cannot be read');
+      await expect(prompt(page)).toHaveValue('Still here');
+      await expect(replay(page)).toBeHidden();
+      await leave(page);
+      await open(page, { at: '?device=cpu#v=1&texts=1-5.zzzz&prompt=Unknown+token' });
+      await expect(notes(page)).toContainText('does not know all of the recorded tokens');
+      await expect.poll(() => wholeText(page)).toBe('Unknown token');
+      await leave(page);
+      await open(page, { at: '?device=cpu#v=1&texts=2-2s.7s&pins=99.99_1.1&off=h50.1z&prompt=x' });
+      await expect(notes(page)).toContainText('heads or parts that tales-7m does not have');
+      await expect(replay(page)).toBeVisible();
+      await expect(page.getByTestId('off-chips')).toBeHidden();
+    },
+  );
 });
 
 test('a link costs nobody their own text: undo brings it back, after a reload too', async ({

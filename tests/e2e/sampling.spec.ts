@@ -6,7 +6,7 @@ test.describe('the sampler under a microscope', () => {
   test('shows the draw that chose a token, and what other settings make of it', async ({
     page,
   }) => {
-    await open(page, { at: '?device=webgpu&seed=7&max_new_tokens=4' });
+    await open(page, { at: '?device=cpu&seed=7&max_new_tokens=4' });
     await openView(page, 'Sampler');
     await expect(page.getByTestId('sampling-draw')).toContainText(
       'This is what the next run begins',

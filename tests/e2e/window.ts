@@ -21,6 +21,12 @@ export async function leave(page: Page): Promise<void> {
   await page.goto(ASIDE);
 }
 
+/** Leaves the page as somebody who never was there: nothing of the visit is kept. */
+export async function forget(page: Page): Promise<void> {
+  await leave(page);
+  await page.evaluate(forgetAll);
+}
+
 class SharedWindow {
   readonly #browser: Browser;
   readonly #options: BrowserContextOptions;
@@ -72,8 +78,7 @@ class SharedWindow {
     });
     if (this.#options.viewport) await page.setViewportSize(this.#options.viewport);
     await page.mouse.move(0, 0);
-    await leave(page);
-    await page.evaluate(forgetAll);
+    await forget(page);
   }
 
   /** Scripts that tests add would run in every page to come. */

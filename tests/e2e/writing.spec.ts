@@ -1,98 +1,31 @@
 import { expect } from '@playwright/test';
 import {
-  bars,
   button,
   chip,
   chips,
   closeViews,
-  DEVICES,
-  ENDLESS,
   generate,
   generateButton,
-  heatmap,
-  ON_WEBGPU,
   open,
   prompt,
   readout,
   setLength,
   setSeed,
   stopButton,
-  untilReady,
   wholeText,
   writePrompt,
 } from './helpers.ts';
+import { expectKept, expectStream } from './onBoth.ts';
 import { test } from './window.ts';
-
-test.describe('the first sight', () => {
-  test.use({ ownWindow: true });
-
-  test('a first visit shows an example with its bars and its map before anything is generated', async ({
-    page,
-  }) => {
-    await open(page, ON_WEBGPU);
-    await expect(prompt(page)).toHaveValue(/^Once upon a time/u);
-    await expect(chips(page)).toHaveCount(10);
-    await expect(bars(page)).toHaveCount(20);
-    await expect(heatmap(page)).toBeVisible();
-    await expect(button(page, /tales-7m.*tiny story model, not GPT-2/u)).toBeVisible();
-  });
-});
 
 test.describe('writing', () => {
   test.beforeEach(async ({ page }) => closeViews(page));
 
-  for (const device of DEVICES) {
-    test(`Generate streams tokens one after the other behind the prompt, on ${device}`, async ({
-      page,
-    }) => {
-      await open(page, { at: `?device=${device}` });
-      // How soon a page that is drawn seldom shows four lengths nobody knows: it writes until it has.
-      await setLength(page, ENDLESS);
-      await page.getByTestId('text').evaluate((text) => {
-        const lengths: number[] = [];
-        Object.assign(globalThis, { lengths });
-        new MutationObserver(() => {
-          const length = text.querySelectorAll('[data-i]').length;
-          if (length !== lengths.at(-1)) lengths.push(length);
-        }).observe(text, { childList: true, subtree: true });
-      });
-      const seen = (): Promise<number[]> =>
-        page.evaluate(() => (globalThis as unknown as { lengths: number[] }).lengths);
-      await generateButton(page).click();
-      await expect.poll(async () => (await seen()).length).toBeGreaterThan(3);
-      await page.keyboard.press('Escape');
-      await expect(generateButton(page)).toBeVisible();
-      const lengths = await seen();
-      expect(lengths).toEqual(lengths.toSorted((x, y) => x - y));
-      const count = await chips(page).count();
-      expect(lengths.at(-1)).toBe(count);
-      expect(await wholeText(page)).toMatch(/^Once upon a time there was a little fox who/u);
-      await expect(readout(page)).toContainText(`${count - 10} new`);
-
-      await button(page, 'Undo').click();
-      await expect(chips(page)).toHaveCount(10);
-      await setLength(page, 20);
-      await generate(page);
-      await expect(chips(page)).toHaveCount(30);
-      await expect(readout(page)).toContainText('20 new');
-    });
-  }
-
-  test('Esc stops in the middle of the stream and keeps the text', async ({ page }) => {
+  test('Generate streams tokens one after the other behind the prompt; Esc stops and keeps them', async ({
+    page,
+  }) => {
     await open(page);
-    await setLength(page, ENDLESS);
-    await generateButton(page).click();
-    await expect(chip(page, 14)).toBeVisible();
-    await page.keyboard.press('Escape');
-    await expect(generateButton(page)).toBeVisible();
-    const text = await wholeText(page);
-    const count = await chips(page).count();
-    expect(count).toBeGreaterThan(14);
-    expect(count).toBeLessThan(10 + ENDLESS);
-    // The engine is free again, and nothing of the old run comes between.
-    await button(page, '1 token').click();
-    await expect(chips(page)).toHaveCount(count + 1);
-    expect((await wholeText(page)).startsWith(text)).toBe(true);
+    await expectStream(page);
   });
 
   test(
@@ -169,21 +102,10 @@ test.describe('writing', () => {
     expect(await wholeText(page)).toBe(text);
   });
 
-  for (const device of DEVICES) {
-    test(`a reload keeps the text, its tokens and the settings, on ${device}`, async ({ page }) => {
-      await open(page, { at: `?device=${device}` });
-      await setLength(page, 6);
-      await setSeed(page, 7);
-      await generate(page);
-      const text = await wholeText(page);
-      await page.reload();
-      await expect.poll(() => wholeText(page)).toBe(text);
-      await untilReady(page);
-      expect(await wholeText(page)).toBe(text);
-      await expect(page.getByRole('spinbutton', { name: 'Seed' })).toHaveValue('7');
-      await expect(chips(page)).toHaveCount(16);
-    });
-  }
+  test('a reload keeps the text, its tokens and the settings', async ({ page }) => {
+    await open(page);
+    await expectKept(page);
+  });
 
   test('an emoji split over tokens shows its bytes and comes back whole', async ({ page }) => {
     const text = 'A 🦊 said: naïve  café\n\nyes';

@@ -12,11 +12,15 @@ const SHARDED = 'tests/tiny-sharded';
 const IDS = [5, 17, 300, 42];
 const SIZE = 451_504;
 
-const engines: Engine[] = [];
 let host: string;
+/** Engines in this thread, which a test has for itself. */
+const engines: Engine[] = [];
+/** Workers that are free, and those that a test has taken: to start one costs more than most tests. */
+const idle: Engine[] = [];
+const taken: Engine[] = [];
 const worker = (): Engine => {
-  const engine = WorkerEngine.create();
-  engines.push(engine);
+  const engine = idle.pop() ?? WorkerEngine.create();
+  taken.push(engine);
   return engine;
 };
 const local = (): Engine => {
@@ -27,7 +31,9 @@ const local = (): Engine => {
 
 /** What empties the store before each test. */
 const keeper = WorkerEngine.create();
-afterAll(() => keeper.dispose());
+afterAll(async () => {
+  for (const engine of [keeper, ...idle]) await engine.dispose();
+});
 
 beforeEach(async () => {
   host = await commands.hubReset();
@@ -35,6 +41,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const engine of engines.splice(0)) await engine.dispose();
+  idle.push(...taken.splice(0));
 });
 
 const load = (engine: Engine, id = MODEL, options: LoadOptions = {}) =>

@@ -107,8 +107,8 @@ function Heads({
   const cells = (one: AttentionMap): Shown => toShown(one, limit, side, corner, whole);
   const shown = cells(map);
   const last = map.firstIndex + map.size - 1;
-  // While tokens stream the rows of all heads are ahead of the map: both halves speak of their token.
-  const newest = Math.min(text.pieces.length - 1, Math.max(last, facts.rows?.query ?? last));
+  // While tokens stream the rows of all heads and the map come one before the other: both halves speak of the rows' token.
+  const newest = Math.min(text.pieces.length - 1, facts.rows?.query ?? last);
   const rest = facts.hovered ?? selected ?? newest;
   const inside =
     cursor !== null &&
