@@ -22,6 +22,7 @@ export default defineConfig({
           name: 'unit',
           pool: 'threads', // a process for each file costs more than many a file's tests
           environment: 'node',
+          setupFiles: ['tests/support/equalArrays.ts'],
           include: ['tests/unit/**/*.test.{ts,tsx}'],
           testTimeout: 180_000, // on a slow machine beside other work
         },
@@ -38,6 +39,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          setupFiles: ['tests/support/equalArrays.ts'],
           browser: {
             enabled: true,
             headless: true,

@@ -8,8 +8,6 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createServer } from 'vite';
-import { buildConstants } from './constants.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const USAGE =
@@ -41,6 +39,8 @@ if (!['fp32', 'fp16', 'q8'].includes(dtype)) stop(`--dtype ${dtype}: fp32, fp16 
 const cache = resolve(values.cache);
 
 // The engine's own code fetches, in Node: Vite makes JavaScript of it.
+const { createServer } = await import('vite');
+const { buildConstants } = await import('./constants.mjs');
 const vite = await createServer({
   root: ROOT,
   configFile: false,

@@ -106,52 +106,56 @@ test.describe('the atlas of heads', () => {
     },
   );
 
-  test('says of no head that it spreads evenly while its row rests on one word', async ({
-    page,
-  }) => {
-    await open(page);
-    await settled(page);
-    // Even on random tokens; here nearly all of it is on one word.
-    await atlas(page).hover({ position: await tile(page, 7, 0) });
-    await expect(heatmap(page)).toHaveAttribute('data-layer', '7');
-    await expect(page.getByTestId('strongest')).toContainText(/“was” (?:> )?9\d/u);
-    await expect(page.getByTestId('head-sentence')).toContainText(
-      /^Head 7\.0 — nearly all on one token here, .*broad 0\.\d\d on repeated random tokens, but not here\.$/u,
-    );
-    await expect(page.getByTestId('atlas-head')).not.toContainText('evenly');
-  });
+  test(
+    'says of no head that it spreads evenly while its row rests on one word',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await open(page);
+      await settled(page);
+      // Even on random tokens; here nearly all of it is on one word.
+      await atlas(page).hover({ position: await tile(page, 7, 0) });
+      await expect(heatmap(page)).toHaveAttribute('data-layer', '7');
+      await expect(page.getByTestId('strongest')).toContainText(/“was” (?:> )?9\d/u);
+      await expect(page.getByTestId('head-sentence')).toContainText(
+        /^Head 7\.0 — nearly all on one token here, .*broad 0\.\d\d on repeated random tokens, but not here\.$/u,
+      );
+      await expect(page.getByTestId('atlas-head')).not.toContainText('evenly');
+    },
+  );
 
-  test('a fourth pin says which it takes the place of, and puts it back; three maps of sixty tokens keep the first', async ({
-    page,
-  }) => {
-    await page.setViewportSize({ width: 1440, height: 900 });
-    await open(page);
-    await writePrompt(page, `Once upon a time${' there was a fox who ran'.repeat(9)}, and`);
-    await settled(page);
-    for (const [layer, head] of [
-      [0, 3],
-      [7, 8],
-      [10, 2],
-    ] as const) {
-      await clickTile(page, layer, head);
-    }
-    await page.mouse.move(2, 2);
-    await expect(pinned(page)).toHaveCount(2);
-    const tokens = String(await chips(page).count());
-    expect(Number(tokens)).toBeGreaterThan(54);
-    for (const map of [heatmap(page), ...(await pinned(page).all())]) {
-      await expect(map).toHaveAttribute('data-size', tokens);
-      await expect(map).toHaveAttribute('data-column', '0');
-    }
-    await expect(page.getByTestId('gave-way')).toBeHidden();
-    await clickTile(page, 5, 5);
-    await page.mouse.move(2, 2);
-    await expect(page.getByTestId('gave-way')).toContainText('5.5 is pinned in place of 0.3');
-    await button(page, 'Put 0.3 back').click();
-    await expect(button(page, 'Unpin head 0.3')).toBeVisible();
-    await expect(button(page, 'Unpin head 5.5')).toBeHidden();
-    await expect(page.getByTestId('gave-way')).toBeHidden();
-  });
+  test(
+    'a fourth pin says which it takes the place of, and puts it back; three maps of sixty tokens keep the first',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await open(page);
+      await writePrompt(page, `Once upon a time${' there was a fox who ran'.repeat(9)}, and`);
+      await settled(page);
+      for (const [layer, head] of [
+        [0, 3],
+        [7, 8],
+        [10, 2],
+      ] as const) {
+        await clickTile(page, layer, head);
+      }
+      await page.mouse.move(2, 2);
+      await expect(pinned(page)).toHaveCount(2);
+      const tokens = String(await chips(page).count());
+      expect(Number(tokens)).toBeGreaterThan(54);
+      for (const map of [heatmap(page), ...(await pinned(page).all())]) {
+        await expect(map).toHaveAttribute('data-size', tokens);
+        await expect(map).toHaveAttribute('data-column', '0');
+      }
+      await expect(page.getByTestId('gave-way')).toBeHidden();
+      await clickTile(page, 5, 5);
+      await page.mouse.move(2, 2);
+      await expect(page.getByTestId('gave-way')).toContainText('5.5 is pinned in place of 0.3');
+      await button(page, 'Put 0.3 back').click();
+      await expect(button(page, 'Unpin head 0.3')).toBeVisible();
+      await expect(button(page, 'Unpin head 5.5')).toBeHidden();
+      await expect(page.getByTestId('gave-way')).toBeHidden();
+    },
+  );
 
   test('the keyboard alone moves, pins, switches off and comes back', async ({ page }) => {
     await open(page);

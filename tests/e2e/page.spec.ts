@@ -89,7 +89,7 @@ test.describe('the verdict on the GPU', () => {
     await expect(chips(page)).toHaveCount(14);
   });
 
-  test('a hardware adapter is chosen', async ({ page }) => {
+  test('a hardware adapter is chosen', { tag: '@thorough' }, async ({ page }) => {
     await nameAdapter(page, { isFallbackAdapter: false, description: 'Acme 1' });
     await open(page, { at: '?engine=local&max_new_tokens=4' });
     await button(page, /tales-7m.*on the GPU/u).click();
@@ -472,20 +472,24 @@ test.describe('the page', () => {
     expect(page.url()).toContain('device=cpu');
   });
 
-  test('an address with bad values is corrected, with a note', async ({ page }) => {
-    await closeViews(page);
-    await open(page, {
-      at: '?device=cpu&temperature=900&seed=abc&model=ftp://elsewhere.example/m&x=1',
-    });
-    const notes = page.getByTestId('address-notes');
-    await expect(notes).toContainText('temperature=900');
-    await expect(notes).toContainText('seed=abc');
-    await expect(notes).toContainText('model=ftp://elsewhere.example/m names no model');
-    await expect(notes).not.toContainText('x=1');
-    await expect(page.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(
-      '5',
-    );
-  });
+  test(
+    'an address with bad values is corrected, with a note',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await closeViews(page);
+      await open(page, {
+        at: '?device=cpu&temperature=900&seed=abc&model=ftp://elsewhere.example/m&x=1',
+      });
+      const notes = page.getByTestId('address-notes');
+      await expect(notes).toContainText('temperature=900');
+      await expect(notes).toContainText('seed=abc');
+      await expect(notes).toContainText('model=ftp://elsewhere.example/m names no model');
+      await expect(notes).not.toContainText('x=1');
+      await expect(page.getByRole('spinbutton', { name: 'Temperature, as a number' })).toHaveValue(
+        '5',
+      );
+    },
+  );
 
   test('a model that is not there leads to an error with a way out, and the text stays', async ({
     page,
