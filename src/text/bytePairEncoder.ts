@@ -123,13 +123,15 @@ export class BytePairEncoder {
    */
   static fromFiles(files: TokenizerFiles): BytePairEncoder {
     const idOf = parseVocab(files.vocab);
-    const { merges, made } = parseMerges(files.merges, idOf);
-    const tokens: (string | undefined)[] = [];
+    const bytesOf = emptyTable(idOf.size);
+    for (const [name, id] of idOf) bytesOf[id] = toBytes(name);
+    const { merges, isMade } = parseMerges(files.merges, idOf, bytesOf);
+    const tokens = emptyTable(idOf.size);
     const special = new Map<string, number>();
     for (const [name, id] of idOf) {
-      const bytes = toBytes(name);
       if (files.specialTokens?.has(name)) continue;
-      if (bytes !== undefined && (bytes.length === 1 || made.has(id))) {
+      const bytes = bytesOf[id];
+      if (bytes !== undefined && (bytes.length === 1 || isMade[id] === 1)) {
         tokens[id] = bytes;
         continue;
       }
@@ -529,8 +531,9 @@ function parseVocab(json: string): Map<string, number> {
     throw vocabError('this is not one object of tokens and ids');
   }
   const idOf = new Map<string, number>();
-  const taken: (string | undefined)[] = [];
-  for (const token of Object.keys(parsed)) {
+  const names = Object.keys(parsed);
+  const taken = emptyTable(names.length);
+  for (const token of names) {
     const id = (parsed as Record<string, unknown>)[token];
     if (!isId(id)) {
       const shown = JSON.stringify(id).slice(0, 40);
@@ -549,46 +552,105 @@ function parseVocab(json: string): Map<string, number> {
   return idOf;
 }
 
-/** Pair table of merges.txt, and the ids that its merges make. */
+/** By id, for so many tokens. Ids may come in any order, and an array that grows in leaps becomes a dictionary. */
+function emptyTable(count: number): (string | undefined)[] {
+  return Array.from({ length: count });
+}
+
+/** Pair table of merges.txt, and which ids its merges make. `bytesOf` has what is in the alphabet for bytes. */
 function parseMerges(
   file: string,
   idOf: ReadonlyMap<string, number>,
-): { merges: Merges; made: Set<number> } {
-  let size = 0;
-  for (const id of idOf.values()) size = Math.max(size, id + 1);
-  const rankOf = new Map<number, number>();
+  bytesOf: readonly (string | undefined)[],
+): { merges: Merges; isMade: Uint8Array } {
+  const isMade = new Uint8Array(bytesOf.length);
   const mergedIds: number[] = [];
   const lines = file.replace(/^\uFEFF/, '').split('\n');
+  const ranks = new PairTable(Math.min(lines.length, MAX_TOKENS));
   for (const [index, ended] of lines.entries()) {
     const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
     if (line === '' || line.startsWith('#version')) continue;
-    const pair = line.split(' ');
-    if (pair.length !== 2 || pair[0] === '' || pair[1] === '') {
+    const space = line.indexOf(' ');
+    if (space <= 0 || space === line.length - 1 || line.includes(' ', space + 1)) {
       throw mergesError(index, `${show(line)} is not two tokens with one space between them`);
     }
-    const merged = pair[0] + pair[1];
-    const ids = [...pair, merged].map((token) => {
+    const idIn = (token: string): number => {
       const id = idOf.get(token);
       if (id === undefined) throw mergesError(index, `${show(token)} is not in vocab.json`);
       return id;
-    });
-    if (!isInAlphabet(merged)) {
-      throw mergesError(index, `${show(merged)} is not in the alphabet for bytes`);
+    };
+    const left = line.slice(0, space);
+    const right = line.slice(space + 1);
+    const [leftId, rightId, id] = [idIn(left), idIn(right), idIn(left + right)];
+    if (bytesOf[id] === undefined) {
+      throw mergesError(index, `${show(left + right)} is not in the alphabet for bytes`);
     }
     if (mergedIds.length >= MAX_TOKENS) {
       throw mergesError(index, `one merge too many; expected at most ${MAX_TOKENS}`);
     }
     // A pair that stands twice counts where it stands last, as in Hugging Face's tokenizers.
-    rankOf.set(ids[0] * size + ids[1], mergedIds.length);
-    mergedIds.push(ids[2]);
+    ranks.set(leftId, rightId, mergedIds.length);
+    mergedIds.push(id);
+    isMade[id] = 1;
   }
   return {
     merges: {
-      rank: (left, right) => rankOf.get(left * size + right) ?? -1,
+      rank: (left, right) => ranks.get(left, right),
       merged: (rank) => mergedIds[rank],
     },
-    made: new Set(mergedIds),
+    isMade,
   };
+}
+
+/**
+ * Ranks by pairs of ids, with open addressing: a `Map` would keep a number on the heap for each of 50,000 pairs. Where a
+ * pair lies is drawn anew for each table, so that no file can be made whose pairs all lie in one place.
+ */
+class PairTable {
+  readonly #mask: number;
+  readonly #shift: number;
+  readonly #pairs: Int32Array;
+  readonly #ranks: Int32Array;
+  readonly #factors = [randomOdd(), randomOdd()] as const;
+
+  /** With room for so many pairs. */
+  constructor(count: number) {
+    // Half of it stays empty.
+    const bits = Math.ceil(Math.log2(count + 1)) + 1;
+    this.#mask = 2 ** bits - 1;
+    this.#shift = 32 - bits;
+    this.#pairs = new Int32Array(2 ** (bits + 1));
+    this.#ranks = new Int32Array(2 ** bits).fill(-1);
+  }
+
+  set(left: number, right: number, rank: number): void {
+    const at = this.#placeOf(left, right);
+    this.#pairs[2 * at] = left;
+    this.#pairs[2 * at + 1] = right;
+    this.#ranks[at] = rank;
+  }
+
+  /** -1 where there is none. */
+  get(left: number, right: number): number {
+    return this.#ranks[this.#placeOf(left, right)];
+  }
+
+  #placeOf(left: number, right: number): number {
+    const [one, other] = this.#factors;
+    let at = (Math.imul(left, one) + Math.imul(right, other)) >>> this.#shift;
+    while (
+      this.#ranks[at] >= 0 &&
+      (this.#pairs[2 * at] !== left || this.#pairs[2 * at + 1] !== right)
+    ) {
+      at = (at + 1) & this.#mask;
+    }
+    return at;
+  }
+}
+
+/** Of 32 bits. */
+function randomOdd(): number {
+  return (Math.random() * 2 ** 32) | 1;
 }
 
 function checkSpecial(

@@ -30,6 +30,19 @@ export interface Job {
 const BREATH_EVERY_MS = 40;
 let lastBreath = 0;
 
+/**
+ * Calls back behind all that this thread was sent meanwhile. In a timer, because a message to oneself can overtake the
+ * page's messages for ever; in one that a message began, because browsers have a timer of a timer of a timer wait for 4 ms.
+ */
+function afterOthers(callback: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    setTimeout(callback);
+  };
+  port2.postMessage(null);
+}
+
 export class JobQueue {
   readonly #jobs: Job[] = [];
   /** The next step of the first job. */
@@ -57,9 +70,7 @@ export class JobQueue {
       const isWanted = (): boolean => signal?.aborted !== true;
       while (this.#next < steps.length && !fault && isWanted()) {
         if (performance.now() - lastBreath >= BREATH_EVERY_MS) {
-          // A timer, because a message to oneself can overtake the page's messages for ever; not
-          // every time, because nested timers wait for 4 ms.
-          setTimeout(() => {
+          afterOthers(() => {
             lastBreath = performance.now();
             this.#run();
           });
