@@ -39,6 +39,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          isolate: false, // one page and one device for all files: compilers take more time than what they compile
           setupFiles: ['tests/support/equalArrays.ts'],
           browser: {
             enabled: true,

@@ -557,33 +557,36 @@ test(
   },
 );
 
-test('a GPU without memory for it is said, with ways out; the running model writes on', async ({
-  page,
-  hub,
-}) => {
-  await breakMemory(page);
-  await page.goto('./?engine=local&device=webgpu&seed=7');
-  await untilReady(page);
-  await openOffer(page, hub);
-  await page.evaluate(() => void Object.assign(globalThis, { noMemory: true }));
-  await button(page, /^Download/u).click();
-  await isStatus(page, 'failed');
-  await expect(offer(page)).toContainText(
-    /The GPU has no memory left for the parameters \(.* kB\)/u,
-  );
-  await expect(offer(page)).toContainText(/fp16 or a smaller model, or compute on the processor/u);
-  await expect(offer(page)).toContainText(/Details \(device\/out-of-memory\)/u);
-  await button(page, 'Close').click();
-  await setLength(page, 2);
-  await generate(page);
-  await expect(chips(page)).toHaveCount(12);
-  await isLoaded(page, 'tales-7m');
-  // With the same lack of memory a smaller form may fit, and the processor has memory of its own.
-  await expect(button(page, 'Load it in 8 bit')).toBeVisible();
-  await button(page, 'Load it on the processor').click();
-  await isLoaded(page, 'tiny-gpt2');
-  await expect(chipOf(page)).toContainText('on the processor');
-});
+test(
+  'a GPU without memory for it is said, with ways out; the running model writes on',
+  { tag: '@thorough' },
+  async ({ page, hub }) => {
+    await breakMemory(page);
+    await page.goto('./?engine=local&device=webgpu&seed=7');
+    await untilReady(page);
+    await openOffer(page, hub);
+    await page.evaluate(() => void Object.assign(globalThis, { noMemory: true }));
+    await button(page, /^Download/u).click();
+    await isStatus(page, 'failed');
+    await expect(offer(page)).toContainText(
+      /The GPU has no memory left for the parameters \(.* kB\)/u,
+    );
+    await expect(offer(page)).toContainText(
+      /fp16 or a smaller model, or compute on the processor/u,
+    );
+    await expect(offer(page)).toContainText(/Details \(device\/out-of-memory\)/u);
+    await button(page, 'Close').click();
+    await setLength(page, 2);
+    await generate(page);
+    await expect(chips(page)).toHaveCount(12);
+    await isLoaded(page, 'tales-7m');
+    // With the same lack of memory a smaller form may fit, and the processor has memory of its own.
+    await expect(button(page, 'Load it in 8 bit')).toBeVisible();
+    await button(page, 'Load it on the processor').click();
+    await isLoaded(page, 'tiny-gpt2');
+    await expect(chipOf(page)).toContainText('on the processor');
+  },
+);
 
 test.describe('with little room', () => {
   // What the browser allows a site stays as a test left it.

@@ -1,6 +1,6 @@
 // What every GPU test stands on: one real adapter, a canary whose numbers are checked, error
 // scopes around every test, arenas that must be given back, and a comparison that explains itself.
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createCpuDevice } from '../../src/gpu/cpu/device.ts';
 import type { Arena, Device, Encoder, Tensor, Traits } from '../../src/gpu/device.ts';
 import { type WebGpuDevice, createWebGpuDevice } from '../../src/gpu/webgpu/device.ts';
@@ -13,7 +13,7 @@ export const LANES = ['imitated', 'real'] as const;
 
 let shared: Promise<WebGpuDevice> | null = null;
 
-/** The one device of a test file. A machine without WebGPU fails here, loudly: it never skips. */
+/** The one device of the tests. A machine without WebGPU fails here, loudly: it never skips. */
 export function gpuDevice(): Promise<WebGpuDevice> {
   shared ??= requestWebGpuDevice().then(async (device) => {
     await canary(device.gpu);
@@ -27,7 +27,7 @@ export function gpuDevice(): Promise<WebGpuDevice> {
 }
 
 /**
- * A browser compiles a pipeline once for as long as one like it is alive. Here that is the whole file, so models
+ * A browser compiles a pipeline once for as long as one like it is alive. Here that is the whole run, so models
  * of one width wait for the compiler once, whatever their weights are.
  */
 function keepPipelines(gpu: GPUDevice): void {
@@ -42,16 +42,11 @@ function keepPipelines(gpu: GPUDevice): void {
   gpu.createComputePipelineAsync = async (descriptor) => keep(await later(descriptor));
 }
 
-const opened: Device[] = [];
-afterEach(() => {
-  for (const device of opened.splice(0)) device.dispose();
-});
-
 /** The same GPUDevice once more, with other traits; disposed after the test. */
 export async function deviceWith(traits: Partial<Traits> = {}): Promise<WebGpuDevice> {
   const { gpu, summary } = await gpuDevice();
   const device = createWebGpuDevice(gpu, summary, { traits });
-  opened.push(device);
+  onTestFinished(() => device.dispose());
   return device;
 }
 
