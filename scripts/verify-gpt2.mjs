@@ -38,7 +38,7 @@ if (!['webgpu', 'cpu'].includes(device)) stop(`--device ${device}: webgpu or cpu
 if (!['fp32', 'fp16', 'q8'].includes(dtype)) stop(`--dtype ${dtype}: fp32, fp16 or q8.\n${USAGE}`);
 const cache = resolve(values.cache);
 
-// The engine's own code fetches, in Node: Vite makes JavaScript of it.
+// The engine's own code fetches, in Node: Vite makes JavaScript of it. It is loaded here, behind what is said at once.
 const { createServer } = await import('vite');
 const { buildConstants } = await import('./constants.mjs');
 const vite = await createServer({

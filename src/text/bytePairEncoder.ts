@@ -567,6 +567,11 @@ function parseMerges(
   const mergedIds: number[] = [];
   const lines = file.replace(/^\uFEFF/, '').split('\n');
   const ranks = new PairTable(Math.min(lines.length, MAX_TOKENS));
+  const idAt = (index: number, token: string): number => {
+    const id = idOf.get(token);
+    if (id === undefined) throw mergesError(index, `${show(token)} is not in vocab.json`);
+    return id;
+  };
   for (const [index, ended] of lines.entries()) {
     const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
     if (line === '' || line.startsWith('#version')) continue;
@@ -574,14 +579,11 @@ function parseMerges(
     if (space <= 0 || space === line.length - 1 || line.includes(' ', space + 1)) {
       throw mergesError(index, `${show(line)} is not two tokens with one space between them`);
     }
-    const idIn = (token: string): number => {
-      const id = idOf.get(token);
-      if (id === undefined) throw mergesError(index, `${show(token)} is not in vocab.json`);
-      return id;
-    };
     const left = line.slice(0, space);
     const right = line.slice(space + 1);
-    const [leftId, rightId, id] = [idIn(left), idIn(right), idIn(left + right)];
+    const leftId = idAt(index, left);
+    const rightId = idAt(index, right);
+    const id = idAt(index, left + right);
     if (bytesOf[id] === undefined) {
       throw mergesError(index, `${show(left + right)} is not in the alphabet for bytes`);
     }

@@ -13,23 +13,21 @@ import {
 } from './helpers.ts';
 import { test } from './window.ts';
 
-/** From top to bottom inside the window, without scrolling; a picture has its size a frame after the window has. */
+/** From top to bottom inside the window, without scrolling. */
 async function expectInSight(page: Page, ...parts: Locator[]): Promise<void> {
   for (const part of parts) {
     await expect(part).toBeVisible();
-    await expect(async () => {
-      const box = await part.boundingBox();
-      const { height, scrolled } = await page.evaluate(() => ({
-        height: innerHeight,
-        scrolled: scrollY,
-      }));
-      expect(scrolled).toBe(0);
-      expect(box?.y ?? -1, `${part.toString()} begins below the top`).toBeGreaterThanOrEqual(0);
-      expect(
-        (box?.y ?? 0) + (box?.height ?? Infinity),
-        `${part.toString()} ends`,
-      ).toBeLessThanOrEqual(height);
-    }).toPass({ timeout: 10_000 });
+    const box = await part.boundingBox();
+    const { height, scrolled } = await page.evaluate(() => ({
+      height: innerHeight,
+      scrolled: scrollY,
+    }));
+    expect(scrolled).toBe(0);
+    expect(box?.y ?? -1, `${part.toString()} begins below the top`).toBeGreaterThanOrEqual(0);
+    expect(
+      (box?.y ?? 0) + (box?.height ?? Infinity),
+      `${part.toString()} ends`,
+    ).toBeLessThanOrEqual(height);
   }
 }
 
@@ -42,6 +40,7 @@ test('each view shows its finding, picture and button at 1280 × 720 and at 1366
   await page.getByText('More', { exact: true }).click();
   await generate(page);
   await expectViewsInSight(page);
+  // Behind another view, so that the map is drawn for this window from the first.
   await page.setViewportSize({ width: 1366, height: 768 });
   await openView(page, 'Attention');
   await expectViewsInSight(page);

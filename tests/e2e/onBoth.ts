@@ -4,6 +4,7 @@ import { expect, type Page } from '@playwright/test';
 import {
   bars,
   button,
+  chip,
   chips,
   countColours,
   ENDLESS,
@@ -36,12 +37,14 @@ export async function expectStream(page: Page): Promise<void> {
     page.evaluate(() => (globalThis as unknown as { lengths: number[] }).lengths);
   await generateButton(page).click();
   await expect.poll(async () => (await seen()).length).toBeGreaterThan(3);
+  await expect(chip(page, 14)).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(generateButton(page)).toBeVisible();
   const lengths = await seen();
   expect(lengths).toEqual(lengths.toSorted((x, y) => x - y));
   const count = await chips(page).count();
   expect(lengths.at(-1)).toBe(count);
+  expect(count).toBeGreaterThan(14);
   expect(count).toBeLessThan(10 + ENDLESS);
   const text = await wholeText(page);
   expect(text).toMatch(/^Once upon a time there was a little fox who/u);

@@ -74,6 +74,8 @@ test(
     await closeViews(page);
     await open(page);
     await openDetails(page);
+    const check = page.getByTestId('self-check');
+    await expect(check).toContainText('Checked: computes like the reference on this device.');
     const row = (name: string) =>
       details(page).getByRole('row', { name: new RegExp(`^${name}`, 'u') });
     await expect(row('8 bit')).toContainText(/≈ 7\.8 MB\s*not measured yet/u);
@@ -88,7 +90,7 @@ test(
     await button(page, '8 bit').click();
     await expect(button(page, '8 bit')).toHaveAttribute('aria-pressed', 'true');
     // It is another model to compute with: checked anew, and known to cost the same.
-    await expect(page.getByTestId('self-check')).toContainText(/Not checked yet|Being checked/u);
+    await expect(check).toContainText(/Not checked yet|Being checked/u);
     await expect(row('8 bit')).toContainText('same first choice');
     await expect(details(page)).toContainText('the weights that it was made from');
     expect(await objections(page, '#model-details')).toEqual([]);
