@@ -1,6 +1,7 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
 import {
+  DEVICES,
   button,
   chip,
   chips,
@@ -41,33 +42,41 @@ async function settled(page: Page): Promise<void> {
 }
 
 test.describe('the atlas of heads', () => {
-  test('shows every head in one picture, and another one for another token, mode or scale; the dimmed first token keeps its number', async ({
-    page,
-  }) => {
-    await open(page);
-    await settled(page);
-    await expect(atlas(page)).toHaveAttribute('data-query', '9');
-    const seen = [await readPixels(atlas(page))];
-    expect(seen[0]?.colours).toBeGreaterThan(20);
-    await chip(page, 8).click();
-    await expect(atlas(page)).toHaveAttribute('data-query', '8');
-    seen.push(await readPixels(atlas(page)));
-    await page.getByRole('radio', { name: 'Pattern' }).check({ force: true });
-    await expect(atlas(page)).toHaveAttribute('data-mode', 'patterns');
-    seen.push(await readPixels(atlas(page)));
-    const words = page.getByTestId('atlas-finding');
-    const number = /gives the first token, “Once”, [\d.]+.% of its attention/u;
-    await expect(words).toContainText(number);
-    const before = await words.textContent();
-    await page.getByRole('checkbox', { name: 'Dim first token' }).uncheck();
-    await expect(words).toHaveText(before ?? '');
-    await expect.poll(async () => (await readPixels(atlas(page))).print).not.toBe(seen[2]?.print);
-    seen.push(await readPixels(atlas(page)));
-    await page.getByRole('radio', { name: 'linear' }).check();
-    await expect.poll(async () => (await readPixels(atlas(page))).print).not.toBe(seen[3]?.print);
-    expect(new Set(seen.map(({ print }) => print)).size).toBe(seen.length);
-    await expect(page.getByRole('radio', { name: 'Effect' })).toBeDisabled();
-  });
+  for (const { device, tag } of DEVICES) {
+    test(
+      `shows every head in one picture, and another one for another token, mode or scale; the dimmed first token keeps its number, on ${device}`,
+      { tag },
+      async ({ page }) => {
+        await open(page, { at: `?device=${device}` });
+        await settled(page);
+        await expect(atlas(page)).toHaveAttribute('data-query', '9');
+        const seen = [await readPixels(atlas(page))];
+        expect(seen[0]?.colours).toBeGreaterThan(20);
+        await chip(page, 8).click();
+        await expect(atlas(page)).toHaveAttribute('data-query', '8');
+        seen.push(await readPixels(atlas(page)));
+        await page.getByRole('radio', { name: 'Pattern' }).check({ force: true });
+        await expect(atlas(page)).toHaveAttribute('data-mode', 'patterns');
+        seen.push(await readPixels(atlas(page)));
+        const words = page.getByTestId('atlas-finding');
+        const number = /gives the first token, “Once”, [\d.]+.% of its attention/u;
+        await expect(words).toContainText(number);
+        const before = await words.textContent();
+        await page.getByRole('checkbox', { name: 'Dim first token' }).uncheck();
+        await expect(words).toHaveText(before ?? '');
+        await expect
+          .poll(async () => (await readPixels(atlas(page))).print)
+          .not.toBe(seen[2]?.print);
+        seen.push(await readPixels(atlas(page)));
+        await page.getByRole('radio', { name: 'linear' }).check();
+        await expect
+          .poll(async () => (await readPixels(atlas(page))).print)
+          .not.toBe(seen[3]?.print);
+        expect(new Set(seen.map(({ print }) => print)).size).toBe(seen.length);
+        await expect(page.getByRole('radio', { name: 'Effect' })).toBeDisabled();
+      },
+    );
+  }
 
   test(
     'previews under the pointer, pins up to three side by side, and lets go',
@@ -366,31 +375,38 @@ test.describe('a stream', () => {
     expect(new Set(seen.map(([tiles]) => tiles)).size).toBeGreaterThan(1);
   });
 
-  test('is followed by the atlas, which is not painted for every token', async ({ page }) => {
-    await open(page);
-    await setLength(page, ENDLESS);
-    await settled(page);
-    const drawn = async (): Promise<number> => Number(await atlas(page).getAttribute('data-drawn'));
-    const before = await drawn();
-    await generateButton(page).click();
-    const seen = new Set<string>();
-    await expect
-      .poll(
-        async () => {
-          seen.add((await atlas(page).getAttribute('data-query')) ?? '');
-          return seen.size;
-        },
-        { intervals: [100] },
-      )
-      .toBeGreaterThan(2);
-    // It is painted for answers, not for tokens.
-    const painted = (await drawn()) - before;
-    const tokens = (await chips(page).count()) - 10;
-    expect(painted).toBeGreaterThan(1);
-    expect(painted).toBeLessThan(Math.max(8, tokens));
-    await page.keyboard.press('Escape');
-    await expect(generateButton(page)).toBeVisible();
-  });
+  for (const { device, tag } of DEVICES) {
+    test(
+      `is followed by the atlas, which is not painted for every token, on ${device}`,
+      { tag },
+      async ({ page }) => {
+        await open(page, { at: `?device=${device}` });
+        await setLength(page, ENDLESS);
+        await settled(page);
+        const drawn = async (): Promise<number> =>
+          Number(await atlas(page).getAttribute('data-drawn'));
+        const before = await drawn();
+        await generateButton(page).click();
+        const seen = new Set<string>();
+        await expect
+          .poll(
+            async () => {
+              seen.add((await atlas(page).getAttribute('data-query')) ?? '');
+              return seen.size;
+            },
+            { intervals: [100] },
+          )
+          .toBeGreaterThan(2);
+        // It is painted for answers, not for tokens.
+        const painted = (await drawn()) - before;
+        const tokens = (await chips(page).count()) - 10;
+        expect(painted).toBeGreaterThan(1);
+        expect(painted).toBeLessThan(Math.max(8, tokens));
+        await page.keyboard.press('Escape');
+        await expect(generateButton(page)).toBeVisible();
+      },
+    );
+  }
 });
 
 test('on a phone the text comes first, then the whole grid, and nothing sticks out', async ({

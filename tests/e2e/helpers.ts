@@ -68,6 +68,11 @@ export async function breakMemory(page: Page): Promise<void> {
 }
 
 export const ON_WEBGPU: OpenOptions = { at: '?device=webgpu' };
+/** A view's test runs on both, on WebGPU in the thorough run: webgpu.spec.ts is the short visit of every view there. */
+export const DEVICES = [
+  { device: 'cpu', tag: [] },
+  { device: 'webgpu', tag: ['@thorough'] },
+];
 /** A run that is to be stopped, on any machine: the longest that there is. */
 export const ENDLESS = 4096;
 
