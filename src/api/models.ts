@@ -32,6 +32,8 @@ export interface ModelSummary {
   readonly origin?: ModelOrigin;
   /** Heads were not stated anywhere and `nHead` is a guess; these are all that fit the width. */
   readonly headsToChoose?: readonly number[];
+  /** What its files hold that is not used, or is not as it could be: sentences for people. */
+  readonly notes?: readonly string[];
   /** With `selfCheck`: that of the model as it is loaded. Failed where nothing simpler could be had. */
   readonly check?: SelfCheck;
   /** With `selfCheck`: the checks that failed before, of what was given up for this. */

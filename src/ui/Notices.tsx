@@ -35,6 +35,10 @@ const headsNotice = later(
   async () => (await import('./models/HeadsNotice.tsx')).HeadsNotice,
   'A question about the model',
 );
+const notesNotice = later(
+  async () => (await import('./models/NotesNotice.tsx')).NotesNotice,
+  'What there is to say of the model',
+);
 
 const replayNotice = later(
   async () => (await import('./ReplayNotice.tsx')).ReplayNotice,
@@ -48,14 +52,16 @@ function Replay(): ReactNode {
 
 /** A model that was asked for, and what a model that is there leaves open. */
 function Models(): ReactNode {
-  const { offered, heads } = useFacts((s) => ({
+  const { offered, heads, noted } = useFacts((s) => ({
     offered: s.models.offer !== null && !s.models.choosing,
     heads: modelOf(s)?.headsToChoose !== undefined,
+    noted: modelOf(s)?.notes !== undefined,
   }));
   return (
     <>
       {offered && <offerCard.Part />}
       {heads && <headsNotice.Part />}
+      {noted && <notesNotice.Part />}
     </>
   );
 }

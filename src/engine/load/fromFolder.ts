@@ -51,6 +51,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const ready = Promise.all([reading, opening, small]);
     const load = async (tensors: TensorSource): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
+      const notes: string[] = [];
       const { nHead, headsToChoose } = headsOf(config, tensors, options);
       return fromTensors(reporter.watch(tensors), {
         device,
@@ -70,6 +71,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
         tokenizerFiles: namedFiles(tokenizerFiles),
         file: { ...config, nHead, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
         defaults: extra.defaults,
+        notes,
         signal,
       });
     };

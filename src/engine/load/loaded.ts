@@ -27,6 +27,8 @@ export interface Loaded {
   readonly origin?: ModelOrigin;
   /** Heads that fit, where their number was guessed. */
   readonly headsToChoose?: readonly number[];
+  /** What its files hold that is not used, or is not as it could be: sentences for people. */
+  readonly notes?: readonly string[];
   /** Loads the same model once more, with other options. */
   readonly again?: (options: FromPretrainedOptions) => Promise<Loaded>;
   readonly fingerprint: string;
@@ -103,5 +105,6 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     device: device.summary,
     ...(origin ? { origin } : {}),
     ...(headsToChoose ? { headsToChoose } : {}),
+    ...(loaded.notes?.length ? { notes: loaded.notes } : {}),
   };
 }

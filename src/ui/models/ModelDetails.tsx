@@ -1,5 +1,5 @@
 // All about the model that runs: what it is, where it came from, what it computes with.
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import type { ModelOrigin, ModelSummary } from '../../api.ts';
 import { stepsToGpu } from '../advice.ts';
 import { useApp, useFacts } from '../context.ts';
@@ -99,6 +99,12 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
         <dt>Speed</dt>
         <dd>{speed > 0 ? formatSpeed(speed) : 'shown after the first run'}</dd>
         {origin !== undefined && <Origin origin={origin} />}
+        {model.notes?.map((note) => (
+          <Fragment key={note}>
+            <dt>Note</dt>
+            <dd className={css.words}>{note}</dd>
+          </Fragment>
+        ))}
       </dl>
     </>
   );
