@@ -1,7 +1,7 @@
 // Models of Hubs: opened, planned, kept and deleted.
 import type { ModelPlan, ModelRequest, StorageFacts, StoredModelFacts } from '../api.ts';
 import { EngineError } from '../errors.ts';
-import { readConfigFile } from '../model/config.ts';
+import { readConfigFile } from '../model/configFile.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from '../modelAddress.ts';
 import type { Disk } from '../kept/disk.ts';

@@ -1,7 +1,8 @@
 // The model as a tree of modules, in the words of the codebase that its checkpoint comes from and
 // as PyTorch prints it there. Counts are summed from the tensors, not from a formula.
 import type { ModelAnatomy, ModuleNode } from '../api.ts';
-import type { DropRates, GptConfig } from './config.ts';
+import type { GptConfig } from './config.ts';
+import type { DropRates } from './configFile.ts';
 import type { LayoutName } from './layouts.ts';
 import { parameterCount } from './parameters.ts';
 

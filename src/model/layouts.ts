@@ -1,7 +1,8 @@
 // The names and orientations under which the four codebases store the same parameters, and how to
 // tell them apart from names and shapes alone.
 import { EngineError } from '../errors.ts';
-import { type ConfigFile, type GptConfig, checkConfig } from './config.ts';
+import { type GptConfig, checkConfig } from './config.ts';
+import type { ConfigFile } from './configFile.ts';
 import { type ParameterSpec, parameterTable } from './parameters.ts';
 
 export type LayoutName = 'huggingface' | 'nanogpt' | 'mingpt' | 'notebook';

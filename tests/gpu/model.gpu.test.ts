@@ -12,7 +12,7 @@ import type { Device } from '../../src/gpu/device.ts';
 import { requestWebGpuDevice } from '../../src/gpu/webgpu/request.ts';
 import { linear } from '../../src/kernels/linear.ts';
 import { createWeightMatrix, writeRows } from '../../src/kernels/weightMatrix.ts';
-import { readConfigFile } from '../../src/model/config.ts';
+import { readConfigFile } from '../../src/model/configFile.ts';
 import { encodePass } from '../../src/model/forward.ts';
 import { NOTHING_OFF, toPartsOff } from '../../src/model/partsOff.ts';
 import { openSafetensors } from '../../src/formats/safetensorsSource.ts';

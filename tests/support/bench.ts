@@ -5,7 +5,7 @@ import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { Encoder } from '../../src/gpu/device.ts';
 import type { WebGpuDevice } from '../../src/gpu/webgpu/device.ts';
 import type { Dispatch } from '../../src/gpu/webgpu/submit.ts';
-import { readConfigFile } from '../../src/model/config.ts';
+import { readConfigFile } from '../../src/model/configFile.ts';
 import { encodePass } from '../../src/model/forward.ts';
 import { Reruns } from '../../src/model/rerun.ts';
 import { Session } from '../../src/model/session.ts';

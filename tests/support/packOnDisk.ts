@@ -1,7 +1,7 @@
 // Cases of the conformance pack, read from disk for tests in Node.
 import { readFileSync } from 'node:fs';
 import { type Device } from '../../src/gpu/device.ts';
-import { readConfigFile } from '../../src/model/config.ts';
+import { readConfigFile } from '../../src/model/configFile.ts';
 import { loadGpt } from '../../src/model/load.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
 import { openSafetensors } from '../../src/formats/safetensorsSource.ts';

@@ -4,7 +4,7 @@ import { openSafetensors } from '../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { Arena, Device, Encoder } from '../../src/gpu/device.ts';
 import type { BlockBuffers } from '../../src/model/buffers.ts';
-import { readConfigFile } from '../../src/model/config.ts';
+import { readConfigFile } from '../../src/model/configFile.ts';
 import { type Pass, encodePass } from '../../src/model/forward.ts';
 import type { Gpt } from '../../src/model/gpt.ts';
 import { loadGpt } from '../../src/model/load.ts';

@@ -4,7 +4,7 @@ import { type Agreement, agreementOf } from '../../src/engine/checking/agreement
 import { answer } from '../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../src/engine/gpt2.ts';
 import type { ForwardOutput, OutputTensor } from '../../src/engine/reading/forward.ts';
-import { readConfigFile } from '../../src/model/config.ts';
+import { readConfigFile } from '../../src/model/configFile.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
 import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
 import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';

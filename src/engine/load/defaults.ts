@@ -1,12 +1,12 @@
 // How a model wants to be sampled, by its generation_config.json.
 import type { GenerationOptions } from '../../api.ts';
 import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
-import { readConfigFile } from '../../model/config.ts';
+import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 
 /** What the file says that is a setting; nothing where there is no file. */
 export async function readDefaults(folder: ModelFolder): Promise<{
   defaults: Partial<GenerationOptions>;
-  eosTokenIds?: readonly number[];
+  eosTokenIds?: ConfigFile['eosTokenIds'];
 }> {
   const bytes = await folder.read('generation_config.json', true);
   if (!bytes) return { defaults: {} };

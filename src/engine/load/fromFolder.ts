@@ -7,7 +7,7 @@ import type { Device } from '../../gpu/device.ts';
 import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
 import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
-import { type ConfigFile, readConfigFile } from '../../model/config.ts';
+import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 import { compileEarly } from '../../model/load.ts';
 import { openDevice } from './openDevice.ts';
 import { readDefaults } from './defaults.ts';

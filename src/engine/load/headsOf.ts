@@ -1,7 +1,8 @@
 // What the tensors say where config.json is silent: how many heads, how large the vocabulary.
 import { EngineError } from '../../errors.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
-import { type ConfigFile, guessHeads, headsFor } from '../../model/config.ts';
+import { guessHeads, headsFor } from '../../model/config.ts';
+import type { ConfigFile } from '../../model/configFile.ts';
 import type { FromPretrainedOptions } from './options.ts';
 
 /**

@@ -1,8 +1,9 @@
 // What is known of a model that was loaded, and how tensors become one, wherever they come from.
 import type { Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
-import type { ConfigFile } from '../../model/config.ts';
+import type { ConfigFile } from '../../model/configFile.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import type { LayoutName } from '../../model/layouts.ts';
@@ -65,28 +66,59 @@ export async function fromTensors(tensors: TensorSource, options: TensorOptions)
 export interface SpecialIds {
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
+  /** Of tokens that the files name and nobody knows. */
+  readonly notes: readonly string[];
 }
 
 /**
  * As config.json says, or the tokenizer where that is silent; none that the model has not: 50256 stands in
- * the config.json of many a small one that ends before.
+ * the config.json of many a small one that ends before. A text for an id is looked up in the tokenizer.
  */
 export function specialIdsOf({ gpt, file, tokenizer }: Loaded): SpecialIds {
   const { vocabSize } = gpt.config;
+  const notes: string[] = [];
   const among = (...ids: readonly (number | null | undefined)[]): number[] =>
     ids.filter((id) => typeof id === 'number' && id >= 0 && id < vocabSize) as number[];
-  const { bosTokenId, eosTokenIds } = file;
+  const toId = (token: number | string, key: string): number | undefined => {
+    if (typeof token === 'number') return token;
+    const id = idOf(token, tokenizer);
+    if (id === undefined) {
+      const why = tokenizer
+        ? 'its tokenizer has no such token'
+        : 'it has no tokenizer to look it up';
+      notes.push(`${key} is the text ${JSON.stringify(token.slice(0, 40))}, and ${why}: not used.`);
+    }
+    return id;
+  };
+  const bosTokenId =
+    file.bosTokenId === undefined ? undefined : toId(file.bosTokenId, 'bos_token_id');
+  const eosTokenIds = file.eosTokenIds?.map((token) => toId(token, 'eos_token_id'));
   const [bos = null] = among(bosTokenId, ...(eosTokenIds ?? []), tokenizer?.endOfTextId);
   const told = among(...(eosTokenIds ?? []));
   // None at all may be what config.json wants.
   const isTold = eosTokenIds?.length === told.length || told.length > 0;
-  return { bosTokenId: bos, eosTokenIds: isTold ? told : among(tokenizer?.endOfTextId) };
+  return { bosTokenId: bos, eosTokenIds: isTold ? told : among(tokenizer?.endOfTextId), notes };
+}
+
+/** The id of a token by its text; undefined for what is no token, or no text of this vocabulary at all. */
+function idOf(text: string, tokenizer: BytePairEncoder | null): number | undefined {
+  const special = tokenizer?.specialTokens.get(text);
+  if (!tokenizer || special !== undefined) return special;
+  try {
+    const ids = tokenizer.encode(text, { allowedSpecial: 'all' });
+    return ids.length === 1 ? ids[0] : undefined;
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
 }
 
 /** What a page shows of it. */
 export function summaryOf(loaded: Loaded): ModelSummary {
   const { source, name, layout, dtype, gpt, defaults, device, origin, headsToChoose } = loaded;
   const { nLayer, nHead, nEmbd, nCtx, vocabSize } = gpt.config;
+  const { notes: ofTokens, ...specialIds } = specialIdsOf(loaded);
+  const notes = [...(loaded.notes ?? []), ...ofTokens];
   return {
     source,
     name,
@@ -100,11 +132,11 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     parameterCount: parameterCount(gpt.config),
     dtype,
     memoryBytes: gpt.sizeBytes,
-    ...specialIdsOf(loaded),
+    ...specialIds,
     defaults,
     device: device.summary,
     ...(origin ? { origin } : {}),
     ...(headsToChoose ? { headsToChoose } : {}),
-    ...(loaded.notes?.length ? { notes: loaded.notes } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
   };
 }

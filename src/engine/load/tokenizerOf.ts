@@ -1,7 +1,7 @@
 // Which tokenizer a folder's model has: its own, GPT-2's, or none.
 import { EngineError } from '../../errors.ts';
 import type { ModelFolder } from '../../hub/modelFolder.ts';
-import type { ConfigFile } from '../../model/config.ts';
+import type { ConfigFile } from '../../model/configFile.ts';
 import { BytePairEncoder, type TokenizerFiles } from '../../text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../text/gpt2Tokenizer.ts';
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { noise } from '../../support/random.ts';
 import { packPath, readPackJson } from '../../support/packOnDisk.ts';
 import { Session } from '../../../src/model/session.ts';

@@ -5,7 +5,7 @@ import type { LensColumns, ModelQuestion } from '../../../src/api.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { Session } from '../../../src/model/session.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';

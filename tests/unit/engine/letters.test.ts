@@ -65,6 +65,28 @@ describe('ids that no token has', () => {
   });
 });
 
+describe('tokens that config.json names by their text', () => {
+  it('have the ids that the tokenizer gives them', async () => {
+    const config = { bos_token_id: '<|endoftext|>', eos_token_id: ['<|endoftext|>', '.', '3'] };
+    await using model = await load({ rows: V + 1, added: { '<|endoftext|>': V }, config });
+    expect(model.summary).toMatchObject({ bosTokenId: V, eosTokenIds: [V, V - 1, 3] });
+    expect(model.summary.notes).toBeUndefined();
+  });
+
+  it('are left out with a note where no tokenizer knows them', async () => {
+    const config = { bos_token_id: '<|im_start|>', eos_token_id: '<|im_end|>' };
+    await using model = await load({ config });
+    expect(model.summary).toMatchObject({ bosTokenId: null, eosTokenIds: [] });
+    expect(model.summary.notes).toEqual([
+      'bos_token_id is the text "<|im_start|>", and its tokenizer has no such token: not used.',
+      'eos_token_id is the text "<|im_end|>", and its tokenizer has no such token: not used.',
+    ]);
+    const files = letterModel({ config }).filter(({ name }) => !/vocab|merges/.test(name));
+    await using mute = await GPT2.from_pretrained('letters', { device: 'cpu', files });
+    expect(mute.summary.notes?.[0]).toContain('it has no tokenizer to look it up');
+  });
+});
+
 describe('ids that the model has not', () => {
   it('are not its beginning or end of text', async () => {
     const beyond = { bos_token_id: 50256, eos_token_id: 50256 };

@@ -7,7 +7,7 @@ import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { referenceIds } from '../../../src/engine/reading/referenceText.ts';
 import { sweepHeads } from '../../../src/engine/questions/sweep.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { toPartsOff } from '../../../src/model/partsOff.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';

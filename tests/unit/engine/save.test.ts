@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Dtype } from '../../../src/api.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { parseSafetensorsHeader } from '../../../src/formats/safetensors.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { BytePairEncoder } from '../../../src/text/bytePairEncoder.ts';

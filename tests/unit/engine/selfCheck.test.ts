@@ -13,7 +13,7 @@ import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { Wasm } from '../../../src/gpu/cpu/wasm.ts';
 import { linearFast, matvecKernel } from '../../../src/kernels/linear.ts';
 import { Session } from '../../../src/model/session.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { loadGpt2Tokenizer } from '../../../src/text/gpt2Tokenizer.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { PACK_CASES } from '../../support/packCases.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ModuleNode } from '../../../src/api.ts';
 import { toAnatomy } from '../../../src/model/anatomy.ts';
-import { PRESETS, readConfigFile, toMegabytes } from '../../../src/model/config.ts';
+import { PRESETS, toMegabytes } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { parameterCount } from '../../../src/model/parameters.ts';
 
 /** As `print(model)` in PyTorch: names in parentheses, two spaces a level. */

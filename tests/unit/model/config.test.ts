@@ -1,12 +1,6 @@
-// Configurations of the four sources: counts, memory, and what is refused.
+// Configurations of the four sources: counts, memory, and sizes that are refused.
 import { describe, expect, it } from 'vitest';
-import {
-  PRESETS,
-  checkConfig,
-  headSizeOf,
-  readConfigFile,
-  toMegabytes,
-} from '../../../src/model/config.ts';
+import { PRESETS, checkConfig, headSizeOf, toMegabytes } from '../../../src/model/config.ts';
 import { parameterBytes, parameterCount } from '../../../src/model/parameters.ts';
 
 describe('parameter counts', () => {
@@ -56,44 +50,6 @@ describe('checkConfig', () => {
   ] as const) {
     it(`refuses ${key} = ${value} by name`, () => {
       expect(() => checkConfig({ ...PRESETS.gpt2, [key]: value })).toThrow(`${key} is ${value}`);
-    });
-  }
-});
-
-describe('readConfigFile', () => {
-  it("reads Hugging Face's keys", () => {
-    const file = readConfigFile({
-      model_type: 'gpt2',
-      n_head: 12,
-      n_inner: null,
-      activation_function: 'gelu_new',
-      eos_token_id: [1, 2],
-      tie_word_embeddings: false,
-    });
-    expect(file).toMatchObject({
-      nHead: 12,
-      nInner: undefined,
-      activation: 'gelu-tanh',
-      eosTokenIds: [1, 2],
-      tiedHead: false,
-    });
-  });
-
-  for (const [json, message] of [
-    [{ model_type: 'llama' }, 'model_type is "llama"'],
-    [{ activation_function: 'relu' }, 'activation_function is "relu"'],
-    [{ scale_attn_weights: false }, 'scale_attn_weights is false'],
-    [{ scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx is true'],
-    [{ quantization_config: { bits: 8 } }, 'quantization_config is {"bits":8}'],
-    [{ pruned_heads: { 0: [1] } }, 'pruned_heads is {"0":[1]}'],
-    [{ is_encoder_decoder: true }, 'is_encoder_decoder is true'],
-    [{ layer_norm_denominator: 'max' }, 'layer_norm_denominator is "max"'],
-    [{ n_head: '12' }, 'n_head is "12"'],
-    [[], 'not a JSON object'],
-    [null, 'not a JSON object'],
-  ] as const) {
-    it(`refuses ${JSON.stringify(json)} by name`, () => {
-      expect(() => readConfigFile(json)).toThrow(message);
     });
   }
 });

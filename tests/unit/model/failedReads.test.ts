@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import type { Device, Tensor } from '../../../src/gpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { readPackFile, readPackJson } from '../../support/packOnDisk.ts';
 import { readScores } from '../../../src/model/reads.ts';

@@ -1,7 +1,7 @@
 // The four layouts are told apart by names and shapes, and every mismatch is named.
 import { describe, expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import {
   checkTensors,
   isStoredMask,

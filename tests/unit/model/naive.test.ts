@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
-import { readConfigFile } from '../../../src/model/config.ts';
+import { readConfigFile } from '../../../src/model/configFile.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
 import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';

@@ -50,7 +50,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/kept/', may: ['src/formats/'] },
   {
     part: 'src/hub/',
-    may: ['src/formats/', 'src/kept/', 'src/model/config.ts'],
+    may: ['src/formats/', 'src/kept/', 'src/model/configFile.ts'],
     packages: ['@noble/hashes'],
   },
   // The one who knows that the processor needs the kernels' twins.

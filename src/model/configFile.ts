@@ -1,0 +1,196 @@
+// What config.json says of a model: Hugging Face's GPT2Config keys, those of nanoGPT, minGPT and the book, and ours.
+import { EngineError } from '../errors.ts';
+import { isObject } from '../json.ts';
+import type { GptConfig } from './config.ts';
+
+/** How often values were dropped in training, 0 to 1; a model in use drops none. */
+export interface DropRates {
+  /** After the embedding. */
+  readonly embd?: number;
+  /** Of the attention weights. */
+  readonly attn?: number;
+  /** Of what a block adds to the residual stream. */
+  readonly resid?: number;
+}
+
+/**
+ * What a `config.json` says; fields it leaves open are undefined and decided by the tensors. The names of tokens are
+ * texts where the file has texts: only a tokenizer knows which ids they have.
+ */
+export interface ConfigFile {
+  readonly modelType?: string;
+  readonly vocabSize?: number;
+  readonly nCtx?: number;
+  readonly nLayer?: number;
+  readonly nHead?: number;
+  readonly nEmbd?: number;
+  readonly nInner?: number;
+  readonly qkvBias?: boolean;
+  readonly bias?: boolean;
+  readonly layerNormBias?: boolean;
+  readonly layerNormDenominator?: GptConfig['layerNormDenominator'];
+  readonly layerNormEpsilon?: number;
+  readonly activation?: GptConfig['activation'];
+  readonly tiedHead?: boolean;
+  readonly bosTokenId?: number | string;
+  readonly eosTokenIds?: readonly (number | string)[];
+  readonly dropRates?: DropRates;
+}
+
+const ACTIVATIONS = new Map<string, GptConfig['activation']>([
+  ['gelu_new', 'gelu-tanh'],
+  ['gelu_fast', 'gelu-tanh'],
+  ['gelu_pytorch_tanh', 'gelu-tanh'],
+  ['gelu', 'gelu-exact'],
+]);
+
+/**
+ * Types of transformers that are built in another way, some of them under GPT-2's own tensor names. Any type that is not
+ * here is somebody's word for a model of their own: its tensors say whether it is a GPT.
+ */
+const OTHER_TYPES = new Set(
+  [
+    'albert bart bert biogpt blenderbot bloom camembert clip clvp codegen cohere cohere2 ctrl deberta deberta-v2',
+    'decision_transformer deepseek deepseek_v2 deepseek_v3 distilbert electra encoder-decoder ernie exaone falcon',
+    'falcon_mamba gemma gemma2 gemma3 gemma3_text glm glm4 gpt_bigcode gpt_neo gpt_neox gpt_neox_japanese gpt_oss gptj',
+    'granite imagegpt internlm internlm2 jais jamba llama llama4 mamba mamba2 marian mbart minicpm ministral mistral',
+    'mixtral modernbert mpnet mpt mt5 nemotron olmo olmo2 olmo3 openai-gpt opt pegasus phi phi-msft phi3 qwen qwen2',
+    'qwen2_moe qwen3 qwen3_moe recurrent_gemma refinedweb refinedwebmodel roberta rwkv smollm3 stablelm stablelm_epoch',
+    'starcoder2 t5 transfo-xl vision-encoder-decoder vit wav2vec2 whisper xglm xlm-roberta xlnet',
+  ].flatMap((types) => types.split(' ')),
+);
+
+const HINT = 'This page runs GPT-2 and models of its shape.';
+
+/** Under one of these every codebase states its heads; so does a configuration that lies within config.json. */
+const HEAD_KEYS = ['n_head', 'n_heads', 'num_attention_heads'];
+
+/**
+ * The objects that state a model's shape, the file itself first. PyTorchModelHubMixin keeps a model's arguments under
+ * their own names ("config", "cfg"); a checkpoint of nanoGPT has "model_args", beside a "config" that may have been
+ * another model's when its training began.
+ */
+function sourcesOf(file: Record<string, unknown>): Record<string, unknown>[] {
+  if (isObject(file.model_args)) return [file, file.model_args];
+  const within = Object.values(file).filter(isObject);
+  return [file, ...within.filter((each) => HEAD_KEYS.some((key) => key in each))];
+}
+
+/** A token as `bos_token_id` gives it: its id, a numeral, its text, or what transformers writes of an added one. */
+function toToken(value: unknown): number | string | undefined {
+  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? value : undefined;
+  if (typeof value === 'string') return /^\d{1,9}$/.test(value) ? Number(value) : value;
+  return isObject(value) && typeof value.content === 'string' ? value.content : undefined;
+}
+
+/** Reads a parsed `config.json`; what cannot be honoured is refused by name. Throws `config/…`. */
+export function readConfigFile(json: unknown): ConfigFile {
+  if (!isObject(json)) {
+    throw new EngineError('config.json is not a JSON object.', {
+      code: 'config/format',
+      hint: 'Take config.json from a GPT-2 model.',
+    });
+  }
+  const sources = sourcesOf(json);
+  /** What the file says of a key; null is as good as silence. */
+  const stated = (key: string): unknown =>
+    sources.map((source) => source[key]).find((value) => value !== undefined && value !== null);
+  const refuse = (key: string, expected: string): never => {
+    throw new EngineError(
+      `config.json: ${key} is ${JSON.stringify(stated(key)).slice(0, 80)}; expected ${expected}.`,
+      { code: 'config/unsupported', hint: HINT },
+    );
+  };
+  /** The same, for what decides numbers: said twice, it is said alike. */
+  const decided = (key: string): unknown => {
+    const value = stated(key);
+    for (const { [key]: other } of sources) {
+      if (other === undefined || other === null || other === value) continue;
+      throw new EngineError(
+        `config.json gives ${key} twice, as ${JSON.stringify(value).slice(0, 80)} and as ${JSON.stringify(other).slice(0, 80)}.`,
+        { code: 'config/format', hint: 'Leave the one in it that is of this model.' },
+      );
+    }
+    return value;
+  };
+  const number = (...keys: string[]): number | undefined => {
+    for (const key of keys) {
+      const value = decided(key);
+      if (value === undefined) continue;
+      if (typeof value !== 'number' || !Number.isFinite(value)) refuse(key, 'a number');
+      return value as number;
+    }
+    return undefined;
+  };
+  const flag = (key: string): boolean | undefined => {
+    const value = decided(key);
+    if (value !== undefined && typeof value !== 'boolean') refuse(key, 'true or false');
+    return value as boolean | undefined;
+  };
+  /** Only to be printed: nonsense here is no reason to refuse a model. */
+  const rate = (...keys: string[]): number | undefined =>
+    keys.map(stated).find((value): value is number => typeof value === 'number');
+
+  const type = stated('model_type');
+  if (type !== undefined && typeof type !== 'string') refuse('model_type', 'a name like "gpt2"');
+  // minGPT calls sizes of its own after other models; only it and nanoGPT have a block_size.
+  const isOther = OTHER_TYPES.has(String(type).toLowerCase()) && stated('block_size') === undefined;
+  if (isOther) {
+    throw new EngineError(
+      `config.json: model_type is ${JSON.stringify(type)}, a kind of model that is built in another way than GPT-2.`,
+      { code: 'config/unsupported', hint: HINT },
+    );
+  }
+  if (flag('scale_attn_weights') === false) refuse('scale_attn_weights', 'true');
+  if (flag('scale_attn_by_inverse_layer_idx')) refuse('scale_attn_by_inverse_layer_idx', 'false');
+  if (flag('add_cross_attention')) refuse('add_cross_attention', 'false');
+  // `reorder_and_upcast_attn` asks for attention in f32, which it always is here.
+  if (flag('is_encoder_decoder')) refuse('is_encoder_decoder', 'false');
+  if (stated('quantization_config')) {
+    refuse('quantization_config', 'none: weights as F32, F16 or BF16');
+  }
+  const pruned = stated('pruned_heads');
+  if (isObject(pruned) && Object.keys(pruned).length > 0) {
+    refuse('pruned_heads', 'none: heads of one size in every block');
+  }
+
+  const named = decided('activation_function');
+  const activation = typeof named === 'string' ? ACTIVATIONS.get(named) : undefined;
+  if (named !== undefined && !activation) {
+    refuse('activation_function', `one of ${[...ACTIVATIONS.keys()].join(', ')}`);
+  }
+  const denominator = decided('layer_norm_denominator');
+  if (denominator !== undefined && denominator !== 'variance' && denominator !== 'std') {
+    refuse('layer_norm_denominator', '"variance" or "std"');
+  }
+  const eos = stated('eos_token_id');
+  return {
+    modelType: type as string | undefined,
+    vocabSize: number('vocab_size'),
+    nCtx: number('n_positions', 'n_ctx', 'block_size', 'context_length', 'max_position_embeddings'),
+    nLayer: number('n_layer', 'n_layers', 'num_hidden_layers'),
+    nHead: number(...HEAD_KEYS),
+    nEmbd: number('n_embd', 'emb_dim', 'hidden_size'),
+    nInner: number('n_inner'),
+    qkvBias: flag('qkv_bias'),
+    bias: flag('bias'),
+    layerNormBias: flag('layer_norm_bias'),
+    layerNormDenominator: denominator as GptConfig['layerNormDenominator'] | undefined,
+    layerNormEpsilon: number('layer_norm_epsilon'),
+    activation,
+    tiedHead: flag('tie_word_embeddings'),
+    bosTokenId: toToken(stated('bos_token_id')),
+    eosTokenIds:
+      eos === undefined
+        ? undefined
+        : [eos]
+            .flat()
+            .map(toToken)
+            .filter((token) => token !== undefined),
+    dropRates: {
+      embd: rate('embd_pdrop', 'drop_rate', 'dropout'),
+      attn: rate('attn_pdrop', 'drop_rate', 'dropout'),
+      resid: rate('resid_pdrop', 'drop_rate', 'dropout'),
+    },
+  };
+}
