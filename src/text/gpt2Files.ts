@@ -1,5 +1,5 @@
 // GPT-2's vocabulary as the two files that transformers reads, made from the ranks.
-import { byteAlphabet } from './bytePairEncoder.ts';
+import { byteAlphabet } from './byteStrings.ts';
 
 /** `vocab.json` and `merges.txt` of GPT-2's own tokenizer. Rejects when its chunk cannot be fetched. */
 export async function gpt2TokenizerFiles(): Promise<{ vocab: string; merges: string }> {

@@ -2,7 +2,7 @@
 // itself, and added_tokens.json, which stands beside vocab.json.
 import { EngineError } from '../errors.ts';
 import { isObject } from '../json.ts';
-import type { TokenizerFiles } from './bytePairEncoder.ts';
+import type { TokenizerFiles } from './vocabularyFiles.ts';
 
 /**
  * Vocabulary and merges of a `tokenizer.json`. What GPT-2's tokenizer does not do (another kind of model,

@@ -2,8 +2,9 @@
 import { EngineError } from '../../errors.ts';
 import type { ModelFolder } from '../../hub/modelFolder.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
-import { BytePairEncoder, type TokenizerFiles } from '../../text/bytePairEncoder.ts';
+import { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../text/gpt2Tokenizer.ts';
+import type { TokenizerFiles } from '../../text/vocabularyFiles.ts';
 
 /** Each file's text; null where there is none. */
 export interface TokenizerTexts {

@@ -5,8 +5,9 @@ import { Tiktoken } from 'js-tiktoken/lite';
 import ranks from 'js-tiktoken/ranks/gpt2';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/errors.ts';
-import { BytePairEncoder, endOfPiece } from '../../../src/text/bytePairEncoder.ts';
+import { BytePairEncoder } from '../../../src/text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../../src/text/gpt2Tokenizer.ts';
+import { endOfPiece } from '../../../src/text/pieces.ts';
 import { cpuMs } from '../../support/cpuTime.ts';
 
 const root = new URL('../../../', import.meta.url);
