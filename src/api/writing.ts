@@ -7,7 +7,7 @@ import type { Meant } from './turn.ts';
 export interface SamplingOptions {
   /** False takes the most probable token always (greedy) and ignores temperature, top-k, top-p and min-p. */
   readonly do_sample: boolean;
-  /** > 0. */
+  /** ≥ 0; 0 is greedy, as `do_sample: false` is. */
   readonly temperature: number;
   /** 0 is off. Ties with the k-th are kept. */
   readonly top_k: number;

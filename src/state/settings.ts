@@ -139,7 +139,7 @@ export function cleanStops(values: readonly unknown[]): string[] {
 export function readSettings(value: unknown): Partial<Settings> {
   if (typeof value !== 'object' || value === null) return {};
   const source: Record<string, unknown> = { ...value };
-  const found: { -readonly [K in keyof Settings]?: Settings[K] } = {};
+  const found: Writable = {};
   for (const key of NUMERIC_KEYS) {
     const clamped = clampSetting(key, source[key]);
     if (clamped !== undefined) found[key] = clamped;
@@ -168,8 +168,50 @@ export function toGenerationOptions(settings: Settings): GenerationOptions {
   };
 }
 
-/** The page's defaults with what the model's own `generation_config.json` says. */
-export function withDefaults(defaults: Partial<GenerationOptions> = {}): Settings {
-  const { seed: _, stop: __, eos_token_id: ___, ...own } = defaults;
-  return { ...DEFAULT_SETTINGS, ...own };
+type Writable = { -readonly [K in keyof Settings]?: Settings[K] };
+
+/**
+ * Takes a number from outside into `settings`: clamped, with a note that says so. A temperature of 0
+ * is greedy, as everywhere. `shown` is the value as it was written there.
+ */
+export function takeNumber(
+  settings: Writable,
+  key: NumericKey,
+  value: number,
+  shown: string,
+  notes: string[],
+): void {
+  const clamped = clampSetting(key, value);
+  if (clamped === undefined) {
+    notes.push(`${shown} is no number and was ignored.`);
+    return;
+  }
+  if (key === 'temperature' && value === 0) {
+    settings.do_sample = false;
+    return;
+  }
+  settings[key] = clamped;
+  if (clamped === value) return;
+  const { min, max, integer } = RANGES[key];
+  const range = integer ? `whole numbers from ${min} to ${max}` : `${min} to ${max}`;
+  notes.push(`${shown} is outside ${range}; ${clamped} is used.`);
+}
+
+/**
+ * The page's defaults with what the model's own `generation_config.json` says, clamped like what an
+ * address says; the notes tell what was.
+ */
+export function withDefaults(defaults: Partial<GenerationOptions> = {}): {
+  readonly settings: Settings;
+  readonly notes: readonly string[];
+} {
+  const own: Writable = {};
+  const notes: string[] = [];
+  if (defaults.do_sample !== undefined) own.do_sample = defaults.do_sample;
+  for (const key of NUMERIC_KEYS) {
+    const value = defaults[key];
+    if (value === undefined) continue;
+    takeNumber(own, key, value, `generation_config.json: ${key} ${value}`, notes);
+  }
+  return { settings: { ...DEFAULT_SETTINGS, ...own }, notes };
 }

@@ -5,12 +5,11 @@ import { isHere, MAX_NAME, type ModelName } from './modelName.ts';
 import { LINK_VERSION, MAX_LINK, readRecording, writeRecording, type Recording } from './replay.ts';
 import {
   clampSeed,
-  clampSetting,
   cleanStops,
   DEFAULT_SETTINGS,
   MAX_SEED,
   NUMERIC_KEYS,
-  RANGES,
+  takeNumber,
   type Settings,
 } from './settings.ts';
 
@@ -54,17 +53,7 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
     const text = source.get(key);
     if (text === null) continue;
     const number = text.trim() === '' ? Number.NaN : Number(text);
-    const clamped = clampSetting(key, number);
-    if (clamped === undefined) {
-      notes.push(`${key}=${short(text)} is no number and was ignored.`);
-      continue;
-    }
-    settings[key] = clamped;
-    if (clamped !== number) {
-      const { min, max, integer } = RANGES[key];
-      const range = integer ? `whole numbers from ${min} to ${max}` : `${min} to ${max}`;
-      notes.push(`${key}=${short(text)} is outside ${range}; ${clamped} is used.`);
-    }
+    takeNumber(settings, key, number, `${key}=${short(text)}`, notes);
   }
 
   const seedText = source.get('seed');

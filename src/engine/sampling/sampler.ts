@@ -17,7 +17,7 @@ type Row = Float32Array | Float64Array;
  * Probabilities [V] of the next token after repetition penalty → temperature → top-k → top-p → min-p,
  * each as in transformers: a penalty counts once a token, ties with the k-th stay, the most probable token
  * always stays. Among equals at the border of top-p the higher ids stay (a stable ascending sort).
- * With `do_sample: false` everything is on the token that `argmax` finds after the penalty.
+ * Greedily everything is on the token that `argmax` finds after the penalty.
  * `logits` [V] stay as they are. Throws `sampling/options` and `sampling/nan`.
  */
 export function processLogits(
@@ -26,11 +26,19 @@ export function processLogits(
   options: SamplingOptions,
 ): Float64Array {
   const scores = applySteps(logits, previousIds, options);
-  if (options.do_sample) return softmax(scores);
+  if (isDrawn(options)) return softmax(scores);
   const best = argmax(scores);
   scores.fill(0);
   scores[best] = 1;
   return scores;
+}
+
+/** Whether a token is drawn at random: not where sampling is off or the temperature is 0, which are greedy. */
+export function isDrawn({
+  do_sample,
+  temperature,
+}: Pick<SamplingOptions, 'do_sample' | 'temperature'>): boolean {
+  return do_sample && temperature > 0;
 }
 
 /** Hears of a step, whether its setting changes anything, and the scores [V] that it leaves. */
@@ -38,8 +46,8 @@ type StepListener = (step: SamplerStage['step'], active: boolean, scores: Float6
 
 /**
  * Scores [V] after the sampling steps: logits up to a constant, −∞ where a step removed the token.
- * `after` hears every step as it is done; its array goes on changing. With `do_sample: false`
- * nothing comes after the penalty. Throws `sampling/options` and `sampling/nan`.
+ * `after` hears every step as it is done; its array goes on changing. Greedily nothing comes after
+ * the penalty. Throws `sampling/options` and `sampling/nan`.
  */
 export function applySteps(
   logits: Float32Array,
@@ -54,7 +62,7 @@ export function applySteps(
   penalise(scores, previousIds, repetition_penalty);
   const highest = scores[checkLogits(scores)];
   after('repetition_penalty', repetition_penalty !== 1, scores);
-  if (!options.do_sample) return scores;
+  if (!isDrawn(options)) return scores;
 
   // Relative to the best score, so that no temperature overflows.
   for (let id = 0; id < scores.length; id++) scores[id] = (scores[id] - highest) / temperature;
@@ -207,14 +215,8 @@ export function logprobAndRank(
 export function checkOptions(options: SamplingOptions & Partial<GenerationOptions>): void {
   const { do_sample, temperature, top_k, top_p, min_p, repetition_penalty } = options;
   expectOption('do_sample', do_sample, typeof do_sample === 'boolean', 'true or false');
-  // As in transformers, a temperature of 0 is no error where nothing is drawn.
-  const coldest = isFinite(temperature) && (temperature > 0 || (temperature === 0 && !do_sample));
-  expectOption(
-    'temperature',
-    temperature,
-    coldest,
-    'a number above 0 (for greedy, do_sample: false)',
-  );
+  const isWarm = isFinite(temperature) && temperature >= 0;
+  expectOption('temperature', temperature, isWarm, 'a number, 0 or more (0 is greedy)');
   expectOption('top_k', top_k, isWhole(top_k, Infinity), 'a whole number, 0 or more (0 is off)');
   const nucleus = isFinite(top_p) && top_p > 0 && top_p <= 1;
   expectOption('top_p', top_p, nucleus, 'a number above 0, at most 1 (1 is off)');

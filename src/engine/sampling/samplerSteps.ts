@@ -8,6 +8,7 @@ import {
   checkOptions,
   eachInterval,
   entropyBits,
+  isDrawn,
   sampleToken,
   softmax,
   topIds,
@@ -46,7 +47,7 @@ export function toSamplerSteps(
   });
   const model = changed.get('model') ?? softmax(scores.slice());
   const last = [...changed.values()].at(-1) ?? model;
-  const number = options.do_sample ? uniform(options.seed, ids.length) : null;
+  const number = isDrawn(options) ? uniform(options.seed, ids.length) : null;
   const chosen = number === null ? argmax(scores) : sampleToken(last, number);
 
   const count = Math.min(top, logits.length);

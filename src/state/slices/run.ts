@@ -274,7 +274,15 @@ export function createRun(options: RunOptions) {
 
   /** The page's defaults with the model's own, where nobody chose. */
   function takeDefaults(): void {
-    if (!get().run.chosen) set({ settings: withDefaults(modelOf(get())?.defaults) });
+    if (!get().run.chosen) reset();
+  }
+
+  function reset(): void {
+    const { settings, notes } = withDefaults(modelOf(get())?.defaults);
+    together(() => {
+      set({ settings, chosen: false });
+      options.note(notes.filter((words) => !get().page.notes.includes(words)));
+    });
   }
 
   return {
@@ -285,7 +293,7 @@ export function createRun(options: RunOptions) {
     takeSeed: (seed: number | null) => set({ settings: { ...get().run.settings, seed } }),
     change: (patch: Partial<Settings>) =>
       set({ settings: { ...get().run.settings, ...patch }, chosen: true }),
-    reset: () => set({ settings: withDefaults(modelOf(get())?.defaults), chosen: false }),
+    reset,
     unqueue: () => set({ queued: false }),
     actions: {
       generate: () => void write(get().run.settings),

@@ -382,13 +382,19 @@ describe('generate', () => {
     expect([outer, inner]).toEqual(alone);
   });
 
+  it('takes a temperature of 0 for greedy, whatever do_sample says', async () => {
+    const greedy = await idsOf(tales, 'The', { max_new_tokens: 3 });
+    const cold = { max_new_tokens: 3, do_sample: true, temperature: 0, seed: 1 };
+    expect(await idsOf(tales, 'The', cold)).toEqual(greedy);
+  });
+
   it('lets go of the model when the loop is left early', async () => {
     for await (const _token of tales.generate('The', { max_new_tokens: 50 })) break;
     expect(await idsOf(tales, 'The', { max_new_tokens: 2 })).toHaveLength(2);
   });
 
   for (const [options, word] of [
-    [{ temperature: 0, do_sample: true }, 'temperature'],
+    [{ temperature: -1, do_sample: true }, 'temperature'],
     [{ top_k: -1 }, 'top_k'],
     [{ top_p: 0 }, 'top_p'],
     [{ min_p: 2 }, 'min_p'],

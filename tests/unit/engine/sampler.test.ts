@@ -300,7 +300,7 @@ describe('logprobAndRank', () => {
 describe('checkOptions', () => {
   const text = 'x' as unknown as number;
   it.each<Partial<GenerationOptions>>([
-    ...[0, -1, Number.NaN, Infinity, text].map((temperature) => ({ temperature })),
+    ...[-1, Number.NaN, Infinity, text].map((temperature) => ({ temperature })),
     ...[-1, 1.5, Number.NaN, Infinity, text].map((top_k) => ({ top_k })),
     ...[0, -0.1, 1.1, Number.NaN, text].map((top_p) => ({ top_p })),
     ...[-0.1, 1.1, Number.NaN, text].map((min_p) => ({ min_p })),
@@ -326,9 +326,13 @@ describe('checkOptions', () => {
     expect(() => processLogits(Float32Array.of(0), [], { ...off, ...wrong })).toThrow(start);
   });
 
-  it('accepts the limits, and a temperature of 0 where nothing is drawn', () => {
+  it('accepts the limits, and a temperature of 0, which draws nothing', () => {
     checkOptions({ ...off, top_p: 1, min_p: 1, top_k: 0, temperature: 1e-9 });
     checkOptions({ ...off, do_sample: false, temperature: 0 });
+    const cold = { ...off, do_sample: true, temperature: 0 };
+    expect(processLogits(Float32Array.of(1, 3, 3, 2), [], cold)).toEqual(
+      Float64Array.of(0, 1, 0, 0),
+    );
     checkOptions({ ...off, max_new_tokens: 0, seed: 2 ** 32 - 1, stop: [], eos_token_id: null });
     checkOptions({ ...off, eos_token_id: [0, 50256] });
   });

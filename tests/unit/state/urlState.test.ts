@@ -65,6 +65,12 @@ describe('the address as state', () => {
     expect(read.notes[0]).toContain('temperature=99');
   });
 
+  it('takes a temperature of 0 for greedy', () => {
+    const read = parseUrl('?temperature=0', '', BASE);
+    expect(read.settings).toEqual({ do_sample: false });
+    expect(read.notes).toEqual([]);
+  });
+
   it('drops what is no number and says so', () => {
     const read = parseUrl('?temperature=hot&top_p=&seed=x&greedy=maybe', '', BASE);
     expect(read.settings).toEqual({});
