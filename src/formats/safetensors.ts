@@ -13,6 +13,8 @@ const ELEMENT_BYTES = {
   F8_E5M2: 1,
   F8_E4M3: 1,
   F8_E8M0: 1,
+  F8_E5M2FNUZ: 1,
+  F8_E4M3FNUZ: 1,
   I16: 2,
   U16: 2,
   F16: 2,
@@ -217,9 +219,13 @@ export function writeSafetensors(
 // — Numbers ———————————————————————————————————————————————————————————————————————————————————————
 // Typed arrays use the machine's byte order, which is little-endian wherever there is WebGPU.
 
+/** Types that hold weights. */
+export const WEIGHT_TYPES: ReadonlySet<SafetensorsDtype> = new Set(['F32', 'F16', 'BF16', 'F64']);
+
 /**
- * Elements of F32, F16 or BF16 bytes as float32, every bit pattern exactly; `bytes` may begin anywhere. They
- * lie in `into` where it is given, which has room for them, and where F32 bytes may lie already.
+ * Elements of F32, F16 or BF16 bytes as float32, every bit pattern exactly, and of F64 bytes rounded to the nearest
+ * (±Infinity beyond float32); `bytes` may begin anywhere. They lie in `into` where it is given, which has room for
+ * them, and where F32 bytes may lie already.
  * Throws `safetensors/dtype` for other types and `safetensors/size` for half an element.
  */
 export function toFloat32(
@@ -227,8 +233,8 @@ export function toFloat32(
   dtype: SafetensorsDtype,
   into?: Float32Array<ArrayBuffer>,
 ): Float32Array<ArrayBuffer> {
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
-    throw fail('dtype', `${dtype} is no type of weights; expected F32, F16 or BF16.`);
+  if (!WEIGHT_TYPES.has(dtype)) {
+    throw fail('dtype', `${dtype} is no type of weights; expected F32, F16, BF16 or F64.`);
   }
   const size = ELEMENT_BYTES[dtype];
   if (bytes.length % size !== 0) {
@@ -242,7 +248,11 @@ export function toFloat32(
     if (!isThere) new Uint8Array(bits.buffer, bits.byteOffset, bytes.length).set(bytes);
     return values;
   }
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  if (dtype === 'F64') {
+    values.set(new Float64Array(aligned.buffer, aligned.byteOffset, count));
+    return values;
+  }
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
   if (dtype === 'F16') {
     const table = halfBitsTable();
@@ -304,6 +314,8 @@ function isKeyBefore(json: string, at: number): boolean {
 }
 
 function toMetadata(value: unknown): Map<string, string> {
+  // Some writers say so that there is none, and Hugging Face's reader takes it.
+  if (value === null) return new Map();
   if (!isObject(value)) throw fail('metadata', `${METADATA} is no object of texts.`);
   const metadata = new Map<string, string>();
   for (const [key, text] of Object.entries(value)) {
@@ -324,7 +336,10 @@ function toEntry(
   if (!isObject(value)) throw fail('tensor', `${show(name)} is described by ${show(value)}.`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDtype(dtype)) {
-    throw fail('dtype', `${show(name)} has the unknown type ${show(dtype)}.`);
+    throw new EngineError(`${show(name)} has the unknown type ${show(dtype)}.`, {
+      code: 'safetensors/dtype',
+      hint: 'Load the model where it was made, and save it in float32, float16 or bfloat16.',
+    });
   }
   if (!isSizes(shape)) {
     throw fail('shape', `${show(name)} has the shape ${show(shape)}; expected a list of sizes.`);

@@ -1,14 +1,15 @@
 // A safetensors file as a source of tensors, read in the order of its bytes and never held whole.
 import { type ByteSource, inMemory } from './byteSource.ts';
+import { EngineError } from '../errors.ts';
 import {
   type SafetensorsHeader,
+  WEIGHT_TYPES,
   parseSafetensorsHeader,
   readHeaderLength,
   toFloat32,
 } from './safetensors.ts';
 import type { TensorSource } from './tensorSource.ts';
 
-const WEIGHT_TYPES = new Set(['F32', 'F16', 'BF16']);
 /** Bytes in front of the header: its length. */
 export const LENGTH_BYTES = 8;
 
@@ -35,8 +36,8 @@ export function toSource({ tensors }: SafetensorsHeader, file: ByteSource): Tens
     shapes.set(name, shape);
     if (!WEIGHT_TYPES.has(dtype)) unreadable.set(name, dtype);
   }
-  /** Halves on their way to become floats. */
-  let halves = new Uint8Array(0);
+  /** Halves and doubles on their way to become floats. */
+  let others = new Uint8Array(0);
   return {
     shapes,
     unreadable,
@@ -47,12 +48,33 @@ export function toSource({ tensors }: SafetensorsHeader, file: ByteSource): Tens
       const each = (entry.end - entry.begin) / shape.reduce((product, n) => product * n, 1) || 0;
       const begin = entry.begin + from * each;
       const bytes = count === undefined ? entry.end - begin : count * each;
-      if (!into || into.byteLength * each < bytes * 4) {
-        return toFloat32(await file.read(begin, bytes), dtype);
-      }
-      let room = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
-      if (each !== 4) room = halves = halves.length < bytes ? new Uint8Array(bytes) : halves;
-      return toFloat32(await file.read(begin, bytes, room), dtype, into);
+      const fits = into !== undefined && into.byteLength * each >= bytes * 4;
+      let room: Uint8Array | undefined;
+      if (fits && each === 4) room = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+      else if (fits) room = others = others.length < bytes ? new Uint8Array(bytes) : others;
+      const stored = await file.read(begin, bytes, room);
+      const values = toFloat32(stored, dtype, fits ? into : undefined);
+      if (dtype === 'F64') checkRange(name, stored, values, from);
+      return values;
     },
   };
+}
+
+/** Throws `safetensors/range` for a double that is a number and no float32. */
+function checkRange(name: string, stored: Uint8Array, values: Float32Array, from: number): void {
+  const at = values.findIndex(
+    (value, i) => !Number.isFinite(value) && Number.isFinite(doubleAt(stored, i)),
+  );
+  if (at < 0) return;
+  throw new EngineError(
+    `${name} has the value ${doubleAt(stored, at)} at place ${from + at}, which is beyond float32.`,
+    {
+      code: 'safetensors/range',
+      hint: 'Weights are computed in float32 here. Such a value is damage, or its model needs float64.',
+    },
+  );
+}
+
+function doubleAt(bytes: Uint8Array, index: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + 8 * index, 8).getFloat64(0, true);
 }

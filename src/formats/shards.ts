@@ -61,10 +61,11 @@ export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {
   if (!isObject(map)) return fail('it has no weight_map');
   const fileOf = new Map<string, string>();
   const files = new Set<string>();
-  for (const [tensor, file] of Object.entries(map)) {
-    if (typeof file !== 'string' || !SHARD_NAME.test(file)) {
+  for (const [tensor, told] of Object.entries(map)) {
+    const file = typeof told === 'string' ? told.replace(/^(?:\.\/)+/, '') : '';
+    if (!SHARD_NAME.test(file)) {
       return fail(
-        `${tensor.slice(0, 80)} is said to be in ${JSON.stringify(file).slice(0, 80)}, which is no name of a shard`,
+        `${tensor.slice(0, 80)} is said to be in ${JSON.stringify(told).slice(0, 80)}, which is no name of a shard`,
       );
     }
     fileOf.set(tensor, file);
@@ -93,12 +94,15 @@ export async function streamWeights(file: ByteSource): Promise<Weights> {
 
 /**
  * Several files as weights: only their headers are awaited. A file is opened when its first tensor is
- * asked for, and the one before it is finished then. Throws `safetensors/…`.
+ * asked for, and the one before it is finished then. The index rules, as in transformers: of a tensor that it
+ * assigns to no shard, or to another one, nothing is read. Throws `safetensors/…`.
  */
 export async function streamShards(index: ShardIndex, from: ShardFiles): Promise<Weights> {
   const shapes = new Map<string, readonly number[]>();
   const unreadable = new Map<string, string>();
   const sourceOf = new Map<string, TensorSource>();
+  const absent = new Map(index.fileOf);
+  const unassigned: string[] = [];
   const shards: Shard[] = [];
   let current: Shard | null = null;
 
@@ -120,12 +124,10 @@ export async function streamShards(index: ShardIndex, from: ShardFiles): Promise
       close: () => Promise.resolve(),
     });
     for (const [tensor, shape] of source.shapes) {
-      if (sourceOf.has(tensor)) {
-        throw inconsistent(`${tensor} stands in ${name} and in another shard`);
-      }
-      if (index.fileOf.get(tensor) !== name) {
-        throw inconsistent(`${name} holds ${tensor}, but the index does not say so`);
-      }
+      const assigned = index.fileOf.get(tensor);
+      if (assigned === undefined) unassigned.push(`${tensor} (${name})`);
+      if (assigned !== name) continue;
+      absent.delete(tensor);
       sourceOf.set(tensor, source);
       shapes.set(tensor, shape);
       const type = source.unreadable?.get(tensor);
@@ -136,6 +138,8 @@ export async function streamShards(index: ShardIndex, from: ShardFiles): Promise
     tensors: {
       shapes,
       unreadable,
+      absent,
+      notes: unassigned.length > 0 ? [notInIndex(unassigned)] : [],
       read: (name, begin, count, into) => {
         const source = sourceOf.get(name);
         if (!source) throw new Error(`No tensor ${name}.`);
@@ -204,6 +208,12 @@ async function readHead(
   const { bytes } = end <= first.bytes.length ? first : await from.peek(name, end);
   const header = bytes.subarray(0, end);
   return { header, size: first.size ?? sizeByHeader(header) };
+}
+
+function notInIndex(tensors: readonly string[]): string {
+  const shown = tensors.slice(0, 3).join(', ');
+  const more = tensors.length > 3 ? ` and ${tensors.length - 3} more` : '';
+  return `The index of the shards does not name ${shown}${more}: not used, as in transformers.`;
 }
 
 function inconsistent(problem: string): EngineError {

@@ -6,6 +6,10 @@ export interface TensorSource {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Tensors whose type holds no weights (integers, booleans), by name. */
   readonly unreadable?: ReadonlyMap<string, string>;
+  /** Tensors that an index promises and their file lacks: name → file. */
+  readonly absent?: ReadonlyMap<string, string>;
+  /** What the files hold that is not read, in sentences for people. */
+  readonly notes?: readonly string[];
   /**
    * Values `from` … `from + count` of a tensor in row-major order; all of them by default. Tensors
    * are asked for in the order of `shapes`, and the pieces of one from its first value to its last. They

@@ -4,6 +4,7 @@ import { EngineError } from '../errors.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
 import { type ParameterSpec, parameterTable } from './parameters.ts';
+import { unreadableType } from './quantised.ts';
 
 export type LayoutName = 'huggingface' | 'nanogpt' | 'mingpt' | 'notebook';
 
@@ -303,10 +304,7 @@ export function checkTensors(
   for (const { name } of expected) {
     const dtype = unreadable.get(name);
     if (dtype === undefined) continue;
-    throw new EngineError(`${name} is stored as ${dtype}; expected F32, F16 or BF16.`, {
-      code: 'safetensors/dtype',
-      hint: 'Convert the checkpoint to one of these types and save it again.',
-    });
+    throw unreadableType(name, dtype);
   }
   const absent = expected.filter(({ name }) => !shapes.has(name)).map(({ name }) => name);
   if (absent.length > 0) throw missing(absent);

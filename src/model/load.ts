@@ -1,5 +1,6 @@
 // A checkpoint, whatever codebase wrote it, becomes a model on a device.
 import type { Dtype } from '../api.ts';
+import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
@@ -10,6 +11,7 @@ import { sampled } from './fingerprint.ts';
 import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
 import {
+  type Layout,
   type LayoutName,
   checkTensors,
   isStoredMask,
@@ -17,6 +19,7 @@ import {
   resolveConfig,
 } from './layouts.ts';
 import { parameterBytes } from './parameters.ts';
+import { refuseQuantised } from './quantised.ts';
 import { Session } from './session.ts';
 
 export interface LoadGptOptions {
@@ -59,9 +62,7 @@ export async function loadGpt(
   options: LoadGptOptions,
 ): Promise<LoadedGpt> {
   const source = withoutMasks(stored);
-  const layout = recogniseLayout(source.shapes);
-  const config = resolveConfig(layout, source.shapes, file);
-  checkTensors(layout, config, source.shapes, source.unreadable);
+  const { layout, config } = recognise(source, file);
   const dtype = options.dtype ?? dtypeFor(device, config);
   const arena = device.createArena('parameters');
   let model: Gpt | null = null;
@@ -98,6 +99,34 @@ export async function loadGpt(
     arena.dispose();
     throw error;
   }
+}
+
+/** Throws `checkpoint/…` and `config/…`. */
+function recognise(
+  source: TensorSource,
+  file: ConfigFile,
+): { readonly layout: Layout; readonly config: GptConfig } {
+  refuseQuantised(source);
+  try {
+    const layout = recogniseLayout(source.shapes);
+    const config = resolveConfig(layout, source.shapes, file);
+    checkTensors(layout, config, source.shapes, source.unreadable);
+    return { layout, config };
+  } catch (error) {
+    throw withPlace(error, source.absent);
+  }
+}
+
+/** Of a tensor that is missing and that an index promises, the error says in which file it should be. */
+function withPlace(error: unknown, absent: TensorSource['absent']): unknown {
+  if (!(error instanceof EngineError) || error.code !== 'checkpoint/missing') return error;
+  const [promised] = [...(absent ?? [])].filter(([name]) => error.message.includes(name));
+  if (!promised) return error;
+  const [name, shard] = promised;
+  return new EngineError(`${error.message} The index says that ${shard} holds ${name}.`, {
+    code: error.code,
+    hint: 'The index and its shards are not of one model: take all of them from the same folder again.',
+  });
 }
 
 /** The source without the masks that are stored beside the weights; a bias of that name stays. */

@@ -51,7 +51,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const ready = Promise.all([reading, opening, small]);
     const load = async (tensors: TensorSource): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
-      const notes: string[] = [];
+      const notes = [...(tensors.notes ?? [])];
       const { nHead, headsToChoose } = headsOf(config, tensors, options);
       return fromTensors(reporter.watch(tensors), {
         device,
