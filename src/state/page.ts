@@ -30,6 +30,7 @@ import type { PageContext, Slice, SliceContext } from './slices/slice.ts';
 import type { TextOptions } from './slices/text/desk.ts';
 import { createText } from './slices/text/text.ts';
 import type { AppState, AppStore } from './store.ts';
+import type { Kept } from './tabStorage.ts';
 import type { TokenText } from './tokenText.ts';
 import { VIEW, type View } from './view.ts';
 
@@ -365,8 +366,8 @@ export function createPage(options: PageOptions) {
     dismissNotes: () => setPage({ notes: [] }),
     dismissReplaced: () => setPage({ replaced: false }),
     setTheme: (theme: Theme) => setPage({ theme }),
-    setStorageWorks(storageWorks: boolean): void {
-      if (storageWorks !== get().page.storageWorks) setPage({ storageWorks });
+    setStorage(storage: Kept): void {
+      if (storage !== get().page.storage) setPage({ storage });
     },
     setTreeStored(treeStored: boolean): void {
       if (treeStored !== get().page.treeStored) setPage({ treeStored });

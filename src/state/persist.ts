@@ -1,7 +1,6 @@
-// What survives a reload, as one JSON value in localStorage. Reading trusts nothing: a value of any
+// What survives a reload, as one JSON value of this tab's storage. Reading trusts nothing: a value of any
 // other shape counts as absent.
 import type { PartOff, TokenPiece } from '../api.ts';
-import { visibleText } from '../visibleText.ts';
 import { MAX_BRANCHES, parentsOf, type Branch, type Tree } from './branches.ts';
 import { areRunsOf, type RunRecord } from './runs.ts';
 import {
@@ -14,6 +13,16 @@ import {
 import type { Theme } from './facts/page.ts';
 import type { Writer } from './facts/run.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
+import {
+  parseCount,
+  parsePiece,
+  readIds,
+  readScores,
+  readWords,
+  writeScores,
+  writeWords,
+} from './storedTokens.ts';
+import { createTabStorage, type Kept } from './tabStorage.ts';
 import { NO_TEXT, toPlainText, type Snapshot } from './tokenText.ts';
 import { FIRST_VIEW, VIEW, type View, type WrittenView } from './view.ts';
 import { isObject } from '../json.ts';
@@ -27,6 +36,11 @@ const BEFORE_TREE_KEY = 'glass-gpt.before.branches';
 /** A download that was agreed to and is not complete. */
 const DOWNLOAD_KEY = 'glass-gpt.download';
 const VERSION = 1;
+
+const tab = createTabStorage(KEY, [KEY, TREE_KEY, BEFORE_KEY, BEFORE_TREE_KEY]);
+/** Calls back when another tab has left its text, which new tabs start from. */
+export const { onOther: onOtherText } = tab;
+
 /** Browsers give a page about five million characters. */
 const MAX_TREE = 1_500_000;
 const MAX_TOKENS = 200_000;
@@ -57,9 +71,8 @@ export function formatSaved(saved: Saved): string {
             prompt: text.prompt,
             promptCount: text.promptCount,
             ids: text.pieces.map((p) => p.id),
-            bytes: text.pieces.map((p) => (p.special ? p.text : p.bytes)),
-            logprobs: text.logprobs.map(toStored),
-            ranks: text.ranks,
+            words: writeWords(text.pieces),
+            ...writeScores(text),
             runs: text.runs,
           },
     source: text?.owner ?? '',
@@ -98,83 +111,70 @@ function olderView(value: Record<string, unknown>): WrittenView {
 }
 
 export function readSaved(): Saved | null {
-  return parseSaved(read(KEY));
-}
-
-function read(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
+  return parseSaved(tab.read(KEY));
 }
 
 /** Keeps what is stored apart, before a link's text takes its place; an older one that is kept stays. */
 export function keepBefore(): void {
-  try {
-    if (localStorage.getItem(BEFORE_KEY) !== null) return;
-    for (const [from, to] of [
-      [KEY, BEFORE_KEY],
-      [TREE_KEY, BEFORE_TREE_KEY],
-    ] as const) {
-      const value = localStorage.getItem(from);
-      if (value !== null) localStorage.setItem(to, value);
-    }
-  } catch {
-    // Undo has it until the page is closed.
+  if (tab.read(BEFORE_KEY) !== null) return;
+  for (const [from, to] of [
+    [KEY, BEFORE_KEY],
+    [TREE_KEY, BEFORE_TREE_KEY],
+  ] as const) {
+    const value = tab.read(from);
+    // Where it finds no room, undo has it until the page is closed.
+    if (value !== null) tab.write(to, value);
   }
 }
 
 /** What a link replaced, also on an earlier visit. */
 export function readBefore(): { snapshot: Snapshot; tree: Tree | null } | null {
-  const saved = parseSaved(read(BEFORE_KEY));
+  const saved = parseSaved(tab.read(BEFORE_KEY));
   if (saved === null || saved.text === null) return null;
-  return { snapshot: saved.text, tree: parseTree(read(BEFORE_TREE_KEY), saved.text, saved.tree) };
+  const tree = parseTree(tab.read(BEFORE_TREE_KEY), saved.text, saved.tree);
+  return { snapshot: saved.text, tree };
 }
 
 export function dropBefore(): void {
-  try {
-    localStorage.removeItem(BEFORE_KEY);
-    localStorage.removeItem(BEFORE_TREE_KEY);
-  } catch {
-    // Where nothing can be stored, nothing is.
-  }
+  tab.remove(BEFORE_KEY);
+  tab.remove(BEFORE_TREE_KEY);
 }
 
-/** False where the browser refuses (private window, full storage). */
-export function writeSaved(saved: Saved): boolean {
-  try {
-    localStorage.setItem(KEY, formatSaved(saved));
-    return true;
-  } catch {
-    return false;
-  }
+/** Where it is not `kept`, what was stored before stays. */
+export function writeSaved(saved: Saved): Kept {
+  const kept = tab.write(KEY, formatSaved(saved));
+  const { text } = saved;
+  if (kept !== 'full' || text === null || text.pieces.length > text.promptCount) return kept;
+  // A prompt alone says it all: its tokens are read again.
+  return tab.write(KEY, formatSaved({ ...saved, text: { ...NO_TEXT, prompt: text.prompt } }));
 }
 
 /** The branches that are not shown; the one that is comes from `text`. */
 export function formatTree(tree: Tree): string {
   const others = tree.branches.filter(({ id }) => id !== tree.current);
   const parents = parentsOf(others.map(({ snapshot }) => snapshot.pieces));
-  const pieces = new Map<number, TokenPiece>();
+  const owns = others.map(({ snapshot }, i) => snapshot.pieces.slice(parents[i]?.at ?? 0));
   const branches = others.map(({ id, snapshot, runStart }, i) => {
     const { parent, at } = parents[i] ?? { parent: -1, at: 0 };
-    const own = snapshot.pieces.slice(at);
-    for (const piece of own) pieces.set(piece.id, piece);
     return {
       id,
       base: parent,
       at,
       promptCount: snapshot.promptCount,
       runStart,
-      ids: own.map((piece) => piece.id),
-      logprobs: snapshot.logprobs.map(toStored),
-      ranks: snapshot.ranks,
+      ids: (owns[i] ?? []).map((piece) => piece.id),
+      ...writeScores(snapshot),
       runs: snapshot.runs,
     };
   });
-  const words = [...pieces.values()].map((p) => [p.id, p.special ? p.text : p.bytes]);
   const { id, current } = tree;
-  return JSON.stringify({ version: VERSION, id, current, pieces: words, branches });
+  return JSON.stringify({
+    version: VERSION,
+    id,
+    current,
+    pieces: writeWords(owns.flat()),
+    branches,
+  });
 }
 
 /**
@@ -186,14 +186,9 @@ export function parseTree(json: string | null, shown: Snapshot, id: string): Tre
   if (!isObject(value) || value.version !== VERSION) return null;
   // What an older version stored has no id.
   if ((value.id ?? '') !== id) return null;
-  if (!Array.isArray(value.pieces) || !Array.isArray(value.branches)) return null;
+  const pieces = readWords(value.pieces);
+  if (pieces === null || !Array.isArray(value.branches)) return null;
   const current = parseCount(value.current);
-  const pieces = new Map<number, TokenPiece>();
-  for (const entry of value.pieces as unknown[]) {
-    const piece = Array.isArray(entry) ? parsePiece(entry[0], entry[1]) : null;
-    if (piece === null) return null;
-    pieces.set(piece.id, piece);
-  }
   const branches: Branch[] = [];
   let tokens = 0;
   for (const entry of (value.branches as unknown[]).slice(0, MAX_BRANCHES - 1)) {
@@ -215,23 +210,21 @@ function parseBranch(
   known: ReadonlyMap<number, TokenPiece>,
   owner: string,
 ): Branch | null {
-  const { ids, logprobs, ranks } = value;
-  if (!Array.isArray(ids) || !Array.isArray(logprobs) || !Array.isArray(ranks)) return null;
+  const { ids } = value;
+  if (!Array.isArray(ids)) return null;
   const trunk = typeof value.base === 'number' ? before[value.base]?.snapshot.pieces : undefined;
-  const own = (ids as unknown[]).map((id) => (typeof id === 'number' ? known.get(id) : undefined));
-  const pieces = [...(trunk ?? []).slice(0, parseCount(value.at)), ...own].filter(
-    (piece) => piece !== undefined,
-  );
+  const own = readIds(ids, known);
+  if (own === null) return null;
+  const pieces = [...(trunk ?? []).slice(0, parseCount(value.at)), ...own];
   const { length } = pieces;
-  if (own.includes(undefined)) return null;
   const promptCount = parseCount(value.promptCount);
-  if (logprobs.length !== length || ranks.length !== length || promptCount > length) return null;
+  const scores = readScores(value, length);
+  if (scores === null || promptCount > length) return null;
   const snapshot: Snapshot = {
     prompt: toPlainText(pieces.slice(0, promptCount)),
     promptCount,
     pieces,
-    logprobs: logprobs.map(parseLogprob),
-    ranks: ranks.map(parseCount),
+    ...scores,
     runs: parseRuns(value.runs, length),
     owner,
   };
@@ -240,26 +233,16 @@ function parseBranch(
 }
 
 export function readTree(shown: Snapshot, id: string): Tree | null {
-  return parseTree(read(TREE_KEY), shown, id);
+  return parseTree(tab.read(TREE_KEY), shown, id);
 }
 
 /** False where the branches are too large to be stored: then none of them is. */
 export function writeTree(tree: Tree): boolean {
-  try {
-    const json = tree.branches.length < 2 ? '' : formatTree(tree);
-    const fits = json.length <= MAX_TREE;
-    if (json !== '' && fits) localStorage.setItem(TREE_KEY, json);
-    else localStorage.removeItem(TREE_KEY);
-    return fits;
-  } catch {
-    try {
-      // What is there belongs to an older text.
-      localStorage.removeItem(TREE_KEY);
-    } catch {
-      // The store says elsewhere that nothing can be stored.
-    }
-    return false;
-  }
+  const json = tree.branches.length < 2 ? '' : formatTree(tree);
+  const isWritten = json !== '' && json.length <= MAX_TREE && tab.write(TREE_KEY, json) === 'kept';
+  // What is there belongs to an older text.
+  if (!isWritten) tab.remove(TREE_KEY);
+  return isWritten || json === '';
 }
 
 /** A download that was agreed to. */
@@ -287,7 +270,11 @@ function parseDownload(json: string | null): Download | null {
 }
 
 export function readDownload(): Download | null {
-  return parseDownload(read(DOWNLOAD_KEY));
+  try {
+    return parseDownload(localStorage.getItem(DOWNLOAD_KEY));
+  } catch {
+    return null;
+  }
 }
 
 /** Null when it is complete, or given up. */
@@ -302,38 +289,25 @@ export function writeDownload(download: Download | null): void {
 
 function parseText(value: unknown, owner: string): Snapshot | null {
   if (!isObject(value) || typeof value.prompt !== 'string') return null;
-  const { ids, bytes, logprobs, ranks } = value;
-  const empty = { ...NO_TEXT, prompt: value.prompt };
-  if (!Array.isArray(ids) || !Array.isArray(bytes)) return empty;
-  if (!Array.isArray(logprobs) || !Array.isArray(ranks)) return empty;
-  const count = ids.length;
-  if (bytes.length !== count || logprobs.length !== count || ranks.length !== count) return empty;
-  const pieces: TokenPiece[] = [];
-  for (let i = 0; i < count; i++) {
-    const piece = parsePiece(ids[i], bytes[i]);
-    if (piece === null) return empty;
-    pieces.push(piece);
-  }
+  const { prompt } = value;
+  const empty = { ...NO_TEXT, prompt };
+  const pieces = parsePieces(value);
+  const count = pieces?.length ?? 0;
+  const scores = readScores(value, count);
   const promptCount = parseCount(value.promptCount);
-  if (promptCount > count) return empty;
-  return {
-    prompt: value.prompt,
-    promptCount,
-    pieces,
-    logprobs: logprobs.map(parseLogprob),
-    ranks: ranks.map(parseCount),
-    runs: parseRuns(value.runs, count),
-    owner,
-  };
+  if (pieces === null || scores === null || promptCount > count) return empty;
+  return { prompt, promptCount, pieces, ...scores, runs: parseRuns(value.runs, count), owner };
 }
 
-/** JSON has no NaN; four digits are more than the page shows. */
-function toStored(logprob: number): number | null {
-  return Number.isNaN(logprob) ? null : Number(logprob.toFixed(4));
-}
-
-function parseLogprob(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) && value <= 0 ? value : Number.NaN;
+/** An older version stored the bytes of every token, and no words. */
+function parsePieces({ ids, words, bytes }: Record<string, unknown>): TokenPiece[] | null {
+  if (!Array.isArray(ids)) return null;
+  if (Array.isArray(bytes)) {
+    const pieces = ids.map((id, i) => parsePiece(id, bytes[i])).filter((piece) => piece !== null);
+    return pieces.length === ids.length ? pieces : null;
+  }
+  const known = readWords(words);
+  return known === null ? null : readIds(ids, known);
 }
 
 /** No runs at all where one of them is not as it must be. */
@@ -365,22 +339,6 @@ function parsePart(value: unknown): PartOff | null {
   const layer = parseCount(value.layer);
   if (part === 'head') return { part, layer, head: parseCount(value.head), by };
   return part === 'attention' || part === 'mlp' ? { part, layer, by } : null;
-}
-
-function parsePiece(id: unknown, bytes: unknown): TokenPiece | null {
-  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0) return null;
-  if (typeof bytes === 'string') return { id, bytes: [], text: bytes.slice(0, 100), special: true };
-  if (!Array.isArray(bytes)) return null;
-  const numbers: number[] = [];
-  for (const byte of bytes as unknown[]) {
-    if (typeof byte !== 'number' || !Number.isInteger(byte) || byte < 0 || byte > 255) return null;
-    numbers.push(byte);
-  }
-  return { id, bytes: numbers, text: visibleText(Uint8Array.from(numbers)), special: false };
-}
-
-function parseCount(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
 function parseJson(json: string | null): unknown {

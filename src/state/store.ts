@@ -135,7 +135,7 @@ export function createAppStore(
       theme: saved?.theme ?? 'auto',
       done: saved?.done ?? [],
       announcement: '',
-      storageWorks: true,
+      storage: 'kept',
       treeStored: true,
     },
     busy: new Set(),

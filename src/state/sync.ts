@@ -1,19 +1,25 @@
-// Keeps localStorage and the address up to date with the store: throttled, and once more on leaving.
+// Keeps what is stored and the address up to date with the store: throttled, and once more on leaving.
 import type { Actions } from './page.ts';
-import { writeSaved, writeTree } from './persist.ts';
+import { onOtherText, writeSaved, writeTree } from './persist.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { AppStore } from './store.ts';
 import { formatUrl } from './urlState.ts';
 import { placeOf } from './facts/model.ts';
 
 const SAVE_MS = 400;
+/** A save that took long, as of a long text, gives the page this many times as long for itself. */
+const SAVE_BACK_OFF = 20;
 /** Browsers limit how often an address may change. */
 const ADDRESS_MS = 700;
 
 export function startSync(store: AppStore, actions: Actions): void {
+  /** Another tab has left its text since: this one leaves its branches with it again. */
+  let isOther = false;
+  onOtherText(() => (isOther = true));
+
   const save = throttle(SAVE_MS, () => {
     const { run, page, view } = store.getState();
-    const works = writeSaved({
+    const kept = writeSaved({
       text: actions.snapshot(),
       tree: actions.tree().id,
       // What a model brought is no choice, and the next one brings its own.
@@ -24,7 +30,9 @@ export function startSync(store: AppStore, actions: Actions): void {
       view: { ...view, selected: null, corner: null },
       done: page.done,
     });
-    actions.setStorageWorks(works);
+    actions.setStorage(kept);
+    if (isOther) saveTree.soon();
+    isOther = false;
   });
 
   const saveTree = throttle(SAVE_MS, () => actions.setTreeStored(writeTree(actions.tree())));
@@ -101,14 +109,18 @@ interface Throttled {
 
 function throttle(delayMs: number, run: () => void): Throttled {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let free = -Infinity;
   const fire = (): void => {
     clearTimeout(timer);
     timer = undefined;
+    const start = performance.now();
     run();
+    const end = performance.now();
+    free = end + SAVE_BACK_OFF * (end - start);
   };
   return {
     soon: () => {
-      timer ??= setTimeout(fire, delayMs);
+      timer ??= setTimeout(fire, Math.max(delayMs, free - performance.now()));
     },
     flush: () => {
       if (timer !== undefined) fire();

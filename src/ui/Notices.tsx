@@ -290,12 +290,14 @@ function Replaced(): ReactNode {
 }
 
 function StorageNote(): ReactNode {
-  const { works } = useFacts((s) => ({ works: s.page.storageWorks }));
-  if (works) return null;
+  const { storage } = useFacts((s) => ({ storage: s.page.storage }));
+  if (storage === 'kept') return null;
   return (
     <section className={css.notice} aria-label="Storage">
       <p className={css.body}>
-        This browser does not let the page store anything: the text is gone after a reload.
+        {storage === 'refused'
+          ? 'This browser does not let the page store anything: the text is gone after a reload.'
+          : 'This text is longer than what the browser keeps for a page. It is whole while the page is open; a reload brings back what was kept before it. Copy it to keep it.'}
       </p>
     </section>
   );

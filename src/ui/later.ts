@@ -42,7 +42,7 @@ export function later<P extends object = object>(
 }
 
 function Failure({ what, onRetry }: { what: string; onRetry: () => void }): ReactNode {
-  const { storageWorks } = useFacts((s) => ({ storageWorks: s.page.storageWorks }));
+  const { storage } = useFacts((s) => ({ storage: s.page.storage }));
   const button = (words: string, onClick: () => void): ReactNode =>
     createElement('button', { className: controls.link, type: 'button', onClick }, words);
   return createElement(
@@ -52,6 +52,8 @@ function Failure({ what, onRetry }: { what: string; onRetry: () => void }): Reac
     button('Try again', onRetry),
     ' ',
     // A newer page has its code under another name, and some browsers remember what once failed.
-    button(`Reload the page${storageWorks ? '; your text is kept' : ''}`, () => location.reload()),
+    button(`Reload the page${storage === 'kept' ? '; your text is kept' : ''}`, () =>
+      location.reload(),
+    ),
   );
 }

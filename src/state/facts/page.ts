@@ -1,5 +1,6 @@
 // What the page knows of itself: what it says, what went wrong, and what a visitor has found.
 import type { ErrorInfo, GpuVerdict, PartOff } from '../../api.ts';
+import type { Kept } from '../tabStorage.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -24,7 +25,8 @@ export interface PageFacts {
   readonly done: readonly string[];
   /** Words for those who cannot see what changed; '' once they are said. */
   readonly announcement: string;
-  readonly storageWorks: boolean;
+  /** Whether a reload finds the text again; if not, whether the browser has no room or stores nothing. */
+  readonly storage: Kept;
   /** False where the branches are too large to be stored. */
   readonly treeStored: boolean;
 }

@@ -69,6 +69,37 @@ describe('what survives a reload', () => {
     expect(visibleText(Uint8Array.from(piece.bytes))).toBe(piece.text);
   });
 
+  it('is each different token once, and scores from the first known one on', () => {
+    const piece = { id: 5, bytes: [97], text: 'a', special: false };
+    const many = Array.from({ length: 1000 }, () => piece);
+    const logprobs = many.map((_, i) => (i < 990 ? Number.NaN : -1));
+    const ranks = many.map((_, i) => (i < 990 ? 0 : 2));
+    const text = {
+      ...NO_TEXT,
+      prompt: 'a'.repeat(1000),
+      promptCount: 1000,
+      pieces: many,
+      logprobs,
+      ranks,
+    };
+    const json = formatSaved({ ...saved, text });
+    expect(json.length).toBeLessThan(4500);
+    expect(parseSaved(json)?.text).toEqual({ ...text, owner: '' });
+  });
+
+  it('reads the tokens of an older version', () => {
+    const value = JSON.parse(formatSaved(saved)) as { text: Record<string, unknown> };
+    const { words: _, from: __, ...rest } = value.text;
+    const { pieces = [], logprobs = [], ranks = [] } = saved.text ?? {};
+    const older = {
+      ...rest,
+      bytes: pieces.map((p) => (p.special ? p.text : p.bytes)),
+      logprobs: logprobs.map((one) => (Number.isNaN(one) ? null : one)),
+      ranks,
+    };
+    expect(parseSaved(JSON.stringify({ ...value, text: older }))).toEqual(saved);
+  });
+
   it('reads the view of an older version', () => {
     const { view: _, ...rest } = JSON.parse(formatSaved(saved)) as Record<string, unknown>;
     const older = {
