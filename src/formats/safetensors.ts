@@ -58,17 +58,21 @@ export interface SafetensorsInput {
 }
 
 /** Hugging Face's limit. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 const METADATA = '__metadata__';
 /** The order of types in which Hugging Face writes tensors: the widest first, so that all are aligned. */
 const DTYPE_ORDER = Object.keys(ELEMENT_BYTES).toReversed();
 
 /**
- * Length in bytes of the JSON header (which starts at byte 8) from a file's first 8 bytes.
- * Throws `safetensors/truncated` or `safetensors/header-length`.
+ * Length in bytes of the JSON header (which starts at byte 8) from a file's first 8 bytes; `most` where less is
+ * believed than the format allows. Throws `safetensors/truncated` or `safetensors/header-length`.
  */
-export function readHeaderLength(first8bytes: Uint8Array, fileSize: number): number {
+export function readHeaderLength(
+  first8bytes: Uint8Array,
+  fileSize: number,
+  most = MAX_HEADER_BYTES,
+): number {
   if (!Number.isSafeInteger(fileSize) || fileSize < LENGTH_BYTES + 2) {
     throw fail('truncated', `The file has ${fileSize} bytes; the smallest has 10.`);
   }
@@ -77,11 +81,8 @@ export function readHeaderLength(first8bytes: Uint8Array, fileSize: number): num
   }
   const view = new DataView(first8bytes.buffer, first8bytes.byteOffset, LENGTH_BYTES);
   const length = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
-  if (length < 2 || length > MAX_HEADER_BYTES) {
-    throw fail(
-      'header-length',
-      `The header claims ${length} bytes; expected 2 to ${MAX_HEADER_BYTES}.`,
-    );
+  if (length < 2 || length > most) {
+    throw fail('header-length', `The header claims ${length} bytes; expected 2 to ${most}.`);
   }
   if (LENGTH_BYTES + length > fileSize) {
     throw fail(
@@ -265,8 +266,13 @@ export function toFloat32(
 
 // — Checks ————————————————————————————————————————————————————————————————————————————————————————
 
+/** Throws `safetensors/json` unless this is the first byte of a header. */
+export function checkBrace(byte: number | undefined): void {
+  if (byte !== 0x7b) throw fail('json', 'The header does not begin with "{".');
+}
+
 function parseJson(bytes: Uint8Array): object {
-  if (bytes[0] !== 0x7b) throw fail('json', 'The header does not begin with "{".');
+  checkBrace(bytes[0]);
   let text: string;
   let header: unknown;
   try {

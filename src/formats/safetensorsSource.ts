@@ -4,11 +4,13 @@ import { EngineError } from '../errors.ts';
 import {
   type SafetensorsHeader,
   WEIGHT_TYPES,
+  checkBrace,
   parseSafetensorsHeader,
   readHeaderLength,
   toFloat32,
 } from './safetensors.ts';
 import type { TensorSource } from './tensorSource.ts';
+import { explained, explainedBy } from './whatItIs.ts';
 
 /** Bytes in front of the header: its length. */
 export const LENGTH_BYTES = 8;
@@ -19,13 +21,42 @@ export function openSafetensors(file: Uint8Array): TensorSource {
 }
 
 /** As `openSafetensors`, for a file that may still be on its way: only its header is awaited. */
-export async function streamSafetensors(file: ByteSource): Promise<TensorSource> {
+export async function streamSafetensors(
+  file: ByteSource,
+  name = 'The file',
+): Promise<TensorSource> {
+  const header = await readHeader(file, name);
+  try {
+    return toSource(parseSafetensorsHeader(header, file.size), file);
+  } catch (error) {
+    throw explainedBy(error, name, header, file.size);
+  }
+}
+
+/**
+ * A file from its first byte to the end of its header, which takes `most` bytes. Throws `safetensors/…`, or what the
+ * file is if it is something else: `files/…`.
+ */
+export async function readHeader(
+  file: ByteSource,
+  name: string,
+  most?: number,
+): Promise<Uint8Array> {
   const start = await file.read(0, Math.min(LENGTH_BYTES, file.size));
-  const length = readHeaderLength(start, file.size);
-  const header = new Uint8Array(LENGTH_BYTES + length);
-  header.set(start);
-  header.set(await file.read(LENGTH_BYTES, length), LENGTH_BYTES);
-  return toSource(parseSafetensorsHeader(header, file.size), file);
+  let seen = start;
+  try {
+    const length = readHeaderLength(start, file.size, most);
+    const header = new Uint8Array(LENGTH_BYTES + length);
+    header.set(start);
+    header.set(await file.read(LENGTH_BYTES, 1), LENGTH_BYTES);
+    seen = header.subarray(0, LENGTH_BYTES + 1);
+    // What is something else is not read on for a length that it never meant.
+    checkBrace(header[LENGTH_BYTES]);
+    header.set(await file.read(LENGTH_BYTES + 1, length - 1), LENGTH_BYTES + 1);
+    return header;
+  } catch (error) {
+    throw await explained(error, name, file, seen);
+  }
 }
 
 /** The tensors of a checked header, read from its file. */

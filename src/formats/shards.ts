@@ -6,6 +6,7 @@ import type { ByteSource } from './byteSource.ts';
 import { parseSafetensorsHeader, readHeaderLength, sizeByHeader } from './safetensors.ts';
 import { LENGTH_BYTES, streamSafetensors, toSource } from './safetensorsSource.ts';
 import type { TensorSource } from './tensorSource.ts';
+import { checkText, explainedBy } from './whatItIs.ts';
 
 /** Which file holds each tensor, as `model.safetensors.index.json` says. */
 export interface ShardIndex {
@@ -55,6 +56,7 @@ export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
+    checkText(name, bytes);
     return fail('it is no JSON in UTF-8', cause);
   }
   const map = isObject(json) ? json.weight_map : undefined;
@@ -78,11 +80,11 @@ export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {
   return { files: [...files].toSorted(), fileOf };
 }
 
-/** One file as weights. Throws `safetensors/…`, and closes what cannot be used. */
-export async function streamWeights(file: ByteSource): Promise<Weights> {
+/** One file as weights. Throws `safetensors/…` and `files/…`, and closes what cannot be used. */
+export async function streamWeights(file: ByteSource, name: string): Promise<Weights> {
   try {
     return {
-      tensors: await streamSafetensors(file),
+      tensors: await streamSafetensors(file, name),
       finish: async () => file.finish?.(),
       close: () => file.close(),
     };
@@ -204,7 +206,12 @@ async function readHead(
   from: ShardFiles,
 ): Promise<{ header: Uint8Array; size: number }> {
   const first = await from.peek(name, PEEK_BYTES);
-  const end = LENGTH_BYTES + readHeaderLength(first.bytes, first.size ?? Number.MAX_SAFE_INTEGER);
+  let end: number;
+  try {
+    end = LENGTH_BYTES + readHeaderLength(first.bytes, first.size ?? Number.MAX_SAFE_INTEGER);
+  } catch (error) {
+    throw explainedBy(error, name, first.bytes, first.size);
+  }
   const { bytes } = end <= first.bytes.length ? first : await from.peek(name, end);
   const header = bytes.subarray(0, end);
   return { header, size: first.size ?? sizeByHeader(header) };

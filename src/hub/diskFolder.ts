@@ -10,6 +10,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
+import { isWeights, pickWeights } from './pickWeights.ts';
 import { nodeFiles, openNodeFile } from '../kept/nodeFiles.ts';
 
 export function openDiskFolder(path: string, { signal }: FolderOptions = {}): ModelFolder {
@@ -45,9 +46,14 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
       const single = await openNodeFile(`${path}/${WEIGHTS}`, signal).catch((cause: unknown) => {
         throw unreadable(WEIGHTS, cause);
       });
-      if (single) return streamWeights(single);
+      if (single) return streamWeights(single, WEIGHTS);
       const index = await read(INDEX, true);
-      if (!index) throw unreadable(WEIGHTS);
+      if (!index) {
+        const names = await (await nodeFiles()).readdir(path);
+        if (!names.some(isWeights)) throw unreadable(WEIGHTS);
+        const other = pickWeights(names);
+        return streamWeights(await open(other), other);
+      }
       return streamShards(parseShardIndex(index, INDEX), {
         open,
         async peek(file, count) {

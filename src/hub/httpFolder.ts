@@ -1,8 +1,8 @@
 // A model's folder on any web server: its files under their own names, read as they come and kept nowhere.
 import { EngineError } from '../errors.ts';
-import { MAX_HEADER_BYTES, readHeaderLength, sizeByHeader } from '../formats/safetensors.ts';
+import { sizeByHeader } from '../formats/safetensors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
-import { LENGTH_BYTES } from '../formats/safetensorsSource.ts';
+import { readHeader } from '../formats/safetensorsSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { UNKNOWN_SIZE, createBodyStream, truncated } from './bodyStream.ts';
 import { Meter } from './meter.ts';
@@ -24,6 +24,9 @@ import {
   request,
 } from './network.ts';
 import { notSilent, readPieces } from './pieces.ts';
+
+/** Room is taken for a header of a file whose size nobody knows, if it claims no more than this. */
+const MOST_HEADER_BYTES = 12_500_000;
 
 /** Opens the folder at `base`, which ends with a slash. */
 export function openHttpFolder(
@@ -89,7 +92,7 @@ export function openHttpFolder(
     read,
     async openWeights() {
       const single = await open(WEIGHTS, true);
-      if (single) return streamWeights(single);
+      if (single) return streamWeights(single, WEIGHTS);
       const index = await read(INDEX, true);
       if (!index) throw notFound(WEIGHTS, new URL(WEIGHTS, base));
       return streamShards(parseShardIndex(index, INDEX), {
@@ -195,12 +198,7 @@ async function requestFile(
 /** A stream of safetensors whose length nobody can be believed about but its own header. */
 async function withOwnSize(stream: ByteSource, file: string): Promise<ByteSource> {
   try {
-    const start = await stream.read(0, LENGTH_BYTES);
-    const length = readHeaderLength(start, stream.size);
-    if (length > MAX_HEADER_BYTES / 8) throw truncated(file, 0, length);
-    const head = new Uint8Array(LENGTH_BYTES + length);
-    head.set(start);
-    head.set(await stream.read(LENGTH_BYTES, length), LENGTH_BYTES);
+    const head = await readHeader(stream, file, MOST_HEADER_BYTES);
     return {
       size: sizeByHeader(head),
       read: (from, count, into) =>

@@ -2,8 +2,10 @@
 import { EngineError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { parseShardIndex } from '../formats/shards.ts';
+import { byName } from '../formats/whatItIs.ts';
 import type { Address } from '../modelAddress.ts';
 import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
+import { isWeights } from './pickWeights.ts';
 import { type Patience, discard, readAll, requestPatiently, retryAfterMs } from './network.ts';
 import type { HubIdentity, ListedFile } from '../kept/store.ts';
 
@@ -147,10 +149,10 @@ export function shardsOf(index: Uint8Array, { id, files }: HubModel): readonly s
   });
 }
 
-const PICKLE = /\.(?:bin|pt|pth|ckpt|pkl)$/;
-
 function noWeights(id: string, names: readonly string[]): EngineError {
-  if (names.some((name) => PICKLE.test(name))) {
+  const foreign = names.find(isWeights);
+  const kind = foreign === undefined ? null : byName(foreign);
+  if (kind?.kind === 'pickle') {
     return new EngineError(`${id} has only pickled weights, which can run any code when opened.`, {
       code: 'hub/pickle',
       hint: [
@@ -161,12 +163,14 @@ function noWeights(id: string, names: readonly string[]): EngineError {
       ].join('\n'),
     });
   }
-  const other = names.filter((name) => /\.(?:gguf|onnx|h5|msgpack|safetensors)$/.test(name));
+  const what = kind === null ? '' : ` ${kind.error.message}`;
   return new EngineError(
-    `${id} has no ${WEIGHTS}${other.length > 0 ? `, only ${other.slice(0, 3).join(', ')}` : ''}.`,
+    `${id} has no ${WEIGHTS}${foreign === undefined ? '' : `, only ${foreign}`}.${what}`,
     {
       code: 'hub/no-weights',
-      hint: 'Choose a repository with model.safetensors, the format that Hugging Face saves by default.',
+      hint:
+        kind?.error.hint ??
+        'Choose a repository with model.safetensors, the format that Hugging Face saves by default.',
     },
   );
 }

@@ -215,7 +215,7 @@ class HubFolder implements ModelFolder {
         peek: (file, count) => this.#peek(file, count),
       });
     } else {
-      weights = await streamWeights(await this.#open(names[0]));
+      weights = await streamWeights(await this.#open(names[0]), names[0]);
     }
     return {
       ...weights,
@@ -233,7 +233,10 @@ class HubFolder implements ModelFolder {
 
   async recover(error: unknown): Promise<boolean> {
     const code = error instanceof EngineError ? error.code : '';
-    if (this.#hasRecovered || !/^(?:download|safetensors|checkpoint|storage\/gone)/.test(code))
+    if (
+      this.#hasRecovered ||
+      !/^(?:download|safetensors|files|checkpoint|storage\/gone)/.test(code)
+    )
       return false;
     // Damage shows in the header before the sum of the whole can be known. What else broke was no weights.
     if (this.#unchecked.size === 0) return false;

@@ -2,6 +2,7 @@
 import type { ModelOrigin, ProgressInfo } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import type { Weights } from '../formats/shards.ts';
+import { checkText } from '../formats/whatItIs.ts';
 import type { Patience } from './network.ts';
 
 export interface FolderOptions {
@@ -52,10 +53,17 @@ export function nameOf(source: string): string {
   return path.split(/[/\\]/).at(-1) || source;
 }
 
+/** A text file of the folder. Throws `files/…` for what is something else under its name. */
+export function toText(bytes: Uint8Array, file: string): string {
+  checkText(file, bytes);
+  return new TextDecoder().decode(bytes);
+}
+
 /** Parses a JSON file of the folder; says which file is broken. */
 export function parseJsonFile(bytes: Uint8Array, file: string): unknown {
+  const text = toText(bytes, file);
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(text);
   } catch (cause) {
     throw new EngineError(`${file} is not JSON: ${(cause as Error).message}`, {
       code: 'config/format',

@@ -290,6 +290,11 @@ function expectedTensors(layout: Layout, config: GptConfig): ExpectedTensor[] {
   });
 }
 
+/** The names of all tensors of which a model of this layout is made. */
+export function expectedNames(layout: Layout, config: GptConfig): readonly string[] {
+  return expectedTensors(layout, config).map(({ name }) => name);
+}
+
 /**
  * Throws unless every expected tensor is there with its shape; names tensor, expected and found.
  * `unreadable` maps names to types that are no type of weights; only expected ones matter.

@@ -21,6 +21,7 @@ import {
 import { parameterBytes } from './parameters.ts';
 import { refuseQuantised } from './quantised.ts';
 import { Session } from './session.ts';
+import { notesOnUnused } from './unused.ts';
 
 export interface LoadGptOptions {
   /** Left out, it is what suits the device. */
@@ -49,6 +50,8 @@ export interface LoadedGpt {
   readonly dtype: Dtype;
   /** What the checkpoint is known by: 16 hex digits. */
   readonly fingerprint: string;
+  /** What the checkpoint holds that is not used, in sentences for people. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -93,7 +96,8 @@ export async function loadGpt(
     const failure = arena.failure ?? model.workspace.failure;
     if (failure) throw failure;
     const fingerprint = read.fingerprint(config);
-    return { model, config, layout: layout.name, dtype, fingerprint };
+    const notes = notesOnUnused(layout, config, source.shapes);
+    return { model, config, layout: layout.name, dtype, fingerprint, notes };
   } catch (error) {
     model?.dispose();
     arena.dispose();

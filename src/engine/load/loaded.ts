@@ -43,7 +43,7 @@ export type TensorOptions = Partial<Omit<Loaded, 'gpt' | 'layout' | 'fingerprint
 export async function fromTensors(tensors: TensorSource, options: TensorOptions): Promise<Loaded> {
   const { device, file, signal } = options;
   checkDtype(options.dtype);
-  const { model, layout, dtype, fingerprint } = await loadGpt(device, tensors, file, {
+  const { model, layout, dtype, fingerprint, notes } = await loadGpt(device, tensors, file, {
     dtype: options.dtype,
     signal,
   });
@@ -59,6 +59,7 @@ export async function fromTensors(tensors: TensorSource, options: TensorOptions)
     gpt: model,
     layout,
     fingerprint,
+    notes: [...(options.notes ?? []), ...notes],
   };
 }
 

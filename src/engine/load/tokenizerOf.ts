@@ -1,6 +1,6 @@
 // Which tokenizer a folder's model has: its own, GPT-2's, or none.
 import { EngineError } from '../../errors.ts';
-import type { ModelFolder } from '../../hub/modelFolder.ts';
+import { type ModelFolder, toText } from '../../hub/modelFolder.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
 import { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 import { loadGpt2Tokenizer } from '../../text/gpt2Tokenizer.ts';
@@ -21,7 +21,7 @@ export async function readTokenizerFiles(
 ): Promise<TokenizerTexts> {
   const read = async (file: string): Promise<string | null> => {
     const bytes = await folder.read(file, true);
-    return bytes && new TextDecoder().decode(bytes);
+    return bytes && toText(bytes, file);
   };
   const [vocab, merges] = await Promise.all([read('vocab.json'), read('merges.txt')]);
   if (vocab === null && merges === null) {

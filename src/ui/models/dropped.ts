@@ -1,6 +1,8 @@
 // Files and folders that were dropped or chosen: the outermost folder that holds weights, and no more.
 
-const WEIGHTS = /\.(?:safetensors|bin|pt|pth|ckpt|pkl)$/iu;
+/** Of any format: the engine names those that it does not read. */
+const WEIGHTS =
+  /\.(?:safetensors|bin|pt|pth|ckpt|pkl|gguf|ggml|onnx|tflite|h5|keras|msgpack|np[yz])$/iu;
 /** Folders below the one that was dropped that are looked into. */
 const MOST_LEVELS = 3;
 const MOST_FILES = 200;

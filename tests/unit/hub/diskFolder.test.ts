@@ -15,7 +15,7 @@ test.runIf(existsSync(OPEN))('a damaged file of weights is closed again', async 
   const path = join(folder, 'model.safetensors');
   writeFileSync(path, 'this is no safetensors file at all');
   await expect(openDiskFolder(folder).openWeights()).rejects.toMatchObject({
-    code: expect.stringMatching(/^safetensors\//u) as string,
+    code: 'files/text',
   });
   const targets = readdirSync(OPEN).map((name) => {
     try {

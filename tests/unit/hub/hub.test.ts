@@ -47,7 +47,10 @@ beforeAll(async () => {
     { ...other('tests/moved', { 'config.json': null }), commit: 'f'.repeat(40) },
     { ...tinyModel('tests/moved'), revisions: [] },
     other('tests/lying', {
-      'model.safetensors': utf8.encode(`${'\xff'.repeat(4)}lies about itself`),
+      'model.safetensors': new Uint8Array([
+        ...Array(8).fill(0xff),
+        ...utf8.encode('lies about itself'),
+      ]),
     }),
     other('tests/tokenizer-json', {
       'vocab.json': null,
