@@ -1,5 +1,5 @@
 // The one error type of the project: a stable code, what is wrong, and what to do next.
-import type { ErrorInfo } from './api.ts';
+import type { Choice, ErrorInfo } from './api.ts';
 
 /**
  * An error people can act on. `message` names the op or file, what was expected and what came;
@@ -8,19 +8,25 @@ import type { ErrorInfo } from './api.ts';
 export class EngineError extends Error implements ErrorInfo {
   readonly code: string;
   readonly hint: string;
+  readonly choice?: Choice;
 
-  constructor(message: string, options: { code: string; hint?: string; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { code: string; hint?: string; cause?: unknown; choice?: Choice },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'EngineError';
     this.code = options.code;
     this.hint = options.hint ?? '';
+    if (options.choice !== undefined) this.choice = options.choice;
   }
 }
 
 /** Any thrown value as plain data for the page; unknown errors keep their message. */
 export function toErrorInfo(error: unknown): ErrorInfo {
   if (error instanceof EngineError) {
-    return { code: error.code, message: error.message, hint: error.hint };
+    const { code, message, hint, choice } = error;
+    return { code, message, hint, ...(choice === undefined ? {} : { choice }) };
   }
   if (error instanceof Error) {
     return {

@@ -1,4 +1,5 @@
 // The shape of an error that crosses.
+import type { Reading } from './models.ts';
 
 /** The shape of every error that crosses to the page: what is wrong, and what to do next. */
 export interface ErrorInfo {
@@ -7,4 +8,12 @@ export interface ErrorInfo {
   readonly message: string;
   /** The next step, in words. */
   readonly hint: string;
+  /** What somebody has to choose before it can go on. */
+  readonly choice?: Choice;
+}
+
+/** A question whose answer decides the numbers, and which no file answers: `nHead`, with all values that fit. */
+export interface Choice {
+  readonly key: keyof Reading;
+  readonly choices: readonly (number | string)[];
 }

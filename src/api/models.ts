@@ -4,6 +4,32 @@ import type { DeviceRequest, DeviceSummary, Dtype } from './device.ts';
 import type { Meant } from './turn.ts';
 import type { GenerationOptions } from './writing.ts';
 
+/** What decides a model's numbers where its files do not say it, by the keys of `config.json`. */
+export interface Reading {
+  /** `n_head`: how many heads. */
+  readonly nHead?: number;
+  /** Whether LayerNorm divides by √(variance + ε), as PyTorch's, or by √(standard deviation + ε), as the notebook's. */
+  readonly layer_norm_denominator?: 'variance' | 'std';
+  /** Of the MLP, as transformers names it: `gelu_new` approximates by tanh, `gelu` is exact. */
+  readonly activation_function?: string;
+}
+
+/** Something that decides the numbers, that no file says, and how it was decided. */
+export interface Assumption {
+  readonly key: keyof Reading;
+  /** What is computed with. */
+  readonly value: number | string;
+  /** All that fit. */
+  readonly choices: readonly (number | string)[];
+  /**
+   * `measured`: it reads a fixed text clearly better than the others. `known`: models of these sizes that others
+   * publish have it. `convention`: it is usual for the codebase whose names the tensors have.
+   */
+  readonly by: 'measured' | 'known' | 'convention';
+  /** Mean loss of the fixed text in nats a token with each value that was tried, in the order of `choices`. */
+  readonly losses?: readonly { readonly value: number | string; readonly loss: number }[];
+}
+
 /** A loaded model in facts. Sizes in bytes. */
 export interface ModelSummary {
   /** The path or URL that was loaded. */
@@ -30,8 +56,8 @@ export interface ModelSummary {
   readonly device: DeviceSummary;
   /** Where it came from, and where it is kept. */
   readonly origin?: ModelOrigin;
-  /** Heads were not stated anywhere and `nHead` is a guess; these are all that fit the width. */
-  readonly headsToChoose?: readonly number[];
+  /** What decides the numbers and stands in none of the files. Saving writes it into `config.json`. */
+  readonly assumed?: readonly Assumption[];
   /** What its files hold that is not used, or is not as it could be: sentences for people. */
   readonly notes?: readonly string[];
   /** With `selfCheck`: that of the model as it is loaded. Failed where nothing simpler could be had. */
@@ -133,7 +159,7 @@ export interface StorageFacts {
   readonly quota: number | null;
 }
 
-export interface LoadOptions extends Omit<ModelRequest, 'source'> {
+export interface LoadOptions extends Omit<ModelRequest, 'source'>, Reading {
   /**
    * The commit that `revision` meant when somebody agreed to fetch it (`ModelPlan.commit`): if the branch
    * has moved since, that one is fetched all the same.
@@ -143,8 +169,6 @@ export interface LoadOptions extends Omit<ModelRequest, 'source'> {
   readonly device?: DeviceRequest;
   /** Files that were dropped or chosen, instead of what `source` names; it is their title then. */
   readonly files?: readonly File[];
-  /** Heads of a model that does not say; without it they are guessed (`headsToChoose`). */
-  readonly nHead?: number;
   /**
    * Checks the model before it is the loaded one, and falls back where it fails: to fp32, to kernels
    * without workgroup memory, to the processor. `ModelSummary.check` says how it ended.

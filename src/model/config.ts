@@ -71,12 +71,6 @@ export function headsFor(nEmbd: number): number[] {
   return Array.from({ length: most }, (_, i) => i + 1).filter((heads) => nEmbd % heads === 0);
 }
 
-/** The likeliest number of heads for a width: 64 wide as in every GPT-2, else as wide as fits below. */
-export function guessHeads(nEmbd: number): number {
-  if (nEmbd > 64 && nEmbd % 64 === 0) return nEmbd / 64;
-  return headsFor(nEmbd).find((heads) => nEmbd / heads <= 64) ?? 1;
-}
-
 /** Largest sizes believed; a config that asks for more is an attack or a mistake. */
 const BOUNDS: Readonly<Record<string, number>> = {
   vocabSize: 1_000_000,

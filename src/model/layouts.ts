@@ -1,8 +1,10 @@
 // The names and orientations under which the four codebases store the same parameters, and how to
 // tell them apart from names and shapes alone.
 import { EngineError } from '../errors.ts';
+import type { TensorSource } from '../formats/tensorSource.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
+import { renamed } from './names.ts';
 import { type ParameterSpec, parameterTable } from './parameters.ts';
 import { unreadableType } from './quantised.ts';
 
@@ -85,21 +87,33 @@ function minGptLayout(prefix: string): Layout {
   });
 }
 
-function notebookLayout(prefix: string): Layout {
+/**
+ * The notebook and the book it is drawn from, whose exercises spell some modules otherwise: queries, keys and values
+ * in one `qkv`, `proj` for `out_proj`, PyTorch's own LayerNorm.
+ */
+function notebookLayout(prefix: string, shapes: TensorShapes): Layout {
   const block = `${prefix}trf_blocks.*`;
+  const has = (module: string): boolean => shapes.has(`${prefix}trf_blocks.0.${module}`);
+  const split = ['W_query', 'W_key', 'W_value'];
   const names = {
     wte: `${prefix}tok_emb.@`,
     wpe: `${prefix}pos_emb.@`,
     'h.*.ln1': `${block}.norm1.@`,
-    'h.*.attn.cAttn': ['W_query', 'W_key', 'W_value'].map((of) => `${block}.att.${of}.@`),
-    'h.*.attn.cProj': `${block}.att.out_proj.@`,
+    'h.*.attn.cAttn': (has('att.qkv.weight') ? ['qkv'] : split).map((of) => `${block}.att.${of}.@`),
+    'h.*.attn.cProj': `${block}.att.${has('att.proj.weight') ? 'proj' : 'out_proj'}.@`,
     'h.*.ln2': `${block}.norm2.@`,
     'h.*.mlp.cFc': `${block}.ff.layers.0.@`,
     'h.*.mlp.cProj': `${block}.ff.layers.2.@`,
     lnF: `${prefix}final_norm.@`,
     lmHead: `${prefix}out_head.@`,
   };
-  return layoutOf('notebook', false, names, { weight: 'scale', bias: 'shift' });
+  const own: NormNames = { weight: 'scale', bias: 'shift' };
+  return layoutOf('notebook', false, names, has('norm1.weight') ? TORCH_NORM : own);
+}
+
+/** Whether a LayerNorm is one that its codebase wrote itself, which says nothing of what it divides by. */
+export function hasOwnNorm(layout: Layout): boolean {
+  return layout.namesOf('lnF.weight')[0].endsWith('.scale');
 }
 
 /** Whether a matrix is stored (inputs, outputs): linear layers of transformers' blocks are. */
@@ -133,8 +147,9 @@ export function recogniseLayout(shapes: TensorShapes): Layout {
   }
   const mingpt = prefixOf('blocks.0.attn.query.weight');
   if (mingpt !== undefined) return minGptLayout(mingpt);
-  const notebook = prefixOf('trf_blocks.0.att.W_query.weight');
-  if (notebook !== undefined) return notebookLayout(notebook);
+  const notebook =
+    prefixOf('trf_blocks.0.att.W_query.weight') ?? prefixOf('trf_blocks.0.att.qkv.weight');
+  if (notebook !== undefined) return notebookLayout(notebook, shapes);
   throw new EngineError(
     `None of the four GPT layouts fits these ${names.length} tensors (first: ${names.slice(0, 3).join(', ') || 'none'}).`,
     {
@@ -158,11 +173,6 @@ export function partOf(name: string, names: readonly string[]): string {
   if (/(?:^|\.)(?:wte|tok_emb)\b/.test(name)) return 'token embedding';
   if (/(?:^|\.)(?:wpe|pos_emb)\b/.test(name)) return 'position embedding';
   return /(?:^|\.)(?:lm_head|head|out_head)\./.test(name) ? 'head' : 'final LayerNorm';
-}
-
-/** Masks that some codebases store beside the weights; they carry nothing. */
-export function isStoredMask(name: string): boolean {
-  return /\.(attn|att)\.(bias|masked_bias|mask)$/.test(name);
 }
 
 /** One parameter as the model expects it: stored name and shape. */
@@ -263,18 +273,42 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     qkvBias: file.qkvBias ?? has(biases.qkvBias),
     bias: file.bias ?? has(biases.bias),
     layerNormBias: file.layerNormBias ?? has(biases.layerNormBias),
-    // What config.json leaves open is as the layout's own source has it.
-    layerNormDenominator:
-      file.layerNormDenominator ?? (layout.name === 'notebook' ? 'std' : 'variance'),
+    // What config.json leaves open is as the layout's own source has it; `assumptions.ts` tells of it.
+    layerNormDenominator: file.layerNormDenominator ?? 'variance',
     layerNormEpsilon: file.layerNormEpsilon ?? 1e-5,
-    activation:
-      file.activation ??
-      (layout.name === 'mingpt' || layout.name === 'nanogpt' ? 'gelu-exact' : 'gelu-tanh'),
+    activation: file.activation ?? usualActivation(layout, headStored),
     tiedHead: !headStored || (file.tiedHead ?? isTiedByDefault),
   };
   if (!headStored && file.tiedHead === false) throw missing([lmHead]);
   checkConfig(config);
   return config;
+}
+
+/**
+ * The GELU of a codebase. minGPT had the exact one while it kept queries, keys and values apart. Under nanoGPT's names
+ * a head of its own is that of today's minGPT, which approximates by tanh; nanoGPT's own is the embedding, and exact.
+ */
+export function usualActivation({ name }: Layout, hasOwnHead: boolean): GptConfig['activation'] {
+  const isExact = name === 'mingpt' || (name === 'nanogpt' && !hasOwnHead);
+  return isExact ? 'gelu-exact' : 'gelu-tanh';
+}
+
+/**
+ * A tied matrix that is kept under the head's name alone stands under the embedding's too, as PyTorch's modules share
+ * it: who writes each shared tensor once keeps the name that comes first. Where config.json says that the two are
+ * apart, the embedding is missing.
+ */
+export function withTiedEmbedding(
+  source: TensorSource,
+  layout: Layout,
+  { tiedHead }: ConfigFile,
+): TensorSource {
+  const [[wte], [head]] = [layout.namesOf('wte.weight'), layout.namesOf('lmHead.weight')];
+  if (tiedHead === false || source.shapes.has(wte) || !source.shapes.has(head)) return source;
+  const names = [...source.shapes.keys()].map(
+    (name) => [name === head ? wte : name, name] as const,
+  );
+  return renamed(source, new Map(names));
 }
 
 /** Every tensor that a checkpoint of this layout must hold, with the shapes that are accepted. */

@@ -1,25 +1,20 @@
 // A checkpoint, whatever codebase wrote it, becomes a model on a device.
-import type { Dtype } from '../api.ts';
-import { EngineError } from '../errors.ts';
+import type { Assumption, Dtype } from '../api.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
+import { openQuestions } from './assumptions.ts';
 import { loadParameters, planParameters } from './checkpoint.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
 import { sampled } from './fingerprint.ts';
 import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
-import {
-  type Layout,
-  type LayoutName,
-  checkTensors,
-  isStoredMask,
-  recogniseLayout,
-  resolveConfig,
-} from './layouts.ts';
+import type { LayoutName } from './layouts.ts';
+import { headsUnknown, recognise } from './openCheckpoint.ts';
 import { parameterBytes } from './parameters.ts';
-import { refuseQuantised } from './quantised.ts';
+import { readRows } from './readBack.ts';
+import { decideReading, reread } from './readings.ts';
 import { Session } from './session.ts';
 import { notesOnUnused } from './unused.ts';
 
@@ -27,9 +22,18 @@ export interface LoadGptOptions {
   /** Left out, it is what suits the device. */
   readonly dtype?: Dtype;
   readonly signal?: AbortSignal;
+  /**
+   * Ids that a model can read whole, to measure on what nothing else decides; none by default. `onMeasure` hears
+   * that it begins.
+   */
+  readonly text?: readonly (readonly number[])[];
+  readonly onMeasure?: () => void;
   /** Hears stored tensors as they reach the device: how many of how many. */
   readonly onTensor?: (done: number, total: number) => void;
 }
+
+/** Values that are compared at a time. */
+const COMPARED_ELEMENTS = 1 << 20;
 
 const FORMATS: Readonly<Record<Dtype, WeightFormat>> = { fp32: 'f32', fp16: 'f16', q8: 'int8' };
 
@@ -52,11 +56,14 @@ export interface LoadedGpt {
   readonly fingerprint: string;
   /** What the checkpoint holds that is not used, in sentences for people. */
   readonly notes: readonly string[];
+  /** What no file says, and how it was decided. */
+  readonly assumed: readonly Assumption[];
 }
 
 /**
- * Recognises the layout, checks every name and shape before anything is allocated, and uploads.
- * Throws `checkpoint/…` and `config/…`; nothing stays allocated then.
+ * Recognises the layout, checks every name and shape before anything is allocated, and uploads. What the files leave
+ * open is measured on `text`, or as is usual. Throws `checkpoint/…` and `config/…` (`config/heads` with the choice
+ * where nothing decides them); nothing stays allocated then.
  */
 export async function loadGpt(
   device: Device,
@@ -64,8 +71,8 @@ export async function loadGpt(
   file: ConfigFile,
   options: LoadGptOptions,
 ): Promise<LoadedGpt> {
-  const source = withoutMasks(stored);
-  const { layout, config } = recognise(source, file);
+  const { text = [] } = options;
+  const { source, layout, config } = recognise(stored, file, text);
   const dtype = options.dtype ?? dtypeFor(device, config);
   const arena = device.createArena('parameters');
   let model: Gpt | null = null;
@@ -95,9 +102,16 @@ export async function loadGpt(
     await device.idle();
     const failure = arena.failure ?? model.workspace.failure;
     if (failure) throw failure;
-    const fingerprint = read.fingerprint(config);
-    const notes = notesOnUnused(layout, config, source.shapes);
-    return { model, config, layout: layout.name, dtype, fingerprint, notes };
+    const questions = openQuestions(layout, source.shapes, file, await hasOwnHead(model));
+    if (questions.length > 0) options.onMeasure?.();
+    const decision = await decideReading(model, questions, text, options.signal);
+    const [undecided] = decision.open;
+    if (undecided !== undefined) throw headsUnknown(undecided, text.length > 0);
+    model = await reread(model, arena, decision.config);
+    const { assumed } = decision;
+    const fingerprint = read.fingerprint(model.config);
+    const notes = notesOnUnused(layout, model.config, source.shapes);
+    return { model, config: model.config, layout: layout.name, dtype, fingerprint, assumed, notes };
   } catch (error) {
     model?.dispose();
     arena.dispose();
@@ -105,40 +119,18 @@ export async function loadGpt(
   }
 }
 
-/** Throws `checkpoint/…` and `config/…`. */
-function recognise(
-  source: TensorSource,
-  file: ConfigFile,
-): { readonly layout: Layout; readonly config: GptConfig } {
-  refuseQuantised(source);
-  try {
-    const layout = recogniseLayout(source.shapes);
-    const config = resolveConfig(layout, source.shapes, file);
-    checkTensors(layout, config, source.shapes, source.unreadable);
-    return { layout, config };
-  } catch (error) {
-    throw withPlace(error, source.absent);
+/** Whether the head is another matrix than the embedding; the same one may be stored under both names. */
+async function hasOwnHead({ device, config, parameters }: Gpt): Promise<boolean> {
+  if (config.tiedHead) return false;
+  const { wte, lmHead } = parameters;
+  const step = Math.max(1, Math.floor(COMPARED_ELEMENTS / wte.columns));
+  for (let row = 0; row < config.vocabSize; row += step) {
+    const count = Math.min(step, config.vocabSize - row);
+    const embedding = await readRows(device, wte, row, count);
+    const head = await readRows(device, lmHead.weight, row, count);
+    if (embedding.some((value, i) => value !== head[i])) return true;
   }
-}
-
-/** Of a tensor that is missing and that an index promises, the error says in which file it should be. */
-function withPlace(error: unknown, absent: TensorSource['absent']): unknown {
-  if (!(error instanceof EngineError) || error.code !== 'checkpoint/missing') return error;
-  const [promised] = [...(absent ?? [])].filter(([name]) => error.message.includes(name));
-  if (!promised) return error;
-  const [name, shard] = promised;
-  return new EngineError(`${error.message} The index says that ${shard} holds ${name}.`, {
-    code: error.code,
-    hint: 'The index and its shards are not of one model: take all of them from the same folder again.',
-  });
-}
-
-/** The source without the masks that are stored beside the weights; a bias of that name stays. */
-function withoutMasks(source: TensorSource): TensorSource {
-  const shapes = [...source.shapes].filter(
-    ([name, shape]) => shape.length === 1 || !isStoredMask(name),
-  );
-  return { ...source, shapes: new Map(shapes) };
+  return false;
 }
 
 /** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */

@@ -1,5 +1,6 @@
 // The name, the model in facts, the theme and the help.
 import { useEffect, useState, type ReactNode } from 'react';
+import type { Assumption } from '../api.ts';
 import { titleOf } from '../state/modelName.ts';
 import type { CheckState } from '../state/facts/models.ts';
 import type { Theme } from '../state/facts/page.ts';
@@ -57,7 +58,7 @@ function ModelChip(): ReactNode {
     loading: progressOf(s),
     speed: s.run.last?.tokensPerSecond ?? 0,
     passed: s.check.found?.passed,
-    checking: checkingWords(s.check, s.busy.has('check')),
+    checking: checkingWords(s.check, s.busy.has('check'), modelOf(s)?.assumed),
   }));
   const percent =
     loading !== null && loading.total > SMALL_BYTES
@@ -92,8 +93,16 @@ function ModelChip(): ReactNode {
 }
 
 /** How far the self-check is; a failed one has a sign of its own. */
-function checkingWords({ found, error }: CheckState, isChecking: boolean): string {
-  if (found !== null) return found.passed ? 'checked' : '';
+function checkingWords(
+  { found, error }: CheckState,
+  isChecking: boolean,
+  assumed: readonly Assumption[] = [],
+): string {
+  if (found !== null) {
+    if (!found.passed) return '';
+    // No check can tell whether a guess was right.
+    return assumed.some(({ by }) => by !== 'measured') ? 'partly assumed' : 'checked';
+  }
   if (isChecking) return 'being checked';
   return error === null ? 'not checked yet' : '';
 }

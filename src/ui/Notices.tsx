@@ -31,8 +31,12 @@ const offerCard = later(
   async () => (await import('./models/OfferCard.tsx')).OfferCard,
   'What there is to say of the model',
 );
-const headsNotice = later(
-  async () => (await import('./models/HeadsNotice.tsx')).HeadsNotice,
+const readingNotice = later(
+  async () => (await import('./models/ReadingNotice.tsx')).ReadingNotice,
+  'A question about the model',
+);
+const askReading = later(
+  async () => (await import('./models/ReadingNotice.tsx')).AskReading,
   'A question about the model',
 );
 const notesNotice = later(
@@ -52,15 +56,15 @@ function Replay(): ReactNode {
 
 /** A model that was asked for, and what a model that is there leaves open. */
 function Models(): ReactNode {
-  const { offered, heads, noted } = useFacts((s) => ({
+  const { offered, assumed, noted } = useFacts((s) => ({
     offered: s.models.offer !== null && !s.models.choosing,
-    heads: modelOf(s)?.headsToChoose !== undefined,
+    assumed: modelOf(s)?.assumed !== undefined,
     noted: modelOf(s)?.notes !== undefined,
   }));
   return (
     <>
       {offered && <offerCard.Part />}
-      {heads && <headsNotice.Part />}
+      {assumed && <readingNotice.Part />}
       {noted && <notesNotice.Part />}
     </>
   );
@@ -110,10 +114,17 @@ function Problem(): ReactNode {
           <CopyButton className={controls.link} text={details} />
         </details>
         <div className={css.actions}>
-          <button className={controls.button} type="button" onClick={() => actions.tryAgain()}>
-            Try again
-          </button>
-          {onGpu && !/^(network|checkpoint|tokens)\//u.test(info.code) && (
+          {info.choice === undefined ? (
+            <button className={controls.button} type="button" onClick={() => actions.tryAgain()}>
+              Try again
+            </button>
+          ) : (
+            <askReading.Part
+              choice={info.choice}
+              onChoose={(reading) => actions.takeReading(reading)}
+            />
+          )}
+          {onGpu && !/^(network|checkpoint|config|tokens)\//u.test(info.code) && (
             <button
               className={controls.button}
               type="button"

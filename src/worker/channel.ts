@@ -310,8 +310,7 @@ export function connect<T extends Treaty>(port: ClientPort, hear: Hear<T>): Clie
 
 function failureOf(message: ToPage, signal: AbortSignal | undefined): Error {
   if (message.type === 'error') {
-    const { code, hint } = message.error;
-    return new EngineError(message.error.message, { code, hint });
+    return new EngineError(message.error.message, message.error);
   }
   return (signal?.reason as Error | undefined) ?? new DOMException('Aborted', 'AbortError');
 }

@@ -648,8 +648,9 @@ test('a dropped folder: without a config it asks for the heads; a pickle is refu
   await isLoaded(page, 'my-poems');
   await expect(page).not.toHaveURL(/model=/u);
 
-  const heads = page.getByTestId('heads');
-  await expect(heads).toContainText('my-poems does not say how many heads it has');
+  const heads = page.getByTestId('reading');
+  await expect(heads).toContainText('The files of my-poems do not say how many heads it has.');
+  await expect(heads).toContainText('3 are assumed');
   const before = await heads.getByRole('combobox').inputValue();
   const choices = await heads.getByRole('option').allInnerTexts();
   expect(choices.length).toBeGreaterThan(2);
@@ -657,7 +658,7 @@ test('a dropped folder: without a config it asks for the heads; a pickle is refu
     .map((words) => /^\d+/u.exec(words)?.[0] ?? '')
     .find((n) => n !== before && n !== '1');
   await heads.getByRole('combobox').selectOption(other ?? '');
-  await heads.getByRole('button', { name: 'Load with these' }).click();
+  await heads.getByRole('button', { name: 'Load it so' }).click();
   await expect(heads).toHaveCount(0);
   await chipOf(page).click();
   await expect(page.locator('#model-details')).toContainText(`${other} heads`);

@@ -256,6 +256,9 @@ function toReport(model: GPT2, check: Omit<SelfCheck, 'report'>, steps: readonly
   const lines = [
     `Glass GPT self-check: ${check.passed ? 'passed' : 'FAILED'}`,
     `model: ${name} (${layout}, ${nLayer} × ${nHead} heads, width ${nEmbd}, vocabulary ${vocabSize}), ${check.dtype}, fingerprint ${model.fingerprint}`,
+    ...(model.summary.assumed ?? []).map(
+      ({ key, value, by }) => `assumed, for no file says it: ${key} ${value} (${by})`,
+    ),
     `device: ${device.label} (${[device.kind, device.vendor, device.architecture, device.description].filter(Boolean).join(', ')}), ${kernels}`,
     `features: ${device.features.join(', ') || 'none'}`,
     `limits: ${Object.entries(device.limits)

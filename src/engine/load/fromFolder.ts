@@ -1,5 +1,5 @@
 // From the name of a model to a loaded one: the files of its folder, a device, and the weights on it.
-import type { ModelOrigin } from '../../api.ts';
+import type { Assumption, ModelOrigin, Reading } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Weights } from '../../formats/shards.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
@@ -11,10 +11,10 @@ import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 import { compileEarly } from '../../model/load.ts';
 import { openDevice } from './openDevice.ts';
 import { readDefaults } from './defaults.ts';
-import { headsOf, vocabSizeOf } from './headsOf.ts';
 import { type Loaded, fromTensors } from './loaded.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
 import { PartReporter } from './progress.ts';
+import { toldOf, vocabSizeOf } from './told.ts';
 import { namedFiles, readTokenizerFiles, toTokenizer } from './tokenizerOf.ts';
 
 /** What `GPT2.from_pretrained` promises. */
@@ -52,28 +52,41 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const load = async (tensors: TensorSource): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
       const notes = [...(tensors.notes ?? [])];
-      const { nHead, headsToChoose } = headsOf(config, tensors, options);
-      return fromTensors(reporter.watch(tensors), {
+      const told = toldOf(config, options);
+      const loaded = await fromTensors(reporter.watch(tensors), {
         device,
         ownsDevice: true,
         dtype: options.dtype,
         source,
         name: folder.name,
         origin: folder.origin,
-        headsToChoose,
         again: async (other) => {
           const kept = await keptCommit(folder.origin, place);
           const same = { ...place, ...(kept !== null && { revision: kept }) };
           const { device: wish, plain, processor } = options;
-          return fromFolder(source, { ...same, nHead, device: wish, plain, processor, ...other });
+          // What was decided once is not measured again.
+          const decided = readingOf(loaded.assumed, options);
+          return fromFolder(source, {
+            ...same,
+            ...decided,
+            device: wish,
+            plain,
+            processor,
+            ...other,
+          });
         },
         tokenizer: await toTokenizer(tokenizerFiles, folder.name, vocabSizeOf(tensors, config)),
         tokenizerFiles: namedFiles(tokenizerFiles),
-        file: { ...config, nHead, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
+        file: { ...told, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
         defaults: extra.defaults,
         notes,
+        onMeasure: () => {
+          const note = `Reading a text, to find what the files of ${folder.name} do not say…`;
+          reporter.report({ status: 'progress', name: folder.name, note });
+        },
         signal,
       });
+      return loaded;
     };
     const openWeights = (): Promise<Weights> =>
       folder.openWeights().catch(async (error: unknown) => {
@@ -153,6 +166,13 @@ async function keptCommit(origin: ModelOrigin, place: OpenOptions): Promise<stri
     code: 'engine/not-kept',
     hint: 'Load it from a folder on this machine, or from a Hub in a window that keeps files.',
   });
+}
+
+/** How a model was read, as options that read it so again. */
+function readingOf(assumed: readonly Assumption[] = [], told: Reading): Reading {
+  const { nHead, layer_norm_denominator, activation_function } = told;
+  const decided = Object.fromEntries(assumed.map(({ key, value }) => [key, value]));
+  return { nHead, layer_norm_denominator, activation_function, ...decided };
 }
 
 /** `config.json`; dropped files may come without one. */

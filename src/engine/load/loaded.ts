@@ -1,5 +1,5 @@
 // What is known of a model that was loaded, and how tensors become one, wherever they come from.
-import type { Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../api.ts';
+import type { Assumption, Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
@@ -10,6 +10,7 @@ import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';
 import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
+import { measuringText } from './measuringText.ts';
 
 export interface Loaded {
   readonly device: Device;
@@ -26,8 +27,8 @@ export interface Loaded {
   readonly file: ConfigFile;
   readonly defaults: Partial<GenerationOptions>;
   readonly origin?: ModelOrigin;
-  /** Heads that fit, where their number was guessed. */
-  readonly headsToChoose?: readonly number[];
+  /** What no file says, and how it was decided. */
+  readonly assumed?: readonly Assumption[];
   /** What its files hold that is not used, or is not as it could be: sentences for people. */
   readonly notes?: readonly string[];
   /** Loads the same model once more, with other options. */
@@ -36,17 +37,28 @@ export interface Loaded {
 }
 
 /** What is said of tensors that are loaded; the rest they say themselves. */
-export type TensorOptions = Partial<Omit<Loaded, 'gpt' | 'layout' | 'fingerprint'>> &
-  Pick<Loaded, 'device' | 'file'> & { readonly signal?: AbortSignal };
+export type TensorOptions = Partial<Omit<Loaded, 'gpt' | 'layout' | 'fingerprint' | 'assumed'>> &
+  Pick<Loaded, 'device' | 'file'> & {
+    readonly signal?: AbortSignal;
+    /** Told when what no file says is being measured. */
+    readonly onMeasure?: () => void;
+  };
 
 /** Uploads tensors to a device that is open. Throws as `loadGpt` does; nothing stays allocated then. */
 export async function fromTensors(tensors: TensorSource, options: TensorOptions): Promise<Loaded> {
-  const { device, file, signal } = options;
+  const { device, file, signal, onMeasure, tokenizer = null } = options;
   checkDtype(options.dtype);
-  const { model, layout, dtype, fingerprint, notes } = await loadGpt(device, tensors, file, {
-    dtype: options.dtype,
-    signal,
-  });
+  const { model, layout, dtype, fingerprint, assumed, notes } = await loadGpt(
+    device,
+    tensors,
+    file,
+    {
+      dtype: options.dtype,
+      text: measuringText(tokenizer, tensors, file),
+      onMeasure,
+      signal,
+    },
+  );
   return {
     ownsDevice: false,
     source: '',
@@ -60,6 +72,7 @@ export async function fromTensors(tensors: TensorSource, options: TensorOptions)
     layout,
     fingerprint,
     notes: [...(options.notes ?? []), ...notes],
+    assumed,
   };
 }
 
@@ -116,7 +129,7 @@ function idOf(text: string, tokenizer: BytePairEncoder | null): number | undefin
 
 /** What a page shows of it. */
 export function summaryOf(loaded: Loaded): ModelSummary {
-  const { source, name, layout, dtype, gpt, defaults, device, origin, headsToChoose } = loaded;
+  const { source, name, layout, dtype, gpt, defaults, device, origin } = loaded;
   const { nLayer, nHead, nEmbd, nCtx, vocabSize } = gpt.config;
   const { notes: ofTokens, ...specialIds } = specialIdsOf(loaded);
   const notes = [...(loaded.notes ?? []), ...ofTokens];
@@ -137,7 +150,7 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     defaults,
     device: device.summary,
     ...(origin ? { origin } : {}),
-    ...(headsToChoose ? { headsToChoose } : {}),
+    ...(loaded.assumed?.length ? { assumed: loaded.assumed } : {}),
     ...(notes.length > 0 ? { notes } : {}),
   };
 }

@@ -1,10 +1,10 @@
 // What a caller may say about loading a model.
-import type { DeviceRequest, Dtype, ProgressInfo } from '../../api.ts';
+import type { DeviceRequest, Dtype, ProgressInfo, Reading } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Patience } from '../../hub/network.ts';
 import type { ProcessorOptions } from './processor.ts';
 
-export interface FromPretrainedOptions {
+export interface FromPretrainedOptions extends Reading {
   /** By default `fp16` on a graphics card, `fp32` where the processor computes, `q8` where that is too large. */
   readonly dtype?: Dtype;
   /** A wish, or a `GPUDevice` of one's own (Dawn in Node). */
@@ -31,8 +31,6 @@ export interface FromPretrainedOptions {
   readonly base?: string;
   /** Files that were dropped or chosen, instead of what the source names. */
   readonly files?: readonly File[];
-  /** Heads of a model that does not say. */
-  readonly nHead?: number;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;
   /** A directory that keeps downloads, in Node. */

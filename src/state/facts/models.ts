@@ -6,6 +6,7 @@ import type {
   ModelPlan,
   PrecisionCost,
   ProgressInfo,
+  Reading,
   SaveEvent,
   SelfCheck,
   StorageFacts,
@@ -14,10 +15,8 @@ import type {
 import type { ModelName } from '../modelName.ts';
 
 /** A model somebody wants: by its name, or as files that were dropped. */
-export interface Wish extends ModelName {
+export interface Wish extends ModelName, Reading {
   readonly files?: readonly File[];
-  /** Heads of a model that does not say. */
-  readonly nHead?: number;
   /** Where it is to be computed and how it is to be stored, if not as the page says. */
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;

@@ -1,6 +1,6 @@
 // Models that come beside the running one: looked up, agreed to, fetched, paused, kept, deleted. The
 // running model and the text stay as they are until the new one is ready.
-import type { Engine, ErrorInfo, ProgressInfo } from '../../api.ts';
+import type { Engine, ErrorInfo, ProgressInfo, Reading } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { Asked } from '../facts/model.ts';
 import type { Offer, Wish } from '../facts/models.ts';
@@ -277,9 +277,9 @@ export function createOffer(options: OfferOptions) {
         show({ source: title, files }, { status: 'known' });
         void bring();
       },
-      /** Loads what is there again, with so many heads. */
-      takeHeads(nHead: number): void {
-        show({ ...get().model.wish, nHead }, { status: 'known' });
+      /** Loads what is there again, or what could not be loaded without, read as somebody says. */
+      takeReading(reading: Reading): void {
+        show({ ...get().model.wish, ...reading }, { status: 'known' });
         void bring();
       },
       openStored(key: string): void {

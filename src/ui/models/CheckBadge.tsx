@@ -1,15 +1,18 @@
 // Whether this device computes the model rightly, in words, and how that is known.
 import type { ReactNode } from 'react';
-import type { SelfCheck } from '../../api.ts';
+import type { Assumption, SelfCheck } from '../../api.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatPercent } from '../format.ts';
 import { CopyReport } from './CopyReport.tsx';
+import { modelOf } from '../../state/facts/model.ts';
 import css from './ModelDetails.module.css';
+import { LABELS, valueWords } from './readingWords.ts';
 
 export function CheckBadge(): ReactNode {
   const { actions } = useApp();
-  const { check, checking, checkError, failedChecks } = useFacts((s) => ({
+  const { model, check, checking, checkError, failedChecks } = useFacts((s) => ({
+    model: modelOf(s),
     check: s.check.found,
     checking: s.busy.has('check'),
     checkError: s.check.error,
@@ -25,7 +28,7 @@ export function CheckBadge(): ReactNode {
               ? 'Not checked yet: that begins once the page is at rest, and the model can be used meanwhile.'
               : `Could not be checked: ${checkError.message}`
           : check.passed
-            ? 'Checked: computes like the reference on this device.'
+            ? passedWords(model?.assumed ?? [])
             : 'Check failed: this device computes this model wrongly.'}{' '}
         {checkError !== null && !checking && (
           <button
@@ -55,6 +58,14 @@ export function CheckBadge(): ReactNode {
       ))}
     </div>
   );
+}
+
+/** What a check says of a model whose files do not say all: its arithmetic is right, if it was read rightly. */
+function passedWords(assumed: readonly Assumption[]): string {
+  const isGuess = assumed.some(({ by }) => by !== 'measured');
+  if (!isGuess) return 'Checked: computes like the reference on this device.';
+  const values = assumed.map(({ key, value }) => `${LABELS[key]} ${valueWords(key, value, null)}`);
+  return `This device computes rightly what was assumed: ${values.join('; ')}. The files do not say it, so no check can tell whether the model was meant so.`;
 }
 
 const AGAINST: Readonly<Record<SelfCheck['against'], string>> = {

@@ -66,6 +66,6 @@ function nowWords(model: ModelSummary, check: SelfCheck | null, last: SelfCheck)
     : isPlainer[1] === true && isPlainer[0] === false
       ? ', by plainer kernels'
       : ', loaded once more';
-  const found = check === null ? '' : '; checked, and right';
+  const found = check === null ? '' : model.assumed ? '; computed rightly' : '; checked, and right';
   return `Now: ${BITS[model.dtype]}, ${deviceWords(model)}${how}${found}. Your text is kept.`;
 }

@@ -7,6 +7,7 @@ import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
 import css from './OfferCard.module.css';
 import { bytesOf, isAboutRoom, isKept, knownModel, nameOf } from './offer.ts';
+import { AskReading } from './ReadingNotice.tsx';
 import { formatLeft, formatOf, formatRate, formatSize, shortCommit, splitHint } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
 
@@ -399,7 +400,10 @@ function Failed({ offer }: { offer: Offer }): ReactNode {
     <Face
       actions={
         <>
-          {!isEmpty && (
+          {error?.choice !== undefined && (
+            <AskReading choice={error.choice} onChoose={(reading) => actions.fetchModel(reading)} />
+          )}
+          {!isEmpty && error?.choice === undefined && (
             <button
               className={controls.button}
               type="button"
@@ -435,7 +439,8 @@ function Failed({ offer }: { offer: Offer }): ReactNode {
       }
     >
       <p className={css.title}>
-        <strong>{nameOf(offer, document.baseURI).title}</strong> could not be loaded.
+        <strong>{nameOf(offer, document.baseURI).title}</strong>{' '}
+        {error?.choice === undefined ? 'could not be loaded.' : 'has a question.'}
       </p>
       <Failure offer={offer} />
     </Face>

@@ -418,10 +418,12 @@ describe('a model beside the running one', () => {
     await toy.until('arriving');
     expect(toy.arriving[0]?.options.files).toHaveLength(1);
     expect(memory.has('glass-gpt.download')).toBe(false);
-    toy.arriving[0]?.end({ headsToChoose: [1, 2, 4] });
+    toy.arriving[0]?.end({
+      assumed: [{ key: 'nHead', value: 1, choices: [1, 2, 4], by: 'known' }],
+    });
     await toy.until(undefined);
     expect(placeOf(toy.store.getState())).toBeNull();
-    toy.actions.takeHeads(4);
+    toy.actions.takeReading({ nHead: 4 });
     await toy.until('arriving');
     expect(toy.arriving[1]?.options).toMatchObject({ nHead: 4, files: [expect.any(File)] });
   });

@@ -1,0 +1,56 @@
+// What a model reads to find out what its files do not say.
+import { EngineError } from '../../errors.ts';
+import type { TensorSource } from '../../formats/tensorSource.ts';
+import type { GptConfig } from '../../model/config.ts';
+import type { ConfigFile } from '../../model/configFile.ts';
+import { openCheckpoint } from '../../model/openCheckpoint.ts';
+import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { LONG_TEXT } from '../../text/referenceText.ts';
+
+/** Tokens that are read at once at most; most readings show in the first of them that they are wrong. */
+const WINDOW = 64;
+
+/** What is read to measure a question that no file answers; nothing where the tokenizer reads no such text. */
+export function measuringText(
+  tokenizer: BytePairEncoder | null,
+  tensors: TensorSource,
+  file: ConfigFile,
+): number[][] {
+  if (tokenizer === null) return [];
+  const { source, layout } = openCheckpoint(tensors, file);
+  const [vocabSize = 0] = source.shapes.get(layout.namesOf('wte.weight')[0]) ?? [];
+  const nCtx = source.shapes.get(layout.namesOf('wpe.weight')[0])?.at(-2) ?? 0;
+  return windowsOf(tokenizer, { vocabSize, nCtx });
+}
+
+/** Fewer tokens tell no reading from another. */
+const LEAST_MEASURED = 24;
+
+/**
+ * A text in windows that the model sees whole, to measure its loss on. Words that it has no tokens for
+ * are left out; empty where too little is left, so that nothing is measured on noise.
+ */
+function windowsOf(
+  tokenizer: BytePairEncoder,
+  { nCtx, vocabSize }: Pick<GptConfig, 'nCtx' | 'vocabSize'>,
+): number[][] {
+  const ids = LONG_TEXT.split(' ').flatMap((word, i) =>
+    knownIds(tokenizer, i === 0 ? word : ` ${word}`, vocabSize),
+  );
+  if (ids.length < LEAST_MEASURED) return [];
+  const size = Math.min(WINDOW, nCtx);
+  const windows: number[][] = [];
+  for (let from = 0; from < ids.length; from += size) windows.push(ids.slice(from, from + size));
+  return windows.filter((window) => window.length > 1);
+}
+
+/** Ids of a word; none where the tokenizer, or the model, has not all of them. */
+function knownIds(tokenizer: BytePairEncoder, word: string, vocabSize: number): number[] {
+  try {
+    const ids = tokenizer.encode(word);
+    return ids.every((id) => id < vocabSize) ? ids : [];
+  } catch (error) {
+    if (error instanceof EngineError && error.code.startsWith('tokenizer/')) return [];
+    throw error;
+  }
+}

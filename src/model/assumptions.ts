@@ -1,0 +1,65 @@
+// What decides a model's numbers and stands in none of its files: which readings fit, and which is the usual one.
+import type { Assumption } from '../api.ts';
+import { headsFor } from './config.ts';
+import type { ConfigFile } from './configFile.ts';
+import { type Layout, type TensorShapes, hasOwnNorm, usualActivation } from './layouts.ts';
+
+/**
+ * Heads by width, as minGPT, nanoGPT and GPT-2 name their sizes. People change layers more often than widths, so the
+ * width alone decides.
+ */
+const KNOWN_HEADS: Readonly<Record<number, number>> = {
+  48: 3, // gpt-nano
+  128: 4, // gpt-micro, and nanoGPT's run on a laptop
+  192: 6, // gpt-mini
+  384: 6, // nanoGPT's Shakespeare
+  768: 12, // GPT-1, GPT-2, DistilGPT-2, nanoGPT
+  1024: 16,
+  1280: 20,
+  1600: 25,
+};
+
+/** gopher-44m of minGPT: narrower heads than anybody else's of its width, so only its layers tell it. */
+const GOPHER = { width: 512, layers: 8, heads: 16 };
+
+/** A question that no file answers, with the answer that is taken where nothing can be measured. */
+export interface OpenQuestion {
+  readonly key: Assumption['key'];
+  /** All that fit. */
+  readonly choices: Assumption['choices'];
+  /** Null where nothing is usual: somebody has to say it. */
+  readonly usual: Assumption['value'] | null;
+  readonly by: 'known' | 'convention';
+}
+
+/**
+ * What neither config.json nor the caller (`told`) says of a checkpoint. `hasOwnHead`: its head is another matrix
+ * than its embedding, whatever names they are stored under.
+ */
+export function openQuestions(
+  layout: Layout,
+  shapes: TensorShapes,
+  told: ConfigFile,
+  hasOwnHead: boolean,
+): OpenQuestion[] {
+  const questions: OpenQuestion[] = [];
+  if (told.nHead === undefined) {
+    const width = shapes.get(layout.namesOf('wte.weight')[0])?.[1] ?? 0;
+    let layers = 0;
+    while (shapes.has(layout.namesOf(`h.${layers}.attn.cProj.weight`)[0])) layers++;
+    const isGopher = width === GOPHER.width && layers === GOPHER.layers;
+    const usual = isGopher ? GOPHER.heads : (KNOWN_HEADS[width] ?? null);
+    questions.push({ key: 'nHead', choices: headsFor(width), usual, by: 'known' });
+  }
+  if (told.layerNormDenominator === undefined && hasOwnNorm(layout)) {
+    const choices = ['variance', 'std'];
+    const key = 'layer_norm_denominator';
+    questions.push({ key, choices, usual: 'variance', by: 'convention' });
+  }
+  if (told.activation === undefined && layout.name === 'nanogpt') {
+    const isExact = usualActivation(layout, hasOwnHead) === 'gelu-exact';
+    const [key, choices] = ['activation_function', ['gelu', 'gelu_new']] as const;
+    questions.push({ key, choices, usual: isExact ? 'gelu' : 'gelu_new', by: 'convention' });
+  }
+  return questions;
+}

@@ -1,0 +1,91 @@
+// What a checkpoint is, from its names, shapes and config.json alone, before any of its numbers is read.
+import { EngineError } from '../errors.ts';
+import type { TensorSource } from '../formats/tensorSource.ts';
+import { type OpenQuestion, openQuestions } from './assumptions.ts';
+import type { GptConfig } from './config.ts';
+import type { ConfigFile } from './configFile.ts';
+import {
+  type Layout,
+  checkTensors,
+  recogniseLayout,
+  resolveConfig,
+  withTiedEmbedding,
+} from './layouts.ts';
+import { withPlainNames, withoutMasks } from './names.ts';
+import { refuseQuantised } from './quantised.ts';
+import { firstTried } from './readings.ts';
+
+/** A checkpoint's tensors as its codebase names them, and which codebase that is. */
+export interface Checkpoint {
+  readonly source: TensorSource;
+  readonly layout: Layout;
+}
+
+/** Throws `checkpoint/…`. */
+export function openCheckpoint(stored: TensorSource, file: ConfigFile): Checkpoint {
+  const named = withoutMasks(withPlainNames(stored));
+  const layout = recogniseLayout(named.shapes);
+  return { layout, source: withTiedEmbedding(named, layout, file) };
+}
+
+/**
+ * A checkpoint and the configuration to load it with, everything checked. Heads that nobody names are the usual ones;
+ * where nothing is usual, but there is a text to measure on, the first that will be tried.
+ * Throws `checkpoint/…` and `config/…`.
+ */
+export function recognise(
+  stored: TensorSource,
+  file: ConfigFile,
+  text: readonly (readonly number[])[],
+): Checkpoint & { readonly config: GptConfig } {
+  refuseQuantised(stored);
+  try {
+    const { source, layout } = openCheckpoint(stored, file);
+    const questions = openQuestions(layout, source.shapes, file, false);
+    const config = resolveConfig(layout, source.shapes, withSomeHeads(questions, file, text));
+    checkTensors(layout, config, source.shapes, source.unreadable);
+    return { source, layout, config };
+  } catch (error) {
+    throw withPlace(error, stored.absent);
+  }
+}
+
+function withSomeHeads(
+  questions: readonly OpenQuestion[],
+  file: ConfigFile,
+  text: readonly (readonly number[])[],
+): ConfigFile {
+  const heads = questions.find(({ key }) => key === 'nHead');
+  if (heads === undefined) return file;
+  if (heads.usual === null && text.length === 0) throw headsUnknown(heads, false);
+  const width = Math.max(...heads.choices.map(Number));
+  return { ...file, nHead: Number(heads.usual ?? firstTried(width)) };
+}
+
+/** The question that has to be answered before anything is computed. */
+export function headsUnknown({ key, choices }: OpenQuestion, isMeasured: boolean): EngineError {
+  const tried = isMeasured ? ', and a text is read about as well with several numbers of them' : '';
+  return new EngineError(`Nothing says how many heads this model has${tried}.`, {
+    code: 'config/heads',
+    hint: `Its tensors fit ${listOf(choices)}. With the wrong number it writes nonsense: look where it was trained (n_head in its config.json or its script), and choose that.`,
+    choice: { key, choices },
+  });
+}
+
+function listOf(choices: OpenQuestion['choices']): string {
+  return choices.length < 2
+    ? String(choices[0])
+    : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+}
+
+/** Of a tensor that is missing and that an index promises, the error says in which file it should be. */
+function withPlace(error: unknown, absent: TensorSource['absent']): unknown {
+  if (!(error instanceof EngineError) || error.code !== 'checkpoint/missing') return error;
+  const [promised] = [...(absent ?? [])].filter(([name]) => error.message.includes(name));
+  if (!promised) return error;
+  const [name, shard] = promised;
+  return new EngineError(`${error.message} The index says that ${shard} holds ${name}.`, {
+    code: error.code,
+    hint: 'The index and its shards are not of one model: take all of them from the same folder again.',
+  });
+}
