@@ -1,6 +1,7 @@
 // attentionScores — scaled query-key products of some heads, for what is looked at.
 //
-//   out[outHead + h, t, s] = q[first + t, head + h] · k[s, head + h] / √D   for s ≤ first + t
+//   out[outHead + h, t, s] = scoreScale · q[first + t, head + h] · k[s, head + h]   for s ≤ first + t
+//   scoreScale              = 1/√D in GPT-2
 //
 //   qkv  (B, S, Q)      f32   in    the cache, as in attention
 //   out  (·, T, seen)   f32   out   entries above the diagonal are left as they are
@@ -21,9 +22,9 @@ struct Params {
   head: u32,
   heads: u32,
   outHead: u32,
+  scoreScale: f32,
 }
 
-override HEAD_SIZE: u32 = 64;
 override HEAD_STRIDE4: u32 = 16;
 
 const KEYS: u32 = 16u;
@@ -55,7 +56,7 @@ fn attentionScores(@builtin(global_invocation_id) gid: vec3<u32>) {
   let q1 = base + (params.first + min(t + 1u, lastRow)) * stride;
   let q2 = base + (params.first + min(t + 2u, lastRow)) * stride;
   let q3 = base + (params.first + lastRow) * stride;
-  let scale = 1.0 / sqrt(f32(HEAD_SIZE));
+  let scale = params.scoreScale;
   for (var s = firstKey; s < end; s += 4u) {
     let k0 = keys + s * stride;
     let k1 = keys + min(s + 1u, end - 1u) * stride;

@@ -1,6 +1,7 @@
 // attentionTile — attention for many rows of one text, for software adapters.
 //
-//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, ·],  s ≤ past + r
+//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, ·],  s ≤ past + r
+//   scoreScale   = 1/√D in GPT-2
 //
 //   qkv        (1, S, Q)   f32   in    the cache: queries, keys, values of every position, each
 //                                      H heads of D' (D rounded up to 4, zeros beyond D)
@@ -24,9 +25,9 @@ struct Params {
   outStride4: u32,
   scaleStart: u32,
   heads: u32,
+  scoreScale: f32,
 }
 
-override HEAD_SIZE: u32 = 64;
 override HEAD_STRIDE4: u32 = 16;
 
 const LOWEST: f32 = -3.0e38;
@@ -64,7 +65,7 @@ fn attentionTile(@builtin(global_invocation_id) gid: vec3<u32>) {
   let q3 = base + own.w * stride;
   let keys = base + params.partStride4;
   let values = base + 2u * params.partStride4 + d0;
-  let scale = 1.0 / sqrt(f32(HEAD_SIZE));
+  let scale = params.scoreScale;
   var largest = vec4<f32>(LOWEST);
   var sum = vec4<f32>(0.0);
   var o0_0 = vec4<f32>(0.0);

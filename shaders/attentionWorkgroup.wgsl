@@ -1,6 +1,7 @@
 // attentionWorkgroup — attention with one workgroup a row and head, for GPUs with real lanes.
 //
-//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, ·],  s ≤ past + t
+//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, ·],  s ≤ past + t
+//   scoreScale   = 1/√D in GPT-2
 //
 //   qkv        (B, S, Q)   f32   in    the cache: queries, keys, values of every position, each
 //                                      H heads of D' (D rounded up to 4, zeros beyond D)
@@ -22,9 +23,9 @@ struct Params {
   outStride4: u32,
   scaleStart: u32,
   heads: u32,
+  scoreScale: f32,
 }
 
-override HEAD_SIZE: u32 = 64;
 override HEAD_STRIDE4: u32 = 16;
 
 const LOWEST: f32 = -3.0e38;
@@ -49,7 +50,7 @@ fn attentionWorkgroup(
   let query = base + (params.past + t) * params.rowStride4;
   let keys = base + params.partStride4;
   let values = base + 2u * params.partStride4;
-  let scale = 1.0 / sqrt(f32(HEAD_SIZE));
+  let scale = params.scoreScale;
   var largest = LOWEST;
   var sum = 0.0;
   var o = vec4<f32>(0.0);

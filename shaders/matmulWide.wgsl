@@ -31,7 +31,7 @@ struct Params {
 override K: u32 = 8;
 // 0 f32, 1 f16 in pairs, 2 int8: a row's groups of 32, then the groups' scales, upper halves of f32s
 override WEIGHT_FORMAT: u32 = 0;
-// 0 none, 1 GELU by tanh, 2 exact GELU by erf
+// 0 none, 1 GELU by tanh, 2 exact GELU by erf, 3 ReLU, 4 SiLU, 5 quick GELU, 6 tanh
 override ACTIVATION: u32 = 0;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -110,6 +110,17 @@ fn activate(v: vec4<f32>) -> vec4<f32> {
   }
   if (ACTIVATION == 2u) {
     return 0.5 * v * (1.0 + erf4(v * 0.7071067812));
+  }
+  if (ACTIVATION == 3u) {
+    return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
+  }
+  if (ACTIVATION == 4u || ACTIVATION == 5u) {
+    // exp overflows as well; from −80 down, v · sigmoid(v) is 0 to f32 precision.
+    let steepness = select(1.0, 1.702, ACTIVATION == 5u);
+    return v / (1.0 + exp(min(-steepness * v, vec4<f32>(80.0))));
+  }
+  if (ACTIVATION == 6u) {
+    return tanh(clamp(v, vec4<f32>(-10.0), vec4<f32>(10.0)));
   }
   return v;
 }

@@ -253,6 +253,13 @@ export interface ModelAnatomy {
   readonly tiedParameters: number;
   readonly untiedParameters: number;
   readonly isTied: boolean;
+  /** What the products of queries and keys are divided by. */
+  readonly scores: {
+    /** D, where it is √D; null where it is not. */
+    readonly headSize: number | null;
+    /** The number of the block too, from 1. */
+    readonly byBlock: boolean;
+  };
   /** Bytes as stored on the device, padding included. */
   readonly memoryBytes: number;
 }

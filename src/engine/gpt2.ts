@@ -242,7 +242,9 @@ export class GPT2 {
     // Whoever only reads text does not fetch what writes files.
     const { toSavedModel, writeFolder } = await import('./save.ts');
     const { tokenizerFiles, file } = this.#facts;
-    const saved = await toSavedModel(this, { tokenizerFiles, dropRates: file.dropRates }, options);
+    const { dropRates, reorderAndUpcastAttn } = file;
+    const beside = { tokenizerFiles, dropRates, reorderAndUpcastAttn };
+    const saved = await toSavedModel(this, beside, options);
     if (typeof target !== 'string') return saved;
     try {
       await writeFolder(target, saved.files, options.signal);

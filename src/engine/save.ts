@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import { isNode } from '../hub/isNode.ts';
 import { nodeFiles } from '../kept/nodeFiles.ts';
 import type { GptConfig } from '../model/config.ts';
-import type { DropRates } from '../model/configFile.ts';
+import { type DropRates, nameOfActivation } from '../model/configFile.ts';
 import { exportTensors } from '../model/exportTensors.ts';
 import type { Gpt } from '../model/gpt.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
@@ -57,6 +57,7 @@ interface Saveable {
 /** What is saved beside the weights. */
 export interface BesideWeights {
   readonly dropRates?: DropRates;
+  readonly reorderAndUpcastAttn?: boolean;
   /** The tokenizer's own files by name; null where it came with none and is GPT-2's. */
   readonly tokenizerFiles: ReadonlyMap<string, string> | null;
 }
@@ -131,12 +132,12 @@ async function weightsFile({ gpt }: Saveable, dtype: 'fp32' | 'fp16'): Promise<S
 /** GPT2Config's keys, in its order. */
 function toConfigJson(
   { config, bosTokenId, eosTokenIds }: Saveable,
-  { dropRates = {} }: BesideWeights,
+  { dropRates = {}, reorderAndUpcastAttn = false }: BesideWeights,
   dtype: 'fp32' | 'fp16',
 ): Record<string, unknown> {
   const c: GptConfig = config;
   return {
-    activation_function: c.activation === 'gelu-tanh' ? 'gelu_new' : 'gelu',
+    activation_function: nameOfActivation(c.activation),
     architectures: ['GPT2LMHeadModel'],
     // What nobody stated is left to GPT2Config's defaults; only training sees it.
     ...(dropRates.attn === undefined ? {} : { attn_pdrop: dropRates.attn }),
@@ -152,10 +153,10 @@ function toConfigJson(
     n_inner: c.nInner === 4 * c.nEmbd ? null : c.nInner,
     n_layer: c.nLayer,
     n_positions: c.nCtx,
-    reorder_and_upcast_attn: false,
+    reorder_and_upcast_attn: reorderAndUpcastAttn,
     ...(dropRates.resid === undefined ? {} : { resid_pdrop: dropRates.resid }),
-    scale_attn_by_inverse_layer_idx: false,
-    scale_attn_weights: true,
+    scale_attn_by_inverse_layer_idx: c.scaleAttnByInverseLayerIdx,
+    scale_attn_weights: c.scaleAttnWeights,
     tie_word_embeddings: c.tiedHead,
     torch_dtype: dtype === 'fp16' ? 'float16' : 'float32',
     use_cache: true,

@@ -105,12 +105,15 @@ export function toUniform(
   const words = new Uint32Array(Object.keys(declared).length);
   let i = 0;
   for (const name in declared) {
-    if (declared[name] === 'f32') {
-      scratch.value[0] = params[name];
-      words[i++] = scratch.bits[0];
-    } else words[i++] = params[name];
+    words[i++] = declared[name] === 'f32' ? floatBits(params[name]) : params[name];
   }
   return words;
+}
+
+/** The bits of a number as f32. */
+export function floatBits(value: number): number {
+  scratch.value[0] = value;
+  return scratch.bits[0];
 }
 
 /** Params and overrides as a meaning reads them: f32 params are those that a shader would get. */

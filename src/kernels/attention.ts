@@ -18,9 +18,10 @@ const interface_ = {
     outStride4: 'u32',
     scaleStart: 'u32',
     heads: 'u32',
+    scoreScale: 'f32',
   },
   bindings: { qkv: 'read', headScale: 'read', out: 'write' },
-  overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
+  overrides: ['HEAD_STRIDE4'],
   meaning,
 } as const;
 
@@ -77,6 +78,8 @@ export interface AttentionOptions extends HeadLayout {
   readonly tokens: number;
   readonly past: number;
   readonly scaleStart: number;
+  /** What products of queries and keys are multiplied by: 1/√D in GPT-2. */
+  readonly scoreScale: number;
   /** True where such passes come by the hundred, so that a slow compile pays. */
   readonly often?: boolean;
 }
@@ -123,7 +126,7 @@ function workgroupsAcross({ nHead, headStride }: HeadLayout): number {
   return Math.ceil((nHead * Math.ceil(headStride / 32)) / 4);
 }
 
-/** Records out[r, h] = Σ_s softmax(q · k / √D)[s] · v[s] over every position up to the row's own. */
+/** Records out[r, h] = Σ_s softmax(scoreScale · q · k)[s] · v[s] over every position up to the row's own. */
 export function attention(enc: Encoder, t: AttentionTensors, o: AttentionOptions): void {
   const call = attentionCall(t, o);
   choose(ATTENTION, enc.traits, call).record(enc, call);
@@ -144,15 +147,16 @@ export function attentionCall(t: AttentionTensors, o: AttentionOptions): Attenti
       outStride4: (t.out.shape.at(-1) ?? 0) / 4,
       scaleStart: o.scaleStart,
       heads: o.nHead,
+      scoreScale: o.scoreScale,
     },
-    overrides: { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 },
+    overrides: { HEAD_STRIDE4: o.headStride / 4 },
     options: o,
   };
 }
 
 type Size = keyof typeof interface_.params | (typeof interface_.overrides)[number];
 
-/** out[r, h, d] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, d],  s ≤ past + t */
+/** out[r, h, d] = headScale[h] · Σ_s softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, d],  s ≤ past + t */
 function meaning(
   { qkv, headScale, out }: Arrays<'qkv' | 'headScale' | 'out'>,
   s: Sizes<Size>,
@@ -164,10 +168,10 @@ function meaning(
       const base = Math.floor(r / s.tokens) * s.capacity * row + h * stride;
       const weights = new Float64Array(own + 1);
       for (let key = 0; key <= own; key++) {
-        for (let d = 0; d < s.HEAD_SIZE; d++) {
+        for (let d = 0; d < stride; d++) {
           weights[key] += qkv[base + own * row + d] * qkv[base + key * row + part + d];
         }
-        weights[key] /= Math.sqrt(s.HEAD_SIZE);
+        weights[key] *= s.scoreScale;
       }
       softmaxInPlace(weights);
       const at = r * s.outStride4 * 4 + h * stride;

@@ -14,6 +14,7 @@ const params = {
   head: 'u32',
   heads: 'u32',
   outHead: 'u32',
+  scoreScale: 'f32',
 } as const;
 
 export const attentionScoresKernel = defineKernel({
@@ -21,7 +22,7 @@ export const attentionScoresKernel = defineKernel({
   source,
   params,
   bindings: { qkv: 'read', out: 'write' },
-  overrides: ['HEAD_SIZE', 'HEAD_STRIDE4'],
+  overrides: ['HEAD_STRIDE4'],
   meaning,
 });
 
@@ -34,12 +35,14 @@ export interface AttentionScoresOptions extends HeadLayout {
   readonly sequence: number;
   readonly head: number;
   readonly heads: number;
+  /** What products of queries and keys are multiplied by: 1/√D in GPT-2. */
+  readonly scoreScale: number;
   /** First map of `out` that is written; 0 by default. */
   readonly outHead?: number;
 }
 
 /**
- * Records out[outHead + h, t, s] = q[first + t] · k[s] / √D for s ≤ first + t; the rest is left as
+ * Records out[outHead + h, t, s] = scoreScale · q[first + t] · k[s] for s ≤ first + t; the rest is left as
  * it is. `out` is (·, T, seen).
  */
 export function attentionScores(
@@ -60,13 +63,14 @@ export function attentionScores(
       head: o.head,
       heads: o.heads,
       outHead: o.outHead ?? 0,
+      scoreScale: o.scoreScale,
     },
     [Math.ceil((Math.ceil(o.rows / 4) * Math.ceil(o.seen / 16)) / 8), o.heads, 1],
-    { HEAD_SIZE: o.headSize, HEAD_STRIDE4: o.headStride / 4 },
+    { HEAD_STRIDE4: o.headStride / 4 },
   );
 }
 
-type Size = keyof typeof params | 'HEAD_SIZE' | 'HEAD_STRIDE4';
+type Size = keyof typeof params | 'HEAD_STRIDE4';
 
 function meaning({ qkv, out }: Arrays<'qkv' | 'out'>, s: Sizes<Size>): void {
   const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];
@@ -75,10 +79,10 @@ function meaning({ qkv, out }: Arrays<'qkv' | 'out'>, s: Sizes<Size>): void {
     for (let t = 0; t < s.rows; t++) {
       for (let key = 0; key <= s.first + t && key < s.seen; key++) {
         let sum = 0;
-        for (let d = 0; d < s.HEAD_SIZE; d++) {
+        for (let d = 0; d < stride; d++) {
           sum += qkv[base + (s.first + t) * row + d] * qkv[base + part + key * row + d];
         }
-        out[((s.outHead + h) * s.rows + t) * s.seen + key] = sum / Math.sqrt(s.HEAD_SIZE);
+        out[((s.outHead + h) * s.rows + t) * s.seen + key] = s.scoreScale * sum;
       }
     }
   }

@@ -1,5 +1,5 @@
 // The linear layer in four shapes: matvec (few rows, no lanes), matvecWorkgroup (few rows, real
-// lanes), matmul (more rows) and matmulWide (many rows, no lanes), all with bias, GELU, residual
+// lanes), matmul (more rows) and matmulWide (many rows, no lanes), all with bias, activation, residual
 // and part switch fused.
 import matmulSource from '../../shaders/matmul.wgsl?raw';
 import matmulWideSource from '../../shaders/matmulWide.wgsl?raw';
@@ -7,14 +7,10 @@ import matvecSource from '../../shaders/matvec.wgsl?raw';
 import matvecWorkgroupSource from '../../shaders/matvecWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
-import { geluExact, geluTanh } from './gelu.ts';
+import { ACTIVATIONS, type Activation, activated } from './activation.ts';
 import { type RowMap, identityRows, mapRow } from './rowMap.ts';
 import { MOST_WORKGROUPS, type Variant, choose } from './variants.ts';
 import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
-
-export type Activation = 'none' | 'gelu-tanh' | 'gelu-exact';
-
-const ACTIVATIONS: readonly Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
 
 const interface_ = {
   params: {
@@ -206,8 +202,7 @@ function store(
   out: NumberArray,
   s: Sizes<Size>,
 ): void {
-  const v = sum + bias[n];
-  const y = s.ACTIVATION === 1 ? geluTanh(v) : s.ACTIVATION === 2 ? geluExact(v) : v;
+  const y = activated(s.ACTIVATION, sum + bias[n]);
   const at = mapRow(r, s.outT, s.outS, s.outStart) * s.outStride4 * 4 + s.outColumn4 * 4 + n;
   out[at] = s.accumulate ? out[at] + scale[s.scaleIndex] * y : y;
 }

@@ -1,7 +1,7 @@
 // The model as a tree of modules, in the words of the codebase that its checkpoint comes from and
 // as PyTorch prints it there. Counts are summed from the tensors, not from a formula.
 import type { ModelAnatomy, ModuleNode } from '../api.ts';
-import type { GptConfig } from './config.ts';
+import { type GptConfig, headSizeOf } from './config.ts';
 import type { DropRates } from './configFile.ts';
 import type { LayoutName } from './layouts.ts';
 import { parameterCount } from './parameters.ts';
@@ -27,9 +27,29 @@ export function toAnatomy(
     tiedParameters,
     untiedParameters: tiedParameters + config.vocabSize * config.nEmbd,
     isTied: config.tiedHead,
+    scores: {
+      headSize: config.scaleAttnWeights ? headSizeOf(config) : null,
+      byBlock: config.scaleAttnByInverseLayerIdx,
+    },
     memoryBytes,
   };
 }
+
+/** What PyTorch prints for an activation, of transformers' modules, of its own, and of the notebook's where it has one. */
+const ACTIVATIONS: Readonly<
+  Record<GptConfig['activation'], { transformers: string; torch: string; notebook?: string }>
+> = {
+  'gelu-tanh': {
+    transformers: 'NewGELUActivation()',
+    torch: "GELU(approximate='tanh')",
+    notebook: 'GELU()',
+  },
+  'gelu-exact': { transformers: 'GELUActivation()', torch: "GELU(approximate='none')" },
+  'gelu-quick': { transformers: 'QuickGELUActivation()', torch: 'QuickGELU()' },
+  relu: { transformers: 'ReLU()', torch: 'ReLU()' },
+  silu: { transformers: 'SiLUActivation()', torch: 'SiLU()' },
+  tanh: { transformers: 'Tanh()', torch: 'Tanh()' },
+};
 
 const ROOTS: Readonly<Record<LayoutName, (config: GptConfig, drop: DropRates) => Piece>> = {
   huggingface: (config, drop) => {
@@ -46,7 +66,7 @@ const ROOTS: Readonly<Record<LayoutName, (config: GptConfig, drop: DropRates) =>
       mlp: branch('GPT2MLP', {
         c_fc: conv1D(c, nInner, config.bias),
         c_proj: conv1D(nInner, c, config.bias),
-        act: leaf(config.activation === 'gelu-exact' ? 'GELUActivation()' : 'NewGELUActivation()'),
+        act: leaf(ACTIVATIONS[config.activation].transformers),
         dropout: dropout(drop.resid),
       }),
     });
@@ -74,7 +94,7 @@ const ROOTS: Readonly<Record<LayoutName, (config: GptConfig, drop: DropRates) =>
       ln_2: ownNorm(config, 'weight', 'bias'),
       mlp: branch('MLP', {
         c_fc: linear(c, nInner, config.bias),
-        gelu: torchGelu(config),
+        gelu: leaf(ACTIVATIONS[config.activation].torch),
         c_proj: linear(nInner, c, config.bias),
         dropout: dropout(drop.resid),
       }),
@@ -105,7 +125,7 @@ const ROOTS: Readonly<Record<LayoutName, (config: GptConfig, drop: DropRates) =>
       }),
       mlp: branch('Sequential', {
         0: linear(c, nInner, config.bias),
-        1: torchGelu(config),
+        1: leaf(ACTIVATIONS[config.activation].torch),
         2: linear(nInner, c, config.bias),
         3: dropout(drop.resid),
       }),
@@ -135,7 +155,7 @@ const ROOTS: Readonly<Record<LayoutName, (config: GptConfig, drop: DropRates) =>
       ff: branch('FeedForward', {
         layers: branch('Sequential', {
           0: linear(c, nInner, config.bias),
-          1: leaf('GELU()'),
+          1: leaf(ACTIVATIONS[config.activation].notebook ?? ACTIVATIONS[config.activation].torch),
           2: linear(nInner, c, config.bias),
         }),
       }),
@@ -216,10 +236,6 @@ function torchNorm(config: GptConfig): Piece {
 /** A LayerNorm written by hand, as nanoGPT and the notebook have it: it prints nothing of itself. */
 function ownNorm({ nEmbd, layerNormBias }: GptConfig, weight: string, bias: string): Piece {
   return leaf('LayerNorm()', { [weight]: [nEmbd], ...(layerNormBias ? { [bias]: [nEmbd] } : {}) });
-}
-
-function torchGelu({ activation }: GptConfig): Piece {
-  return leaf(`GELU(approximate='${activation === 'gelu-exact' ? 'none' : 'tanh'}')`);
 }
 
 function dropout(rate: number | undefined): Piece {

@@ -12,7 +12,7 @@ const MOST_ELEMENTS = 1 << 24;
 /** Where position `query` of a batch of one looks, in every head: (L, H, query + 1), rows sum to 1. */
 export async function readAttentionRows(session: Session, query: number): Promise<Float32Array> {
   session.checkUsable();
-  const { device, config, widths } = session.model;
+  const { device, config, widths, scoreScales } = session.model;
   const { nLayer, nHead } = config;
   const seen = query + 1;
   const arena = device.createArena('attention rows');
@@ -21,7 +21,8 @@ export async function readAttentionRows(session: Session, query: number): Promis
     const enc = device.createEncoder();
     session.cache.layers.forEach((qkv, l) => {
       const sizes = { rows: 1, first: query, seen, sequence: 0, head: 0, heads: nHead };
-      attentionScores(enc, { qkv, out }, { ...widths.head, ...sizes, outHead: l * nHead });
+      const own = { scoreScale: scoreScales[l], outHead: l * nHead };
+      attentionScores(enc, { qkv, out }, { ...widths.head, ...sizes, ...own });
     });
     causalSoftmax(enc, out, query);
     const reading = enc.read(out, 0, nLayer * nHead * seen);
@@ -50,8 +51,9 @@ export async function readMapSummary(
   block: number | null,
 ): Promise<MapSummary> {
   session.checkUsable();
-  const { device, config, widths } = session.model;
+  const { device, config, widths, scoreScales } = session.model;
   const { nHead } = config;
+  const scoreScale = scoreScales[layer];
   const each = ROW_STATISTICS.length;
   const cells = block === null ? 0 : Math.ceil(size / block);
   const most = Math.min(device.traits.maxBindingBytes / 4, MOST_ELEMENTS);
@@ -67,7 +69,7 @@ export async function readMapSummary(
     const reading: Promise<Float32Array>[] = [];
     for (let head = 0; head < nHead; head += group) {
       const heads = Math.min(group, nHead - head);
-      const sizes = { rows: size, first: 0, seen: size, sequence: 0, head, heads };
+      const sizes = { rows: size, first: 0, seen: size, sequence: 0, head, heads, scoreScale };
       attentionScores(
         enc,
         { qkv: session.cache.layers[layer], out: x },

@@ -1,5 +1,6 @@
 // What shape a GPT has.
 import { EngineError } from '../errors.ts';
+import type { Activation } from '../kernels/activation.ts';
 
 export interface GptConfig {
   readonly vocabSize: number;
@@ -18,7 +19,12 @@ export interface GptConfig {
   /** `std` divides by √(s + ε) with s the unbiased standard deviation, as the notebook prints it. */
   readonly layerNormDenominator: 'variance' | 'std';
   readonly layerNormEpsilon: number;
-  readonly activation: 'gelu-tanh' | 'gelu-exact';
+  /** Between the MLP's two linear layers. */
+  readonly activation: Exclude<Activation, 'none'>;
+  /** Scores are divided by √D; GPT2Config's name. */
+  readonly scaleAttnWeights: boolean;
+  /** Scores of block l are divided by l + 1 too, as Mistral trained its GPT-2s; GPT2Config's name. */
+  readonly scaleAttnByInverseLayerIdx: boolean;
   /** True when the head is the token embedding itself. */
   readonly tiedHead: boolean;
 }
@@ -36,6 +42,8 @@ const GPT2_124M: GptConfig = {
   layerNormDenominator: 'variance',
   layerNormEpsilon: 1e-5,
   activation: 'gelu-tanh',
+  scaleAttnWeights: true,
+  scaleAttnByInverseLayerIdx: false,
   tiedHead: true,
 };
 
@@ -63,6 +71,14 @@ export const PRESETS = {
 /** D, the width of one head. */
 export function headSizeOf(config: GptConfig): number {
   return config.nEmbd / config.nHead;
+}
+
+/** What the products of queries and keys are multiplied by in each block, before the softmax. */
+export function scoreScalesOf(config: GptConfig): number[] {
+  const each = config.scaleAttnWeights ? 1 / Math.sqrt(headSizeOf(config)) : 1;
+  return Array.from({ length: config.nLayer }, (_, l) =>
+    config.scaleAttnByInverseLayerIdx ? each / (l + 1) : each,
+  );
 }
 
 /** Numbers of heads that divide a width, 1 first. */

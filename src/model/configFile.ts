@@ -31,18 +31,37 @@ export interface ConfigFile {
   readonly layerNormDenominator?: GptConfig['layerNormDenominator'];
   readonly layerNormEpsilon?: number;
   readonly activation?: GptConfig['activation'];
+  readonly scaleAttnWeights?: boolean;
+  readonly scaleAttnByInverseLayerIdx?: boolean;
+  /** Attention in f32, which it always is here; kept for whoever trains the saved model in halves. */
+  readonly reorderAndUpcastAttn?: boolean;
   readonly tiedHead?: boolean;
   readonly bosTokenId?: number | string;
   readonly eosTokenIds?: readonly (number | string)[];
   readonly dropRates?: DropRates;
 }
 
+/** transformers' names, the one that is saved first of each. */
 const ACTIVATIONS = new Map<string, GptConfig['activation']>([
   ['gelu_new', 'gelu-tanh'],
   ['gelu_fast', 'gelu-tanh'],
   ['gelu_pytorch_tanh', 'gelu-tanh'],
+  ['gelu_python_tanh', 'gelu-tanh'],
+  ['gelu_accurate', 'gelu-tanh'],
   ['gelu', 'gelu-exact'],
+  ['gelu_python', 'gelu-exact'],
+  ['quick_gelu', 'gelu-quick'],
+  ['relu', 'relu'],
+  ['silu', 'silu'],
+  ['swish', 'silu'],
+  ['tanh', 'tanh'],
 ]);
+
+/** What transformers calls an activation. */
+export function nameOfActivation(activation: GptConfig['activation']): string {
+  for (const [name, named] of ACTIVATIONS) if (named === activation) return name;
+  throw new Error(`transformers has no name for ${activation}.`);
+}
 
 /**
  * Types of transformers that are built in another way, some of them under GPT-2's own tensor names. Any type that is not
@@ -141,10 +160,7 @@ export function readConfigFile(json: unknown): ConfigFile {
       { code: 'config/unsupported', hint: HINT },
     );
   }
-  if (flag('scale_attn_weights') === false) refuse('scale_attn_weights', 'true');
-  if (flag('scale_attn_by_inverse_layer_idx')) refuse('scale_attn_by_inverse_layer_idx', 'false');
   if (flag('add_cross_attention')) refuse('add_cross_attention', 'false');
-  // `reorder_and_upcast_attn` asks for attention in f32, which it always is here.
   if (flag('is_encoder_decoder')) refuse('is_encoder_decoder', 'false');
   if (stated('quantization_config')) {
     refuse('quantization_config', 'none: weights as F32, F16 or BF16');
@@ -178,6 +194,9 @@ export function readConfigFile(json: unknown): ConfigFile {
     layerNormDenominator: denominator as GptConfig['layerNormDenominator'] | undefined,
     layerNormEpsilon: number('layer_norm_epsilon'),
     activation,
+    scaleAttnWeights: flag('scale_attn_weights'),
+    scaleAttnByInverseLayerIdx: flag('scale_attn_by_inverse_layer_idx'),
+    reorderAndUpcastAttn: flag('reorder_and_upcast_attn'),
     tiedHead: flag('tie_word_embeddings'),
     bosTokenId: toToken(stated('bos_token_id')),
     eosTokenIds:

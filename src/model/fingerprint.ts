@@ -5,6 +5,12 @@ import type { GptConfig } from './config.ts';
 /** Values of each tensor that count: its first. */
 const SAMPLE = 64;
 
+/** What counts only where it is otherwise: it was fixed when the fingerprints that are shipped were taken. */
+const USUAL: ReadonlyMap<string, unknown> = new Map<keyof GptConfig, unknown>([
+  ['scaleAttnWeights', true],
+  ['scaleAttnByInverseLayerIdx', false],
+]);
+
 /**
  * A source that notes what is read of it. `fingerprint` gives 16 hex digits of all names, the first 64
  * values of every tensor, and the configuration: a fine-tune has another one, the same values stored
@@ -29,7 +35,9 @@ export function sampled(source: TensorSource): {
     },
     fingerprint(config) {
       const hash = new Hash();
-      const entries = Object.entries(config).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const entries = Object.entries(config)
+        .filter(([name, value]) => value !== USUAL.get(name))
+        .toSorted(([a], [b]) => (a < b ? -1 : 1));
       hash.addText(JSON.stringify(entries));
       for (const [name, words] of [...samples].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
         hash.addText(name);

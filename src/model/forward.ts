@@ -146,15 +146,16 @@ function encodeHeads(at: Place, qkv: Tensor, out: Tensor): void {
   const { tokens, start: past } = pass.rows;
   const rows = rowsOf(pass);
   const scaleStart = switchIndex({ part: 'head', layer: l }, model.config);
-  const sizes = { ...model.widths.head, rows, tokens, past, scaleStart, often: pass.often };
+  const scoreScale = model.scoreScales[l];
+  const options = { rows, tokens, past, scaleStart, scoreScale, often: pass.often };
   within(at, 'attn', () => {
-    attention(enc, { qkv, headScale: pass.switches, out }, sizes);
+    attention(enc, { qkv, headScale: pass.switches, out }, { ...model.widths.head, ...options });
     encodeMeans(at, 'head', out);
   });
   pass.moments.onHeads?.(l);
 }
 
-/** The MLP's hidden layer: gelu(x · cFc). */
+/** The MLP's hidden layer: act(x · cFc). */
 export function encodeInner(at: Place, { weight, bias }: Linear, x: Tensor, out: Tensor): void {
   const { enc, model, l, pass } = at;
   const { beforeGelu } = pass.blocks[l];

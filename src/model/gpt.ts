@@ -3,7 +3,7 @@
 import type { Arena, Device, Tensor } from '../gpu/device.ts';
 import { Workspace } from './buffers.ts';
 import { type Parameters, type Widths, widthsOf } from './parameters.ts';
-import type { GptConfig } from './config.ts';
+import { type GptConfig, scoreScalesOf } from './config.ts';
 
 /**
  * A GPT on a device. Owns its parameters, and the memory that passes work in; sessions own their caches.
@@ -18,6 +18,8 @@ export class Gpt {
   readonly allOn: Tensor;
   /** What all sessions compute in, by turns. */
   readonly workspace: Workspace;
+  /** What each block multiplies the products of queries and keys by; a block that stands for another takes its. */
+  readonly scoreScales: number[];
   readonly #arena: Arena;
   #disposed = false;
 
@@ -27,6 +29,7 @@ export class Gpt {
     this.config = config;
     this.parameters = parameters;
     this.widths = widthsOf(config);
+    this.scoreScales = scoreScalesOf(config);
     this.workspace = new Workspace(device, this.widths);
     const count = (config.nHead + 2) * config.nLayer;
     this.allOn = arena.upload('switches', [count], 'f32', new Float32Array(count).fill(1));

@@ -277,6 +277,8 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     layerNormDenominator: file.layerNormDenominator ?? 'variance',
     layerNormEpsilon: file.layerNormEpsilon ?? 1e-5,
     activation: file.activation ?? usualActivation(layout, headStored),
+    scaleAttnWeights: file.scaleAttnWeights ?? true,
+    scaleAttnByInverseLayerIdx: file.scaleAttnByInverseLayerIdx ?? false,
     tiedHead: !headStored || (file.tiedHead ?? isTiedByDefault),
   };
   if (!headStored && file.tiedHead === false) throw missing([lmHead]);

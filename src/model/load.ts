@@ -186,6 +186,8 @@ export async function compileEarly(device: Device, file: ConfigFile, dtype?: Dty
     layerNormDenominator: file.layerNormDenominator ?? 'variance',
     layerNormEpsilon: file.layerNormEpsilon ?? 1e-5,
     activation: file.activation ?? 'gelu-tanh',
+    scaleAttnWeights: true,
+    scaleAttnByInverseLayerIdx: false,
     tiedHead: true,
   };
   checkConfig(config);

@@ -75,6 +75,7 @@ export async function checkAgainstMeanings(
       const pathOf = (path: string): string | null =>
         path.startsWith('h.0.') ? path.replace('h.0.', `h.${l}.`) : null;
       await copyParameters(model, plain, background, pathOf);
+      plain.gpt.scoreScales[0] = model.scoreScales[l];
       const after = await throughBlock(plain, hidden[l], background);
       results.push({ what: `block ${l}`, relative: difference(after, hidden[l + 1]) });
     }

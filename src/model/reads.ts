@@ -87,7 +87,7 @@ export async function readAttention(
   size: number = session.length,
 ): Promise<Float32Array> {
   session.checkUsable();
-  const { device, config, widths } = session.model;
+  const { device, config, widths, scoreScales } = session.model;
   if (!(layer >= 0 && layer < config.nLayer) || !(head >= 0 && head + heads <= config.nHead)) {
     throw new EngineError(
       `Layer ${layer}, head ${head}: the model has ${config.nLayer} layers of ${config.nHead} heads.`,
@@ -99,7 +99,8 @@ export async function readAttention(
   try {
     const out = arena.zeros('probabilities', [heads, size, size], 'f32');
     const enc = device.createEncoder();
-    const sizes = { rows: size, first: 0, seen: size, sequence, head, heads };
+    const scoreScale = scoreScales[layer];
+    const sizes = { rows: size, first: 0, seen: size, sequence, head, heads, scoreScale };
     attentionScores(enc, { qkv: session.cache.layers[layer], out }, { ...widths.head, ...sizes });
     causalSoftmax(enc, out, 0);
     const reading = enc.read(out, 0, heads * size * size);

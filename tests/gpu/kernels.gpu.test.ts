@@ -2,6 +2,7 @@
 // op, inside error scopes. Those over a vocabulary are in vocabulary.gpu.test.ts.
 import { describe, expect, it } from 'vitest';
 import { type Arena, type Device, bytesOf } from '../../src/gpu/device.ts';
+import { ACTIVATIONS, type Activation, activate } from '../../src/kernels/activation.ts';
 import { addRow } from '../../src/kernels/addRow.ts';
 import { ATTENTION, attentionCall } from '../../src/kernels/attention.ts';
 import { attentionScores } from '../../src/kernels/attentionScores.ts';
@@ -9,9 +10,8 @@ import { attentionStatistics } from '../../src/kernels/attentionStatistics.ts';
 import { attentionThumbnails } from '../../src/kernels/attentionThumbnails.ts';
 import { causalSoftmax } from '../../src/kernels/causalSoftmax.ts';
 import { embedding } from '../../src/kernels/embedding.ts';
-import { gelu } from '../../src/kernels/gelu.ts';
 import { LAYER_NORM, layerNormCall } from '../../src/kernels/layerNorm.ts';
-import { type Activation, LINEAR, linear, linearCalls } from '../../src/kernels/linear.ts';
+import { LINEAR, linear, linearCalls } from '../../src/kernels/linear.ts';
 import {
   WEIGHT_FORMATS,
   type WeightFormat,
@@ -84,8 +84,9 @@ describe('linear', () => {
     readonly by?: 'all';
     readonly activations?: readonly Activation[];
   }
-  // Width, format and activation are overrides: a pipeline of its own for each. So each kernel has each
-  // activation in each format at one width, and goes without in other shapes.
+  // Width, format and activation are overrides: a pipeline of its own for each. So each kernel has both forms
+  // of GELU in each format at one width, and goes without in other shapes. The function itself is the same text
+  // in all of them and in `activation`, which has them all.
   const none: readonly Activation[] = ['none'];
   const all: readonly Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
   const cases: readonly Case[] = [
@@ -203,6 +204,9 @@ describe('embedding', () => {
   }
 });
 
+// No power of two, and no head's 1/√D.
+const scoreScale = 0.3;
+
 describe('attention', () => {
   const cases = [
     { batch: 1, tokens: 1, past: 0, nHead: 1, headSize: 4, reason: 'one token' },
@@ -246,7 +250,7 @@ describe('attention', () => {
           const headScale = arena.upload('s', [nHead + 1], 'f32', switches);
           const rows = batch * tokens;
           const out = arena.zeros('out', [rows, width], 'f32');
-          const options = { ...layout, rows, tokens, past, scaleStart: 1 };
+          const options = { ...layout, rows, tokens, past, scaleStart: 1, scoreScale };
           const calls = [attentionCall({ qkv, headScale, out }, options)];
           return { calls, out, count: rows * width };
         },
@@ -267,7 +271,15 @@ describe('attentionScores and causalSoftmax', () => {
       (_d, enc, arena) => {
         const qkv = arena.upload('qkv', [2, 13, 144], 'f32', noise(2 * 13 * 144, 3));
         const out = arena.zeros('out', [2, seen - first, seen], 'f32');
-        const sizes = { rows: seen - first, first, seen, sequence: 1, head: 1, heads: 2 };
+        const sizes = {
+          rows: seen - first,
+          first,
+          seen,
+          sequence: 1,
+          head: 1,
+          heads: 2,
+          scoreScale,
+        };
         attentionScores(enc, { qkv, out }, { ...layout, ...sizes });
         causalSoftmax(enc, out, first);
         return { out, count: 2 * (seen - first) * seen };
@@ -288,7 +300,15 @@ describe('attentionScores and causalSoftmax', () => {
         for (let l = 0; l < layers; l++) {
           const cache = padded((11 * 72) / 8, 8, headSize, l);
           const qkv = arena.upload('qkv', [1, 11, 72], 'f32', cache);
-          const sizes = { rows: 1, first: seen - 1, seen, sequence: 0, head: 0, heads: nHead };
+          const sizes = {
+            rows: 1,
+            first: seen - 1,
+            seen,
+            sequence: 0,
+            head: 0,
+            heads: nHead,
+            scoreScale,
+          };
           attentionScores(enc, { qkv, out }, { ...layout, ...sizes, outHead: 1 + l * nHead });
         }
         causalSoftmax(enc, out, seen - 1);
@@ -392,23 +412,24 @@ describe('addRow', () => {
   }
 });
 
-describe('gelu', () => {
-  for (const exact of [false, true]) {
-    it(`is ${exact ? 'exact' : 'by tanh'} from −50 to 50, without overflow`, async () => {
+describe('activation', () => {
+  for (const activation of ACTIVATIONS) {
+    it(`${activation} is right from −1000 to 1000, without overflow`, async () => {
       const device = await gpuDevice();
-      const values = Float32Array.from({ length: 4004 }, (_, i) =>
-        i < 4001 ? (i - 2000) / 200 : [-50, 50, 0][i - 4001],
+      const far = [-1000, -100, -88, -50, 50, 88, 100, 1000, 1e-4, -1e-4, 1e-30];
+      const values = Float32Array.from({ length: 4012 }, (_, i) =>
+        i < 4001 ? (i - 2000) / 200 : far[i - 4001],
       );
       await expectMeaning(
         device,
-        'gelu',
+        activation,
         (_d, enc, arena) => {
-          const x = arena.upload('x', [4004], 'f32', values);
-          const out = arena.zeros('out', [4004], 'f32');
-          gelu(enc, { x, out }, exact);
-          return { out, count: 4004 };
+          const x = arena.upload('x', [4012], 'f32', values);
+          const out = arena.zeros('out', [4012], 'f32');
+          activate(enc, { x, out }, activation);
+          return { out, count: 4012 };
         },
-        // erf's fit is good to 1.2e-7 relative; tanh is rounded once more by the device.
+        // erf's fit is good to 1.2e-7 relative; tanh and exp are rounded once more by the device.
         4e-6,
       );
     });

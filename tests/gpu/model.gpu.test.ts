@@ -158,6 +158,30 @@ describe('the model on WebGPU', () => {
     });
   }
 
+  it('computes every activation, and scores scaled in every way, as PyTorch does', async () => {
+    const device = await gpuDevice();
+    const activations = ['relu', 'silu', 'tanh', 'quick_gelu', 'gelu', 'gelu_fast'];
+    for (const name of [...activations, 'inverse', 'noscale', 'inverse-noscale']) {
+      const folder = `/tests/fixtures/configs/${name}`;
+      const { ids, logits: expected } = (await (await fetch(`${folder}/expected.json`)).json()) as {
+        readonly ids: number[];
+        readonly logits: number[];
+      };
+      await scoped(device.gpu, async () => {
+        await using model = await GPT2.from_pretrained(folder, {
+          device: device.gpu,
+          dtype: 'fp32',
+        });
+        const session = new Session(model.gpt);
+        await session.append([ids.slice(0, -1)]);
+        // A prompt, then a token alone: their kernels are others.
+        const [logits] = await session.append([ids.slice(-1)], { lastLogits: true });
+        expectClose(name, logits, expected, 1e-5);
+        session.dispose();
+      });
+    }
+  });
+
   it('computes without some of its parts, by zero and by mean, as one written plainly', async () => {
     const config = { ...base, V: 29, S: 70, L: 3, H: 3, C: 15, F: 7 };
     const naive = createNaiveGpt(config, 3);

@@ -16,6 +16,11 @@ export interface NaiveConfig {
   readonly normBias: boolean;
   readonly std: boolean;
   readonly exact: boolean;
+  /** GPT2Config's; where nothing is said, a GELU. */
+  readonly activation?: 'relu' | 'silu' | 'tanh' | 'quick_gelu';
+  /** GPT2Config's `scale_attn_weights` and `scale_attn_by_inverse_layer_idx`; true and false where nothing is said. */
+  readonly scaled?: boolean;
+  readonly inverse?: boolean;
   readonly tied: boolean;
 }
 
@@ -42,6 +47,19 @@ interface NaiveFlow {
   readonly middle: number[][][];
   /** What the parts of each block put out, before anything is switched: heads side by side. */
   readonly outputs: Record<PartOff['part'], number[][][]>;
+  /** Where each position looks, (t + 1) weights: layers of heads of positions. */
+  readonly maps: number[][][][];
+}
+
+/** The config.json of such a model. */
+export function configOf(config: NaiveConfig): Record<string, unknown> {
+  return {
+    n_head: config.H,
+    activation_function: config.activation ?? (config.exact ? 'gelu' : 'gelu_new'),
+    layer_norm_denominator: config.std ? 'std' : 'variance',
+    scale_attn_weights: config.scaled ?? true,
+    scale_attn_by_inverse_layer_idx: config.inverse ?? false,
+  };
 }
 
 export function createNaiveGpt(config: NaiveConfig, seed: number) {
@@ -92,10 +110,18 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
     }
     return ((2 / Math.sqrt(Math.PI)) * sum * x) / (3 * steps);
   }
+  const functions = {
+    relu: (v: number) => Math.max(v, 0),
+    silu: (v: number) => v / (1 + Math.exp(-v)),
+    tanh: Math.tanh,
+    quick_gelu: (v: number) => v / (1 + Math.exp(-1.702 * v)),
+  };
   const gelu = (v: number): number =>
     config.exact
       ? 0.5 * v * (1 + erf(v / Math.SQRT2))
       : 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)));
+
+  const act = config.activation ? functions[config.activation] : gelu;
 
   /**
    * What flows through the model, with some parts off; `reference` is the text whose means stand in
@@ -110,6 +136,7 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
     const hidden: number[][][] = [];
     const middle: number[][][] = [];
     const outputs: NaiveFlow['outputs'] = { head: [], attention: [], mlp: [] };
+    const maps: NaiveFlow['maps'] = [];
     const usual = off.some(({ by }) => by === 'mean') ? flow(reference).outputs : null;
     /** `row` where the part is on; else zeros, or the means of columns `from` … of its output. */
     const unlessOff = (
@@ -132,6 +159,8 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
     for (const [l, p] of blocks.entries()) {
       hidden.push(x);
       for (const part of Object.values(outputs)) part.push([]);
+      maps.push(Array.from({ length: config.H }, () => []));
+      const divisor = (config.scaled === false ? 1 : Math.sqrt(D)) * (config.inverse ? l + 1 : 1);
       const normed = x.map((row) => layerNorm(row, p.ln1));
       const [q, k, v] = p.qkv.map((w, i) => normed.map((row) => linear(row, w, p.qkvBias[i])));
       x = x.map((row, t) => {
@@ -141,11 +170,12 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
           const own = (m: number[][], s: number) => m[s].slice(h * D, (h + 1) * D);
           const scores = Array.from({ length: t + 1 }, (_, s) => {
             const key = own(k, s);
-            return own(q, t).reduce((sum, a, d) => sum + a * key[d], 0) / Math.sqrt(D);
+            return own(q, t).reduce((sum, a, d) => sum + a * key[d], 0) / divisor;
           });
           const most = Math.max(...scores);
           const weights = scores.map((score) => Math.exp(score - most));
           const total = weights.reduce((a, b) => a + b);
+          maps[l][h].push(weights.map((w) => w / total));
           const result = Array.from({ length: D }, (_, d) =>
             weights.reduce((sum, w, s) => sum + (w / total) * v[s][h * D + d], 0),
           );
@@ -160,7 +190,7 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
       });
       middle.push(x);
       x = x.map((row) => {
-        const inner = linear(layerNorm(row, p.ln2), p.fc, p.fcBias).map(gelu);
+        const inner = linear(layerNorm(row, p.ln2), p.fc, p.fcBias).map(act);
         const added = linear(inner, p.out, p.outBias);
         outputs.mlp[l].push(added);
         const kept = unlessOff(added, 'mlp', l);
@@ -168,7 +198,7 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
       });
     }
     hidden.push(x);
-    return { hidden, middle, outputs };
+    return { hidden, middle, outputs, maps };
   }
 
   /** Logits of one row of the residual stream, as if the model ended there. */

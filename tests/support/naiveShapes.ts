@@ -18,5 +18,8 @@ export function naiveShapes(most: Readonly<Record<'S' | 'L' | 'H' | 'F', number>
     std: fc.boolean(),
     exact: fc.boolean(),
     tied: fc.boolean(),
+    activation: fc.constantFrom(undefined, undefined, 'relu', 'silu', 'tanh', 'quick_gelu'),
+    scaled: fc.boolean(),
+    inverse: fc.boolean(),
   });
 }

@@ -1,7 +1,8 @@
 // attention — causal softmax attention against the cache; `attentionScores` leaves it at the products.
 //
-//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(q[r, h] · k[s, h] / √D) · v[s, h, ·],  s ≤ past + t
+//   out[r, h, ·] = headScale[h] · Σ_s softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, ·],  s ≤ past + t
 //   t            = r mod T
+//   scoreScale   = 1/√D in GPT-2
 //
 //   qkv        (B, S, Q)   f32   in    the cache: queries, keys, values of every position, each
 //                                      H heads of D' (D rounded up to 4, zeros beyond D)
@@ -17,7 +18,8 @@ typedef struct {
   const float *qkv, *headScale;
   float *out;
   u32 rows, tokens, past, capacity, rowStride4, partStride4, outStride4, scaleStart, heads;
-  u32 HEAD_SIZE, HEAD_STRIDE4;
+  float scoreScale;
+  u32 HEAD_STRIDE4;
 } Attention;
 
 /** Scores of one row, or of two, with the keys 0 … count. What is beyond the last key, up to a multiple of four, is of that key. */
@@ -104,7 +106,6 @@ INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, u3
 }
 
 void attention(const Attention *p, u32 piece, u32 of, float *scratch) {
-  float factor = 1.0f / __builtin_sqrtf((float)p->HEAD_SIZE);
   u32 d4 = p->HEAD_STRIDE4, row4 = p->rowStride4, pairs = (p->tokens + 1) / 2, batch = p->rows / p->tokens;
   // Pairs of rows of a text, one head after the other.
   u32 count = batch * p->heads * pairs;
@@ -115,7 +116,7 @@ void attention(const Attention *p, u32 piece, u32 of, float *scratch) {
     const f32x4u *q = base + (p->past + t) * row4;
     float *s0 = scratch, *s1 = s0 + room, scale = p->headScale[p->scaleStart + h];
     f32x4 *out0 = (f32x4 *)p->out + (r * p->outStride4 + h * d4);
-    scoresOf(q, two ? q + row4 : 0, base + p->partStride4, row4, d4, most, factor, s0, s1);
+    scoresOf(q, two ? q + row4 : 0, base + p->partStride4, row4, d4, most, p->scoreScale, s0, s1);
     float sum0 = exponentials(s0, own);
     float sum1 = two ? exponentials(s1, most) : sum0;
     // A row that is alone is computed twice and stored once.
@@ -128,18 +129,18 @@ typedef struct {
   const float *qkv;
   float *out;
   u32 rows, seen, first, sequenceStart4, rowStride4, partStride4, head, heads, outHead;
-  u32 HEAD_SIZE, HEAD_STRIDE4;
+  float scoreScale;
+  u32 HEAD_STRIDE4;
 } Scores;
 
-/** out[outHead + h, t, s] = q[first + t] · k[s] / √D for s ≤ first + t; the rest is left as it is. */
+/** out[outHead + h, t, s] = scoreScale · q[first + t] · k[s] for s ≤ first + t; the rest is left as it is. */
 void attentionScores(const Scores *p, u32 piece, u32 of, float *scratch) {
-  float factor = 1.0f / __builtin_sqrtf((float)p->HEAD_SIZE);
   u32 count = p->heads * p->rows;
   for (u32 i = startOf(count, piece, of); i < startOf(count, piece + 1, of); i++) {
     u32 t = i % p->rows, h = i / p->rows, keys = p->first + t + 1 < p->seen ? p->first + t + 1 : p->seen;
     const f32x4u *base = (const f32x4u *)p->qkv + (p->sequenceStart4 + (p->head + h) * p->HEAD_STRIDE4);
     float *scores = scratch, *out = p->out + ((p->outHead + h) * p->rows + t) * p->seen;
-    scoresOf(base + (p->first + t) * p->rowStride4, 0, base + p->partStride4, p->rowStride4, p->HEAD_STRIDE4, keys, factor,
+    scoresOf(base + (p->first + t) * p->rowStride4, 0, base + p->partStride4, p->rowStride4, p->HEAD_STRIDE4, keys, p->scoreScale,
              scores, scores);
     for (u32 s = 0; s < keys; s++) out[s] = scores[s];
   }

@@ -1,10 +1,16 @@
 // Twins of WebAssembly: how the arrays and sizes of a kernel become the parameters of its C function. Each writes its
-// struct's fields in order, addresses first; linear.c, attention.c and rows.c say what they mean.
+// struct's fields in order, 32 bits each, addresses first; linear.c, attention.c and rows.c say what they mean.
 import type { CpuTwins } from '../../gpu/cpu/device.ts';
 import type { Slot } from '../../gpu/cpu/memory.ts';
 import type { Wasm } from '../../gpu/cpu/wasm.ts';
 import { bytesOf } from '../../gpu/device.ts';
-import type { Arrays, Kernel, NumberArray, Sizes } from '../../gpu/kernel.ts';
+import {
+  type Arrays,
+  type Kernel,
+  type NumberArray,
+  type Sizes,
+  floatBits,
+} from '../../gpu/kernel.ts';
 import { ATTENTION } from '../attention.ts';
 import { attentionScoresKernel } from '../attentionScores.ts';
 import { ROW_STATISTICS, attentionStatisticsKernel } from '../attentionStatistics.ts';
@@ -95,7 +101,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
         addressOf('headScale', headScale, s.scaleStart + s.heads),
         addressOf('out', out, ((s.rows - 1) * s.outStride4 + width4) * 4),
         [s.rows, s.tokens, s.past, s.capacity, s.rowStride4, s.partStride4, s.outStride4],
-        [s.scaleStart, s.heads, s.HEAD_SIZE, s.HEAD_STRIDE4],
+        [s.scaleStart, s.heads, floatBits(s.scoreScale), s.HEAD_STRIDE4],
       ].flat(),
       Math.min(pairs, (s.rows * s.heads * keys * s.HEAD_STRIDE4 * 8) / PIECE_WORK),
       2 * (keys + 4) * 4,
@@ -114,7 +120,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
         addressOf('out', out, (s.outHead + s.heads) * s.rows * s.seen),
         [s.rows, s.seen, s.first, s.sequenceStart4],
         [s.rowStride4, s.partStride4, s.head, s.heads, s.outHead],
-        [s.HEAD_SIZE, s.HEAD_STRIDE4],
+        [floatBits(s.scoreScale), s.HEAD_STRIDE4],
       ].flat(),
       Math.min(rows, (rows * s.seen * s.HEAD_STRIDE4 * 4) / PIECE_WORK),
       (s.seen + 4) * 4,

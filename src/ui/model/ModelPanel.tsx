@@ -212,6 +212,14 @@ function Heads({ anatomy, model }: Facts): ReactNode {
   );
 }
 
+/** What its attention does with a query and a key before the softmax. */
+function scoresWords({ scores: { headSize, byBlock } }: ModelAnatomy): string {
+  if (headSize === null && !byBlock) return 'Its heads take queries times keys as they are.';
+  const root = headSize === null ? '' : `√${headSize}`;
+  const block = byBlock ? 'the number of the block, from 1 on' : '';
+  return `Its heads divide queries times keys by ${[root, block].filter(Boolean).join(' and by ')}.`;
+}
+
 /** What the columns count, last: the tree is to begin in sight. */
 function Notes({ anatomy, model }: Facts): ReactNode {
   const { vocabSize, contextLength, embDim, nLayers } = GPT_CONFIG_124M;
@@ -224,10 +232,11 @@ function Notes({ anatomy, model }: Facts): ReactNode {
         does.
       </p>
       <p>
-        {model.name} {anatomy.isTied ? 'shares its head' : 'has a head of its own'}. GPT-2 124M is
-        what the notebook prints for its GPT_CONFIG_124M: vocabulary {formatCount(vocabSize)},
-        context {formatCount(contextLength)}, width {embDim}, {nLayers} blocks, no bias in queries,
-        keys and values; reckoned here from those numbers. GPT-2 as published has these biases too.
+        {model.name} {anatomy.isTied ? 'shares its head' : 'has a head of its own'}.{' '}
+        {scoresWords(anatomy)} GPT-2 124M is what the notebook prints for its GPT_CONFIG_124M:
+        vocabulary {formatCount(vocabSize)}, context {formatCount(contextLength)}, width {embDim},{' '}
+        {nLayers} blocks, no bias in queries, keys and values; reckoned here from those numbers.
+        GPT-2 as published has these biases too.
       </p>
     </div>
   );

@@ -9,7 +9,7 @@ import { readConfigFile } from '../../../src/model/configFile.ts';
 import { Session } from '../../../src/model/session.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
-import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
+import { type NaiveConfig, configOf, createNaiveGpt } from '../../support/naiveGpt.ts';
 import { naiveShapes } from '../../support/naiveShapes.ts';
 import { packPath, readExpected } from '../../support/packOnDisk.ts';
 import { STEPS_OFF } from '../../support/stepsOff.ts';
@@ -56,11 +56,7 @@ async function compare(config: NaiveConfig, seed: number): Promise<void> {
   const tensors = new Map(
     [...naive.toCheckpoint()].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
   );
-  const file = readConfigFile({
-    n_head: config.H,
-    activation_function: config.exact ? 'gelu' : 'gelu_new',
-    layer_norm_denominator: config.std ? 'std' : 'variance',
-  });
+  const file = readConfigFile(configOf(config));
   const source = openSafetensors(writeSafetensors(tensors));
   await using model = await GPT2.from_source(source, { device: createCpuDevice('f64'), file });
   const ids = Array.from({ length: config.S }, (_, i) => (i * 5 + seed) % config.V);

@@ -43,7 +43,15 @@ describe('linear', () => {
 describe('attention', () => {
   const taken = (traits: Traits, rows: number, options: object = {}): string => {
     const layout = { nHead: 2, headSize: 64, headStride: 64, partStride: 128, rowStride: 384 };
-    const o = { ...layout, rows, tokens: rows, past: 0, scaleStart: 0, ...options };
+    const o = {
+      ...layout,
+      rows,
+      tokens: rows,
+      past: 0,
+      scaleStart: 0,
+      scoreScale: 0.125,
+      ...options,
+    };
     const t = { qkv: f32(1, 1024, o.rowStride), headScale: f32(2), out: f32(rows, o.partStride) };
     return choose(ATTENTION, traits, attentionCall(t, o)).kernel.name;
   };

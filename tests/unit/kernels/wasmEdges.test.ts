@@ -1,11 +1,12 @@
 // The twins of WebAssembly where numbers end: infinite ones, none at all, zeros, subnormal ones; no rows and odd pieces.
 // What comes of them is what the meaning says.
 import { afterAll, describe, expect, it } from 'vitest';
+import { ACTIVATIONS } from '../../../src/kernels/activation.ts';
 import { attention } from '../../../src/kernels/attention.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
 import { causalSoftmax } from '../../../src/kernels/causalSoftmax.ts';
 import { crossEntropy } from '../../../src/kernels/crossEntropy.ts';
-import { type Activation, linear } from '../../../src/kernels/linear.ts';
+import { linear } from '../../../src/kernels/linear.ts';
 import { topToken } from '../../../src/kernels/topToken.ts';
 import { WEIGHT_FORMATS } from '../../../src/kernels/weightMatrix.ts';
 import { sumBound } from '../../support/close.ts';
@@ -55,10 +56,34 @@ describe('linear', () => {
     });
   }
 
-  it('keeps what is infinite and none through GELU, and ends both tails', async () => {
-    const edges = [0, -0, 1e-40, -1e-40, 1, -1, 9, -9, 87, -87, 1e10, -1e10, 1e30, -1e30];
+  it('has a tanh that is right to 2⁻²¹ of itself, however small', async () => {
+    const values = Float32Array.from(
+      { length: 4000 },
+      (_, i) => 1.01 ** (i / 2 - 1800) * (i % 2 ? -1 : 1),
+    );
+    for (const { wasm, device } of twins) {
+      const found = await run(device, (d, enc, arena) => {
+        const x = arena.zeros('x', [1, 8], 'f32');
+        const weight = weights(d, arena, 'f32', values.length, 8);
+        const bias = [arena.upload('b', [values.length], 'f32', values)];
+        const out = arena.zeros('out', [1, values.length], 'f32');
+        linear(enc, { x, weight, scale: x, out, bias }, { rows: 1, activation: 'tanh' });
+        return { out, count: values.length };
+      });
+      for (const [i, value] of values.entries()) {
+        const ratio = found[i] / Math.tanh(value);
+        expect(Math.abs(ratio - 1), `${wasm}, tanh ${value}`).toBeLessThan(2 ** -21);
+      }
+    }
+  });
+
+  it('keeps what is infinite and none through every activation, and ends both tails', async () => {
+    const edges = [
+      0, -0, 1e-40, -1e-40, 1, -1, 0.5, -0.625, 0.7, -0.7, 9, -9, 87, -87, 88.5, -88.5, 100, -100,
+      1e10, -1e10, 1e30, -1e30,
+    ];
     const bias = Float32Array.of(...edges, 3e38, -3e38, Infinity, -Infinity, NaN, 0);
-    for (const activation of ['gelu-tanh', 'gelu-exact'] satisfies Activation[]) {
+    for (const activation of ACTIVATIONS) {
       for (const rows of [1, 3]) {
         await expectMeaning(
           twins,
@@ -114,7 +139,7 @@ describe('linear', () => {
         }
         const qkv = arena.zeros('qkv', [1, 4, 40], 'f32');
         const heads = { nHead: 3, headSize: 4, headStride: 4, partStride: 12, rowStride: 40 };
-        const call = { ...heads, rows: 0, tokens: 0, past: 0, scaleStart: 0 };
+        const call = { ...heads, rows: 0, tokens: 0, past: 0, scaleStart: 0, scoreScale: 0.5 };
         attention(enc, { qkv, headScale: zero, out }, call);
         return { out, count: 24 };
       },
@@ -153,7 +178,9 @@ describe('attention', () => {
         const headScale = arena.upload('s', [nHead], 'f32', Float32Array.of(1, 0.5, 0));
         const rows = batch * tokens;
         const out = arena.zeros('out', [rows, partStride], 'f32');
-        attention(enc, { qkv, headScale, out }, { ...layout, rows, tokens, past, scaleStart: 0 });
+        const scoreScale = 1 / Math.sqrt(headSize);
+        const options = { ...layout, rows, tokens, past, scaleStart: 0, scoreScale };
+        attention(enc, { qkv, headScale, out }, options);
         return { out, count: rows * partStride };
       },
       sumBound(headSize + seen, 2),

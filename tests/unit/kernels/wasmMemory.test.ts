@@ -39,7 +39,14 @@ const product =
     return { out, count: rows * n };
   };
 
-const heads = { nHead: 4, headSize: 20, headStride: 20, partStride: 80, rowStride: 240 };
+const heads = {
+  nHead: 4,
+  headSize: 20,
+  headStride: 20,
+  partStride: 80,
+  rowStride: 240,
+  scoreScale: 0.25,
+};
 
 /** Every kernel that has a twin, with work for several threads. */
 const OPS: Readonly<Record<string, Op>> = {

@@ -1,13 +1,14 @@
 // The twins of WebAssembly against their kernels' meanings in float64: odd sizes, all weight formats, both modules, and
 // one, two and three threads, whose results are the same to the last bit. Infinite numbers and such: wasmEdges.test.ts.
 import { afterAll, describe, expect, it } from 'vitest';
+import { ACTIVATIONS } from '../../../src/kernels/activation.ts';
 import { attention } from '../../../src/kernels/attention.ts';
 import { attentionScores } from '../../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
 import { causalSoftmax } from '../../../src/kernels/causalSoftmax.ts';
 import { crossEntropy } from '../../../src/kernels/crossEntropy.ts';
 import { embedding } from '../../../src/kernels/embedding.ts';
-import { type Activation, linear } from '../../../src/kernels/linear.ts';
+import { linear } from '../../../src/kernels/linear.ts';
 import { topToken } from '../../../src/kernels/topToken.ts';
 import {
   WEIGHT_FORMATS,
@@ -40,14 +41,14 @@ function padded(rows: number, stride: number, width: number, seed: number): Floa
 }
 
 describe('linear', () => {
-  const activations: Activation[] = ['none', 'gelu-tanh', 'gelu-exact'];
+  let cases = 0;
   for (const format of WEIGHT_FORMATS) {
     for (const k of [8, 40, 192, 768]) {
       it(`multiplies by ${k} columns in ${format}, whatever the rows`, async () => {
         for (const rows of [1, 2, 3, 5, 16]) {
           for (const n of [8, 12, 264]) {
             for (const accumulate of [false, true]) {
-              const activation = activations[(rows + n / 4) % 3];
+              const activation = ACTIVATIONS[cases++ % ACTIVATIONS.length];
               await expectMeaning(
                 twins,
                 `${rows} × ${n}, ${activation}, accumulate ${accumulate}`,
@@ -130,6 +131,8 @@ describe('embedding', () => {
 });
 
 describe('attention', () => {
+  // No power of two, and no head's 1/√D.
+  const scoreScale = 0.3;
   const cases = [
     { batch: 1, tokens: 1, past: 0, nHead: 1, headSize: 4 },
     { batch: 1, tokens: 1, past: 70, nHead: 3, headSize: 16 },
@@ -156,7 +159,8 @@ describe('attention', () => {
           const headScale = arena.upload('s', [nHead + 1], 'f32', noise(nHead + 1, 2));
           const rows = batch * tokens;
           const out = arena.zeros('out', [rows, width], 'f32');
-          attention(enc, { qkv, headScale, out }, { ...layout, rows, tokens, past, scaleStart: 1 });
+          const options = { ...layout, rows, tokens, past, scaleStart: 1, scoreScale };
+          attention(enc, { qkv, headScale, out }, options);
           return { out, count: rows * width };
         },
         sumBound(headSize + capacity, 2),
@@ -181,7 +185,16 @@ describe('attention', () => {
           (_d, enc, arena) => {
             const qkv = arena.upload('qkv', [2, seen + 2, rowStride], 'f32', cache);
             const out = arena.upload('out', [3, rows, seen], 'f32', noise(3 * rows * seen, 5));
-            const sizes = { rows, first, seen, sequence: 1, head: 1, heads: 2, outHead: 1 };
+            const sizes = {
+              rows,
+              first,
+              seen,
+              sequence: 1,
+              head: 1,
+              heads: 2,
+              outHead: 1,
+              scoreScale,
+            };
             attentionScores(enc, { qkv, out }, { ...layout, rowStride, ...sizes });
             if (isSoft) causalSoftmax(enc, out, first);
             return { out, count: 3 * rows * seen };

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ModuleNode } from '../../../src/api.ts';
 import { toAnatomy } from '../../../src/model/anatomy.ts';
-import { PRESETS, toMegabytes } from '../../../src/model/config.ts';
+import { type GptConfig, PRESETS, toMegabytes } from '../../../src/model/config.ts';
 import { readConfigFile } from '../../../src/model/configFile.ts';
+import type { LayoutName } from '../../../src/model/layouts.ts';
 import { parameterCount } from '../../../src/model/parameters.ts';
 
 /** As `print(model)` in PyTorch: names in parentheses, two spaces a level. */
@@ -67,6 +68,7 @@ describe('the notebook', () => {
     expect(facts).toEqual({
       tiedParameters: 124_412_160,
       untiedParameters: 163_009_536,
+      scores: { headSize: 64, byBlock: false },
       isTied: false,
       memoryBytes: 7,
     });
@@ -114,6 +116,29 @@ describe('the other layouts', () => {
       { name: 'weight', shape: [768, 2304] },
       { name: 'bias', shape: [2304] },
     ]);
+  });
+
+  it('name the activation that is computed, and say how scores are scaled', () => {
+    const act = (activation: GptConfig['activation'], layout: LayoutName, path: string): string =>
+      find(toAnatomy({ ...PRESETS.gpt2, activation }, layout, 0).root, path).text;
+    for (const [activation, transformers, torch] of [
+      ['gelu-tanh', 'NewGELUActivation()', "GELU(approximate='tanh')"],
+      ['gelu-exact', 'GELUActivation()', "GELU(approximate='none')"],
+      ['gelu-quick', 'QuickGELUActivation()', 'QuickGELU()'],
+      ['relu', 'ReLU()', 'ReLU()'],
+      ['silu', 'SiLUActivation()', 'SiLU()'],
+      ['tanh', 'Tanh()', 'Tanh()'],
+    ] as const) {
+      expect(act(activation, 'huggingface', 'transformer.h.0.mlp.act')).toBe(transformers);
+      expect(act(activation, 'nanogpt', 'transformer.h.0.mlp.gelu')).toBe(torch);
+      expect(act(activation, 'mingpt', 'blocks.0.mlp.1')).toBe(torch);
+      // The notebook wrote its own GELU.
+      const own = activation === 'gelu-tanh' ? 'GELU()' : torch;
+      expect(act(activation, 'notebook', 'trf_blocks.0.ff.layers.1')).toBe(own);
+    }
+    const scaling = { scaleAttnWeights: false, scaleAttnByInverseLayerIdx: true };
+    const { scores } = toAnatomy({ ...PRESETS.gpt2, ...scaling }, 'huggingface', 0);
+    expect(scores).toEqual({ headSize: null, byBlock: true });
   });
 
   it('speak the words of nanoGPT and of minGPT', () => {

@@ -38,6 +38,35 @@ describe('readConfigFile', () => {
     }
   });
 
+  it('knows what each name of an activation computes, and how scores are scaled', () => {
+    const activations = {
+      'gelu-tanh': ['gelu_new', 'gelu_fast', 'gelu_pytorch_tanh', 'gelu_accurate'],
+      'gelu-exact': ['gelu', 'gelu_python'],
+      'gelu-quick': ['quick_gelu'],
+      relu: ['relu'],
+      silu: ['silu', 'swish'],
+      tanh: ['tanh'],
+    };
+    for (const [activation, names] of Object.entries(activations)) {
+      for (const activation_function of names) {
+        expect(readConfigFile({ activation_function })).toMatchObject({ activation });
+      }
+    }
+    expect(
+      readConfigFile({
+        activation_function: null,
+        scale_attn_weights: false,
+        scale_attn_by_inverse_layer_idx: true,
+        reorder_and_upcast_attn: true,
+      }),
+    ).toMatchObject({
+      activation: undefined,
+      scaleAttnWeights: false,
+      scaleAttnByInverseLayerIdx: true,
+      reorderAndUpcastAttn: true,
+    });
+  });
+
   it('takes any type for the name of a model whose tensors decide, and none', () => {
     for (const model_type of ['nanoGPT', 'nanogpt', 'gpt', 'gpt-nano', 'my-stories', null]) {
       expect(readConfigFile({ model_type, n_head: 3 }).nHead).toBe(3);
@@ -110,9 +139,9 @@ describe('readConfigFile', () => {
   });
 
   for (const [json, message] of [
-    [{ activation_function: 'relu' }, 'activation_function is "relu"'],
-    [{ scale_attn_weights: false }, 'scale_attn_weights is false'],
-    [{ scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx is true'],
+    [{ activation_function: 'mish' }, 'activation_function is "mish"; expected one of gelu_new,'],
+    [{ activation_function: 7 }, 'activation_function is 7'],
+    [{ scale_attn_weights: 'no' }, 'scale_attn_weights is "no"'],
     [{ quantization_config: { bits: 8 } }, 'quantization_config is {"bits":8}'],
     [{ pruned_heads: { 0: [1] } }, 'pruned_heads is {"0":[1]}'],
     [{ is_encoder_decoder: true }, 'is_encoder_decoder is true'],

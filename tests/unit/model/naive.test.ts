@@ -6,7 +6,7 @@ import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { readConfigFile } from '../../../src/model/configFile.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
 import { writeSafetensors } from '../../../src/formats/safetensors.ts';
-import { type NaiveConfig, createNaiveGpt } from '../../support/naiveGpt.ts';
+import { type NaiveConfig, configOf, createNaiveGpt } from '../../support/naiveGpt.ts';
 import { naiveShapes } from '../../support/naiveShapes.ts';
 
 async function compare(config: NaiveConfig, seed: number, prefix: string): Promise<void> {
@@ -15,11 +15,7 @@ async function compare(config: NaiveConfig, seed: number, prefix: string): Promi
     [...naive.toCheckpoint(prefix)].map(([name, t]) => [name, { dtype: 'F32' as const, ...t }]),
   );
   const source = openSafetensors(writeSafetensors(tensors));
-  const file = readConfigFile({
-    n_head: config.H,
-    activation_function: config.exact ? 'gelu' : 'gelu_new',
-    layer_norm_denominator: config.std ? 'std' : 'variance',
-  });
+  const file = readConfigFile(configOf(config));
   await using model = await GPT2.from_source(source, { device: createCpuDevice('f64'), file });
   expect(model.summary.layout).toBe(config.layout);
   const ids = Array.from({ length: Math.min(config.S, 9) }, (_, i) => (i * 5 + seed) % config.V);
