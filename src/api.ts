@@ -148,7 +148,7 @@ export interface Engine {
   sweep(request: SweepRequest): AsyncIterable<SweepEvent>;
   /**
    * The loaded model as a folder that transformers reads. The next chunk is made when it is asked for,
-   * so that no more than one waits. Aborting and errors reject: `save/layernorm`.
+   * so that no more than one waits. Aborting and errors reject.
    */
   save(request: SaveRequest): AsyncIterable<SaveEvent>;
   /**

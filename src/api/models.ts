@@ -45,6 +45,8 @@ export interface ModelSummary {
   readonly nEmbd: number;
   readonly nCtx: number;
   readonly vocabSize: number;
+  /** √(variance + ε), or √(standard deviation + ε) as the notebook prints it. */
+  readonly layerNormDenominator: 'variance' | 'std';
   readonly parameterCount: number;
   readonly dtype: Dtype;
   /** Bytes of all weights as stored on the device. */
@@ -221,6 +223,8 @@ export type SaveEvent =
        * q8 model's own, rounded as they are, because its source is not at hand.
        */
       readonly weights: 'loaded' | 'source' | 'dequantised';
+      /** Whose class reads the files: `GPT2LMHeadModel` of transformers, or the notebook's `GPTModel`. */
+      readonly layout: 'huggingface' | 'notebook';
     }
   | { readonly type: 'file'; readonly name: string; readonly sizeBytes: number }
   | {

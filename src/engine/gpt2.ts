@@ -227,9 +227,9 @@ export class GPT2 {
 
   /**
    * The model as the files of a Hugging Face folder, which `GPT2LMHeadModel.from_pretrained` reads, and
-   * which give the same logits here again, bit for bit in `fp32` and `fp16`. In Node, a `folder` gets
-   * them written; else their chunks are made as they are asked for, and `dispose` ends it. Throws
-   * `save/layernorm` for a model that transformers has no class for, `save/write`.
+   * which give the same logits here again, bit for bit in `fp32` and `fp16`; with a LayerNorm by standard deviation,
+   * which transformers has no class for, as the notebook's `GPTModel` reads it. In Node, a `folder` gets them written;
+   * else their chunks are made as they are asked for, and `dispose` ends it. Throws `save/write`.
    */
   async save_pretrained(options?: SaveOptions): Promise<SavedModel>;
   async save_pretrained(folder: string, options?: SaveOptions): Promise<SavedModel>;

@@ -5,8 +5,9 @@ import { isNode } from '../hub/isNode.ts';
 import { nodeFiles } from '../kept/nodeFiles.ts';
 import type { GptConfig } from '../model/config.ts';
 import { type DropRates, nameOfActivation } from '../model/configFile.ts';
-import { exportTensors } from '../model/exportTensors.ts';
+import { exportTensors, savedLayout } from '../model/exportTensors.ts';
 import type { Gpt } from '../model/gpt.ts';
+import { HUGGING_FACE } from '../model/layouts.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
 import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
@@ -37,6 +38,8 @@ export interface SavedModel {
    * read again. `dequantised`: a q8 model's own, because its source is not at hand.
    */
   readonly weights: Extract<SaveEvent, { type: 'start' }>['weights'];
+  /** Whose class reads the files: transformers' GPT-2, or the notebook's. */
+  readonly layout: Extract<SaveEvent, { type: 'start' }>['layout'];
   /** Frees what was loaded for it; the files cannot be read any more. */
   dispose(): Promise<void>;
 }
@@ -64,7 +67,9 @@ export interface BesideWeights {
 
 /**
  * Prepares the files that `GPT2LMHeadModel.from_pretrained` and `GPT2Tokenizer.from_pretrained` read.
- * No byte of a matrix is read before its chunk is asked for. Throws `save/layernorm`.
+ * No byte of a matrix is read before its chunk is asked for.
+ * A LayerNorm by standard deviation, which transformers would read as one by variance, is saved as the notebook stores
+ * it, and config.json names no model of transformers: it refuses such a folder instead of computing other numbers.
  */
 export async function toSavedModel(
   model: Saveable,
@@ -86,6 +91,7 @@ export async function toSavedModel(
       files,
       dtype: stored,
       weights,
+      layout: savedLayout(model.config) === HUGGING_FACE ? 'huggingface' : 'notebook',
       dispose: async () => {
         await source?.dispose();
       },
@@ -136,28 +142,31 @@ function toConfigJson(
   dtype: 'fp32' | 'fp16',
 ): Record<string, unknown> {
   const c: GptConfig = config;
+  const isTransformers = savedLayout(c) === HUGGING_FACE;
   return {
     activation_function: nameOfActivation(c.activation),
-    architectures: ['GPT2LMHeadModel'],
+    ...(isTransformers ? { architectures: ['GPT2LMHeadModel'] } : {}),
     // What nobody stated is left to GPT2Config's defaults; only training sees it.
     ...(dropRates.attn === undefined ? {} : { attn_pdrop: dropRates.attn }),
     bos_token_id: bosTokenId,
     ...(dropRates.embd === undefined ? {} : { embd_pdrop: dropRates.embd }),
     eos_token_id: eosTokenIds[0] ?? null,
     initializer_range: 0.02,
+    layer_norm_denominator: c.layerNormDenominator,
     layer_norm_epsilon: c.layerNormEpsilon,
-    model_type: 'gpt2',
+    ...(isTransformers ? { model_type: 'gpt2' } : {}),
     n_ctx: c.nCtx,
     n_embd: c.nEmbd,
     n_head: c.nHead,
     n_inner: c.nInner === 4 * c.nEmbd ? null : c.nInner,
     n_layer: c.nLayer,
     n_positions: c.nCtx,
+    ...(isTransformers ? {} : { qkv_bias: c.qkvBias }),
     reorder_and_upcast_attn: reorderAndUpcastAttn,
     ...(dropRates.resid === undefined ? {} : { resid_pdrop: dropRates.resid }),
     scale_attn_by_inverse_layer_idx: c.scaleAttnByInverseLayerIdx,
     scale_attn_weights: c.scaleAttnWeights,
-    tie_word_embeddings: c.tiedHead,
+    tie_word_embeddings: c.tiedHead && isTransformers,
     torch_dtype: dtype === 'fp16' ? 'float16' : 'float32',
     use_cache: true,
     vocab_size: c.vocabSize,
@@ -229,9 +238,9 @@ export async function* saveEvents(
   const { signal } = options;
   const saved = await model.save_pretrained(options);
   try {
-    const { dtype, weights } = saved;
+    const { dtype, weights, layout } = saved;
     const files = saved.files.map(({ name, sizeBytes }) => ({ name, sizeBytes }));
-    yield { type: 'start', files, dtype, weights };
+    yield { type: 'start', files, dtype, weights, layout };
     for (const { name, sizeBytes, chunks } of saved.files) {
       signal?.throwIfAborted();
       yield { type: 'file', name, sizeBytes };

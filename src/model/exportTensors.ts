@@ -1,11 +1,17 @@
-// From a device back to the tensors that GPT2LMHeadModel stores: unpadded, and Conv1D weights input
-// first, a piece at a time.
-import { EngineError } from '../errors.ts';
+// From a device back to the tensors that GPT2LMHeadModel stores, or the notebook's class: unpadded, and Conv1D
+// weights input first, a piece at a time.
 import type { Device } from '../gpu/device.ts';
 import { halfToFloat, toHalf } from '../gpu/half.ts';
+import type { GptConfig } from './config.ts';
 import type { Gpt } from './gpt.ts';
-import { HUGGING_FACE, isInputFirst } from './layouts.ts';
-import { type MatrixSpec, type Parameters, isMatrix, parameterTable } from './parameters.ts';
+import { HUGGING_FACE, type Layout, NOTEBOOK, isInputFirst } from './layouts.ts';
+import {
+  type MatrixSpec,
+  type Parameters,
+  inPlace,
+  isMatrix,
+  parameterTable,
+} from './parameters.ts';
 import { readRows, readVector } from './readBack.ts';
 
 /** A tensor to be written, in the order in which its bytes go. */
@@ -20,24 +26,16 @@ export interface ExportedTensor {
 const PIECE_ELEMENTS = 1 << 20;
 
 /**
- * The model's tensors by the names that transformers reads. `F16` stores matrices in halves, and
- * vectors where every one of their values is a half; the others stay F32, so that nothing is rounded
- * that the device keeps whole. Biases that the model lacks are zeros; a tied head is left out.
- * Throws `save/layernorm` for a LayerNorm that GPT-2 does not know.
+ * The model's tensors by the names of a codebase that computes the same with them: transformers, or, for a LayerNorm by
+ * standard deviation, which transformers has no GPT-2 for, the notebook's. `F16` stores matrices in halves, and vectors
+ * where every one of their values is a half; the others stay F32, so that nothing is rounded that the device keeps
+ * whole. Biases that the model lacks and the codebase has are zeros; a tied head is left out where the codebase ties it.
  */
 export async function exportTensors(
   { device, config, parameters: p }: Gpt,
   dtype: 'F32' | 'F16',
 ): Promise<Map<string, ExportedTensor>> {
-  if (config.layerNormDenominator === 'std') {
-    throw new EngineError(
-      'This model normalises by √(standard deviation + ε), which transformers has no GPT-2 for.',
-      {
-        code: 'save/layernorm',
-        hint: 'Train it with LayerNorm by variance, or keep the checkpoint of its own codebase.',
-      },
-    );
-  }
+  const layout = savedLayout(config);
   const tensors = new Map<string, ExportedTensor>();
   const vector = (name: string, values: Float32Array): void => {
     const halves = dtype === 'F16' ? toHalf(values) : null;
@@ -49,25 +47,71 @@ export async function exportTensors(
     });
   };
   const had = new Set(parameterTable(config).map(({ path }) => path));
-  const everyBias = { ...config, qkvBias: true, bias: true, layerNormBias: true };
-  for (const spec of parameterTable(everyBias)) {
-    const [name] = HUGGING_FACE.namesOf(spec.path);
-    if (!isMatrix(spec)) {
-      const [length] = spec.shape;
-      const padded = had.has(spec.path) ? await readVector(device, spec.of(p)) : null;
-      vector(
-        name,
-        Float32Array.from({ length }, (_, n) => padded?.[spec.rowOf(n)] ?? 0),
-      );
-    } else if (isInputFirst(HUGGING_FACE, spec)) {
-      const shape = spec.shape.toReversed();
-      tensors.set(name, { dtype, shape, chunks: () => conv1dChunks(device, spec, p, dtype) });
-    } else {
-      const { shape } = spec;
-      tensors.set(name, { dtype, shape, chunks: () => tableChunks(device, spec, p, dtype) });
+  // The notebook's class has queries, keys and values without biases, if it is told so, and never a tied head.
+  const isNotebook = layout === NOTEBOOK;
+  const qkvBias = config.qkvBias || !isNotebook;
+  const tiedHead = config.tiedHead && !isNotebook;
+  const all = { ...config, qkvBias, bias: true, layerNormBias: true, tiedHead };
+  for (const spec of parameterTable(all)) {
+    const names = layout.namesOf(spec.path);
+    const rows = spec.shape[0] / names.length;
+    const padded =
+      isMatrix(spec) || !had.has(spec.path) ? null : await readVector(device, spec.of(p));
+    for (const [part, name] of names.entries()) {
+      const first = part * rows;
+      if (!isMatrix(spec)) {
+        const value = (n: number): number => padded?.[spec.rowOf(first + n)] ?? 0;
+        vector(
+          name,
+          Float32Array.from({ length: rows }, (_, n) => value(n)),
+        );
+        continue;
+      }
+      const [, columns] = spec.shape;
+      const isTransposed = isInputFirst(layout, spec);
+      tensors.set(name, {
+        dtype,
+        shape: isTransposed ? [columns, rows] : [rows, columns],
+        chunks: () => {
+          if (isTransposed) return conv1dChunks(device, spec, p, dtype);
+          const isPlain = spec.rowOf === inPlace && spec.columnOf === inPlace;
+          if (isPlain) return tableChunks(device, spec, p, dtype);
+          return linearChunks(device, spec, p, dtype, first, rows);
+        },
+      });
     }
   }
   return tensors;
+}
+
+/** Whose names a model is saved under: the codebase's that computes the same numbers with it. */
+export function savedLayout({ layerNormDenominator }: GptConfig): Layout {
+  return layerNormDenominator === 'std' ? NOTEBOOK : HUGGING_FACE;
+}
+
+/** Rows `first` … `first + rows` of a matrix whose rows or columns lie padded inside; it is read whole. */
+async function* linearChunks(
+  device: Device,
+  spec: MatrixSpec,
+  p: Parameters,
+  dtype: ExportedTensor['dtype'],
+  first: number,
+  rows: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const matrix = spec.of(p);
+  const [, width] = spec.shape;
+  const padded = await readRows(device, matrix, 0, matrix.rows);
+  const columns = Int32Array.from({ length: width }, (_, k) => spec.columnOf(k));
+  const step = Math.max(1, Math.floor(PIECE_ELEMENTS / width));
+  for (let row = 0; row < rows; row += step) {
+    const count = Math.min(step, rows - row);
+    const values = new Float32Array(count * width);
+    for (let r = 0; r < count; r++) {
+      const from = spec.rowOf(first + row + r) * matrix.columns;
+      for (let k = 0; k < width; k++) values[r * width + k] = padded[from + columns[k]];
+    }
+    yield toBytes(values, dtype);
+  }
 }
 
 async function* tableChunks(

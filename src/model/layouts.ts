@@ -111,6 +111,9 @@ function notebookLayout(prefix: string, shapes: TensorShapes): Layout {
   return layoutOf('notebook', false, names, has('norm1.weight') ? TORCH_NORM : own);
 }
 
+/** As the notebook's GPTModel stores it. */
+export const NOTEBOOK = notebookLayout('', new Map());
+
 /** Whether a LayerNorm is one that its codebase wrote itself, which says nothing of what it divides by. */
 export function hasOwnNorm(layout: Layout): boolean {
   return layout.namesOf('lnF.weight')[0].endsWith('.scale');

@@ -31,13 +31,19 @@ export async function writeModel(
     const parent = (await picked) ?? null;
     set({ now: { to, file: '', done: 0, total: 0 }, last: null, error: null });
     let [done, last] = [0, 0];
-    let facts: SavedFacts = { bytes: 0, dtype: 'fp32', weights: 'loaded' };
+    let facts: SavedFacts = {
+      bytes: 0,
+      dtype: 'fp32',
+      weights: 'loaded',
+      layout: 'huggingface',
+    };
     for await (const event of engine.save(request)) {
       signal.throwIfAborted();
       switch (event.type) {
         case 'start': {
           const bytes = event.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-          facts = { bytes, dtype: event.dtype, weights: event.weights };
+          const { weights, layout } = event;
+          facts = { bytes, dtype: event.dtype, weights, layout };
           target = await (parent === null
             ? createZip(model.name, event.files)
             : createFolder(parent, model.name));

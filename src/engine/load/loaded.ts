@@ -130,7 +130,7 @@ function idOf(text: string, tokenizer: BytePairEncoder | null): number | undefin
 /** What a page shows of it. */
 export function summaryOf(loaded: Loaded): ModelSummary {
   const { source, name, layout, dtype, gpt, defaults, device, origin } = loaded;
-  const { nLayer, nHead, nEmbd, nCtx, vocabSize } = gpt.config;
+  const { nLayer, nHead, nEmbd, nCtx, vocabSize, layerNormDenominator } = gpt.config;
   const { notes: ofTokens, ...specialIds } = specialIdsOf(loaded);
   const notes = [...(loaded.notes ?? []), ...ofTokens];
   return {
@@ -143,6 +143,7 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     nEmbd,
     nCtx,
     vocabSize,
+    layerNormDenominator,
     parameterCount: parameterCount(gpt.config),
     dtype,
     memoryBytes: gpt.sizeBytes,

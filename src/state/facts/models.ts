@@ -101,6 +101,7 @@ export interface SavingState {
     readonly bytes: number;
     readonly dtype: 'fp32' | 'fp16';
     readonly weights: Extract<SaveEvent, { type: 'start' }>['weights'];
+    readonly layout: Extract<SaveEvent, { type: 'start' }>['layout'];
   } | null;
   readonly error: ErrorInfo | null;
 }

@@ -1,6 +1,6 @@
 // Takes the loaded model away: as a folder or an archive that transformers reads.
 import { useEffect, useState, type ReactNode } from 'react';
-import type { Dtype } from '../../api.ts';
+import type { Dtype, ModelSummary } from '../../api.ts';
 import { removeLeftovers } from '../../kept/spool.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
@@ -75,7 +75,7 @@ export function SaveModel({
           </div>
           <p className={css.note}>
             {arriving === ''
-              ? `Files that transformers and this page read${contentWords(model.dtype, dtype)}.`
+              ? `Files that ${readerWords(model)} and this page read${contentWords(model.dtype, dtype)}.`
               : `${arriving} is arriving and would take this model’s place; save when it is here, or paused.`}
           </p>
         </>
@@ -90,6 +90,13 @@ export function SaveModel({
       <Saved />
     </section>
   );
+}
+
+/** Who else reads them: transformers would take another LayerNorm than the notebook's in silence. */
+function readerWords({ layerNormDenominator }: ModelSummary): string {
+  return layerNormDenominator === 'std'
+    ? 'the notebook’s GPTModel (transformers has no GPT-2 with this LayerNorm)'
+    : 'transformers';
 }
 
 /** What is in the files, of a model that is loaded as `own`. */
@@ -140,7 +147,11 @@ function Saved(): ReactNode {
         . In Python{saved.to === 'zip' ? ', once unpacked' : ''}:
       </p>
       <pre>
-        <code>GPT2LMHeadModel.from_pretrained(&quot;./{folder}&quot;)</code>
+        <code>
+          {saved.layout === 'huggingface'
+            ? `GPT2LMHeadModel.from_pretrained("./${folder}")`
+            : `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`}
+        </code>
       </pre>
     </div>
   );

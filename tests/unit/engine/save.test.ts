@@ -158,12 +158,27 @@ describe('save_pretrained', () => {
     expect(await logitsOf(dequantised)).toEqual(await logitsOf(homeless));
   });
 
-  it('refuses a LayerNorm that transformers does not know, by name', async () => {
-    await using model = await load(packPath('notebook'), 'fp32');
-    await expect(model.save_pretrained(newFolder())).rejects.toMatchObject({
-      code: 'save/layernorm',
-      message: expect.stringContaining('standard deviation') as string,
-    });
+  it('writes a LayerNorm that transformers does not know as the notebook has it, so that nobody computes another', async () => {
+    for (const dtype of ['fp32', 'fp16'] as const) {
+      await using model = await load(packPath('notebook'), dtype);
+      const folder = newFolder();
+      expect(await model.save_pretrained(folder)).toMatchObject({ layout: 'notebook' });
+      const config = readJson(folder, 'config.json');
+      expect(config).toMatchObject({ layer_norm_denominator: 'std', qkv_bias: false, n_head: 3 });
+      // AutoModel refuses a config.json that names no model.
+      expect(config).not.toHaveProperty('model_type');
+      const source = openSafetensors(readFileSync(join(folder, 'model.safetensors')));
+      const own = openSafetensors(readPackFile('notebook', 'model.safetensors'));
+      expect(Object.fromEntries(source.shapes)).toEqual(Object.fromEntries(own.shapes));
+      if (dtype === 'fp32') {
+        for (const name of own.shapes.keys()) {
+          expect(await source.read(name), name).toEqual(await own.read(name));
+        }
+      }
+      await using again = await load(folder, dtype);
+      expect(again.summary.assumed).toBeUndefined();
+      expect(await logitsOf(again)).toEqual(await logitsOf(model));
+    }
   });
 
   it('says where it cannot write', async () => {

@@ -31,6 +31,7 @@ const model: LoadedModel = {
   nEmbd: 8,
   nCtx: 64,
   vocabSize: 0x110000,
+  layerNormDenominator: 'variance',
   parameterCount: 10,
   dtype: 'fp32',
   memoryBytes: 40,

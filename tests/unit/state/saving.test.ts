@@ -24,6 +24,7 @@ const START: Extract<SaveEvent, { type: 'start' }> = {
   })),
   dtype: 'fp32',
   weights: 'loaded',
+  layout: 'huggingface',
 };
 
 /** A directory that holds bytes by path, as far as a save asks of it. */
@@ -131,6 +132,7 @@ describe('saving to a folder', () => {
       name: 'toy-model',
       bytes: 8,
       dtype: 'fp32',
+      layout: 'huggingface',
       weights: 'loaded',
     });
     expect(announcement).toBe('Saved as toy-model.');
