@@ -84,6 +84,23 @@ function preloadPage(): Plugin {
   };
 }
 
+/** Leaves the comments of shaders at home, 6 kB of what the worker is as gzip. The library, which people read, keeps them. */
+function bareShaders(): Plugin {
+  const WANTED = /\.wgsl\?raw$/;
+  return {
+    name: 'bare-shaders',
+    apply: 'build',
+    enforce: 'pre',
+    load: {
+      filter: { id: WANTED },
+      handler(id) {
+        const source = readFileSync(id.replace(/\?raw$/, ''), 'utf8');
+        return `export default ${JSON.stringify(source.replace(/^\s*\/\/.*\n/gm, ''))};`;
+      },
+    },
+  };
+}
+
 /** Adds js-tiktoken to the list of bundled licences: Vite's own list leaves out what only a worker imports. */
 function workerLicences(): Plugin {
   return {
@@ -175,6 +192,7 @@ export default defineConfig({
     asItIs(),
     react(),
     preloadPage(),
+    bareShaders(),
     contentSecurityPolicy(),
     workerLicences(),
     keptFiles(),
@@ -203,6 +221,7 @@ export default defineConfig({
   },
   worker: {
     format: 'es',
+    plugins: () => [bareShaders()],
     rolldownOptions: {
       output: {
         codeSplitting: { groups: [RANKS, allOf('src/worker/engineWorker.ts', 'engine')] },
