@@ -98,9 +98,11 @@ export function specialIdsOf({ gpt, file, tokenizer }: Loaded): SpecialIds {
     const id = idOf(token, tokenizer);
     if (id === undefined) {
       const why = tokenizer
-        ? 'its tokenizer has no such token'
-        : 'it has no tokenizer to look it up';
-      notes.push(`${key} is the text ${JSON.stringify(token.slice(0, 40))}, and ${why}: not used.`);
+        ? 'the tokenizer has no such token'
+        : 'the model has no tokenizer that could say its id';
+      notes.push(
+        `${key} is the text ${JSON.stringify(token.slice(0, 40))}; ${why}, so it is not used.`,
+      );
     }
     return id;
   };

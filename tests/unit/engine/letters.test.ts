@@ -78,12 +78,12 @@ describe('tokens that config.json names by their text', () => {
     await using model = await load({ config });
     expect(model.summary).toMatchObject({ bosTokenId: null, eosTokenIds: [] });
     expect(model.summary.notes).toEqual([
-      'bos_token_id is the text "<|im_start|>", and its tokenizer has no such token: not used.',
-      'eos_token_id is the text "<|im_end|>", and its tokenizer has no such token: not used.',
+      'bos_token_id is the text "<|im_start|>"; the tokenizer has no such token, so it is not used.',
+      'eos_token_id is the text "<|im_end|>"; the tokenizer has no such token, so it is not used.',
     ]);
     const files = letterModel({ config }).filter(({ name }) => !/vocab|merges/.test(name));
     await using mute = await GPT2.from_pretrained('letters', { device: 'cpu', files });
-    expect(mute.summary.notes?.[0]).toContain('it has no tokenizer to look it up');
+    expect(mute.summary.notes?.[0]).toContain('the model has no tokenizer that could say its id');
   });
 });
 
