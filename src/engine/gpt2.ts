@@ -36,7 +36,10 @@ import type { SaveOptions, SavedModel } from './save.ts';
 /** One generated token, in transformers.js' words. */
 export interface GeneratedToken {
   readonly token_id: number;
-  /** Text that became complete with this token; '' while half a character waits for the rest. */
+  /**
+   * Text that became complete with this token; '' while half a character waits for the rest. One that never comes is
+   * U+FFFD in the text of the last token.
+   */
   readonly text: string;
   /** ln of the token's probability before the sampling steps. */
   readonly logprob: number;
@@ -52,7 +55,10 @@ export interface GenerateOptionsInput extends Partial<GenerationOptions> {
 }
 
 /** What of the distributions a stream carries. */
-type Shown = { readonly top: number } & Pick<GenerateRequest, 'distributionMs'>;
+type Shown = { readonly top: number; readonly wholeFirst?: boolean } & Pick<
+  GenerateRequest,
+  'distributionMs'
+>;
 
 /** A GPT-2 or a model of its shape, loaded and ready. Dispose it when done: it holds GPU memory. */
 export class GPT2 {
@@ -153,7 +159,8 @@ export class GPT2 {
 
   /**
    * Streams tokens after a prompt (text or ids; empty starts from the beginning-of-text token).
-   * Greedy unless `do_sample`. Leaving the loop stops the work; aborting `signal` rejects with
+   * Greedy unless `do_sample`. The first token of a prompt over the context is written from the prompt's last tokens,
+   * as many as the context holds; from then on the window moves by halves, as `window.ts` says. Leaving the loop stops the work; aborting `signal` rejects with
    * its reason. Throws `sampling/options`, `tokens/…`, `device/lost`.
    */
   async *generate(
@@ -167,16 +174,22 @@ export class GPT2 {
       Object.entries(rest).filter(([, value]) => value !== undefined),
     );
     const all = { ...DEFAULT_OPTIONS, ...chosen };
-    const shown = { top: top_logprobs };
-    for await (const { event, text } of this.#write(ids, all, shown, signal)) {
+    const shown = { top: top_logprobs, wholeFirst: true };
+    /** A token whose last bytes are half a character: what becomes of them belongs to its text. */
+    let held: GeneratedToken | null = null;
+    for await (const { event, text, waits } of this.#write(ids, all, shown, signal)) {
+      if (event.type === 'done' && held) yield { ...held, text: held.text + text };
       if (event.type !== 'token') continue;
+      if (held) yield held;
       const { piece, logprob, rank, distribution } = event;
       const top = (distribution?.top ?? []).map((c) => ({
         token_id: c.piece.id,
         text: c.piece.text,
         probability: c.probability,
       }));
-      yield { token_id: piece.id, text, logprob, rank, top };
+      const token = { token_id: piece.id, text, logprob, rank, top };
+      held = waits === true ? token : null;
+      if (held === null) yield token;
     }
     signal?.throwIfAborted();
   }

@@ -23,9 +23,13 @@ export interface Reader {
   windowFor(length: number): number;
   /**
    * Brings the cache to the window of `ids`, computing only what it lacks, and gives the logits
-   * after the last of them. `ids` must not be empty.
+   * after the last of them. `ids` must not be empty. With `isWhole` the window is as long as the context, whatever
+   * that costs whoever goes on from there.
    */
-  follow(ids: readonly number[], options?: { signal?: AbortSignal }): Promise<Read>;
+  follow(
+    ids: readonly number[],
+    options?: { signal?: AbortSignal; isWhole?: boolean },
+  ): Promise<Read>;
   /**
    * Brings the cache to the window of `ids`, which starts at `firstVisible`, and lets `use` read
    * from the session before anybody else may. The cache may hold more tokens than the window.
@@ -60,15 +64,18 @@ export class Conversation {
   readerFor(off: PartsOff): Reader {
     return {
       windowFor: (length) => windowStart(length, this.#gpt.config.nCtx),
-      follow: (ids, { signal } = {}) =>
+      follow: (ids, { signal, isWhole = false } = {}) =>
         this.#turns.take(async () => {
-          const { session, firstVisible, computed } = await this.#bring(ids, off, signal);
+          const { nCtx } = this.#gpt.config;
+          const first = isWhole ? Math.max(0, ids.length - nCtx) : windowStart(ids.length, nCtx);
+          const { session, firstVisible, computed } = await this.#bring(ids, first, off, signal);
           const logits = await this.#logitsAt(session, ids.length - firstVisible);
           return { logits, computed, firstVisible };
         }),
       look: (ids, { signal }, use) =>
         this.#turns.take(async () => {
-          const { session, firstVisible } = await this.#bring(ids, off, signal);
+          const first = windowStart(ids.length, this.#gpt.config.nCtx);
+          const { session, firstVisible } = await this.#bring(ids, first, off, signal);
           return use(firstVisible, session);
         }),
     };
@@ -100,15 +107,15 @@ export class Conversation {
     return this.#known.logits;
   }
 
-  /** Brings the cache to the window of `ids`, computing only what it lacks. */
+  /** Brings the cache to the window of `ids` from `firstVisible` on, computing only what it lacks. */
   async #bring(
     ids: readonly number[],
+    firstVisible: number,
     off: PartsOff,
     signal: AbortSignal | undefined,
   ): Promise<{ session: Session; computed: number; firstVisible: number }> {
     signal?.throwIfAborted();
     const session = await this.#session.take(off);
-    const firstVisible = windowStart(ids.length, this.#gpt.config.nCtx);
     if (firstVisible !== this.#firstVisible) {
       session.truncate(0);
       this.#firstVisible = firstVisible;

@@ -37,6 +37,8 @@ export interface Written {
   readonly event: GenerateEvent;
   /** '' while half a character waits; at the end, what is left of one as U+FFFD. */
   readonly text: string;
+  /** Half a character may be waiting: its other half, or its end, comes with the next event. */
+  readonly waits?: boolean;
 }
 
 export interface GenerateOptions {
@@ -48,6 +50,8 @@ export interface GenerateOptions {
   readonly top: number;
   /** Milliseconds between two events with a distribution; 0, the default, for one with each. */
   readonly distributionMs?: number | undefined;
+  /** The first token of a prompt over the context is written from all that the context holds. */
+  readonly wholeFirst?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -81,7 +85,7 @@ export async function* generateTokens(
   let step: Read;
   const promptStart = performance.now();
   try {
-    step = await reader.follow(ids, { signal });
+    step = await reader.follow(ids, { signal, isWhole: request.wholeFirst === true });
   } catch (error) {
     if (!signal?.aborted) throw error;
     yield done('aborted');
@@ -126,7 +130,7 @@ export async function* generateTokens(
       distribution,
       tokensPerSecond: tokensPerSecond(n, performance.now() - start),
     };
-    yield { event, text: emit };
+    yield { event, text: emit, waits: decoder.waits };
     // Whoever takes the first token may draw it before he wants a second.
     if (n === 0) start = performance.now();
     if (stopped !== undefined) {

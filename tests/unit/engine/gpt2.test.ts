@@ -7,6 +7,8 @@ import { readConfigFile } from '../../../src/model/configFile.ts';
 import { noise } from '../../support/random.ts';
 import { packPath, readPackJson } from '../../support/packOnDisk.ts';
 import { Session } from '../../../src/model/session.ts';
+import { windowStart } from '../../../src/window.ts';
+import { tinyModel } from '../../support/servedModels.ts';
 
 const TALES = new URL('../../../public/models/tales-7m', import.meta.url).pathname;
 
@@ -336,6 +338,45 @@ describe('generate', () => {
       row.forEach((v, id) => (best = v > row[best] ? id : best));
       expect(event.piece.id).toBe(best);
     }
+  });
+
+  it('writes the first token of a prompt over the context from all that the context holds', async () => {
+    const { nCtx } = small.config;
+    for (const length of [nCtx, nCtx + 1, nCtx + 30, 2 * nCtx + 5]) {
+      const prompt = Array.from({ length }, (_, i) => (i * 11 + 3) % 523);
+      const end = await small.forward(prompt.slice(-nCtx), { last_logits_only: true });
+      const first = end.logits.data.indexOf(Math.max(...end.logits.data));
+      const ids = await idsOf(small, prompt, { max_new_tokens: 2, eos_token_id: null });
+      expect(ids[0], `${length} tokens`).toBe(first);
+      // From then on windows depend on the length alone, so that texts that grew read the same.
+      const grown = [...prompt, first];
+      const window = grown.slice(windowStart(grown.length, nCtx));
+      const next = (await small.forward(window, { last_logits_only: true })).logits.data;
+      expect(ids[1], `${length} tokens`).toBe(next.indexOf(Math.max(...next)));
+    }
+  });
+
+  it('hands out a half character at the end, as decoding all tokens does', async () => {
+    const files = Object.entries(tinyModel().files).map(
+      ([name, bytes]) => new File([bytes as Uint8Array<ArrayBuffer>], name),
+    );
+    const bytes = await GPT2.from_pretrained('bytes', { device: 'cpu', files });
+    let halves = 0;
+    for (let count = 1; count <= 24; count++) {
+      const options = { max_new_tokens: count, do_sample: true, seed: 4, eos_token_id: null };
+      const texts: string[] = [];
+      const ids: number[] = [];
+      for await (const token of bytes.generate('A', options)) {
+        texts.push(token.text);
+        ids.push(token.token_id);
+      }
+      expect(ids).toHaveLength(count);
+      const whole = ids.flatMap((id) => [...bytes.vocabulary.bytesOf(id)]);
+      expect(texts.join('')).toBe(new TextDecoder().decode(Uint8Array.from(whole)));
+      if (texts.at(-1)?.endsWith('\uFFFD')) halves++;
+    }
+    expect(halves).toBeGreaterThan(2);
+    await bytes.dispose();
   });
 
   it('reads a text the same whether it grew or came in whole, also across windows', async () => {

@@ -19,6 +19,17 @@ it('gives a half character as U+FFFD at the end and starts anew', () => {
   expect(decoder.push(Uint8Array.of(0x62))).toBe('b');
 });
 
+it('knows when half a character waits', () => {
+  const decoder = new StreamingDecoder();
+  const waits = [0x61, 0xf0, 0x9f, 0x99, 0x82, 0xc3, 0xa9, 0xe2, 0x82].map((byte) => {
+    decoder.push(Uint8Array.of(byte));
+    return decoder.waits;
+  });
+  expect(waits).toEqual([false, true, true, true, false, true, false, true, true]);
+  decoder.flush();
+  expect(decoder.waits).toBe(false);
+});
+
 it('keeps U+FEFF, also at the beginning', () => {
   const decoder = new StreamingDecoder();
   expect(decoder.push(Uint8Array.of(0xef, 0xbb))).toBe('');
