@@ -84,6 +84,9 @@ const HINT = 'This page runs GPT-2 and models of its shape.';
 /** Under one of these every codebase states its heads; so does a configuration that lies within config.json. */
 const HEAD_KEYS = ['n_head', 'n_heads', 'num_attention_heads'];
 
+/** Of configurations within configurations: `{ model: { init_args: { config } } }`. */
+const DEEPEST = 3;
+
 /**
  * The objects that state a model's shape, the file itself first. PyTorchModelHubMixin keeps a model's arguments under
  * their own names ("config", "cfg"); a checkpoint of nanoGPT has "model_args", beside a "config" that may have been
@@ -91,8 +94,12 @@ const HEAD_KEYS = ['n_head', 'n_heads', 'num_attention_heads'];
  */
 function sourcesOf(file: Record<string, unknown>): Record<string, unknown>[] {
   if (isObject(file.model_args)) return [file, file.model_args];
-  const within = Object.values(file).filter(isObject);
-  return [file, ...within.filter((each) => HEAD_KEYS.some((key) => key in each))];
+  const within = (object: object, depth: number): Record<string, unknown>[] =>
+    Object.values(object)
+      .filter(isObject)
+      .flatMap((each) => [each, ...(depth > 1 ? within(each, depth - 1) : [])]);
+  const isStated = (each: object): boolean => HEAD_KEYS.some((key) => key in each);
+  return [file, ...within(file, DEEPEST).filter(isStated)];
 }
 
 /** A token as `bos_token_id` gives it: its id, a numeral, its text, or what transformers writes of an added one. */

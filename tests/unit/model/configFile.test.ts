@@ -103,6 +103,11 @@ describe('readConfigFile', () => {
       });
     }
 
+    it('and within what is within it', () => {
+      const json = { model: { class_path: 'gpt.GPT', init_args: { config: sizes } }, lr: 1e-3 };
+      expect(readConfigFile(json)).toMatchObject({ nHead: 3, nEmbd: 24, nCtx: 32 });
+    });
+
     it('and believes the arguments of a model over the configuration of its training', () => {
       const json = { model_args: { ...sizes, n_layer: 48 }, config: sizes, iter_num: 7 };
       expect(readConfigFile(json).nLayer).toBe(48);
