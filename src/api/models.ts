@@ -51,6 +51,8 @@ export interface ModelSummary {
   readonly dtype: Dtype;
   /** Bytes of all weights as stored on the device. */
   readonly memoryBytes: number;
+  /** `ids` for a model without a tokenizer: what is typed are the tokens' numbers, and so is what it writes. */
+  readonly reads: 'text' | 'ids';
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
   /** From `generation_config.json`, where the folder has one. */

@@ -29,6 +29,7 @@ import type { Reader } from './reading/conversation.ts';
 import { type ForwardOptions, type ForwardOutput, forward } from './reading/forward.ts';
 import { Readers } from './reading/readers.ts';
 import { startingIds } from './reading/startingIds.ts';
+import { typedIds } from './reading/typedIds.ts';
 import type { TraceReader } from './reading/trace.ts';
 import { DEFAULT_OPTIONS, type Written, generateTokens } from './sampling/generate.ts';
 import type { SaveOptions, SavedModel } from './save.ts';
@@ -143,6 +144,12 @@ export class GPT2 {
       code: 'tokenizer/missing',
       hint: 'Put vocab.json and merges.txt into its folder, or give token ids.',
     });
+  }
+
+  /** As `encode`; for a model without a tokenizer the text is the ids themselves. Throws `tokens/ids`. */
+  encodeTyped(text: string): number[] {
+    if (this.tokenizer) return this.encode(text);
+    return typedIds(text, this.config.vocabSize, this.#facts.name);
   }
 
   /**

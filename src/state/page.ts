@@ -234,7 +234,7 @@ export function createPage(options: PageOptions) {
     run.takeDefaults();
     const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
     const tokenised = known || prompt === '';
-    writing.publish({ prompt, tokenised, ...writing.seenFrom(text.pieces.length) });
+    writing.publish({ prompt, tokenised, unread: null, ...writing.seenFrom(text.pieces.length) });
     // A link's text waits for the link's model, as long as it may still come.
     if (replay.waits() && !offer.mayCome()) void showRecording(now);
     else begin();

@@ -87,6 +87,7 @@ export function createAppStore(
     text: {
       prompt,
       tokenised: false,
+      unread: null,
       stale: false,
       epoch: text.epoch,
       length: text.pieces.length,

@@ -7,7 +7,7 @@ import controls from './controls.module.css';
 import { formatBytes, isMac, SMALL_BYTES } from './format.ts';
 import { AgainSign, PlaySign, RedoSign, StepSign, StopSign, UndoSign } from './icons.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
-import { progressOf } from '../state/facts/model.ts';
+import { modelOf, progressOf } from '../state/facts/model.ts';
 
 export function Composer(): ReactNode {
   const { actions } = useApp();
@@ -22,7 +22,10 @@ export function Composer(): ReactNode {
     promptCount: state.text.promptCount,
     tokenised: state.text.tokenised,
     ready: state.model.at === 'here',
+    unread: state.text.unread,
+    model: modelOf(state),
   }));
+  const readsIds = s.model?.reads === 'ids';
   const busy = s.generating || s.queued;
   // An example that was taken, or the line that put back what was set aside.
   const keptFocus = useKeptFocus<HTMLElement>(() =>
@@ -33,7 +36,7 @@ export function Composer(): ReactNode {
     <section className={css.composer} aria-label="Prompt" {...keptFocus}>
       <div className={css.label}>
         <label className={controls.title} htmlFor="prompt">
-          Prompt
+          {readsIds ? 'Prompt, as token ids' : 'Prompt'}
         </label>
         <span className={controls.quiet}>
           {s.tokenised && s.ready
@@ -43,15 +46,29 @@ export function Composer(): ReactNode {
       </div>
       <textarea
         id="prompt"
-        className={css.prompt}
+        className={readsIds ? css.ids : css.prompt}
         value={s.prompt}
         rows={3}
-        placeholder="Once upon a time…"
+        placeholder={readsIds ? '5 77 123' : 'Once upon a time…'}
+        aria-describedby={s.unread !== null || readsIds ? 'prompt-note' : undefined}
+        aria-invalid={s.unread !== null}
         autoCapitalize="sentences"
         spellCheck={false}
         onChange={(event) => actions.setPrompt(event.target.value)}
       />
-      <ul className={css.examples} aria-label="Example prompts">
+      {s.unread !== null ? (
+        <p id="prompt-note" className={css.unread} data-testid="unread">
+          {s.unread}
+        </p>
+      ) : (
+        readsIds && (
+          <p id="prompt-note" className={css.aside}>
+            {s.model?.name} has no tokenizer: write its tokens as numbers from 0 to{' '}
+            {(s.model?.vocabSize ?? 0) - 1}, with spaces between them.
+          </p>
+        )
+      )}
+      <ul className={css.examples} aria-label="Example prompts" hidden={readsIds}>
         {EXAMPLES.filter((example) => example !== s.prompt).map((example) => (
           <li key={example}>
             <button

@@ -14,13 +14,14 @@ import { useKeptFocus } from './useKeptFocus.ts';
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
-  const { distribution, at, generating, greedy, ready, failed, selected, whole } = useFacts(
+  const { distribution, at, generating, greedy, ready, unread, failed, selected, whole } = useFacts(
     (s) => ({
       distribution: s.next.distribution,
       at: s.next.at,
       generating: s.busy.has('run'),
       greedy: !s.run.settings.do_sample,
       ready: s.model.at === 'here',
+      unread: s.text.unread !== null,
       // Said where problems are said.
       failed: s.page.problem?.during === 'panels',
       selected: s.view.selected,
@@ -76,9 +77,11 @@ export function NextToken(): ReactNode {
         <p className={css.empty}>
           {!ready
             ? 'The candidates appear here as soon as the model is ready.'
-            : failed
-              ? 'No candidates: the model did not answer.'
-              : 'Working it out…'}
+            : unread
+              ? 'No candidates: the model cannot read the prompt as it stands.'
+              : failed
+                ? 'No candidates: the model did not answer.'
+                : 'Working it out…'}
         </p>
       ) : (
         <Bars

@@ -4,6 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
+import { letterModel } from '../support/letterModel.ts';
 import { startHub, type HubServer, type ServedModel } from '../support/hubServer.ts';
 import { shardedModel, tinyModel } from '../support/servedModels.ts';
 import {
@@ -626,6 +627,41 @@ test.describe('with little room', () => {
     },
   );
 });
+
+test(
+  'a file alone: heads that nobody can know are asked for, and without a tokenizer it reads numbers',
+  { tag: '@thorough' },
+  async ({ page }, info) => {
+    const file = info.outputPath('mystery.safetensors');
+    const [weights] = letterModel();
+    writeFileSync(file, new Uint8Array(await weights.arrayBuffer()));
+    await openPage(page);
+    const drag = await dragger(page);
+    await drag(file, 'dragEnter', 'dragOver', 'drop');
+    await isStatus(page, 'failed');
+    await expect(offer(page)).toContainText('Nothing says how many heads this model has.');
+    const load = button(page, 'Load it so');
+    await expect(load).toBeDisabled();
+    await offer(page).getByRole('combobox', { name: 'Heads' }).selectOption('2');
+    await load.click();
+    await isLoaded(page, 'mystery');
+
+    // What stood there is no text for it, and is kept.
+    await expect(page.getByTestId('unread')).toContainText('is no token’s number');
+    await expect(page.getByTestId('problem')).toHaveCount(0);
+    await expect(prompt(page)).not.toHaveValue('');
+    await prompt(page).fill('5, 7 27');
+    await expect(page.getByTestId('unread')).toHaveCount(0);
+    await expect(chips(page)).toHaveText(['5 ', '7 ', '27 ']);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(4);
+    await button(page, 'Continue editing').click();
+    await expect(prompt(page)).toHaveValue(/^5 7 27 \d+ $/u);
+    await expect(chips(page)).toHaveCount(4);
+    await prompt(page).fill('5 28');
+    await expect(page.getByTestId('unread')).toContainText('“28” is no token of mystery');
+  },
+);
 
 test('a dropped folder: without a config it asks for the heads; a pickle is refused with the way out', async ({
   page,

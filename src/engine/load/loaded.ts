@@ -150,6 +150,7 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     dtype,
     memoryBytes: gpt.sizeBytes,
     ...specialIds,
+    reads: loaded.tokenizer === null ? 'ids' : 'text',
     defaults,
     device: device.summary,
     ...(origin ? { origin } : {}),

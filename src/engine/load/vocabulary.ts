@@ -4,10 +4,13 @@ import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 /** Turns ids into pieces and bytes. */
 export type Vocabulary = Pick<BytePairEncoder, 'pieceOf' | 'bytesOf'>;
 
-/** Ids that no tokenizer names (a padded vocabulary, or one with holes) show as their number. */
+/**
+ * Ids that no tokenizer names (a padded vocabulary, or one with holes) show as their number; where there is no tokenizer
+ * at all, a text is numbers with spaces between them, as it is typed.
+ */
 export function vocabularyOf(tokenizer: BytePairEncoder | null): Vocabulary {
   const utf8 = new TextEncoder();
-  const name = (id: number): string => `⟨${id}⟩`;
+  const name = (id: number): string => (tokenizer === null ? `${id} ` : `⟨${id}⟩`);
   const bytesOf = (id: number): Uint8Array =>
     tokenizer?.has(id) ? tokenizer.bytesOf(id) : utf8.encode(name(id));
   return {

@@ -15,7 +15,7 @@ type Answers = {
 };
 
 const ANSWERS: Answers = {
-  tokenize: (model, { text }) => model.encode(text).map((id) => model.vocabulary.pieceOf(id)),
+  tokenize: (model, { text }) => model.encodeTyped(text).map((id) => model.vocabulary.pieceOf(id)),
   pieces: (model, { ids }) => ids.map((id) => model.vocabulary.pieceOf(id)),
   distribution: distributionAfter,
   score: scoreText,

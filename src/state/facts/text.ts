@@ -5,6 +5,8 @@ export interface TextFacts {
   readonly prompt: string;
   /** Whether the tokens belong to the prompt as it stands. */
   readonly tokenised: boolean;
+  /** Why the model cannot read the prompt as it stands, in words; null where it can, or was not asked. */
+  readonly unread: string | null;
   /** The tokens are those of an older prompt than this one. */
   readonly stale: boolean;
   readonly epoch: number;

@@ -24,37 +24,36 @@ export function ReadingNotice(): ReactNode {
   const isOther = assumed.some((one) => valueOf(one) !== one.value);
   return (
     <section className={css.notice} aria-label="What the files do not say" data-testid="reading">
-      <div className={css.words}>
+      <div className={css.body}>
         <p>
           <strong>
             The files of {model.name} do not say {unsaid(assumed)}.
           </strong>
         </p>
         {assumed.map((one) => (
-          <p key={one.key}>{assumptionWords(one, model)}</p>
+          <div key={one.key} className={css.row}>
+            <p className={css.words}>{assumptionWords(one, model)}</p>
+            <Choose
+              choice={one}
+              nEmbd={model.nEmbd}
+              value={valueOf(one)}
+              disabled={busy}
+              onChoose={(value) => setChosen(new Map([...chosen, [one.key, value]]))}
+            />
+          </div>
         ))}
-      </div>
-      <div className={css.choices}>
-        {assumed.map((one) => (
-          <Choose
-            key={one.key}
-            choice={one}
-            nEmbd={model.nEmbd}
-            value={valueOf(one)}
+        {isOther && (
+          <button
+            className={controls.button}
+            type="button"
             disabled={busy}
-            onChoose={(value) => setChosen(new Map([...chosen, [one.key, value]]))}
-          />
-        ))}
-        <button
-          className={controls.button}
-          type="button"
-          disabled={busy || !isOther}
-          onClick={() =>
-            actions.takeReading(Object.fromEntries(assumed.map((one) => [one.key, valueOf(one)])))
-          }
-        >
-          Load it so
-        </button>
+            onClick={() =>
+              actions.takeReading(Object.fromEntries(assumed.map((one) => [one.key, valueOf(one)])))
+            }
+          >
+            Load it so
+          </button>
+        )}
       </div>
       <button
         className={css.close}

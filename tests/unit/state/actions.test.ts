@@ -32,6 +32,7 @@ const model: LoadedModel = {
   nCtx: 64,
   vocabSize: 0x110000,
   layerNormDenominator: 'variance',
+  reads: 'text',
   parameterCount: 10,
   dtype: 'fp32',
   memoryBytes: 40,

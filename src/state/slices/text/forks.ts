@@ -37,6 +37,7 @@ export function createForks(options: TextOptions, desk: Desk) {
       desk.publish({
         prompt: snapshot.prompt,
         tokenised: true,
+        unread: null,
         stale: false,
         hovered: null,
         ...desk.seenFrom(text.pieces.length),
@@ -113,6 +114,7 @@ export function createForks(options: TextOptions, desk: Desk) {
       desk.publish({
         prompt,
         tokenised: true,
+        unread: null,
         runStart: at,
         hovered: null,
         forked: forks ? { at, computed: null } : null,

@@ -1,5 +1,6 @@
 // The prompt under a person's hands: nothing waits for the model but its tokens.
 import type { TokenPiece } from '../../../api.ts';
+import { toErrorInfo } from '../../../errors.ts';
 import { createTree } from '../../branches.ts';
 import { modelOf } from '../../facts/model.ts';
 import { createLatest } from '../../latest.ts';
@@ -15,6 +16,11 @@ import type { Desk, TextOptions } from './desk.ts';
 
 /** Typing within this time is one step for undo. */
 const TYPING_PAUSE_MS = 1500;
+
+/** Whether an error says that the model has no token for something in the text. */
+function isAboutWords(code: string): boolean {
+  return code === 'tokens/ids' || code === 'tokenizer/byte';
+}
 
 export type PromptDesk = ReturnType<typeof createPrompt>;
 
@@ -46,7 +52,12 @@ export function createPrompt(options: TextOptions, desk: Desk) {
     }
     replacePrompt(text, pieces);
     desk.own();
-    desk.publish({ tokenised: true, stale: false, ...desk.seenFrom(text.pieces.length) });
+    desk.publish({
+      tokenised: true,
+      unread: null,
+      stale: false,
+      ...desk.seenFrom(text.pieces.length),
+    });
     return true;
   }
 
@@ -55,7 +66,10 @@ export function createPrompt(options: TextOptions, desk: Desk) {
     try {
       if (await readPrompt()) options.refreshAll();
     } catch (error) {
-      options.report(error, 'panels');
+      const { code, message, hint } = toErrorInfo(error);
+      // What somebody is typing is no failure; whoever sends it off is told in another way.
+      if (isAboutWords(code)) set({ unread: `${message} ${hint}` });
+      else options.report(error, 'panels');
     }
   });
 
@@ -82,7 +96,14 @@ export function createPrompt(options: TextOptions, desk: Desk) {
       // Branches belong to the words they grew from.
       drafts.tree = createTree();
       options.cancelPanels();
-      const facts = { prompt, tokenised: false, stale: true, runStart: null, hovered: null };
+      const facts = {
+        prompt,
+        tokenised: false,
+        unread: null,
+        stale: true,
+        runStart: null,
+        hovered: null,
+      };
       desk.publish(facts);
       options.look({ selected: null });
       options.forgetRun();
