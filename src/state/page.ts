@@ -324,7 +324,7 @@ export function createPage(options: PageOptions) {
     ...writing.actions,
     tree: writing.tree,
     /** The text to store. */
-    snapshot: writing.textNow,
+    snapshot: writing.textHere,
     hover: (index: number | null) => writing.hover(index),
     select,
     openPanel(panel: string): void {

@@ -56,15 +56,19 @@ export function createTokenText(): TokenText {
 }
 
 export function takeSnapshot(text: TokenText, prompt: string): Snapshot {
+  const { pieces, logprobs, ranks } = text;
   return {
-    prompt,
-    promptCount: text.promptCount,
-    pieces: text.pieces.slice(),
-    logprobs: text.logprobs.slice(),
-    ranks: text.ranks.slice(),
-    runs: text.runs,
-    owner: text.owner,
+    ...lookAt(text, prompt),
+    pieces: pieces.slice(),
+    logprobs: logprobs.slice(),
+    ranks: ranks.slice(),
   };
+}
+
+/** The same for reading at once: nothing is copied, so that it changes with the text. */
+export function lookAt(text: TokenText, prompt: string): Snapshot {
+  const { promptCount, pieces, logprobs, ranks, runs, owner } = text;
+  return { prompt, promptCount, pieces, logprobs, ranks, runs, owner };
 }
 
 export function restoreSnapshot(text: TokenText, snapshot: Snapshot): void {
@@ -110,17 +114,17 @@ export function replacePrompt(text: TokenText, pieces: readonly TokenPiece[]): v
   const known = unknown === 0 && same === text.promptCount;
   // Everything after the first change was scored in another context.
   const rest = text.pieces.length - tail;
-  text.pieces = [...text.pieces.slice(0, same), ...pieces.slice(same), ...text.pieces.slice(tail)];
-  text.logprobs = [
-    ...text.logprobs.slice(0, same),
-    ...Array<number>(unknown).fill(Number.NaN),
-    ...(known ? text.logprobs.slice(tail) : Array<number>(rest).fill(Number.NaN)),
-  ];
-  text.ranks = [
-    ...text.ranks.slice(0, same),
-    ...Array<number>(unknown).fill(0),
-    ...(known ? text.ranks.slice(tail) : Array<number>(rest).fill(0)),
-  ];
+  // Joined and not spread: a long text has hundreds of thousands.
+  const join = <T>(old: readonly T[], own: readonly T[], after: readonly T[]): T[] =>
+    old.slice(0, same).concat(own, after);
+  const none = <T>(count: number, value: T): T[] => Array<T>(count).fill(value);
+  text.pieces = join(text.pieces, pieces.slice(same), text.pieces.slice(tail));
+  text.logprobs = join(
+    text.logprobs,
+    none(unknown, Number.NaN),
+    known ? text.logprobs.slice(tail) : none(rest, Number.NaN),
+  );
+  text.ranks = join(text.ranks, none(unknown, 0), known ? text.ranks.slice(tail) : none(rest, 0));
   if (!known) text.runs = cutRuns(text.runs, same);
   text.promptCount = pieces.length;
   text.epoch += 1;

@@ -6,6 +6,7 @@ import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import { formatBytes, isMac, SMALL_BYTES } from './format.ts';
 import { AgainSign, PlaySign, RedoSign, StepSign, StopSign, UndoSign } from './icons.tsx';
+import { PromptField } from './PromptField.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { modelOf, progressOf } from '../state/facts/model.ts';
 
@@ -44,17 +45,13 @@ export function Composer(): ReactNode {
             : ''}
         </span>
       </div>
-      <textarea
-        id="prompt"
+      <PromptField
         className={readsIds ? css.ids : css.prompt}
-        value={s.prompt}
-        rows={3}
+        prompt={s.prompt}
         placeholder={readsIds ? '5 77 123' : 'Once upon a time…'}
-        aria-describedby={s.unread !== null || readsIds ? 'prompt-note' : undefined}
-        aria-invalid={s.unread !== null}
-        autoCapitalize="sentences"
-        spellCheck={false}
-        onChange={(event) => actions.setPrompt(event.target.value)}
+        note={s.unread !== null || readsIds ? 'prompt-note' : ''}
+        isWrong={s.unread !== null}
+        onChange={(prompt) => actions.setPrompt(prompt)}
       />
       {s.unread !== null ? (
         <p id="prompt-note" className={css.unread} data-testid="unread">

@@ -156,6 +156,9 @@ function Tools(): ReactNode {
   );
 }
 
+/** More signs than anybody sees before they are tokens. */
+const MOST_PENDING = 4000;
+
 /** The prompt before it could be tokenised, and the invitation of an empty one. */
 function Pending(): ReactNode {
   const { prompt, length, tokenised } = useFacts((s) => ({
@@ -171,7 +174,9 @@ function Pending(): ReactNode {
       </p>
     );
   }
-  return tokenised ? null : <p className={css.pending}>{prompt}</p>;
+  if (tokenised) return null;
+  const isLong = prompt.length > MOST_PENDING;
+  return <p className={css.pending}>{isLong ? `${prompt.slice(0, MOST_PENDING)}…` : prompt}</p>;
 }
 
 function WindowLine(): ReactNode {

@@ -1,12 +1,15 @@
-// The text as chips, drawn straight into the DOM: a new token adds one element and touches no other.
+// The text as chips, drawn straight into the DOM: a new token adds one element and touches no other. Which tokens are
+// elements is the window's business; how those look and what they do stands here.
 import type { PartOff, TokenPiece } from '../api.ts';
 import { runAt } from '../state/runs.ts';
 import { partWords } from '../state/facts/parts.ts';
 import type { AppState } from '../state/store.ts';
 import { lookOf } from './attention/look.ts';
 import type { AppContext } from './context.ts';
-import { formatBytesHex, toBits, whitespaceName } from './format.ts';
+import { toBits } from './format.ts';
+import { copyWhole } from './textCopy.ts';
 import css from './TextStage.module.css';
+import { createTextWindow } from './textWindow.ts';
 
 export interface TextViewOptions {
   readonly app: AppContext;
@@ -29,11 +32,10 @@ const NEAR_BOTTOM_PX = 32;
 
 export function createTextView({ app, list, scroller, onPinned }: TextViewOptions): TextView {
   const { store, text, actions } = app;
-  const chips: HTMLElement[] = [];
+  /** The tokens as they were drawn last; only those of the window are elements. */
   const drawn: TokenPiece[] = [];
-  const strengths: number[] = [];
-  /** Who wrote each token, as it is marked: undefined is a person, the list the parts that were off. */
-  const writers: (readonly PartOff[] | undefined)[] = [];
+  /** How each chip is marked: its strength, and who wrote it (undefined is a person, the list the parts off). */
+  const looks = new Map<number, { strength: number; off: readonly PartOff[] | undefined }>();
   const forked = new Set<number>();
   const tinted = new Set<number>();
   let drawnEpoch = -1;
@@ -43,6 +45,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   let pinned = true;
   let height = scroller.clientHeight;
   let focusable: HTMLElement | null = null;
+  /** Tokens around one from which somebody goes to another line. */
+  let beside: readonly number[] = [];
 
   const caret = document.createElement('span');
   caret.className = css.caret ?? '';
@@ -50,16 +54,20 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   caret.setAttribute('aria-label', 'End of the text');
   caret.dataset.end = '';
   caret.tabIndex = -1;
-  let paragraph = newParagraph();
-  paragraph.append(caret);
-
-  function newParagraph(): HTMLElement {
-    const element = document.createElement('div');
-    element.setAttribute('role', 'none');
-    element.className = css.paragraph ?? '';
-    list.append(element);
-    return element;
-  }
+  const shown = createTextWindow({
+    list,
+    scroller,
+    caret,
+    pieces: () => drawn,
+    kept,
+    onDrawn,
+    onGone(index) {
+      looks.delete(index);
+      forked.delete(index);
+      tinted.delete(index);
+    },
+  });
+  const { chips } = shown;
 
   // ── drawing ────────────────────────────────────────────────────────────────────────────────
 
@@ -68,94 +76,77 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     if (changed) {
       let same = 0;
       while (same < drawn.length && drawn[same]?.id === text.pieces[same]?.id) same++;
-      cut(same);
+      shown.cut(same, drawn);
+      drawn.length = same;
+      unseen = Math.min(unseen, same);
+      dropped = Math.min(dropped, same);
     }
-    const wasShort = chips.length < text.pieces.length;
-    for (let i = chips.length; i < text.pieces.length; i++) add(i);
-    if (changed) chips.forEach((_, i) => markWriter(i));
-    if (changed || text.scored !== drawnScored) chips.forEach((_, i) => setStrength(i));
+    const wasShort = drawn.length < text.pieces.length;
+    for (let i = drawn.length; i < text.pieces.length; i++) {
+      const piece = text.pieces[i];
+      if (piece !== undefined) drawn.push(piece);
+    }
+    shown.extend();
+    shown.render();
+    if (changed) for (const index of chips.keys()) markWriter(index);
+    if (changed || text.scored !== drawnScored) {
+      for (const index of chips.keys()) setStrength(index);
+    }
     markUnseen(state);
     drawnEpoch = text.epoch;
     drawnScored = text.scored;
     caret.classList.toggle(css.streaming ?? '', state.busy.has('run'));
-    if ((wasShort || changed) && pinned) scroller.scrollTop = scroller.scrollHeight;
+    if ((wasShort || changed) && pinned) toEnd();
     // A text that got shorter may end in sight again without any scrolling.
     if (changed && !pinned) onScroll();
   }
 
-  function add(index: number): void {
-    const piece = text.pieces[index];
-    if (piece === undefined) return;
-    const chip = document.createElement('span');
-    chip.className = css.chip ?? '';
-    chip.setAttribute('role', 'option');
-    chip.setAttribute('aria-selected', 'false');
-    chip.tabIndex = -1;
-    chip.dataset.i = String(index);
-    fill(chip, piece);
-    caret.before(chip);
-    chips.push(chip);
-    drawn.push(piece);
-    strengths.push(-1);
-    writers.push(undefined);
-    setStrength(index);
-    markWriter(index);
-    showWhole(index);
-    if (piece.text.endsWith('\n')) {
-      paragraph = newParagraph();
-      paragraph.append(caret);
+  /** To the newest line, which is where the window thinks it is once it was there. */
+  function toEnd(): void {
+    for (let last = -1; last !== scroller.scrollTop;) {
+      last = scroller.scrollTop;
+      scroller.scrollTop = scroller.scrollHeight;
+      if (last !== scroller.scrollTop) shown.render();
     }
   }
 
-  /** Where byte tokens complete a character, the last of them shows it. */
-  function showWhole(index: number): void {
-    const piece = drawn[index];
-    if (piece === undefined || !isBroken(piece)) return;
-    let start = index;
-    while (start > 0 && isBroken(drawn[start - 1])) start--;
-    // The fewest that make a character: those before them made characters of their own.
-    for (let from = index; from >= start; from--) {
-      const bytes = drawn.slice(from, index + 1).flatMap((p) => [...p.bytes]);
-      const whole = decode(bytes)?.trim() ?? '';
-      if (whole === '') continue;
-      const chip = chips[index];
-      const word = chip?.firstElementChild;
-      if (word instanceof HTMLElement) word.dataset.whole = whole;
-      chip?.setAttribute('aria-label', `${whole}, bytes ${formatBytesHex(piece)}`);
-      return;
-    }
+  /** What somebody is on: the selected token, the one with the focus, and the ends of marked text. */
+  function kept(): number[] {
+    const { selected } = store.getState().view;
+    const selection = getSelection();
+    const ends = [document.activeElement, selection?.anchorNode, selection?.focusNode].map((node) =>
+      indexOf(node instanceof Element ? node : (node?.parentElement ?? null)),
+    );
+    return [selected, ...ends, ...beside].filter((index) => index !== null);
   }
 
-  function cut(length: number): void {
-    for (const chip of chips.splice(length)) chip.remove();
-    drawn.length = length;
-    strengths.length = length;
-    writers.length = length;
-    for (const index of tinted) if (index >= length) tinted.delete(index);
-    const last = chips.at(-1);
-    if (last === undefined || !drawn.at(-1)?.text.endsWith('\n')) {
-      paragraph = (last?.parentElement ?? list.firstElementChild) as HTMLElement;
-      paragraph.append(caret);
-    } else {
-      paragraph = (last.parentElement?.nextElementSibling ?? paragraph) as HTMLElement;
-      paragraph.append(caret);
+  /** Chips that came with the window look as the others do. */
+  function onDrawn(indices: readonly number[]): void {
+    for (const index of indices) {
+      looks.set(index, { strength: -1, off: undefined });
+      setStrength(index);
+      markWriter(index);
+      const chip = chips.get(index);
+      if (index < unseen) chip?.classList.add(css.unseen ?? '');
+      if (index < dropped) chip?.classList.add(css.dropped ?? '');
     }
-    while (list.lastElementChild !== null && list.lastElementChild !== paragraph) {
-      list.lastElementChild.remove();
-    }
-    unseen = Math.min(unseen, length);
-    dropped = Math.min(dropped, length);
+    const state = store.getState();
+    mark(state);
+    markForks(state);
+    tint(state);
+    markCrosshair(state, null);
   }
 
   /** A token that a person typed or chose is theirs; one written with parts off says so. */
   function markWriter(index: number): void {
-    const chip = chips[index];
+    const chip = chips.get(index);
+    const look = looks.get(index);
     const run = runAt(text.runs, index);
     const off = run?.off;
-    if (chip === undefined) return;
+    if (chip === undefined || look === undefined) return;
     chip.classList.toggle(css.generated ?? '', run !== undefined && index >= text.promptCount);
-    if (writers[index] === off) return;
-    writers[index] = off;
+    if (look.off === off) return;
+    look.off = off;
     const altered = off !== undefined && off.length > 0;
     chip.classList.toggle(css.altered ?? '', altered);
     if (altered) chip.title = writtenWithout(off);
@@ -167,17 +158,18 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     const fresh = new Set<number>();
     for (const { parts, current } of state.text.branches) if (!current) fresh.add(parts);
     for (const index of forked) {
-      if (!fresh.has(index)) chips[index]?.removeAttribute('data-fork');
+      if (!fresh.has(index)) chips.get(index)?.removeAttribute('data-fork');
     }
     forked.clear();
     for (const index of fresh) {
-      if (chips[index] === undefined) continue;
+      const chip = chips.get(index);
+      if (chip === undefined) continue;
       forked.add(index);
-      chips[index].dataset.fork = '';
+      chip.dataset.fork = '';
     }
     for (const old of list.querySelectorAll('[data-differs]')) old.removeAttribute('data-differs');
     const { difference } = state.replay.live ?? {};
-    const chip = difference ? chips[difference.index] : undefined;
+    const chip = difference ? chips.get(difference.index) : undefined;
     if (chip !== undefined && drawn[difference?.index ?? -1]?.id === difference?.recorded.id) {
       chip.dataset.differs = '';
     }
@@ -188,14 +180,15 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     const strength = Number.isNaN(logprob)
       ? 0
       : Math.round(Math.min(1, toBits(logprob) / FULL_BITS) * 20) / 20;
-    if (strengths[index] === strength) return;
-    strengths[index] = strength;
-    chips[index]?.style.setProperty('--surprise', String(strength));
+    const look = looks.get(index);
+    if (look === undefined || look.strength === strength) return;
+    look.strength = strength;
+    chips.get(index)?.style.setProperty('--surprise', String(strength));
   }
 
   function markUnseen(state: AppState): void {
-    const nowUnseen = Math.min(state.text.firstVisible, chips.length);
-    const nowDropped = Math.min(state.text.dropped, chips.length);
+    const nowUnseen = Math.min(state.text.firstVisible, drawn.length);
+    const nowDropped = Math.min(state.text.dropped, drawn.length);
     toggleRange(unseen, nowUnseen, css.unseen ?? '');
     toggleRange(dropped, nowDropped, css.dropped ?? '');
     unseen = nowUnseen;
@@ -203,8 +196,11 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   }
 
   function toggleRange(before: number, now: number, name: string): void {
-    for (let i = Math.min(before, now); i < Math.max(before, now); i++) {
-      chips[i]?.classList.toggle(name, now > before);
+    if (before === now) return;
+    for (const [index, chip] of chips) {
+      if (index >= Math.min(before, now) && index < Math.max(before, now)) {
+        chip.classList.toggle(name, now > before);
+      }
     }
   }
 
@@ -214,11 +210,13 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     const fresh = row === null ? new Map<number, number>() : lookOf(state, row);
     for (const index of tinted) {
       if (fresh.has(index)) continue;
-      chips[index]?.style.removeProperty('--look');
+      chips.get(index)?.style.removeProperty('--look');
       tinted.delete(index);
     }
     for (const [index, look] of fresh) {
-      chips[index]?.style.setProperty('--look', look.toFixed(2));
+      const chip = chips.get(index);
+      if (chip === undefined) continue;
+      chip.style.setProperty('--look', look.toFixed(2));
       tinted.add(index);
     }
   }
@@ -227,7 +225,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     for (const old of list.querySelectorAll('[aria-selected="true"]')) {
       old.setAttribute('aria-selected', 'false');
     }
-    const now = (state.view.selected === null ? undefined : chips[state.view.selected]) ?? caret;
+    const now =
+      (state.view.selected === null ? undefined : chips.get(state.view.selected)) ?? caret;
     now.setAttribute('aria-selected', 'true');
     if (focusable !== now) {
       if (focusable !== null) focusable.tabIndex = -1;
@@ -239,8 +238,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   /** Outlines the words of the row and the column that somebody points at in the map. */
   function markCrosshair(now: AppState, before: AppState | null): void {
     const outline = (old: number | null, index: number | null, name: string): void => {
-      if (old !== null) chips[old]?.classList.remove(name);
-      if (index !== null) chips[index]?.classList.add(name);
+      if (old !== null) chips.get(old)?.classList.remove(name);
+      if (index !== null) chips.get(index)?.classList.add(name);
     };
     outline(before?.attention.hoveredRow ?? null, now.attention.hoveredRow, css.looking ?? '');
     outline(
@@ -265,7 +264,11 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     ) {
       draw(state);
     }
-    if (moved || state.view.selected !== before.view.selected) mark(state);
+    if (moved || state.view.selected !== before.view.selected) {
+      // It is an element wherever the window is.
+      shown.render();
+      mark(state);
+    }
     // On a token that is gone, or at an end that moved to another line.
     if (hadFocus && !list.contains(document.activeElement)) {
       focusable?.focus({ preventScroll: true });
@@ -318,7 +321,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     if (getSelection()?.isCollapsed === false) return;
     actions.select(index);
     actions.used('select');
-    chips[index]?.focus({ preventScroll: true });
+    chips.get(index)?.focus({ preventScroll: true });
   }
   function onFocusIn(event: FocusEvent): void {
     // Clicks select by themselves; this is for the keyboard.
@@ -328,9 +331,15 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   }
 
   function onKeyDown(event: KeyboardEvent): void {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a') {
+      // All of the text, and nothing of the page around it.
+      event.preventDefault();
+      getSelection()?.selectAllChildren(list);
+      return;
+    }
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const { selected } = store.getState().view;
-    const here = selected ?? chips.length;
+    const here = selected ?? drawn.length;
     let next: number;
     switch (event.key) {
       case 'ArrowLeft':
@@ -349,16 +358,16 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
         next = 0;
         break;
       case 'End':
-        next = chips.length;
+        next = drawn.length;
         break;
       default:
         return;
     }
     event.preventDefault();
-    next = Math.max(0, Math.min(chips.length, next));
+    next = Math.max(0, Math.min(drawn.length, next));
     actions.select(next);
-    if (next < chips.length) actions.used('select');
-    const target = chips[next] ?? caret;
+    if (next < drawn.length) actions.used('select');
+    const target = chips.get(next) ?? caret;
     target.tabIndex = 0;
     target.focus({ preventScroll: true });
     target.scrollIntoView({ block: 'nearest' });
@@ -366,13 +375,16 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   /** The token above or below, by where it stands on the screen. */
   function lineNeighbour(from: number, direction: 1 | -1): number {
-    const origin = (chips[from] ?? caret).getBoundingClientRect();
+    beside = shown.around(from);
+    shown.render();
+    beside = [];
+    const origin = (chips.get(from) ?? caret).getBoundingClientRect();
     const x = origin.left + origin.width / 2;
     let best = from;
     let distance = Infinity;
     let line: number | null = null;
-    for (let i = from + direction; i >= 0 && i < chips.length; i += direction) {
-      const box = chips[i]?.getBoundingClientRect();
+    for (let i = from + direction; chips.has(i); i += direction) {
+      const box = chips.get(i)?.getBoundingClientRect();
       if (box === undefined || (box.top - origin.top) * direction < origin.height / 2) continue;
       line ??= box.top;
       if ((box.top - line) * direction > box.height / 2) break;
@@ -382,7 +394,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
         best = i;
       }
     }
-    if (best === from) return direction === 1 ? chips.length : 0;
+    if (best === from) return direction === 1 ? drawn.length : 0;
     return best;
   }
 
@@ -390,11 +402,12 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   function keepNewest(): boolean {
     if (!pinned || scroller.clientHeight === height) return false;
     height = scroller.clientHeight;
-    scroller.scrollTop = scroller.scrollHeight;
+    toEnd();
     return true;
   }
 
   function onScroll(): void {
+    shown.render();
     if (keepNewest()) return;
     height = scroller.clientHeight;
     const now = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_BOTTOM_PX;
@@ -403,13 +416,25 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     onPinned(pinned);
   }
 
+  /** Marked text is copied as the tokens say it, also those that are no elements now. */
+  function onCopy(event: ClipboardEvent): void {
+    const words = copyWhole(list, drawn, (child) => shown.startOf(child));
+    if (words === null || event.clipboardData === null) return;
+    event.preventDefault();
+    event.clipboardData.setData('text/plain', words);
+  }
+
   list.addEventListener('pointerover', onPointerOver);
   list.addEventListener('pointerleave', onPointerLeave);
   list.addEventListener('click', onClick);
   list.addEventListener('focusin', onFocusIn);
   list.addEventListener('keydown', onKeyDown);
   scroller.addEventListener('scroll', onScroll, { passive: true });
-  const resized = new ResizeObserver(keepNewest);
+  document.addEventListener('copy', onCopy);
+  const resized = new ResizeObserver(() => {
+    shown.render();
+    keepNewest();
+  });
   resized.observe(scroller);
   const unsubscribe = store.subscribe(update);
   update(store.getState(), null);
@@ -417,12 +442,13 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   return {
     toNewest() {
       pinned = true;
-      scroller.scrollTop = scroller.scrollHeight;
+      toEnd();
       onPinned(true);
     },
     dispose() {
       unsubscribe();
       resized.disconnect();
+      document.removeEventListener('copy', onCopy);
       list.removeEventListener('pointerover', onPointerOver);
       list.removeEventListener('pointerleave', onPointerLeave);
       list.removeEventListener('click', onClick);
@@ -441,63 +467,8 @@ export function writtenWithout(off: readonly PartOff[]): string {
   return `written with ${parts}: ${shown}${off.length > 4 ? ' and others' : ''}`;
 }
 
-/** Whitespace stays real, so that copied text is the text; its marks are drawn over it. */
-function fill(chip: HTMLElement, piece: TokenPiece): void {
-  const word = document.createElement('span');
-  word.className = css.word ?? '';
-  if (piece.special) {
-    chip.classList.add(css.special ?? '');
-    word.textContent = piece.text;
-    chip.append(word);
-    return;
-  }
-  if (isBroken(piece)) {
-    chip.classList.add(css.bytes ?? '');
-    word.textContent = formatBytesHex(piece);
-    chip.setAttribute('aria-label', `bytes ${formatBytesHex(piece)}`);
-    chip.append(word);
-    return;
-  }
-  // A space before a word stands outside of its underline; alone it is the word.
-  const blank = piece.text.trim() === '';
-  if (!blank && piece.text.startsWith(' ')) chip.append(toSpace(' '));
-  const rest = !blank && piece.text.startsWith(' ') ? piece.text.slice(1) : piece.text;
-  for (const part of rest.match(/[ \t]|\r?\n|\r|[^ \t\r\n]+/gu) ?? []) {
-    word.append(/^\s/u.test(part) ? toSpace(part) : part);
-  }
-  chip.append(word);
-  if (blank) chip.setAttribute('aria-label', whitespaceName(piece.text));
-}
-
-function toSpace(text: string): HTMLElement {
-  const space = document.createElement('span');
-  if (text === ' ' || text === '\t') {
-    space.className = (text === ' ' ? css.space : css.tab) ?? '';
-    space.textContent = text;
-  } else {
-    space.className = css.newline ?? '';
-    space.textContent = ' ';
-  }
-  return space;
-}
-
 function indexOf(target: EventTarget | null): number | null {
   if (!(target instanceof Element)) return null;
   const chip = target.closest<HTMLElement>('[data-i]');
   return chip === null ? null : Number(chip.dataset.i);
-}
-
-/** Whether the bytes are no text alone: part of a character. */
-function isBroken(piece: TokenPiece | undefined): boolean {
-  if (piece === undefined || piece.special || !piece.text.includes('\\x')) return false;
-  return decode(piece.bytes) === null;
-}
-
-function decode(bytes: readonly number[]): string | null {
-  try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return decoder.decode(Uint8Array.from(bytes));
-  } catch {
-    return null;
-  }
 }

@@ -1,6 +1,6 @@
 // What each question of the treaty means, asked of a loaded model. A new question is a line in the
 // table and a function that answers it.
-import type { Answer, Input, ModelQuestion } from '../../api.ts';
+import type { Answer, Input, ModelQuestion, TokenPiece } from '../../api.ts';
 import type { GiveWay } from '../foreground.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { distributionAfter, samplerStepsAfter, scoreText } from './text.ts';
@@ -15,8 +15,8 @@ type Answers = {
 };
 
 const ANSWERS: Answers = {
-  tokenize: (model, { text }) => model.encodeTyped(text).map((id) => model.vocabulary.pieceOf(id)),
-  pieces: (model, { ids }) => ids.map((id) => model.vocabulary.pieceOf(id)),
+  tokenize: (model, { text }) => piecesOf(model, model.encodeTyped(text)),
+  pieces: (model, { ids }) => piecesOf(model, ids),
   distribution: distributionAfter,
   score: scoreText,
   attention: later(async () => (await import('./heads.ts')).attentionMap),
@@ -34,6 +34,16 @@ const ANSWERS: Answers = {
   selfCheck: later(async () => (await import('../checking/selfCheck.ts')).selfCheck),
   measureDevices: later(async () => (await import('./speed.ts')).measureDevices),
 };
+
+/** Each different token once, however often it stands there: a message copies an object once, too. */
+function piecesOf(model: GPT2, ids: readonly number[]): TokenPiece[] {
+  const known = new Map<number, TokenPiece>();
+  return ids.map((id) => {
+    const piece = known.get(id) ?? model.vocabulary.pieceOf(id);
+    known.set(id, piece);
+    return piece;
+  });
+}
 
 /** An answer whose code comes with the first question: the engine starts sooner without it. */
 function later<Asked extends unknown[], A>(

@@ -6,11 +6,13 @@ import { createTree, describeTree, settle, type Tree } from '../../branches.ts';
 import { modelOf } from '../../facts/model.ts';
 import type { TextFacts } from '../../facts/text.ts';
 import { identityOf } from '../../modelName.ts';
-import { NO_TEXT, takeSnapshot, type Snapshot } from '../../tokenText.ts';
+import { lookAt, NO_TEXT, takeSnapshot, type Snapshot } from '../../tokenText.ts';
 import type { View } from '../../view.ts';
 import type { SliceContext } from '../slice.ts';
 
 const UNDO_LEVELS = 100;
+/** Signs and tokens of all levels together, of long texts: some 100 MB. */
+const UNDO_SIZE = 20_000_000;
 
 /** The whole text with its branches at one moment. */
 export interface Moment {
@@ -41,6 +43,14 @@ export interface TextOptions extends SliceContext<'text'> {
   readonly wrote: () => void;
   /** Every step was taken back: what the address replaced stands there again. */
   readonly undone: () => void;
+}
+
+function sizeOf({ snapshot }: Moment): number {
+  return snapshot.prompt.length + snapshot.pieces.length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
 }
 
 export type Desk = ReturnType<typeof createDesk>;
@@ -78,9 +88,9 @@ export function createDesk(options: TextOptions) {
   }
 
   /** The text as it stands; without tokens where those are of an older prompt. */
-  function textNow(): Snapshot {
+  function textNow(take = takeSnapshot): Snapshot {
     const { prompt, stale } = get().text;
-    return stale ? { ...NO_TEXT, prompt } : takeSnapshot(text, prompt);
+    return stale ? { ...NO_TEXT, prompt } : take(text, prompt);
   }
 
   function settled(): Tree {
@@ -100,7 +110,9 @@ export function createDesk(options: TextOptions) {
   /** A step for undo that is no deed of the person. */
   function keepStep(beside: Moment['beside'] = {}): void {
     drafts.undo.push(moment(beside));
-    if (drafts.undo.length > UNDO_LEVELS) drafts.undo.shift();
+    const isTooMuch = (): boolean =>
+      drafts.undo.length > UNDO_LEVELS || sum(drafts.undo.map(sizeOf)) > UNDO_SIZE;
+    while (drafts.undo.length > 1 && isTooMuch()) drafts.undo.shift();
     drafts.redo.length = 0;
     drafts.lastTyped = -Infinity;
     set({ undoDepth: drafts.undo.length, redoDepth: 0, forked: null, branchNote: '' });
@@ -110,7 +122,8 @@ export function createDesk(options: TextOptions) {
   return {
     drafts,
     publish,
-    textNow,
+    /** The text as it is to be stored. */
+    textHere: () => textNow(lookAt),
     settled,
     publishTree,
     moment,

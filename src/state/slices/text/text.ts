@@ -24,7 +24,7 @@ export function createText(options: TextOptions) {
   return {
     publish: desk.publish,
     seenFrom: (length: number) => desk.seenFrom(length),
-    textNow: desk.textNow,
+    textHere: desk.textHere,
     tree: (): Tree => drafts.tree,
     tokenised: prompt.tokenised,
     tokenise: () => prompt.tokenise.ask(),
