@@ -64,8 +64,14 @@ export interface StoreQuestions {
  * the model has a beginning-of-text token. Positions are indexes into `ids`.
  */
 export interface ModelQuestions {
-  /** Ids and bytes of a text. `<|endoftext|>` in it is plain text. */
-  tokenize: { input: { text: string }; answer: TokenPiece[] };
+  /**
+   * Ids and bytes of a text, or with `isWithin` of what stands within one. `<|endoftext|>` in it is plain text; the model's
+   * `controlWords` are tokens of their own, unless that is false.
+   */
+  tokenize: {
+    input: { text: string; controlWords?: boolean; isWithin?: boolean };
+    answer: TokenPiece[];
+  };
   /** The tokens behind ids. */
   pieces: { input: { ids: readonly number[] }; answer: TokenPiece[] };
   /** Next-token distribution after `ids`; computes only what the cache lacks. `top` is 20 by default. */

@@ -62,6 +62,8 @@ export interface ModelSummary {
   readonly origin?: ModelOrigin;
   /** What decides the numbers and stands in none of the files. Saving writes it into `config.json`. */
   readonly assumed?: readonly Assumption[];
+  /** Names of its tokenizer that stand for one token in a typed text (`<|user|>`), unless they are taken for text. */
+  readonly controlWords?: readonly string[];
   /** What its files hold that is not used, or is not as it could be: sentences for people. */
   readonly notes?: readonly string[];
   /** With `selfCheck`: that of the model as it is loaded. Failed where nothing simpler could be had. */

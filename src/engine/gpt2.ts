@@ -14,12 +14,13 @@ import type { TensorSource } from '../formats/tensorSource.ts';
 import { toAnatomy } from '../model/anatomy.ts';
 import type { GptConfig } from '../model/config.ts';
 import type { Gpt } from '../model/gpt.ts';
-import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
+import type { EncodeOptions, Tokenizer } from '../text/tokenizer.ts';
 import { fromFolder } from './load/fromFolder.ts';
 import {
   type Loaded,
   type TensorOptions,
   fromTensors,
+  controlWordsOf,
   specialIdsOf,
   summaryOf,
 } from './load/loaded.ts';
@@ -49,7 +50,15 @@ export interface GeneratedToken {
   readonly top: readonly { token_id: number; text: string; probability: number }[];
 }
 
-export interface GenerateOptionsInput extends Partial<GenerationOptions> {
+/** How a text is read that a person typed. */
+interface TypedOptions {
+  readonly controlWords?: boolean;
+  /** It stands within a text: nothing belongs before it. */
+  readonly isWithin?: boolean;
+}
+
+/** Of them `allowedSpecial` and `add_special_tokens` say how a text is read; ids are taken as they are. */
+export interface GenerateOptionsInput extends Partial<GenerationOptions>, EncodeOptions {
   readonly signal?: AbortSignal;
   /** How many candidates `top` has; 10 by default. */
   readonly top_logprobs?: number;
@@ -64,8 +73,8 @@ type Shown = { readonly top: number; readonly wholeFirst?: boolean } & Pick<
 /** A GPT-2 or a model of its shape, loaded and ready. Dispose it when done: it holds GPU memory. */
 export class GPT2 {
   readonly config: GptConfig;
-  /** Null for a model without tokenizer files and with another vocabulary than GPT-2's. */
-  readonly tokenizer: BytePairEncoder | null;
+  /** Null for a model whose files have none that can be read, and with another vocabulary than GPT-2's. */
+  readonly tokenizer: Tokenizer | null;
   readonly vocabulary: Vocabulary;
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
@@ -85,8 +94,8 @@ export class GPT2 {
 
   /**
    * Loads a model: `openai-community/gpt2` or another id on the Hub, the address of a folder in Hugging
-   * Face layout (`config.json`, `model.safetensors` or shards with an index, and `vocab.json` with
-   * `merges.txt` unless it has GPT-2's own vocabulary), a path, or dropped files. What comes from a Hub
+   * Face layout (`config.json`, `model.safetensors` or shards with an index, and `tokenizer.json` or
+   * `vocab.json` with `merges.txt` unless it has GPT-2's own vocabulary), a path, or dropped files. What comes from a Hub
    * is checked, and kept where the browser or `cache_dir` allows.
    * Throws an `EngineError` that says what to do; nothing stays allocated then.
    */
@@ -137,19 +146,33 @@ export class GPT2 {
     return this.#facts.gpt;
   }
 
-  /** Ids of a text; names of special tokens in it are plain text. */
-  encode(text: string): number[] {
-    if (this.tokenizer) return this.tokenizer.encode(text);
-    throw new EngineError(`${this.#facts.name} came without a tokenizer, so it cannot read text.`, {
+  /**
+   * Ids of a text, as the model's tokenizer says: names of its added tokens become their ids (of GPT-2's built-in
+   * tokenizer none do). Throws `tokenizer/…`.
+   */
+  encode(text: string, options?: EncodeOptions): number[] {
+    if (this.tokenizer) return this.tokenizer.encode(text, options);
+    const { name, tokenizerAdvice } = this.#facts;
+    throw new EngineError(`${name} has no tokenizer, so it cannot read text.`, {
       code: 'tokenizer/missing',
-      hint: 'Put vocab.json and merges.txt into its folder, or give token ids.',
+      hint: tokenizerAdvice ?? 'Put tokenizer.json beside its weights, or give token ids.',
     });
   }
 
-  /** As `encode`; for a model without a tokenizer the text is the ids themselves. Throws `tokens/ids`. */
-  encodeTyped(text: string): number[] {
-    if (this.tokenizer) return this.encode(text);
-    return typedIds(text, this.config.vocabSize, this.#facts.name);
+  /**
+   * Ids of a text that somebody types, and goes on after it: what belongs before a text by the tokenizer's template is
+   * there, what ends one is not. `<|endoftext|>` is plain text, and all names are without `controlWords`. For a model
+   * without a tokenizer the text is the ids themselves. Throws `tokenizer/…`, `tokens/ids`.
+   */
+  encodeTyped(
+    text: string,
+    { controlWords = true, isWithin = false }: TypedOptions = {},
+  ): number[] {
+    const { tokenizer } = this;
+    if (!tokenizer) return typedIds(text, this.config.vocabSize, this.#facts.name);
+    const allowedSpecial = controlWords ? controlWordsOf(tokenizer) : [];
+    const ids = tokenizer.encode(text, { allowedSpecial, add_special_tokens: false });
+    return isWithin ? ids : [...(tokenizer.before ?? []), ...ids];
   }
 
   /**
@@ -174,8 +197,11 @@ export class GPT2 {
     prompt: string | readonly number[],
     options: GenerateOptionsInput = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
-    const ids = typeof prompt === 'string' ? this.encode(prompt) : prompt;
-    const { signal, top_logprobs = 10, ...rest } = options;
+    const { signal, top_logprobs = 10, allowedSpecial, add_special_tokens, ...rest } = options;
+    const ids =
+      typeof prompt === 'string'
+        ? this.encode(prompt, { allowedSpecial, add_special_tokens })
+        : prompt;
     // What is undefined was not chosen.
     const chosen = Object.fromEntries(
       Object.entries(rest).filter(([, value]) => value !== undefined),

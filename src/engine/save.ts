@@ -10,7 +10,7 @@ import type { Gpt } from '../model/gpt.ts';
 import { HUGGING_FACE } from '../model/layouts.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
 import { gpt2TokenizerFiles } from '../text/gpt2Files.ts';
-import type { BytePairEncoder } from '../text/bytePairEncoder.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Vocabulary } from './load/vocabulary.ts';
 
 /** Ids of GPT-2's own tokenizer. */
@@ -49,7 +49,7 @@ interface Saveable {
   readonly gpt: Gpt;
   readonly config: GptConfig;
   readonly summary: ModelSummary;
-  readonly tokenizer: BytePairEncoder | null;
+  readonly tokenizer: Tokenizer | null;
   readonly vocabulary: Vocabulary;
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
@@ -183,14 +183,19 @@ async function tokenizerFiles(
   own: ReadonlyMap<string, string> | null,
 ): Promise<SavedFile[]> {
   // One that was made by hand has no files to give.
-  if (!tokenizer || (!own && tokenizer.vocabSize !== GPT2_VOCABULARY)) return [];
+  if (!own && tokenizer?.vocabSize !== GPT2_VOCABULARY) return [];
   const gpt2 = own ? null : await gpt2TokenizerFiles();
-  const files = gpt2
-    ? [
-        ['vocab.json', gpt2.vocab],
-        ['merges.txt', gpt2.merges],
-      ]
-    : [...(own ?? [])];
+  const files = new Map(
+    own ?? [
+      ['vocab.json', gpt2?.vocab ?? ''],
+      ['merges.txt', gpt2?.merges ?? ''],
+    ],
+  );
+  const saved = [...files].map(([name, text]) => textFile(name, text));
+  // What is said of a tokenizer is only added where there is one that transformers reads, and nothing says it.
+  const isWhole = files.has('tokenizer.json');
+  const isRead = tokenizer !== null && (isWhole || files.has('merges.txt'));
+  if (!isRead || files.has('tokenizer_config.json')) return saved;
   const nameOf = (id: number | null | undefined): string | undefined => {
     if (id === null || id === undefined) return undefined;
     const { special, text } = vocabulary.pieceOf(id);
@@ -203,15 +208,15 @@ async function tokenizerFiles(
     ...(eos === undefined ? {} : { eos_token: eos, unk_token: eos }),
   };
   const described = {
-    add_prefix_space: false,
+    ...(isWhole ? {} : { add_prefix_space: false }),
     ...special,
     model_max_length: config.nCtx,
-    tokenizer_class: 'GPT2Tokenizer',
+    tokenizer_class: isWhole ? 'PreTrainedTokenizerFast' : 'GPT2Tokenizer',
   };
   return [
-    ...files.map(([name, text]) => textFile(name, text)),
+    ...saved,
     jsonFile('tokenizer_config.json', described),
-    jsonFile('special_tokens_map.json', special),
+    ...(files.has('special_tokens_map.json') ? [] : [jsonFile('special_tokens_map.json', special)]),
   ];
 }
 

@@ -122,9 +122,7 @@ export function chooseFiles({ id, files }: HubModel): Needed {
   }
   const weights = [WEIGHTS, INDEX].find((name) => files.has(name));
   if (weights === undefined) throw noWeights(id, [...files.keys()]);
-  const both = files.has('vocab.json') && files.has('merges.txt');
-  const tokenizer = both ? ['vocab.json', 'merges.txt', 'added_tokens.json'] : ['tokenizer.json'];
-  const wanted = ['config.json', 'generation_config.json', ...tokenizer];
+  const wanted = ['config.json', 'generation_config.json', ...tokenizerFiles(files)];
   if (weights === INDEX) wanted.push(INDEX);
   const small = wanted.filter((name) => files.has(name));
   for (const name of small) {
@@ -136,6 +134,16 @@ export function chooseFiles({ id, files }: HubModel): Needed {
     });
   }
   return { weights, isIndex: weights === INDEX, small };
+}
+
+/** Files of a model's tokenizer: tokenizer.json, else what stands for it, and what is said beside it. */
+function tokenizerFiles(files: HubModel['files']): readonly string[] {
+  const beside = ['tokenizer_config.json', 'special_tokens_map.json'];
+  if (files.has('tokenizer.json')) return ['tokenizer.json', ...beside];
+  if (files.has('vocab.json') || files.has('merges.txt')) {
+    return ['vocab.json', 'merges.txt', 'added_tokens.json', ...beside];
+  }
+  return ['meta.json', 'chars.json'];
 }
 
 /** The shards that an index names, all of which the model must have. Throws `safetensors/index`. */

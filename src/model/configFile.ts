@@ -39,6 +39,8 @@ export interface ConfigFile {
   readonly bosTokenId?: number | string;
   readonly eosTokenIds?: readonly (number | string)[];
   readonly dropRates?: DropRates;
+  /** All files of the tokenizer, where the file says so (`tokenizer_files`): nobody looks for others then. */
+  readonly tokenizerFiles?: readonly string[];
 }
 
 /** transformers' names, the one that is saved first of each. */
@@ -187,6 +189,7 @@ export function readConfigFile(json: unknown): ConfigFile {
     refuse('layer_norm_denominator', '"variance" or "std"');
   }
   const eos = stated('eos_token_id');
+  const files = stated('tokenizer_files');
   return {
     modelType: type as string | undefined,
     vocabSize: number('vocab_size'),
@@ -218,5 +221,8 @@ export function readConfigFile(json: unknown): ConfigFile {
       attn: rate('attn_pdrop', 'drop_rate', 'dropout'),
       resid: rate('resid_pdrop', 'drop_rate', 'dropout'),
     },
+    tokenizerFiles: Array.isArray(files)
+      ? files.filter((file) => typeof file === 'string')
+      : undefined,
   };
 }

@@ -7,15 +7,15 @@ import { visibleText } from '../visibleText.ts';
 import { detached, fromBinary, lenient, toBinary, utf8, writeBinary } from './byteStrings.ts';
 import { type Merges, merge, spaceFor } from './merging.ts';
 import { endOfPiece } from './pieces.ts';
+import {
+  type DecodeOptions,
+  END_OF_TEXT,
+  type EncodeOptions,
+  type Tokenizer,
+  allowedNames,
+} from './tokenizer.ts';
 import { type Tables, type TokenizerFiles, readPair, readRanks, show } from './vocabularyFiles.ts';
 
-/** What of `encode` can be chosen. */
-export interface EncodeOptions {
-  /** Special tokens whose names in the text become their ids; by default all names are plain text. */
-  readonly allowedSpecial?: 'all' | readonly string[];
-}
-
-const END_OF_TEXT = '<|endoftext|>';
 const CACHED_PIECES = 50_000;
 const CACHED_LENGTH = 64;
 
@@ -23,13 +23,13 @@ const CACHED_LENGTH = 64;
  * Encodes text to ids and back for one byte-level BPE vocabulary.
  * Immutable but for a bounded cache; encoding takes O(n log n) for any text.
  */
-export class BytePairEncoder {
-  /** Highest id + 1. */
+export class BytePairEncoder implements Tokenizer {
   readonly vocabSize: number;
-  /** Special tokens, name → id. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** Id of `<|endoftext|>`, or null in a vocabulary without it. */
+  /** Of tiktoken's ranks none; of Hugging Face's files those that are named beside the vocabulary, and `<|endoftext|>`. */
+  readonly addedTokens: readonly string[];
   readonly endOfTextId: number | null;
+  readonly leftOut: number;
 
   readonly #tokens: readonly (string | undefined)[];
   readonly #merges: Merges;
@@ -37,20 +37,18 @@ export class BytePairEncoder {
   readonly #byteIds: Int32Array;
   readonly #cache = new Map<string, readonly number[]>();
 
-  private constructor({ tokens, merges, special }: Tables) {
+  private constructor({ tokens, merges, byteIds, special, found, leftOut }: Tables) {
     this.#tokens = tokens;
     this.#merges = merges;
+    this.#byteIds = byteIds;
     this.specialTokens = special;
+    this.addedTokens = found;
+    this.leftOut = leftOut;
     this.#specialNames = new Map([...special].map(([name, id]) => [id, name]));
     let vocabSize = tokens.length;
     for (const id of special.values()) vocabSize = Math.max(vocabSize, id + 1);
     this.vocabSize = vocabSize;
     this.endOfTextId = special.get(END_OF_TEXT) ?? null;
-    this.#byteIds = new Int32Array(256).fill(-1);
-    for (let id = 0; id < tokens.length; id++) {
-      const token = tokens[id];
-      if (token?.length === 1) this.#byteIds[token.charCodeAt(0)] = id;
-    }
   }
 
   /**
@@ -74,21 +72,9 @@ export class BytePairEncoder {
     return new BytePairEncoder(readPair(files));
   }
 
-  /**
-   * Ids of a text; lone surrogates count as U+FFFD. Names of special tokens are plain text unless allowed.
-   * Throws `tokenizer/special` for an allowed name that does not exist and
-   * `tokenizer/byte` when the vocabulary lacks a byte of the text.
-   */
-  encode(text: string, { allowedSpecial = [] }: EncodeOptions = {}): number[] {
+  encode(text: string, { allowedSpecial }: EncodeOptions = {}): number[] {
     const ids: number[] = [];
-    const names = allowedSpecial === 'all' ? [...this.specialTokens.keys()] : allowedSpecial;
-    for (const name of names) {
-      if (this.specialTokens.has(name)) continue;
-      throw new EngineError(`${JSON.stringify(name)} is no special token of this vocabulary.`, {
-        code: 'tokenizer/special',
-        hint: `It has: ${[...this.specialTokens.keys()].join(', ') || 'none'}.`,
-      });
-    }
+    const names = allowedNames(this, allowedSpecial);
     let from = 0;
     if (names.length > 0) {
       for (const match of text.matchAll(anyOf(names))) {
@@ -102,30 +88,26 @@ export class BytePairEncoder {
     return ids;
   }
 
-  /** Whether a token has this id: a vocabulary may leave some out. */
   has(id: number): boolean {
     return this.#tokens[id] !== undefined || this.#specialNames.has(id);
   }
 
-  /**
-   * Text of ids. Half characters become U+FFFD, a leading U+FEFF is kept, special tokens give their name.
-   * Throws `tokens/vocabulary` for an id outside the vocabulary.
-   */
-  decode(ids: readonly number[]): string {
+  /** As every tokenizer; a leading U+FEFF is kept, special tokens give their name. */
+  decode(ids: readonly number[], { skip_special_tokens = false }: DecodeOptions = {}): string {
+    const kept = skip_special_tokens ? ids.filter((id) => !this.#specialNames.has(id)) : ids;
     let size = 0;
-    for (const id of ids) size += (this.#tokens[id] ?? this.#specialText(id)).length;
+    for (const id of kept) size += (this.#tokens[id] ?? this.#specialText(id)).length;
     const bytes = new Uint8Array(size);
     let at = 0;
-    for (const id of ids) at = writeBinary(this.#tokens[id] ?? this.#specialText(id), bytes, at);
+    for (const id of kept) at = writeBinary(this.#tokens[id] ?? this.#specialText(id), bytes, at);
     return lenient.decode(bytes);
   }
 
-  /** Bytes that `decode` writes for one id (a special token's are its name). Throws `tokens/vocabulary`. */
+  /** Bytes that `decode` writes for one id (a special token's are its name). */
   bytesOf(id: number): Uint8Array {
     return fromBinary(this.#tokens[id] ?? this.#specialText(id));
   }
 
-  /** One token as people see it; bytes that are no whole character appear as `\xF0\x9F`. Throws `tokens/vocabulary`. */
   pieceOf(id: number): TokenPiece {
     const name = this.#specialNames.get(id);
     if (name !== undefined) return { id, bytes: [], text: name, special: true };
@@ -145,18 +127,21 @@ export class BytePairEncoder {
   #encodePlain(text: string, ids: number[]): void {
     for (let start = 0; start < text.length;) {
       const end = endOfPiece(text, start);
-      const piece = text.slice(start, end);
-      let merged = this.#cache.get(piece);
-      if (merged === undefined) {
-        merged = this.#mergePiece(piece);
-        if (piece.length <= CACHED_LENGTH) {
-          if (this.#cache.size >= CACHED_PIECES) this.#cache.clear();
-          this.#cache.set(detached(piece), merged);
-        }
-      }
-      for (const id of merged) ids.push(id);
+      for (const id of this.encodePiece(text.slice(start, end))) ids.push(id);
       start = end;
     }
+  }
+
+  /** Ids of a text that is not split before its bytes are merged. Throws `tokenizer/byte`. */
+  encodePiece(piece: string): readonly number[] {
+    const known = this.#cache.get(piece);
+    if (known) return known;
+    const merged = this.#mergePiece(piece);
+    if (piece.length <= CACHED_LENGTH) {
+      if (this.#cache.size >= CACHED_PIECES) this.#cache.clear();
+      this.#cache.set(detached(piece), merged);
+    }
+    return merged;
   }
 
   #mergePiece(piece: string): number[] {

@@ -15,7 +15,7 @@ import { type Loaded, fromTensors } from './loaded.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
 import { PartReporter } from './progress.ts';
 import { toldOf, vocabSizeOf } from './told.ts';
-import { namedFiles, readTokenizerFiles, toTokenizer } from './tokenizerOf.ts';
+import { readTokenizerFiles, toTokenizer } from './tokenizerOf.ts';
 
 /** What `GPT2.from_pretrained` promises. */
 export async function fromFolder(source: string, options: FromPretrainedOptions): Promise<Loaded> {
@@ -51,7 +51,8 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const ready = Promise.all([reading, opening, small]);
     const load = async (tensors: TensorSource): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
-      const notes = [...(tensors.notes ?? [])];
+      const found = await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, config));
+      const notes = [...(tensors.notes ?? []), ...(found.note === undefined ? [] : [found.note])];
       const told = toldOf(config, options);
       const loaded = await fromTensors(reporter.watch(tensors), {
         device,
@@ -75,8 +76,9 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
             ...other,
           });
         },
-        tokenizer: await toTokenizer(tokenizerFiles, folder.name, vocabSizeOf(tensors, config)),
-        tokenizerFiles: namedFiles(tokenizerFiles),
+        tokenizer: found.tokenizer,
+        tokenizerAdvice: found.advice,
+        tokenizerFiles: tokenizerFiles.texts.size > 0 ? tokenizerFiles.texts : null,
         file: { ...told, eosTokenIds: extra.eosTokenIds ?? config.eosTokenIds },
         defaults: extra.defaults,
         notes,

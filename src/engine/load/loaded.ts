@@ -8,7 +8,7 @@ import { parameterCount } from '../../model/parameters.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';
-import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { END_OF_TEXT, type Tokenizer } from '../../text/tokenizer.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
 import { measuringText } from './measuringText.ts';
 
@@ -21,7 +21,9 @@ export interface Loaded {
   readonly dtype: Dtype;
   readonly source: string;
   readonly name: string;
-  readonly tokenizer: BytePairEncoder | null;
+  readonly tokenizer: Tokenizer | null;
+  /** What can be done where it has none. */
+  readonly tokenizerAdvice?: string;
   /** The tokenizer's own files by name; null where it came with none and is GPT-2's. */
   readonly tokenizerFiles: ReadonlyMap<string, string> | null;
   readonly file: ConfigFile;
@@ -117,11 +119,11 @@ export function specialIdsOf({ gpt, file, tokenizer }: Loaded): SpecialIds {
 }
 
 /** The id of a token by its text; undefined for what is no token, or no text of this vocabulary at all. */
-function idOf(text: string, tokenizer: BytePairEncoder | null): number | undefined {
+function idOf(text: string, tokenizer: Tokenizer | null): number | undefined {
   const special = tokenizer?.specialTokens.get(text);
   if (!tokenizer || special !== undefined) return special;
   try {
-    const ids = tokenizer.encode(text, { allowedSpecial: 'all' });
+    const ids = tokenizer.encode(text, { allowedSpecial: 'all', add_special_tokens: false });
     return ids.length === 1 ? ids[0] : undefined;
   } catch (error) {
     if (error instanceof EngineError) return undefined;
@@ -135,6 +137,7 @@ export function summaryOf(loaded: Loaded): ModelSummary {
   const { nLayer, nHead, nEmbd, nCtx, vocabSize, layerNormDenominator } = gpt.config;
   const { notes: ofTokens, ...specialIds } = specialIdsOf(loaded);
   const notes = [...(loaded.notes ?? []), ...ofTokens];
+  const controlWords = controlWordsOf(loaded.tokenizer);
   return {
     source,
     name,
@@ -156,5 +159,11 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     ...(origin ? { origin } : {}),
     ...(loaded.assumed?.length ? { assumed: loaded.assumed } : {}),
     ...(notes.length > 0 ? { notes } : {}),
+    ...(controlWords.length > 0 ? { controlWords } : {}),
   };
+}
+
+/** Names that count in a text that somebody types: those of a model's own added tokens, not the end of a text. */
+export function controlWordsOf(tokenizer: Tokenizer | null): string[] {
+  return tokenizer?.addedTokens.filter((name) => name !== END_OF_TEXT) ?? [];
 }

@@ -4,7 +4,7 @@ import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { GptConfig } from '../../model/config.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
 import { openCheckpoint } from '../../model/openCheckpoint.ts';
-import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
 import { LONG_TEXT } from '../../text/referenceText.ts';
 
 /** Tokens that are read at once at most; most readings show in the first of them that they are wrong. */
@@ -12,7 +12,7 @@ const WINDOW = 64;
 
 /** What is read to measure a question that no file answers; nothing where the tokenizer reads no such text. */
 export function measuringText(
-  tokenizer: BytePairEncoder | null,
+  tokenizer: Tokenizer | null,
   tensors: TensorSource,
   file: ConfigFile,
 ): number[][] {
@@ -31,7 +31,7 @@ const LEAST_MEASURED = 24;
  * are left out; empty where too little is left, so that nothing is measured on noise.
  */
 function windowsOf(
-  tokenizer: BytePairEncoder,
+  tokenizer: Tokenizer,
   { nCtx, vocabSize }: Pick<GptConfig, 'nCtx' | 'vocabSize'>,
 ): number[][] {
   const ids = LONG_TEXT.split(' ').flatMap((word, i) =>
@@ -45,9 +45,9 @@ function windowsOf(
 }
 
 /** Ids of a word; none where the tokenizer, or the model, has not all of them. */
-function knownIds(tokenizer: BytePairEncoder, word: string, vocabSize: number): number[] {
+function knownIds(tokenizer: Tokenizer, word: string, vocabSize: number): number[] {
   try {
-    const ids = tokenizer.encode(word);
+    const ids = tokenizer.encode(word, { add_special_tokens: false });
     return ids.every((id) => id < vocabSize) ? ids : [];
   } catch (error) {
     if (error instanceof EngineError && error.code.startsWith('tokenizer/')) return [];

@@ -15,7 +15,7 @@ type Answers = {
 };
 
 const ANSWERS: Answers = {
-  tokenize: (model, { text }) => piecesOf(model, model.encodeTyped(text)),
+  tokenize: (model, { text, ...how }) => piecesOf(model, model.encodeTyped(text, how)),
   pieces: (model, { ids }) => piecesOf(model, ids),
   distribution: distributionAfter,
   score: scoreText,

@@ -5,7 +5,7 @@ import type { Arena } from '../../gpu/device.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import type { Session } from '../../model/session.ts';
 import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.ts';
-import type { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
 import { Conversation, type Reader } from './conversation.ts';
 import { Once } from './once.ts';
 import { Trace, type TraceReader } from './trace.ts';
@@ -19,7 +19,7 @@ interface Followers {
 /** Everything that reads with one model. Dispose it before the model. */
 export class Readers {
   readonly #gpt: Gpt;
-  readonly #tokenizer: BytePairEncoder | null;
+  readonly #tokenizer: Tokenizer | null;
   readonly #whole: Followers;
   readonly #edited: Followers;
   readonly #partMeans = new Once<PartMeans>();
@@ -28,7 +28,7 @@ export class Readers {
   readonly #headScores = new Once<HeadScores>();
 
   /** `tokenizer` reads the text over which parts are averaged. */
-  constructor(gpt: Gpt, tokenizer: BytePairEncoder | null) {
+  constructor(gpt: Gpt, tokenizer: Tokenizer | null) {
     this.#gpt = gpt;
     this.#tokenizer = tokenizer;
     const create = (): Followers => {

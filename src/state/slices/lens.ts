@@ -208,7 +208,8 @@ export function createLens(context: SliceContext<'lens'>) {
     if (phase !== 'here') return;
     const typed = lensWord === '' ? '' : lensSpaced ? ` ${lensWord}` : lensWord;
     try {
-      const found = typed === '' ? [] : await engine.ask('tokenize', { text: typed }, signal);
+      const found =
+        typed === '' ? [] : await engine.ask('tokenize', { text: typed, isWithin: true }, signal);
       if (signal.aborted || get().lens.word !== lensWord || get().lens.spaced !== lensSpaced)
         return;
       set({ pieces: found, isCut: true, ...(found.length === 0 ? { curve: null } : {}) });

@@ -110,9 +110,32 @@ describe('ids that the model has not', () => {
     await using model = await load({ added: { '[PAD]': V } });
     expect(model.tokenizer?.vocabSize).toBe(V);
     expect(model.tokenizer?.specialTokens.size).toBe(0);
-    await expect(load({ rows: V - 1 })).rejects.toMatchObject({
-      code: 'tokenizer/vocab',
-      message: expect.stringContaining(`vocab.json has ids up to ${V - 1}`) as string,
-    });
+  });
+
+  it('are left out of the vocabulary, which a note says', async () => {
+    await using model = await load({ rows: V - 1 });
+    expect(model.tokenizer?.vocabSize).toBe(V - 1);
+    expect(model.summary.notes).toEqual([
+      `1 token has no row in this model of ${V - 1}, and will be neither read nor written.`,
+    ]);
+    expect(() => model.encode('no.')).toThrow(expect.objectContaining({ code: 'tokenizer/byte' }));
+  });
+
+  it('are too many where the vocabulary is another model’s: there is none then, and a note says so', async () => {
+    await using model = await load({ rows: 7 });
+    expect(model.tokenizer).toBeNull();
+    expect(model.summary.notes?.[0]).toContain(
+      `vocab.json has ids up to ${V - 1}; the model expects a vocabulary of 7.`,
+    );
+    expect(() => model.encode('no')).toThrow(
+      expect.objectContaining({
+        code: 'tokenizer/missing',
+        hint: expect.stringContaining('of another model') as string,
+      }),
+    );
+    const written = [];
+    for await (const { token_id } of model.generate([1, 2], { max_new_tokens: 2 }))
+      written.push(token_id);
+    expect(written).toHaveLength(2);
   });
 });

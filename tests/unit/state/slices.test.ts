@@ -192,7 +192,7 @@ describe('the lens', () => {
     await vi.waitFor(() =>
       expect(toy.asked('lensCurve')).toMatchObject([{ token: 7, position: 5 }]),
     );
-    expect(toy.asked('tokenize')).toEqual([{ text: ' fox' }]);
+    expect(toy.asked('tokenize')).toEqual([{ text: ' fox', isWithin: true }]);
     expect(toy.store.getState().lens.pieces).toHaveLength(2);
   });
 

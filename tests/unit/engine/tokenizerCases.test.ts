@@ -1,0 +1,147 @@
+// Tokenizers as people's folders have them: texts become the ids of the reference, and the weights load all the same.
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { answer } from '../../../src/engine/questions/answers.ts';
+import { caseFiles, expectedOf, logitError } from '../../support/cases.ts';
+
+/** Whose weights a case without its own has: they are the same. */
+const WEIGHTS: Readonly<Record<string, string>> = {
+  'tokenizer-add-prefix-space': 'added-existing-word',
+  'tokenizer-config-prefix-space': 'added-existing-word',
+  'tokenizer-digits': 'added-existing-word',
+  'tokenizer-nfc': 'added-existing-word',
+  'vocab-one-more-than-model': 'added-existing-word',
+  'tokenizer-json-beside-pair': 'special-tokens-in-prompt',
+};
+const OWN = ['added-existing-word', 'special-tokens-in-prompt', 'tokenizer-ignore-merges'];
+
+/** What starts soonest. */
+const PLAINLY = { device: 'cpu', dtype: 'fp32', processor: { wasm: 'none' } } as const;
+
+type Content = string | Uint8Array<ArrayBuffer>;
+
+/** A case's model, with some of its files as they are given here; null leaves one out. */
+function load(name: string, changes: Readonly<Record<string, Content | null>> = {}): Promise<GPT2> {
+  const weights = caseFiles(WEIGHTS[name] ?? name)['model.safetensors'];
+  const all = { ...caseFiles(name), 'model.safetensors': weights, ...changes };
+  const files = Object.entries(all).flatMap(([file, content]) =>
+    content === null ? [] : [new File([content], file)],
+  );
+  return GPT2.from_pretrained(name, { ...PLAINLY, files });
+}
+
+const read = (name: string): string =>
+  readFileSync(new URL(`../../fixtures/cases/${name}`, import.meta.url), 'utf8');
+
+describe.each([...OWN, ...Object.keys(WEIGHTS)])('%s', (name) => {
+  test('gives the logits and ids that are right, and again once it was saved', async () => {
+    await using model = await load(name);
+    const expected = expectedOf(name);
+    const { texts } = JSON.parse(read(`${name}/expected.json`)) as { texts: [string, number[]][] };
+    expect(texts.length).toBeGreaterThan(0);
+    expect(await logitError(model, expected)).toBeLessThan(1e-4);
+    const saved = await model.save_pretrained();
+    const files: File[] = [];
+    for (const file of saved.files) {
+      const chunks = [];
+      for await (const chunk of file.chunks()) chunks.push(chunk);
+      files.push(new File(chunks, file.name));
+    }
+    await saved.dispose();
+    await using again = await GPT2.from_pretrained('saved', { ...PLAINLY, files });
+    expect(await logitError(again, expected)).toBeLessThan(1e-4);
+    for (const [text, ids] of texts) {
+      expect([text, model.encode(text)]).toEqual([text, ids]);
+      expect([text, again.encode(text)]).toEqual([text, ids]);
+    }
+  });
+});
+
+describe('char-vocab-json', () => {
+  const text = read('char-vocab-json/vocab.json');
+  const { stoi, itos } = JSON.parse(text) as {
+    stoi: Record<string, number>;
+    itos: Record<string, string>;
+  };
+
+  test.each([
+    ['vocab.json', text],
+    ['vocab.json', JSON.stringify(stoi)],
+    ['meta.json', JSON.stringify({ vocab_size: 65, itos, stoi })],
+    ['chars.json', JSON.stringify(Object.values(itos))],
+  ])('reads characters from %s in any shape', async (file, content) => {
+    await using model = await load('char-vocab-json', { 'vocab.json': null, [file]: content });
+    expect(model.encode('The king')).toEqual([...'The king'].map((letter) => stoi[letter]));
+    expect(model.tokenizer?.decode([1, 5, 9, 20])).toBe(
+      [1, 5, 9, 20].map((id) => itos[id]).join(''),
+    );
+    expect(() => model.encode('naïve')).toThrow(/"ï" \(U\+00EF\)/);
+  });
+
+  test.each([
+    ['{"the": 0, "king": 1}', /vocab\.json is no list of characters, and there is no merges\.txt/],
+    ['{"a": 0, "b": 0}', /"a" and "b" have the same id 0/],
+    ['{', /vocab\.json is not JSON/],
+  ])('loads without a tokenizer where vocab.json is %s, and says so', async (content, words) => {
+    await using model = await load('char-vocab-json', { 'vocab.json': content });
+    expect(model.tokenizer).toBeNull();
+    expect(model.summary.notes?.join(' ')).toMatch(words);
+    expect((await model.forward([1, 5, 9])).logits.dims).toEqual([1, 3, 65]);
+    expect(() => model.encode('a')).toThrow(expect.objectContaining({ code: 'tokenizer/missing' }));
+  });
+});
+
+describe('a tokenizer that cannot be read', () => {
+  test.each([
+    ['tokenizer.json', '{', /tokenizer\.json is no JSON object/],
+    ['tokenizer.json', '{"model": {"type": "Magic"}}', /the model is "Magic"/],
+    ['vocab.json', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n', /LFS/],
+    ['tokenizer_config.json', '[]', /tokenizer_config\.json is no JSON object/],
+  ])('(%s is %s) leaves the weights as they are', async (file, content, words) => {
+    await using model = await load('tokenizer-json-beside-pair', { [file]: content });
+    expect(await logitError(model, expectedOf('tokenizer-json-beside-pair'))).toBeLessThan(1e-4);
+    expect(model.summary.notes?.[0]).toMatch(words);
+    await expect(
+      model.generate('a', { max_new_tokens: 1 })[Symbol.asyncIterator]().next(),
+    ).rejects.toMatchObject({ code: 'tokenizer/missing' });
+  });
+});
+
+describe('control words', () => {
+  const words = '<|user|>the <|endoftext|>';
+
+  test('are tokens to the library, unless it is told otherwise', async () => {
+    await using model = await load('special-tokens-in-prompt');
+    expect(model.encode(words)).toEqual([300, 84, 257, 221, 0]);
+    expect(model.encode('<|user|>', { allowedSpecial: [] })).toHaveLength(7);
+    const first = async (options: object): Promise<number> => {
+      for await (const { logprob } of model.generate('<|user|>', { max_new_tokens: 1, ...options }))
+        return logprob;
+      return NaN;
+    };
+    expect(await first({})).not.toBe(await first({ allowedSpecial: [] }));
+  });
+
+  test('are tokens in a typed text, but for the end of a text, and may be text', async () => {
+    await using model = await load('special-tokens-in-prompt');
+    expect(model.summary.controlWords).toEqual(['<|user|>', '<|assistant|>', '<pad>']);
+    const pieces = await answer(model, 'tokenize', { text: words });
+    expect(pieces[0]).toEqual({ id: 300, bytes: [], text: '<|user|>', special: true });
+    expect(pieces.map(({ id }) => id)).not.toContain(0);
+    const plain = await answer(model, 'tokenize', { text: words, controlWords: false });
+    expect(plain.some(({ special }) => special)).toBe(false);
+  });
+});
+
+test('GPT-2 with rows that were added takes GPT-2’s tokenizer for the first 50,257', async () => {
+  const { toTokenizer } = await import('../../../src/engine/load/tokenizerOf.ts');
+  for (const rows of [50257, 50258, 50260, 50304, 51200]) {
+    const { tokenizer, note } = await toTokenizer({ texts: new Map() }, rows);
+    expect(tokenizer?.vocabSize).toBe(50257);
+    expect(note === undefined).toBe(rows === 50257 || rows === 50304);
+  }
+  for (const rows of [50256, 52000]) {
+    expect(await toTokenizer({ texts: new Map() }, rows)).toMatchObject({ tokenizer: null });
+  }
+});
