@@ -9,24 +9,38 @@ export class EngineError extends Error implements ErrorInfo {
   readonly code: string;
   readonly hint: string;
   readonly choice?: Choice;
+  readonly baseModel?: string;
 
   constructor(
     message: string,
-    options: { code: string; hint?: string; cause?: unknown; choice?: Choice },
+    options: {
+      code: string;
+      hint?: string;
+      cause?: unknown;
+      choice?: Choice;
+      baseModel?: string;
+    },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'EngineError';
     this.code = options.code;
     this.hint = options.hint ?? '';
     if (options.choice !== undefined) this.choice = options.choice;
+    if (options.baseModel !== undefined) this.baseModel = options.baseModel;
   }
 }
 
 /** Any thrown value as plain data for the page; unknown errors keep their message. */
 export function toErrorInfo(error: unknown): ErrorInfo {
   if (error instanceof EngineError) {
-    const { code, message, hint, choice } = error;
-    return { code, message, hint, ...(choice === undefined ? {} : { choice }) };
+    const { code, message, hint, choice, baseModel } = error;
+    return {
+      code,
+      message,
+      hint,
+      ...(choice === undefined ? {} : { choice }),
+      ...(baseModel === undefined ? {} : { baseModel }),
+    };
   }
   if (error instanceof Error) {
     return {

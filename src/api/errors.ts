@@ -10,6 +10,8 @@ export interface ErrorInfo {
   readonly hint: string;
   /** What somebody has to choose before it can go on. */
   readonly choice?: Choice;
+  /** Of an adapter that is no model by itself: the model that it names, an id on a Hub or a path of another machine. */
+  readonly baseModel?: string;
 }
 
 /** A question whose answer decides the numbers, and which no file answers: `nHead`, with all values that fit. */

@@ -64,12 +64,26 @@ export interface ModelSummary {
   readonly assumed?: readonly Assumption[];
   /** Names of its tokenizer that stand for one token in a typed text (`<|user|>`), unless they are taken for text. */
   readonly controlWords?: readonly string[];
+  /** The adapter that was merged into it while it was loaded. */
+  readonly adapter?: AdapterFacts;
   /** What its files hold that is not used, or is not as it could be: sentences for people. */
   readonly notes?: readonly string[];
   /** With `selfCheck`: that of the model as it is loaded. Failed where nothing simpler could be had. */
   readonly check?: SelfCheck;
   /** With `selfCheck`: the checks that failed before, of what was given up for this. */
   readonly failedChecks?: readonly SelfCheck[];
+}
+
+/** A LoRA adapter: s·B·A was added to so many matrices, s = α/r, or α/√r. */
+export interface AdapterFacts {
+  /** Of its folder. */
+  readonly name: string;
+  /** Where it came from, if not from the model's own folder. */
+  readonly origin?: ModelOrigin;
+  /** All that occur, in ascending order. */
+  readonly ranks: readonly number[];
+  readonly alphas: readonly number[];
+  readonly matrices: number;
 }
 
 /** A model that an engine has loaded: it is the one that is here, until another takes its place. */
@@ -114,6 +128,10 @@ export interface ModelRequest {
   readonly host?: string;
   /** What paths are relative to; the page's own address by default. */
   readonly base?: string;
+  /** Of an adapter that lies by itself: the model that it is merged into, named as `source` is. */
+  readonly base_model?: string;
+  /** Branch, tag or commit of `base_model`; `main` by default. */
+  readonly base_revision?: string;
 }
 
 /** What loading a model would fetch, and where it would be kept. Sizes in bytes. */
@@ -137,6 +155,8 @@ export interface ModelPlan {
   /** What the browser still gives this page; null where it does not say. */
   readonly freeBytes: number | null;
   readonly keptIn: ModelOrigin['keptIn'];
+  /** Of an adapter: the commit of the model that it is merged into, whose files are among these. */
+  readonly baseCommit?: string | null;
 }
 
 /** A model in the store, whole or in part. Sizes in bytes. */
@@ -184,6 +204,8 @@ export interface LoadOptions extends Omit<ModelRequest, 'source'>, Reading {
   readonly after?: number | undefined;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;
+  /** False looks for no adapter beside the weights, which saves a request to a web server. */
+  readonly adapter?: false;
   /** Aborting keeps what came, so that loading again goes on there. */
   readonly signal?: AbortSignal;
   readonly progress_callback?: (info: ProgressInfo) => void;

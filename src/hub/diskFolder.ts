@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import {
+  ADAPTER_CONFIG,
   type FolderOptions,
   INDEX,
   type ModelFolder,
@@ -10,7 +11,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { isWeights, pickWeights } from './pickWeights.ts';
+import { findAdapter, isWeights, pickWeights } from './pickWeights.ts';
 import { nodeFiles, openNodeFile } from '../kept/nodeFiles.ts';
 
 export function openDiskFolder(path: string, { signal }: FolderOptions = {}): ModelFolder {
@@ -42,6 +43,19 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
     name: nameOf(path),
     ...onThisMachine('folder', path),
     read,
+    async openAdapter() {
+      const config = await read(ADAPTER_CONFIG, true);
+      const found = config && findAdapter(await (await nodeFiles()).readdir(path));
+      if (!found) return null;
+      const { file, hasModel } = found;
+      return {
+        config,
+        hasModel,
+        isBesideLayers: file === null,
+        open: async () =>
+          file === null ? this.openWeights() : streamWeights(await open(file), file),
+      };
+    },
     async openWeights() {
       const single = await openNodeFile(`${path}/${WEIGHTS}`, signal).catch((cause: unknown) => {
         throw unreadable(WEIGHTS, cause);

@@ -2,8 +2,10 @@
 import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
+import { chooseFolder, folderOf } from '../folders.ts';
 import { Meter } from './meter.ts';
 import {
+  ADAPTER_CONFIG,
   type FolderOptions,
   INDEX,
   type ModelFolder,
@@ -12,7 +14,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { isWeights, list, pickWeights } from './pickWeights.ts';
+import { findAdapter, list, pickWeights } from './pickWeights.ts';
 import { fromBlob } from '../kept/disk.ts';
 
 /**
@@ -24,7 +26,10 @@ export function openFiles(
   files: readonly File[],
   { signal, progress_callback }: FolderOptions = {},
 ): ModelFolder {
-  const { folder, byName } = outermost(files);
+  const { folder, files: here } = chooseFolder(
+    files.map((file) => ({ folder: folderOf(file), file })),
+  );
+  const byName = new Map(here.map((file) => [file.name, file]));
   const index = [...byName.keys()].find(
     (file) => file === INDEX || file.endsWith('.safetensors.index.json'),
   );
@@ -71,6 +76,19 @@ export function openFiles(
     name,
     ...onThisMachine('files', name),
     read,
+    async openAdapter() {
+      const config = await read(ADAPTER_CONFIG, true);
+      const found = config && findAdapter([...byName.keys()]);
+      if (!found) return null;
+      const { file, hasModel } = found;
+      return {
+        config,
+        hasModel,
+        isBesideLayers: file === null,
+        open: async () =>
+          file === null ? this.openWeights() : streamWeights(await open(file), file),
+      };
+    },
     async openWeights() {
       if (weights !== null) {
         return streamWeights(await open(weights), weights);
@@ -88,19 +106,6 @@ export function openFiles(
       });
     },
   };
-}
-
-/** The outermost folder that holds weights, or the files as they are. */
-function outermost(files: readonly File[]): { folder: string; byName: Map<string, File> } {
-  const pathOf = (file: File): string => file.webkitRelativePath || file.name;
-  const folderOf = (file: File): string => pathOf(file).split('/').slice(0, -1).join('/');
-  const depth = (folder: string): number => (folder === '' ? 0 : folder.split('/').length);
-  const [folder = files.length > 0 ? folderOf(files[0]) : ''] = files
-    .filter(({ name }) => isWeights(name))
-    .map(folderOf)
-    .toSorted((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
-  const here = files.filter((file) => folderOf(file) === folder);
-  return { folder, byName: new Map(here.map((file) => [file.name, file])) };
 }
 
 function missing(file: string, names: readonly string[]): EngineError {

@@ -7,6 +7,8 @@ import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.
 import { UNKNOWN_SIZE, createBodyStream, truncated } from './bodyStream.ts';
 import { Meter } from './meter.ts';
 import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
   type FolderOptions,
   INDEX,
   type ModelFolder,
@@ -90,6 +92,29 @@ export function openHttpFolder(
       isVerified: false,
     },
     read,
+    async openAdapter() {
+      const config = await read(ADAPTER_CONFIG, true);
+      if (!config) return null;
+      // Asked for only where there is an adapter: what is not there shows as an error in a browser's console.
+      const isThere = async (file: string): Promise<boolean> => {
+        const answer = await request(new URL(file, base), { method: 'HEAD', signal, silenceMs });
+        const isPage = answer.headers.get('content-type')?.startsWith('text/html') ?? false;
+        // Some servers answer GET alone.
+        return answer.ok ? !isPage : ![403, 404, 410].includes(answer.status);
+      };
+      const isBesideLayers = !(await isThere(ADAPTER_WEIGHTS));
+      return {
+        config,
+        hasModel: isBesideLayers || (await isThere(WEIGHTS)) || (await isThere(INDEX)),
+        isBesideLayers,
+        open: async () => {
+          if (isBesideLayers) return this.openWeights();
+          const file = await open(ADAPTER_WEIGHTS);
+          if (!file) throw notFound(ADAPTER_WEIGHTS, base);
+          return streamWeights(file, ADAPTER_WEIGHTS);
+        },
+      };
+    },
     async openWeights() {
       const single = await open(WEIGHTS, true);
       if (single) return streamWeights(single, WEIGHTS);

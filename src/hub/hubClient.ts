@@ -4,8 +4,14 @@ import { isObject } from '../json.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import { byName } from '../formats/whatItIs.ts';
 import type { Address } from '../modelAddress.ts';
-import { INDEX, SMALL_FILE_BYTES, WEIGHTS } from './modelFolder.ts';
-import { isWeights } from './pickWeights.ts';
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  INDEX,
+  SMALL_FILE_BYTES,
+  WEIGHTS,
+} from './modelFolder.ts';
+import { findAdapter, isWeights } from './pickWeights.ts';
 import { type Patience, discard, readAll, requestPatiently, retryAfterMs } from './network.ts';
 import type { HubIdentity, ListedFile } from '../kept/store.ts';
 
@@ -105,24 +111,36 @@ export function fileUrl({ host, id, commit }: HubIdentity, file: string): URL {
 
 /** Files that loading needs. */
 export interface Needed {
-  /** One file of weights, or an index. */
-  readonly weights: string;
+  /** One file of weights, or an index; null where there is an adapter alone. */
+  readonly weights: string | null;
   readonly isIndex: boolean;
+  /** An adapter's file of weights; null where there is none, or none of its own. */
+  readonly adapter: string | null;
   /** Files other than weights, in the order in which they are read. */
   readonly small: readonly string[];
 }
 
 /** Picks the files of a GPT-2. Throws `hub/pickle`, `hub/no-weights`, `hub/no-config`. */
 export function chooseFiles({ id, files }: HubModel): Needed {
-  if (!files.has('config.json')) {
+  const adapter = findAdapter([...files.keys()]);
+  const isAdapterAlone = adapter !== null && !adapter.hasModel;
+  if (!files.has('config.json') && !isAdapterAlone) {
     throw new EngineError(`${id} has no config.json, so nobody can say what model it is.`, {
       code: 'hub/no-config',
       hint: 'Choose a repository of a GPT-2 with config.json and model.safetensors.',
     });
   }
   const weights = [WEIGHTS, INDEX].find((name) => files.has(name));
-  if (weights === undefined) throw noWeights(id, [...files.keys()]);
-  const wanted = ['config.json', 'generation_config.json', ...tokenizerFiles(files)];
+  const adapterFile = adapter?.file ?? null;
+  if (weights === undefined && !(isAdapterAlone && adapterFile === ADAPTER_WEIGHTS)) {
+    throw noWeights(id, [...files.keys()]);
+  }
+  const wanted = [
+    ADAPTER_CONFIG,
+    'config.json',
+    'generation_config.json',
+    ...tokenizerFiles(files),
+  ];
   if (weights === INDEX) wanted.push(INDEX);
   const small = wanted.filter((name) => files.has(name));
   for (const name of small) {
@@ -133,7 +151,7 @@ export function chooseFiles({ id, files }: HubModel): Needed {
       hint: 'This is not the file it is called. Choose another model.',
     });
   }
-  return { weights, isIndex: weights === INDEX, small };
+  return { weights: weights ?? null, isIndex: weights === INDEX, adapter: adapterFile, small };
 }
 
 /** Files of a model's tokenizer: tokenizer.json, else what stands for it, and what is said beside it. */

@@ -19,7 +19,16 @@ import {
 } from './hubClient.ts';
 import { takeLock } from '../kept/locks.ts';
 import { Meter } from './meter.ts';
-import { type FolderOptions, INDEX, type ModelFolder, SMALL_FILE_BYTES } from './modelFolder.ts';
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  type FolderOptions,
+  INDEX,
+  type ModelFolder,
+  SMALL_FILE_BYTES,
+  type StoredAdapter,
+} from './modelFolder.ts';
+import { findAdapter } from './pickWeights.ts';
 import { type Patience, readAll, requestPatiently, sleep, waitFor } from './network.ts';
 import {
   type HubIdentity,
@@ -83,7 +92,8 @@ export async function openHub(
     if (needed.isIndex) {
       const index = (await before?.read(INDEX)) ?? (await folder.read(INDEX));
       if (index) list(shardsOf(index, model));
-    } else list([needed.weights]);
+    } else if (needed.weights !== null) list([needed.weights]);
+    if (needed.adapter !== null) list([needed.adapter]);
     if (store) {
       await checkRoom(id, listed, (await before?.storedBytes()) ?? new Map(), options);
       await folder.keepIn(await store.begin(model, revision, listed));
@@ -206,17 +216,34 @@ class HubFolder implements ModelFolder {
   }
 
   async openWeights(): Promise<Weights> {
-    const names = this.#weights();
+    const [name] = this.#weights();
     const index = this.#model.files.has(INDEX) ? await this.read(INDEX) : null;
-    let weights: Weights;
-    if (index) {
-      weights = await streamShards(parseShardIndex(index, INDEX), {
-        open: (file) => this.#open(file),
-        peek: (file, count) => this.#peek(file, count),
-      });
-    } else {
-      weights = await streamWeights(await this.#open(names[0]), names[0]);
-    }
+    if (!index) return this.#kept(await streamWeights(await this.#open(name), name));
+    const shards = await streamShards(parseShardIndex(index, INDEX), {
+      open: (file) => this.#open(file),
+      peek: (file, count) => this.#peek(file, count),
+    });
+    return this.#kept(shards);
+  }
+
+  async openAdapter(): Promise<StoredAdapter | null> {
+    const found = findAdapter([...this.#model.files.keys()]);
+    const config = found && (await this.read(ADAPTER_CONFIG));
+    if (!config) return null;
+    const { file, hasModel } = found;
+    return {
+      config,
+      hasModel,
+      isBesideLayers: file === null,
+      open: async () =>
+        file === null
+          ? this.openWeights()
+          : this.#kept(await streamWeights(await this.#open(file), file)),
+    };
+  }
+
+  /** Weights that are kept when they have been read. */
+  #kept(weights: Weights): Weights {
     return {
       ...weights,
       finish: async () => {
@@ -253,8 +280,11 @@ class HubFolder implements ModelFolder {
     return Promise.resolve();
   }
 
+  /** Files of the model's weights; of an adapter's, where there is no model. */
   #weights(): string[] {
-    return [...this.#model.files.keys()].filter((name) => name.endsWith('.safetensors'));
+    const all = [...this.#model.files.keys()].filter((name) => name.endsWith('.safetensors'));
+    const model = all.filter((name) => name !== ADAPTER_WEIGHTS);
+    return model.length > 0 ? model : all;
   }
 
   #listed(file: string): ListedFile {

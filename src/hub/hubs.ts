@@ -1,6 +1,8 @@
 // Models of Hubs: opened, planned, kept and deleted.
 import type { ModelPlan, ModelRequest, StorageFacts, StoredModelFacts } from '../api.ts';
 import { EngineError } from '../errors.ts';
+import { readAdapterConfig } from '../model/adapters/adapterConfig.ts';
+import { adapterAlone } from '../model/adapters/refuse.ts';
 import { readConfigFile } from '../model/configFile.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from '../modelAddress.ts';
@@ -11,6 +13,8 @@ import { type HubAddress, chooseFiles, fileUrl, resolveModel, shardsOf } from '.
 import { lockOf, openHub } from './hubFolder.ts';
 import { isLocked } from '../kept/locks.ts';
 import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
   INDEX,
   type ModelFolder,
   SMALL_FILE_BYTES,
@@ -129,8 +133,18 @@ function namesOf(identity: ModelIdentity): {
 /** What is kept of a model on a Hub, the whole one before a part; asks nobody. */
 export async function findStored({
   source,
+  base_model,
+  base_revision,
   ...wish
 }: ModelRequest): Promise<StoredModelFacts | null> {
+  const found = await findOne(source, wish);
+  if (found === null || base_model === undefined) return found;
+  // An adapter is whole together with its model.
+  const base = await findOne(base_model, { ...wish, revision: base_revision });
+  return { ...found, complete: found.complete && (base?.complete ?? false) };
+}
+
+async function findOne(source: string, wish: OpenOptions): Promise<StoredModelFacts | null> {
   const address = await toAddress(source, wish);
   if (address.kind !== 'hub') return null;
   const { host, id, revision } = address;
@@ -184,24 +198,55 @@ export async function storageFacts(): Promise<StorageFacts> {
 
 // — Plans ————————————————————————————————————————————————————————————————————————————————————————
 
+type PlanOptions = Pick<OpenOptions, 'signal' | 'cache_dir' | 'patience'>;
+
 /** What loading would fetch; asks for nothing but small JSON. Throws as loading would. */
 export async function planModel(
+  { base_model, base_revision, ...named }: ModelRequest,
+  options: PlanOptions = {},
+): Promise<ModelPlan> {
+  if (base_model === undefined) return planOne(named, options, false);
+  const [plan, base] = await Promise.all([
+    planOne(named, options, true),
+    planOne({ ...named, source: base_model, revision: base_revision }, options, false),
+  ]);
+  const sum = (a: number | null, b: number | null): number | null =>
+    a === null || b === null ? null : a + b;
+  return {
+    ...plan,
+    kind: base.kind === 'stored' ? plan.kind : base.kind,
+    files: [
+      ...plan.files,
+      ...base.files.map((file) => ({ ...file, name: `${base.id}/${file.name}` })),
+    ],
+    totalBytes: sum(plan.totalBytes, base.totalBytes),
+    storedBytes: plan.storedBytes + base.storedBytes,
+    baseCommit: base.commit,
+  };
+}
+
+async function planOne(
   { source, ...wish }: ModelRequest,
-  options: Pick<OpenOptions, 'signal' | 'cache_dir' | 'patience'> = {},
+  options: PlanOptions,
+  hasBase: boolean,
 ): Promise<ModelPlan> {
   const all: OpenOptions = { ...wish, ...options };
   const address = await toAddress(source, all);
-  if (address.kind !== 'hub') return planFolder(source, address, all);
+  if (address.kind !== 'hub') return planFolder(source, address, all, hasBase);
   try {
-    return await planHub(address, all);
+    return await planHub(address, all, hasBase);
   } catch (error) {
     const url = await plainFolder(address, error, all);
     if (!url) throw error;
-    return planFolder(source, { kind: 'folder', url }, all);
+    return planFolder(source, { kind: 'folder', url }, all, hasBase);
   }
 }
 
-async function planHub(address: HubAddress, options: OpenOptions): Promise<ModelPlan> {
+async function planHub(
+  address: HubAddress,
+  options: OpenOptions,
+  hasBase: boolean,
+): Promise<ModelPlan> {
   const { host, id, revision } = address;
   const { store } = await storeFor(options);
   const patience = options.patience ?? PATIENCE;
@@ -226,10 +271,17 @@ async function planHub(address: HubAddress, options: OpenOptions): Promise<Model
         hint: 'Try again later, or give another host.',
       });
     };
-    // Refuses what is no GPT-2 before anybody agrees to a download.
-    readConfigFile(parseJsonFile(await readSmall('config.json'), 'config.json'));
+    // Refuses what is no GPT-2, or an adapter that is not merged, before anybody agrees to a download.
+    if (needed.weights !== null) {
+      readConfigFile(parseJsonFile(await readSmall('config.json'), 'config.json'));
+    }
+    if (model.files.has(ADAPTER_CONFIG)) {
+      const isAlone = needed.weights === null && !hasBase;
+      checkAdapter(await readSmall(ADAPTER_CONFIG), id, isAlone);
+    }
     const weights = needed.isIndex ? shardsOf(await readSmall(INDEX), model) : [needed.weights];
-    files = [...needed.small, ...weights].map((name) => ({
+    const all = [...needed.small, ...weights, needed.adapter].filter((name) => name !== null);
+    files = all.map((name) => ({
       name,
       size: model.files.get(name)?.size ?? 0,
     }));
@@ -254,13 +306,20 @@ async function planFolder(
   source: string,
   address: Exclude<Address, HubAddress>,
   options: OpenOptions,
+  hasBase: boolean,
 ): Promise<ModelPlan> {
   const folder =
     address.kind === 'path'
       ? openDiskFolder(address.path, options)
       : openHttpFolder(source, address.url, options);
-  const config = await folder.read('config.json');
+  const config = await folder.read('config.json', true);
   if (config) readConfigFile(parseJsonFile(config, 'config.json'));
+  else {
+    const adapter = await folder.openAdapter();
+    if (adapter) checkAdapter(adapter.config, folder.name, !adapter.hasModel && !hasBase);
+    // Says that it is missing, and where.
+    else await folder.read('config.json');
+  }
   const files: { name: string; size: number | null; stored: boolean }[] = [];
   if (address.kind === 'folder') {
     const look = (name: string): Promise<Look> =>
@@ -272,6 +331,7 @@ async function planFolder(
     if (index) {
       for (const name of parseShardIndex(index, INDEX).files) add(name, await look(name));
     } else if (single.isThere !== false) add(WEIGHTS, single);
+    if (hasBase) add(ADAPTER_WEIGHTS, await look(ADAPTER_WEIGHTS));
   }
   const sizes = files.map(({ size }) => size);
   const isKnown = sizes.length > 0 && sizes.every((size) => size !== null);
@@ -287,6 +347,12 @@ async function planFolder(
     freeBytes: null,
     keptIn: folder.origin.keptIn,
   };
+}
+
+/** Throws `adapter/…` for what is not merged here; where it is alone, says which model it wants. */
+function checkAdapter(bytes: Uint8Array, name: string, isAlone: boolean): void {
+  const config = readAdapterConfig(parseJsonFile(bytes, ADAPTER_CONFIG));
+  if (isAlone) throw adapterAlone(`${name} is`, config);
 }
 
 /** What a server says of a file without sending it. */

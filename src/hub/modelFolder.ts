@@ -23,10 +23,24 @@ export interface ModelFolder {
   read(file: string, optional?: boolean): Promise<Uint8Array | null>;
   /** The weights, to be read once in their order, finished and closed. Throws `network/…`, `safetensors/…`. */
   openWeights(): Promise<Weights>;
+  /** The adapter that lies here, beside a model or by itself; null where there is none. Throws `network/…`. */
+  openAdapter(): Promise<StoredAdapter | null>;
   /** Whether `error` came from damage that was dropped now, so that opening the weights again may help. */
   recover(error: unknown): Promise<boolean>;
   /** Idempotent. */
   close(): Promise<void>;
+}
+
+/** An adapter of PEFT in a folder. */
+export interface StoredAdapter {
+  /** `adapter_config.json`. */
+  readonly config: Uint8Array;
+  /** Whether there are weights of a model beside it. */
+  readonly hasModel: boolean;
+  /** Whether its tensors lie in the file of these weights. */
+  readonly isBesideLayers: boolean;
+  /** Its tensors, as `openWeights`, as often as they are read. */
+  readonly open: () => Promise<Weights>;
 }
 
 /** What folders on this machine have in common: kept where they are, nothing to fetch again or to close. */
@@ -43,6 +57,8 @@ export function onThisMachine(
 
 export const WEIGHTS = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 
 /** No file but weights is larger, in bytes. */
 export const SMALL_FILE_BYTES = 64 << 20;

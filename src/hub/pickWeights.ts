@@ -1,9 +1,10 @@
 // Which of a folder's files are its weights.
 import { EngineError } from '../errors.ts';
 import { byName } from '../formats/whatItIs.ts';
-import { INDEX, WEIGHTS } from './modelFolder.ts';
+import { ADAPTER_CONFIG, INDEX, WEIGHTS } from './modelFolder.ts';
 
 const SAFETENSORS = /\.safetensors$/i;
+const ADAPTER = /^adapter_model\.(?:safetensors|bin)$/i;
 /** What training leaves beside weights. */
 const OTHER_STATE = /^(?:optimizer|scheduler|scaler|training_args|rng_state)/i;
 
@@ -12,12 +13,27 @@ export function isWeights(name: string): boolean {
   return SAFETENSORS.test(name) || byName(name) !== null;
 }
 
+/** How an adapter lies among the files of a folder; null where there is none. */
+export function findAdapter(
+  names: readonly string[],
+): { readonly file: string | null; readonly hasModel: boolean } | null {
+  if (!names.includes(ADAPTER_CONFIG)) return null;
+  const file = names.find((name) => ADAPTER.test(name) && SAFETENSORS.test(name));
+  const foreign = names.find((name) => ADAPTER.test(name));
+  const hasModel =
+    names.includes(INDEX) || names.some((name) => SAFETENSORS.test(name) && !ADAPTER.test(name));
+  return { file: file ?? foreign ?? null, hasModel };
+}
+
 /**
- * The file of weights among `names`: model.safetensors, the only safetensors file there is, or one of another format,
+ * The file of weights among these names: model.safetensors, the only safetensors file there is, or one of another format,
  * which opening will name. Throws `files/none`, `files/several`, `files/unknown`.
  */
-export function pickWeights(names: readonly string[]): string {
-  if (names.includes(WEIGHTS)) return WEIGHTS;
+export function pickWeights(all: readonly string[]): string {
+  if (all.includes(WEIGHTS)) return WEIGHTS;
+  // An adapter is no model, unless there is nothing else.
+  const others = all.filter((name) => !ADAPTER.test(name));
+  const names = others.some(isWeights) ? others : all;
   const found = names.filter((name) => SAFETENSORS.test(name));
   if (found.length === 1) return found[0];
   if (found.length > 1) {

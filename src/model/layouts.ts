@@ -268,8 +268,6 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
       throw missing([projOf(nLayer)]);
     }
   }
-  // GPT2Config's default: transformers uses the embedding then, whatever is stored as the head.
-  const isTiedByDefault = layout.name === 'huggingface' && file.modelType === 'gpt2';
   const config: GptConfig = {
     ...fromTensors,
     nHead: file.nHead,
@@ -282,11 +280,19 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
     activation: file.activation ?? usualActivation(layout, headStored),
     scaleAttnWeights: file.scaleAttnWeights ?? true,
     scaleAttnByInverseLayerIdx: file.scaleAttnByInverseLayerIdx ?? false,
-    tiedHead: !headStored || (file.tiedHead ?? isTiedByDefault),
+    tiedHead: isTied(layout, shapes, file),
   };
   if (!headStored && file.tiedHead === false) throw missing([lmHead]);
   checkConfig(config);
   return config;
+}
+
+/** Whether the head is the embedding: where none is stored, and where config.json, or its default, says so. */
+export function isTied(layout: Layout, shapes: TensorShapes, file: ConfigFile): boolean {
+  const [head] = layout.namesOf('lmHead.weight');
+  // GPT2Config's default: transformers uses the embedding then, whatever is stored as the head.
+  const byDefault = layout.name === 'huggingface' && file.modelType === 'gpt2';
+  return !shapes.has(head) || (file.tiedHead ?? byDefault);
 }
 
 /**

@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import { type OpenQuestion, openQuestions } from './assumptions.ts';
 import type { GptConfig } from './config.ts';
+import { refuseAdapter } from './adapters/refuse.ts';
 import type { ConfigFile } from './configFile.ts';
 import {
   type Layout,
@@ -21,8 +22,9 @@ export interface Checkpoint {
   readonly layout: Layout;
 }
 
-/** Throws `checkpoint/…`. */
+/** Throws `checkpoint/…`, and `adapter/…` where an adapter is not merged yet. */
 export function openCheckpoint(stored: TensorSource, file: ConfigFile): Checkpoint {
+  refuseAdapter(stored.shapes);
   const named = withoutMasks(withPlainNames(stored));
   const layout = recogniseLayout(named.shapes);
   return { layout, source: withTiedEmbedding(named, layout, file) };

@@ -8,7 +8,10 @@ import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
 import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
 import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
+import type { AdapterPlan } from '../../model/adapters/adapterPlan.ts';
+import { withAdapter } from '../../model/adapters/withAdapter.ts';
 import { compileEarly } from '../../model/load.ts';
+import { pairFacts, pairOf, tokenizerFolder } from './adapterOf.ts';
 import { openDevice } from './openDevice.ts';
 import { readDefaults } from './defaults.ts';
 import { type Loaded, fromTensors } from './loaded.ts';
@@ -26,16 +29,24 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
   const reporter = new PartReporter(options.progress_callback);
   const { revision, commit, host, base, files, keep, cache_dir, patience } = options;
   const place: OpenOptions = { revision, commit, host, base, files, keep, cache_dir, patience };
-  const folder = await openModel(source, {
+  const how = {
     ...place,
     signal,
     progress_callback: options.progress_callback && reporter.report,
-  });
+  };
+  const named = await openModel(source, how);
+  let folder = named;
   let opened: Promise<Device> | null = null;
   try {
-    const reading = readConfig(folder, options);
+    const pair = await pairOf(named, options, how);
+    folder = pair.model;
+    const reading = readConfig(folder, options).catch(async (error: unknown) => {
+      // An adapter alone has none, and says what it is.
+      await pair.adapter;
+      throw error;
+    });
     // What a Hub sends is kept, so it is asked for once it is known to be of use; elsewhere everything at once.
-    if (folder.origin.kind === 'hub') await reading;
+    if (folder.origin.kind === 'hub') await Promise.all([reading, pair.adapter]);
     const opening = openDevice(options.device, {
       plain: options.plain,
       processor: options.processor,
@@ -47,23 +58,34 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     Promise.all([opening, reading])
       .then(([device, config]) => compileEarly(device, config, options.dtype))
       .catch(() => {});
-    const small = Promise.all([readTokenizerFiles(folder, reading), readDefaults(folder)]);
+    const small = Promise.all([
+      tokenizerFolder(pair).then((owner) => readTokenizerFiles(owner, reading)),
+      readDefaults(folder),
+    ]);
     const ready = Promise.all([reading, opening, small]);
-    const load = async (tensors: TensorSource): Promise<Loaded> => {
+    const load = async (tensors: TensorSource, plan: AdapterPlan | null): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
-      const found = await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, config));
+      const told = toldOf(plan ? plan.file : config, options);
+      const found = await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, told));
       const notes = [...(tensors.notes ?? []), ...(found.note === undefined ? [] : [found.note])];
-      const told = toldOf(config, options);
       const loaded = await fromTensors(reporter.watch(tensors), {
         device,
         ownsDevice: true,
         dtype: options.dtype,
         source,
-        name: folder.name,
-        origin: folder.origin,
+        ...pairFacts(pair, plan),
         again: async (other) => {
-          const kept = await keptCommit(folder.origin, place);
-          const same = { ...place, ...(kept !== null && { revision: kept }) };
+          const kept = await keptCommit(named.origin, place);
+          const keptBase = pair.beside && (await keptCommit(folder.origin, place));
+          const same = {
+            ...place,
+            ...(kept !== null && { revision: kept }),
+            ...(pair.beside && {
+              base_model: options.base_model,
+              base_revision: keptBase ?? undefined,
+            }),
+            ...(options.adapter === false && { adapter: options.adapter }),
+          };
           const { device: wish, plain, processor } = options;
           // What was decided once is not measured again.
           const decided = readingOf(loaded.assumed, options);
@@ -94,9 +116,33 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
       folder.openWeights().catch(async (error: unknown) => {
         // Of a folder that lacks both, config.json is missed first.
         await reading;
+        await pair.adapter;
         throw error;
       });
-    const loaded = await uploaded(folder, openWeights, ready, load, () => stop.abort());
+    const merged = async (tensors: TensorSource): Promise<Loaded> => {
+      const adapter = await pair.adapter;
+      if (!adapter) return load(tensors, null);
+      const {
+        source: all,
+        plan,
+        finish,
+        close,
+      } = await withAdapter(tensors, await reading, adapter);
+      let loaded: Loaded | null = null;
+      try {
+        loaded = await load(all, plan);
+        await finish();
+        return loaded;
+      } catch (error) {
+        loaded?.gpt.dispose();
+        throw error;
+      } finally {
+        await close();
+      }
+    };
+    const recover = async (error: unknown): Promise<boolean> =>
+      (await folder.recover(error)) || (folder !== named && (await named.recover(error)));
+    const loaded = await uploaded(recover, openWeights, ready, merged, () => stop.abort());
     options.progress_callback?.({ status: 'ready', name: folder.name });
     return loaded;
   } catch (error) {
@@ -108,6 +154,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     throw error;
   } finally {
     await folder.close();
+    await named.close();
   }
 }
 
@@ -116,7 +163,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
  * is fetched once more. What else fails fails for good; nothing stays open then. `stop` ends what is on its way.
  */
 async function uploaded(
-  folder: ModelFolder,
+  recover: ModelFolder['recover'],
   openWeights: () => Promise<Weights>,
   ready: Promise<unknown>,
   load: (tensors: TensorSource) => Promise<Loaded>,
@@ -139,7 +186,7 @@ async function uploaded(
     } catch (error) {
       // The device stays for another try.
       loaded?.gpt.dispose();
-      if (mayRecover && (await folder.recover(error))) continue;
+      if (mayRecover && (await recover(error))) continue;
       stop();
       await opening.then(
         (weights) => weights.close(),

@@ -1,5 +1,12 @@
 // What is known of a model that was loaded, and how tensors become one, wherever they come from.
-import type { Assumption, Dtype, GenerationOptions, ModelOrigin, ModelSummary } from '../../api.ts';
+import type {
+  AdapterFacts,
+  Assumption,
+  Dtype,
+  GenerationOptions,
+  ModelOrigin,
+  ModelSummary,
+} from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { Device } from '../../gpu/device.ts';
@@ -29,6 +36,8 @@ export interface Loaded {
   readonly file: ConfigFile;
   readonly defaults: Partial<GenerationOptions>;
   readonly origin?: ModelOrigin;
+  /** What was merged into it. */
+  readonly adapter?: AdapterFacts;
   /** What no file says, and how it was decided. */
   readonly assumed?: readonly Assumption[];
   /** What its files hold that is not used, or is not as it could be: sentences for people. */
@@ -157,6 +166,7 @@ export function summaryOf(loaded: Loaded): ModelSummary {
     defaults,
     device: device.summary,
     ...(origin ? { origin } : {}),
+    ...(loaded.adapter ? { adapter: loaded.adapter } : {}),
     ...(loaded.assumed?.length ? { assumed: loaded.assumed } : {}),
     ...(notes.length > 0 ? { notes } : {}),
     ...(controlWords.length > 0 ? { controlWords } : {}),

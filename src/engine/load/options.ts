@@ -29,6 +29,15 @@ export interface FromPretrainedOptions extends Reading {
   readonly host?: string;
   /** What paths are relative to; the page's own address by default. */
   readonly base?: string;
+  /**
+   * The model that the adapter at `source` was trained on, named as models are: nothing is fetched for an adapter that
+   * was not asked for. Not needed where the adapter lies beside its model.
+   */
+  readonly base_model?: string;
+  /** Branch, tag or commit of `base_model` on a Hub; `main` by default. */
+  readonly base_revision?: string;
+  /** False looks for no adapter beside the weights, which saves a request to a web server. */
+  readonly adapter?: false;
   /** Files that were dropped or chosen, instead of what the source names. */
   readonly files?: readonly File[];
   /** False streams a download to the device and keeps nothing. */

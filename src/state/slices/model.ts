@@ -89,7 +89,13 @@ export function createModel(options: ModelOptions) {
     { arrived, ...more }: Beside,
   ): Promise<void> {
     const { source, byItself: _, linked: __, ...how } = wish;
-    const request = { ...how, ...(check ? { selfCheck: true } : {}), ...more };
+    const request = {
+      ...how,
+      ...(check ? { selfCheck: true } : {}),
+      // None lies beside the page's own.
+      ...(source === options.ownSource ? { adapter: false as const } : {}),
+      ...more,
+    };
     const summary = await engine.load(source, request);
     // Whatever was wanted meanwhile: what the engine has is what the page is about.
     options.interrupt('replaced');

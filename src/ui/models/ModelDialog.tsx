@@ -10,7 +10,7 @@ import { CloseSign } from '../icons.tsx';
 import css from './ModelDialog.module.css';
 import { Card, Failure } from './OfferCard.tsx';
 import { fromFolder, titleOfFiles } from './dropped.ts';
-import { whyTaken } from './offer.ts';
+import { unreadable, whyTaken } from './offer.ts';
 import { StoragePanel } from './StoragePanel.tsx';
 import { formatSize } from './words.ts';
 import { modelOf, placeOf } from '../../state/facts/model.ts';
@@ -333,8 +333,12 @@ function FromHere({ isTaken }: { readonly isTaken: boolean }): ReactNode {
     // The same file may be chosen again.
     input.value = '';
     if (all.length === 0) return;
-    const chosen = fromFolder(all);
-    actions.openFiles(chosen, titleOfFiles(all, chosen));
+    try {
+      const chosen = fromFolder(all);
+      actions.openFiles(chosen, titleOfFiles(all, chosen));
+    } catch (error) {
+      actions.refuseFiles(unreadable(error));
+    }
   }
   return (
     <section className={css.section} aria-labelledby="models-files">

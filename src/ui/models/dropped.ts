@@ -1,8 +1,7 @@
-// Files and folders that were dropped or chosen: the outermost folder that holds weights, and no more.
+// Files and folders that were dropped or chosen: the outermost folder that holds weights, an adapter's beside it, and
+// no more.
+import { chooseFolder, folderOf, hasModel, isWeightsName, type Placed } from '../../folders.ts';
 
-/** Of any format: the engine names those that it does not read. */
-const WEIGHTS =
-  /\.(?:safetensors|bin|pt|pth|ckpt|pkl|gguf|ggml|onnx|tflite|h5|keras|msgpack|np[yz])$/iu;
 /** Folders below the one that was dropped that are looked into. */
 const MOST_LEVELS = 3;
 const MOST_FILES = 200;
@@ -16,40 +15,47 @@ interface Chosen {
 }
 
 /**
- * Level by level, so that a folder full of training runs is read no further than to the first weights. Files of
- * one folder alone: names of several would hide each other.
+ * Level by level, so that a folder full of training runs is read no further than to the first weights of a model: an
+ * adapter's may lie above it, or beside it. Files of one folder alone, and of an adapter's: names of several would hide
+ * each other.
  */
 export async function readDropped(dropped: readonly Dropped[]): Promise<Chosen> {
-  let level: { readonly title: string; readonly entries: readonly Dropped[] }[] = [
-    { title: '', entries: dropped },
+  let level: { readonly folder: string; readonly entries: readonly Dropped[] }[] = [
+    { folder: '', entries: dropped },
   ];
-  const seen: File[] = [];
+  const seen: Placed[] = [];
   for (let depth = 0; depth <= MOST_LEVELS && level.length > 0; depth++) {
     const below: typeof level = [];
-    for (const { title, entries } of level) {
-      const files: File[] = [];
+    for (const { folder, entries } of level) {
       for (const entry of entries) {
-        if (files.length + seen.length >= MOST_FILES) break;
-        if (entry instanceof File) files.push(entry);
-        else if (entry.isFile) files.push(await fileOf(entry as FileSystemFileEntry));
-        else if (below.length < MOST_FILES) {
+        if (entry instanceof File || entry.isFile) {
+          if (seen.length >= MOST_FILES) break;
+          const file = entry instanceof File ? entry : await fileOf(entry as FileSystemFileEntry);
+          seen.push({ folder, file });
+        } else if (below.length < MOST_FILES) {
           const inside = await entriesOf(entry as FileSystemDirectoryEntry);
-          below.push({ title: title === '' ? entry.name : title, entries: inside });
+          below.push({
+            folder: folder === '' ? entry.name : `${folder}/${entry.name}`,
+            entries: inside,
+          });
         }
       }
-      if (files.some(({ name }) => WEIGHTS.test(name))) {
-        return { files, title: title === '' ? titleOfFile(files) : title };
-      }
-      seen.push(...files);
     }
+    if (hasModel(seen)) break;
     level = below;
   }
+  const { folder, files } = chooseFolder(seen);
   // The engine says what is missing among them.
-  return { files: seen, title: titleOfFile(seen) };
+  return { files, title: titleOf(folder, files) };
+}
+
+/** People know a folder by the name of the one that they dropped. */
+function titleOf(folder: string, files: readonly File[]): string {
+  return folder.split('/')[0] || titleOfFile(files);
 }
 
 function titleOfFile(files: readonly File[]): string {
-  const file = files.find(({ name }) => WEIGHTS.test(name)) ?? files[0];
+  const file = files.find(({ name }) => isWeightsName(name)) ?? files[0];
   return file?.name.replace(/\.safetensors$/iu, '') ?? 'files';
 }
 
@@ -70,17 +76,10 @@ async function entriesOf(entry: FileSystemDirectoryEntry): Promise<FileSystemEnt
   return all.slice(0, MOST_FILES);
 }
 
-/** Of files that were chosen as a folder, those that lie beside the outermost weights. */
+/** Of files that were chosen as a folder, those that are a model and its adapter. */
 export function fromFolder(files: readonly File[]): readonly File[] {
-  const folderOf = (file: File): string =>
-    file.webkitRelativePath.split('/').slice(0, -1).join('/');
-  const depth = (folder: string): number => folder.split('/').length;
-  const [folder] = files
-    .filter(({ name }) => WEIGHTS.test(name))
-    .map(folderOf)
-    .toSorted((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
-  const beside = files.filter((file) => folder === undefined || folderOf(file) === folder);
-  return beside.slice(0, MOST_FILES);
+  const placed = files.map((file) => ({ folder: folderOf(file), file }));
+  return chooseFolder(placed).files.slice(0, MOST_FILES);
 }
 
 /** What people call them: the folder that was chosen, or the file. */

@@ -1,5 +1,6 @@
 // What the card of an offer says, from the facts of it.
 import type { ErrorInfo } from '../../api.ts';
+import { EngineError, toErrorInfo } from '../../errors.ts';
 import type { Offer } from '../../state/facts/models.ts';
 import {
   hostOf,
@@ -83,10 +84,13 @@ export function unreadable(error: unknown): Offer & { readonly error: ErrorInfo 
     plan: null,
     stored: null,
     progress: null,
-    error: {
-      code: 'files/drop',
-      message: `The browser could not read what was dropped: ${why}`,
-      hint: 'Choose it instead: “Choose files…” or “Choose a folder…” under Models.',
-    },
+    error:
+      error instanceof EngineError
+        ? toErrorInfo(error)
+        : {
+            code: 'files/drop',
+            message: `The browser could not read what was dropped: ${why}`,
+            hint: 'Choose it instead: “Choose files…” or “Choose a folder…” under Models.',
+          },
   };
 }

@@ -23,6 +23,7 @@ const LEAVES = [
   'src/modelAddress.ts',
   'src/window.ts',
   'src/visibleText.ts',
+  'src/folders.ts',
 ];
 
 const RULES: readonly Rule[] = [
@@ -33,6 +34,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/json.ts', may: [] },
   { part: 'src/modelAddress.ts', may: [] },
   { part: 'src/window.ts', may: [] },
+  { part: 'src/folders.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
   // Node's own threads, asked for by name at run time: no bundle has a trace of them.
@@ -50,7 +52,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/kept/', may: ['src/formats/'] },
   {
     part: 'src/hub/',
-    may: ['src/formats/', 'src/kept/', 'src/model/configFile.ts'],
+    may: ['src/formats/', 'src/kept/', 'src/model/configFile.ts', 'src/model/adapters/'],
     packages: ['@noble/hashes'],
   },
   // The one who knows that the processor needs the kernels' twins.

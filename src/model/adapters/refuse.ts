@@ -1,0 +1,40 @@
+// Adapters where a model is expected: what they are, and how they are loaded.
+import { EngineError } from '../../errors.ts';
+import type { TensorShapes } from '../layouts.ts';
+import type { AdapterConfig } from './adapterConfig.ts';
+import { isAdapterAlone, isLora } from './adapterNames.ts';
+
+/**
+ * Throws `adapter/base` for tensors that are an adapter and no model, and `adapter/scale` for an adapter that lies
+ * beside the layers it changes: its scale stands in no tensor.
+ */
+export function refuseAdapter(shapes: TensorShapes): void {
+  const names = [...shapes.keys()];
+  const found = names.find(isLora);
+  if (found === undefined) return;
+  if (isAdapterAlone(names)) throw adapterAlone(`The tensors (${found} …) are`, null);
+  throw new EngineError(
+    `The file holds a LoRA adapter that is not merged: ${found}. Its scale, α/r, stands in no tensor.`,
+    {
+      code: 'adapter/scale',
+      hint: 'Put its adapter_config.json beside it, or merge it where it was made (merge_and_unload in PEFT) and load the result.',
+    },
+  );
+}
+
+/** An adapter without the model it changes; `what` begins the sentence, `config` is its own, where it was read. */
+export function adapterAlone(what: string, config: AdapterConfig | null): EngineError {
+  const { base = null, rank = null, alpha = null } = config ?? {};
+  const numbers = [
+    ...(rank === null ? [] : [`r ${rank}`]),
+    ...(alpha === null ? [] : [`α ${alpha}`]),
+  ].join(', ');
+  return new EngineError(
+    `${what} a LoRA adapter${numbers === '' ? '' : ` (${numbers})`}${base === null ? '' : ` for ${base}`}, and no model by itself.`,
+    {
+      code: 'adapter/base',
+      hint: `Load it together with ${base ?? 'the model it was trained on'}: drop the folders of both at once, put its files beside the model’s, or name the model (base_model in the library).`,
+      ...(base === null ? {} : { baseModel: base }),
+    },
+  );
+}
