@@ -1,7 +1,7 @@
 // The text as tokens: append-only while it streams, replaced as a whole otherwise. The store holds
 // only its `epoch`, `length` and `scored` numbers, so that a new token copies nothing.
 import type { TokenPiece, TokenScores } from '../api.ts';
-import { cutRuns, extendRuns, type Recipe, type RunRecord } from './runs.ts';
+import { cutRuns, extendRuns, runAt, type Recipe, type RunRecord } from './runs.ts';
 
 export interface TokenText {
   /** Changes whenever tokens were replaced or removed; appending keeps it. */
@@ -160,4 +160,22 @@ export function toPlainText(pieces: readonly TokenPiece[]): string {
   }
   parts.push(decoder.decode());
   return parts.join('');
+}
+
+/** The text in the parts that one hand wrote: a person's are the prompt, and what was typed or chosen later. */
+export function authored({
+  pieces,
+  promptCount,
+  runs,
+}: Pick<Snapshot, 'pieces' | 'promptCount' | 'runs'>): { isYours: boolean; words: string }[] {
+  // One decoder for all: a character may have been begun by one hand and ended by another.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const parts: { isYours: boolean; words: string[] }[] = [];
+  pieces.forEach(({ bytes }, i) => {
+    const isYours = i < promptCount || runAt(runs, i) === undefined;
+    if (parts.at(-1)?.isYours !== isYours) parts.push({ isYours, words: [] });
+    parts.at(-1)?.words.push(decoder.decode(Uint8Array.from(bytes), { stream: true }));
+  });
+  parts.at(-1)?.words.push(decoder.decode());
+  return parts.map(({ isYours, words }) => ({ isYours, words: words.join('') }));
 }

@@ -15,6 +15,7 @@ import { later } from './later.ts';
 import { DropAnywhere } from './models/DropAnywhere.tsx';
 import { NextToken } from './NextToken.tsx';
 import { GpuNotice, Notices } from './Notices.tsx';
+import { PrintSheet } from './PrintSheet.tsx';
 import { Sampler } from './Sampler.tsx';
 import { startShortcuts } from './shortcuts.ts';
 import { TextStage } from './TextStage.tsx';
@@ -80,6 +81,7 @@ function Page(): ReactNode {
       <HelpDialog open={help} onClose={() => setHelp(false)} />
       <Models />
       <DropAnywhere />
+      <PrintSheet />
     </div>
   );
 }

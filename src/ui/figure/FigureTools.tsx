@@ -1,9 +1,10 @@
 // What stands under every chart: its table twin, and the files to take away.
-import { useId, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import { useApp, useFacts } from '../context.ts';
 import { formatCount } from '../format.ts';
 import type { Figure, Table } from './figure.ts';
 import css from './FigureTools.module.css';
+import { showFigure } from './shownFigures.ts';
 import type { FileKind } from './takeAway.ts';
 import { readTheme } from './useTheme.ts';
 
@@ -22,6 +23,15 @@ export function FigureTools({ figure }: { readonly figure: () => Figure }): Reac
   const { store, text } = useApp();
   const host = useRef<HTMLDivElement>(null);
   const [note, setNote] = useState('');
+
+  const newest = useRef(figure);
+  useEffect(() => {
+    newest.current = figure;
+  });
+  useEffect(
+    () => (host.current === null ? undefined : showFigure(host.current, () => newest.current())),
+    [],
+  );
 
   async function save(kind: FileKind): Promise<void> {
     if (host.current === null) return;
