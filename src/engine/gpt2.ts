@@ -172,7 +172,9 @@ export class GPT2 {
     if (!tokenizer) return typedIds(text, this.config.vocabSize, this.#facts.name);
     const allowedSpecial = controlWords ? controlWordsOf(tokenizer) : [];
     const ids = tokenizer.encode(text, { allowedSpecial, add_special_tokens: false });
-    return isWithin ? ids : [...(tokenizer.before ?? []), ...ids];
+    const { before = [] } = tokenizer;
+    // Whoever typed it, too, wants it once.
+    return isWithin || before.every((id, i) => ids[i] === id) ? ids : [...before, ...ids];
   }
 
   /**

@@ -151,12 +151,19 @@ export function toIds(text: TokenText, end = text.pieces.length): number[] {
   return ids;
 }
 
-/** The bytes of all tokens as text; half characters as U+FFFD. */
+const END_OF_TEXT = '<|endoftext|>';
+
+/**
+ * The bytes of all tokens as text; half characters as U+FFFD. Control words stand there by their names, as they are typed;
+ * the end of a text is none of it, since a typed one is text.
+ */
 export function toPlainText(pieces: readonly TokenPiece[]): string {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const parts: string[] = [];
   for (const piece of pieces) {
-    parts.push(decoder.decode(Uint8Array.from(piece.bytes), { stream: true }));
+    const isNamed = piece.special && piece.text !== END_OF_TEXT;
+    if (isNamed) parts.push(decoder.decode(), piece.text);
+    else parts.push(decoder.decode(Uint8Array.from(piece.bytes), { stream: true }));
   }
   parts.push(decoder.decode());
   return parts.join('');

@@ -44,6 +44,8 @@ export interface View {
   readonly keyToken: number | null;
   /** Draws the first token pale: many heads rest there, and hide where others look. */
   readonly dim: boolean;
+  /** Names of control words in the prompt are tokens, where the model has such; else they are text. */
+  readonly controlWords: boolean;
   readonly scale: 'sqrt' | 'linear';
   /** Sorted by layer, kind and head; the same part is there once. */
   readonly off: readonly PartOff[];
@@ -65,6 +67,7 @@ export const FIRST_VIEW: View = {
   filter: null,
   keyToken: null,
   dim: true,
+  controlWords: true,
   scale: 'sqrt',
   off: [],
 };
@@ -135,6 +138,7 @@ const FIELDS: readonly Field[] = [
     unread: 'is no token; ignored.',
   },
   flag('dim', 'dim'),
+  flag('words', 'controlWords'),
   flag('whole', 'whole'),
   {
     name: 'window',
@@ -218,7 +222,7 @@ function choice<K extends 'form' | 'mode' | 'sort' | 'filter' | 'scale'>(
   };
 }
 
-function flag(name: string, key: 'dim' | 'whole'): Field {
+function flag(name: string, key: 'dim' | 'whole' | 'controlWords'): Field {
   return {
     name,
     write: (view) => (view[key] === FIRST_VIEW[key] ? undefined : view[key] ? '1' : '0'),

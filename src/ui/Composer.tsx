@@ -65,6 +65,7 @@ export function Composer(): ReactNode {
           </p>
         )
       )}
+      {s.model?.controlWords !== undefined && <ControlWords words={s.model.controlWords} />}
       <ul className={css.examples} aria-label="Example prompts" hidden={readsIds}>
         {EXAMPLES.filter((example) => example !== s.prompt).map((example) => (
           <li key={example}>
@@ -132,6 +133,29 @@ export function Composer(): ReactNode {
       {/* Last, so that no button moves away from the pointer when it goes. */}
       <Progress />
     </section>
+  );
+}
+
+/** How names that the model's tokenizer gave to single tokens are read. */
+function ControlWords({ words }: { words: readonly string[] }): ReactNode {
+  const { actions } = useApp();
+  const { areTokens } = useFacts((state) => ({ areTokens: state.view.controlWords }));
+  const some = words.slice(0, 3).join(' ');
+  return (
+    <label
+      className={css.words}
+      title="Each control word is one token to this model. As text, its letters are read like any others."
+    >
+      <input
+        type="checkbox"
+        checked={!areTokens}
+        onChange={(event) => actions.setControlWords(!event.target.checked)}
+      />
+      <span>
+        Control words are text (<code>{some}</code>
+        {words.length > 3 ? ` and ${words.length - 3} more` : ''})
+      </span>
+    </label>
   );
 }
 

@@ -1,7 +1,7 @@
 // Any GPT-2 on the page: looked up, agreed to, fetched, paused, killed, resumed, kept, opened offline, deleted,
 // dropped; and everything that goes wrong on the way. Against a Hub on loopback, in the real browser with its
 // real storage; only the Hub's side of the wire is made to fail.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
 import { letterModel } from '../support/letterModel.ts';
@@ -660,6 +660,30 @@ test(
     await expect(chips(page)).toHaveCount(4);
     await prompt(page).fill('5 28');
     await expect(page.getByTestId('unread')).toContainText('“28” is no token of mystery');
+  },
+);
+
+test(
+  'control words of a model are one chip each, or text where somebody says so',
+  { tag: '@thorough' },
+  async ({ page }, info) => {
+    const folder = info.outputPath('chat');
+    cpSync('tests/fixtures/cases/special-tokens-in-prompt', folder, { recursive: true });
+    await openPage(page);
+    const drag = await dragger(page);
+    await drag(folder, 'dragEnter', 'dragOver', 'drop');
+    await isLoaded(page, 'chat');
+    await prompt(page).fill('<|user|>the king <|endoftext|>');
+    await expect(chips(page).first()).toHaveText('<|user|>');
+    const plain = page.getByRole('checkbox', { name: /Control words are text/u });
+    await expect(plain).not.toBeChecked();
+    const count = await chips(page).count();
+    await plain.check();
+    await expect(chips(page).first()).toHaveText('<');
+    await expect.poll(() => chips(page).count()).toBeGreaterThan(count);
+    await plain.uncheck();
+    await expect(chips(page).first()).toHaveText('<|user|>');
+    await expect(chips(page)).toHaveCount(count);
   },
 );
 

@@ -161,6 +161,55 @@ function createToy(url: Partial<UrlState> = {}, saved: Saved | null = null) {
   return { engine, answers, store, text, actions, words, settled, lost, requests };
 }
 
+describe('control words', () => {
+  const USER = { id: 99, bytes: [], text: '<u>', special: true };
+
+  /** A toy whose model has one control word. */
+  async function createChat() {
+    const toy = createToy();
+    toy.engine.load.mockResolvedValue({ ...model, controlWords: ['<u>'] });
+    toy.answers.tokenize = ({ text, controlWords = true }) =>
+      (controlWords ? text.split(/(<u>)/u) : [text]).flatMap((part) =>
+        part === '<u>' && controlWords ? [USER] : [...part].map(toPiece),
+      );
+    await toy.actions.load();
+    await toy.settled();
+    return toy;
+  }
+
+  it('are one token each, and text where somebody says so; undo takes that back', async () => {
+    const toy = await createChat();
+    toy.actions.takePrompt('<u>ab');
+    await toy.settled();
+    expect(toy.text.pieces).toHaveLength(3);
+    toy.actions.setControlWords(false);
+    expect(toy.store.getState().view.controlWords).toBe(false);
+    await toy.settled();
+    expect(toy.text.pieces.map(({ text }) => text)).toEqual([...'<u>ab']);
+    toy.actions.undo();
+    expect(toy.store.getState().view.controlWords).toBe(true);
+    await toy.settled();
+    expect(toy.text.pieces).toHaveLength(3);
+    // Without any in the prompt nothing is read anew.
+    toy.actions.takePrompt('ab');
+    await toy.settled();
+    const { undoDepth } = toy.store.getState().text;
+    toy.actions.setControlWords(false);
+    expect(toy.store.getState().text).toMatchObject({ tokenised: true, undoDepth });
+  });
+
+  it('stay in a text that is edited or copied; the end of a text, which cannot be typed, does not', async () => {
+    const toy = await createChat();
+    toy.actions.takePrompt('<u>ab');
+    toy.actions.generate();
+    await toy.settled();
+    toy.actions.continueEditing();
+    expect(toy.store.getState().text.prompt).toMatch(/^<u>aba/u);
+    const end = { id: 98, bytes: [], text: '<|endoftext|>', special: true };
+    expect(toPlainText([USER, toPiece('a'), end, USER])).toBe('<u>a<u>');
+  });
+});
+
 describe('pinned heads', () => {
   const head = (at: string) => ({ layer: Number(at[0]), head: Number(at[2]) });
 

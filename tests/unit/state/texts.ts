@@ -99,6 +99,7 @@ export const view: fc.Arbitrary<View> = fc
     filter: fc.constantFrom(null, 'key' as const, 'induction' as const, 'mixed' as const),
     keyToken: fc.option(fc.nat(9000)),
     dim: fc.boolean(),
+    controlWords: fc.boolean(),
     scale: fc.constantFrom('sqrt' as const, 'linear' as const),
     off: parts,
   })

@@ -12,6 +12,7 @@ import {
   truncate,
   type Snapshot,
 } from '../../tokenText.ts';
+import type { View } from '../../view.ts';
 import type { Desk, TextOptions } from './desk.ts';
 
 /** Typing within this time is one step for undo. */
@@ -32,9 +33,13 @@ export function createPrompt(options: TextOptions, desk: Desk) {
   let asked: { about: readonly unknown[]; pieces: Promise<readonly TokenPiece[]> } | null = null;
 
   function piecesOf(prompt: string): Promise<readonly TokenPiece[]> {
-    const about = [prompt, get().model.here];
+    const { controlWords } = get().view;
+    const about = [prompt, get().model.here, controlWords];
     if (asked?.about.every((fact, i) => fact === about[i])) return asked.pieces;
-    const pieces = engine.ask('tokenize', { text: prompt });
+    const pieces = engine.ask('tokenize', {
+      text: prompt,
+      ...(controlWords ? {} : { controlWords }),
+    });
     const mine = { about, pieces };
     asked = mine;
     const forget = (): void => {
@@ -80,13 +85,20 @@ export function createPrompt(options: TextOptions, desk: Desk) {
   }
 
   function setPrompt(prompt: string): void {
-    if (prompt === get().text.prompt) return;
+    if (prompt !== get().text.prompt) write(prompt);
+  }
+
+  /** Replaces the prompt, or reads it anew; `view` is what the same step changes of what is looked at. */
+  function write(prompt: string, view: Partial<View> = {}): void {
     options.abortRun();
     together(() => {
       const now = Date.now();
       const hasRun = text.pieces.length > text.promptCount;
       const loses = hasRun || drafts.tree.branches.length > 1;
-      if (loses || now - drafts.lastTyped > TYPING_PAUSE_MS) desk.pushUndo();
+      const isOther = Object.keys(view).length > 0;
+      if (loses || isOther || now - drafts.lastTyped > TYPING_PAUSE_MS) {
+        desk.pushUndo(isOther ? { view: get().view } : {});
+      }
       drafts.lastTyped = now;
       if (hasRun) {
         drafts.aside = takeSnapshot(text, get().text.prompt);
@@ -105,7 +117,7 @@ export function createPrompt(options: TextOptions, desk: Desk) {
         hovered: null,
       };
       desk.publish(facts);
-      options.look({ selected: null });
+      options.look({ selected: null, ...view });
       options.forgetRun();
       desk.publishTree();
     });
@@ -149,6 +161,14 @@ export function createPrompt(options: TextOptions, desk: Desk) {
         drafts.lastTyped = -Infinity;
       },
       putBack,
+      /** Whether names of the model's control words are tokens of the prompt; which is read anew where it has some. */
+      setControlWords(controlWords: boolean): void {
+        const { prompt } = get().text;
+        const words = modelOf(get())?.controlWords ?? [];
+        if (controlWords === get().view.controlWords) return;
+        if (words.some((word) => prompt.includes(word))) write(prompt, { controlWords });
+        else options.look({ controlWords });
+      },
       /** Makes the whole text the prompt; its tokens stay as they are until it is edited. */
       continueEditing(): void {
         if (text.pieces.length === text.promptCount) return;
