@@ -63,3 +63,18 @@ export function openQuestions(
   }
   return questions;
 }
+
+/** Narrower and wider heads than these are nobody's, and not tried. */
+const HEAD_SIZES = { least: 4, most: 256 };
+
+/** Numbers of heads that are worth trying, the fewest first. */
+export function triedHeads(nEmbd: number): number[] {
+  const { least, most } = HEAD_SIZES;
+  return headsFor(nEmbd).filter((heads) => nEmbd / heads >= least && nEmbd / heads <= most);
+}
+
+/** The heads with which a model is loaded whose heads are to be measured: without padding, where that can be. */
+export function firstTried(nEmbd: number): number {
+  const tried = triedHeads(nEmbd);
+  return tried.find((heads) => (nEmbd / heads) % 4 === 0) ?? tried[0] ?? 1;
+}

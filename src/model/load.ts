@@ -3,7 +3,6 @@ import type { Assumption, Dtype } from '../api.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
-import { openQuestions } from './assumptions.ts';
 import { loadParameters, planParameters } from './checkpoint.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
@@ -11,10 +10,8 @@ import { sampled } from './fingerprint.ts';
 import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
 import type { LayoutName } from './layouts.ts';
-import { headsUnknown, recognise } from './openCheckpoint.ts';
+import { type Checkpoint, configOf, recognise } from './openCheckpoint.ts';
 import { parameterBytes } from './parameters.ts';
-import { readRows } from './readBack.ts';
-import { decideReading, reread } from './readings.ts';
 import { Session } from './session.ts';
 import { notesOnUnused } from './unused.ts';
 
@@ -23,17 +20,14 @@ export interface LoadGptOptions {
   readonly dtype?: Dtype;
   readonly signal?: AbortSignal;
   /**
-   * Ids that a model can read whole, to measure on what nothing else decides; none by default. `onMeasure` hears
-   * that it begins.
+   * Windows of ids that a model of these sizes can read whole, to measure on what nothing else decides; none by
+   * default. Asked for where there is something to measure, and `onMeasure` hears that it begins.
    */
-  readonly text?: readonly (readonly number[])[];
+  readonly text?: (sizes: TextSizes) => Promise<readonly (readonly number[])[]>;
   readonly onMeasure?: () => void;
   /** Hears stored tensors as they reach the device: how many of how many. */
   readonly onTensor?: (done: number, total: number) => void;
 }
-
-/** Values that are compared at a time. */
-const COMPARED_ELEMENTS = 1 << 20;
 
 const FORMATS: Readonly<Record<Dtype, WeightFormat>> = { fp32: 'f32', fp16: 'f16', q8: 'int8' };
 
@@ -71,8 +65,11 @@ export async function loadGpt(
   file: ConfigFile,
   options: LoadGptOptions,
 ): Promise<LoadedGpt> {
-  const { text = [] } = options;
-  const { source, layout, config } = recognise(stored, file, text);
+  const checkpoint = recognise(stored, file);
+  const { source, layout, questions } = checkpoint;
+  const isMeasurable = questions.some(({ key }) => key !== 'activation_function');
+  const text = isMeasurable ? ((await options.text?.(sizesOf(checkpoint))) ?? []) : [];
+  const config = configOf(checkpoint, file, text.length > 0);
   const dtype = options.dtype ?? dtypeFor(device, config);
   const arena = device.createArena('parameters');
   let model: Gpt | null = null;
@@ -102,13 +99,14 @@ export async function loadGpt(
     await device.idle();
     const failure = arena.failure ?? model.workspace.failure;
     if (failure) throw failure;
-    const questions = openQuestions(layout, source.shapes, file, await hasOwnHead(model));
-    if (questions.length > 0) options.onMeasure?.();
-    const decision = await decideReading(model, questions, text, options.signal);
-    const [undecided] = decision.open;
-    if (undecided !== undefined) throw headsUnknown(undecided, text.length > 0);
-    model = await reread(model, arena, decision.config);
-    const { assumed } = decision;
+    let assumed: readonly Assumption[] = [];
+    if (questions.length > 0) {
+      if (text.length > 0) options.onMeasure?.();
+      // Few checkpoints leave anything open.
+      const { settle } = await import('./readings.ts');
+      const settled = await settle(model, arena, checkpoint, file, text, options.signal);
+      ({ model, assumed } = settled);
+    }
     const fingerprint = read.fingerprint(model.config);
     const notes = notesOnUnused(layout, model.config, source.shapes);
     return { model, config: model.config, layout: layout.name, dtype, fingerprint, assumed, notes };
@@ -119,18 +117,12 @@ export async function loadGpt(
   }
 }
 
-/** Whether the head is another matrix than the embedding; the same one may be stored under both names. */
-async function hasOwnHead({ device, config, parameters }: Gpt): Promise<boolean> {
-  if (config.tiedHead) return false;
-  const { wte, lmHead } = parameters;
-  const step = Math.max(1, Math.floor(COMPARED_ELEMENTS / wte.columns));
-  for (let row = 0; row < config.vocabSize; row += step) {
-    const count = Math.min(step, config.vocabSize - row);
-    const embedding = await readRows(device, wte, row, count);
-    const head = await readRows(device, lmHead.weight, row, count);
-    if (embedding.some((value, i) => value !== head[i])) return true;
-  }
-  return false;
+/** What a text has to fit. */
+type TextSizes = Pick<GptConfig, 'nCtx' | 'vocabSize'>;
+
+function sizesOf({ source: { shapes }, layout }: Checkpoint): TextSizes {
+  const [vocabSize = 0] = shapes.get(layout.namesOf('wte.weight')[0]) ?? [];
+  return { vocabSize, nCtx: shapes.get(layout.namesOf('wpe.weight')[0])?.at(-2) ?? 0 };
 }
 
 /** Compiles the pipelines of a model of this shape; what is compiled already costs nothing. */

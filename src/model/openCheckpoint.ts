@@ -1,7 +1,7 @@
 // What a checkpoint is, from its names, shapes and config.json alone, before any of its numbers is read.
 import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
-import { type OpenQuestion, openQuestions } from './assumptions.ts';
+import { type OpenQuestion, firstTried, openQuestions } from './assumptions.ts';
 import type { GptConfig } from './config.ts';
 import { refuseAdapter } from './adapters/refuse.ts';
 import type { ConfigFile } from './configFile.ts';
@@ -14,7 +14,6 @@ import {
 } from './layouts.ts';
 import { withPlainNames, withoutMasks } from './names.ts';
 import { refuseQuantised } from './quantised.ts';
-import { firstTried } from './readings.ts';
 
 /** A checkpoint's tensors as its codebase names them, and which codebase that is. */
 export interface Checkpoint {
@@ -30,38 +29,40 @@ export function openCheckpoint(stored: TensorSource, file: ConfigFile): Checkpoi
   return { layout, source: withTiedEmbedding(named, layout, file) };
 }
 
-/**
- * A checkpoint and the configuration to load it with, everything checked. Heads that nobody names are the usual ones;
- * where nothing is usual, but there is a text to measure on, the first that will be tried.
- * Throws `checkpoint/…` and `config/…`.
- */
+/** A checkpoint, and what neither its files nor the caller say of it. Throws `checkpoint/…`. */
 export function recognise(
   stored: TensorSource,
   file: ConfigFile,
-  text: readonly (readonly number[])[],
-): Checkpoint & { readonly config: GptConfig } {
+): Checkpoint & { readonly questions: readonly OpenQuestion[] } {
   refuseQuantised(stored);
+  const { source, layout } = openCheckpoint(stored, file);
+  return { source, layout, questions: openQuestions(layout, source.shapes, file, false) };
+}
+
+/**
+ * The configuration to load a checkpoint with, everything checked. Heads that nobody names are the usual ones; where
+ * nothing is usual, but there is a text to measure on, the first that will be tried. Throws `checkpoint/…` and `config/…`.
+ */
+export function configOf(
+  { source, layout, questions }: ReturnType<typeof recognise>,
+  file: ConfigFile,
+  hasText: boolean,
+): GptConfig {
+  const heads = questions.find(({ key }) => key === 'nHead');
+  if (heads?.usual === null && !hasText) throw headsUnknown(heads, false);
+  const nHead = heads ? Number(heads.usual ?? firstTried(widthOf(heads))) : file.nHead;
   try {
-    const { source, layout } = openCheckpoint(stored, file);
-    const questions = openQuestions(layout, source.shapes, file, false);
-    const config = resolveConfig(layout, source.shapes, withSomeHeads(questions, file, text));
+    const config = resolveConfig(layout, source.shapes, { ...file, nHead });
     checkTensors(layout, config, source.shapes, source.unreadable);
-    return { source, layout, config };
+    return config;
   } catch (error) {
-    throw withPlace(error, stored.absent);
+    throw withPlace(error, source.absent);
   }
 }
 
-function withSomeHeads(
-  questions: readonly OpenQuestion[],
-  file: ConfigFile,
-  text: readonly (readonly number[])[],
-): ConfigFile {
-  const heads = questions.find(({ key }) => key === 'nHead');
-  if (heads === undefined) return file;
-  if (heads.usual === null && text.length === 0) throw headsUnknown(heads, false);
-  const width = Math.max(...heads.choices.map(Number));
-  return { ...file, nHead: Number(heads.usual ?? firstTried(width)) };
+/** The largest number of heads is one a value. */
+function widthOf({ choices }: OpenQuestion): number {
+  return Math.max(...choices.map(Number));
 }
 
 /** The question that has to be answered before anything is computed. */

@@ -3,9 +3,11 @@
 import type { Assumption } from '../api.ts';
 import type { Arena } from '../gpu/device.ts';
 import { createWeightMatrix, writeRows } from '../kernels/weightMatrix.ts';
-import type { OpenQuestion } from './assumptions.ts';
-import { type GptConfig, headSizeOf, headsFor } from './config.ts';
+import { type OpenQuestion, openQuestions, triedHeads } from './assumptions.ts';
+import { type GptConfig, headSizeOf } from './config.ts';
+import type { ConfigFile } from './configFile.ts';
 import { Gpt } from './gpt.ts';
+import { type Checkpoint, headsUnknown } from './openCheckpoint.ts';
 import {
   type Linear,
   type MatrixSpec,
@@ -27,11 +29,44 @@ const CLEARLY = 3;
 /** Standard errors of fewer differences than these say nothing. */
 const LEAST_TOKENS = 20;
 
-/** Narrower and wider heads than these are nobody's, and not tried. */
-const HEAD_SIZES = { least: 4, most: 256 };
+/** Values that are compared at a time. */
+const COMPARED_ELEMENTS = 1 << 20;
+
+/**
+ * The same model, read as `decideReading` decides what its checkpoint leaves open. Throws `config/heads` where nothing
+ * decides those.
+ */
+export async function settle(
+  model: Gpt,
+  arena: Arena,
+  { layout, source: { shapes } }: Checkpoint,
+  file: ConfigFile,
+  text: readonly (readonly number[])[],
+  signal?: AbortSignal,
+): Promise<{ readonly model: Gpt; readonly assumed: readonly Assumption[] }> {
+  const isOwn = file.activation === undefined && (await hasOwnHead(model));
+  const questions = openQuestions(layout, shapes, file, isOwn);
+  const { config, assumed, open } = await decideReading(model, questions, text, signal);
+  if (open.length > 0) throw headsUnknown(open[0], text.length > 0);
+  return { model: await reread(model, arena, config), assumed };
+}
+
+/** Whether the head is another matrix than the embedding; the same one may be stored under both names. */
+async function hasOwnHead({ device, config, parameters }: Gpt): Promise<boolean> {
+  if (config.tiedHead) return false;
+  const { wte, lmHead } = parameters;
+  const step = Math.max(1, Math.floor(COMPARED_ELEMENTS / wte.columns));
+  for (let row = 0; row < config.vocabSize; row += step) {
+    const count = Math.min(step, config.vocabSize - row);
+    const embedding = await readRows(device, wte, row, count);
+    const head = await readRows(device, lmHead.weight, row, count);
+    if (embedding.some((value, i) => value !== head[i])) return true;
+  }
+  return false;
+}
 
 /** What was decided, and how. */
-export interface Decision {
+interface Decision {
   readonly config: GptConfig;
   readonly assumed: readonly Assumption[];
   /** Questions that nothing decides: whoever loads has to. */
@@ -42,7 +77,7 @@ export interface Decision {
  * Answers the questions that a checkpoint leaves open: measured on `text`, windows of ids that the model can see
  * whole, where there is some; else, or where no reading is clearly better, as is usual. A GELU is never measured: the two differ by less than a text tells.
  */
-export async function decideReading(
+async function decideReading(
   gpt: Gpt,
   questions: readonly OpenQuestion[],
   text: readonly (readonly number[])[],
@@ -144,20 +179,8 @@ function withAnswer(
   return { ...config, activation: value === 'gelu' ? 'gelu-exact' : 'gelu-tanh' };
 }
 
-/** Numbers of heads that are worth trying, the fewest first. */
-function triedHeads(nEmbd: number): number[] {
-  const { least, most } = HEAD_SIZES;
-  return headsFor(nEmbd).filter((heads) => nEmbd / heads >= least && nEmbd / heads <= most);
-}
-
-/** The heads with which a model is loaded whose heads are to be measured: without padding, where that can be. */
-export function firstTried(nEmbd: number): number {
-  const tried = triedHeads(nEmbd);
-  return tried.find((heads) => (nEmbd / heads) % 4 === 0) ?? tried[0] ?? 1;
-}
-
 /** The same weights, read otherwise: what lies in the arena is the new model's. */
-export async function reread(gpt: Gpt, arena: Arena, config: GptConfig): Promise<Gpt> {
+async function reread(gpt: Gpt, arena: Arena, config: GptConfig): Promise<Gpt> {
   if (gpt.config === config) return gpt;
   const parameters = await withHeads(gpt, config.nHead, arena);
   gpt.workspace.dispose();

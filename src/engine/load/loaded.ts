@@ -17,7 +17,6 @@ import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';
 import { END_OF_TEXT, type Tokenizer } from '../../text/tokenizer.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
-import { measuringText } from './measuringText.ts';
 
 export interface Loaded {
   readonly device: Device;
@@ -65,7 +64,10 @@ export async function fromTensors(tensors: TensorSource, options: TensorOptions)
     file,
     {
       dtype: options.dtype,
-      text: measuringText(tokenizer, tensors, file),
+      text: async (sizes) => {
+        if (tokenizer === null) return [];
+        return (await import('./measuringText.ts')).measuringText(tokenizer, sizes);
+      },
       onMeasure,
       signal,
     },

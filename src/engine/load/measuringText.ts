@@ -1,36 +1,20 @@
 // What a model reads to find out what its files do not say.
 import { EngineError } from '../../errors.ts';
-import type { TensorSource } from '../../formats/tensorSource.ts';
 import type { GptConfig } from '../../model/config.ts';
-import type { ConfigFile } from '../../model/configFile.ts';
-import { openCheckpoint } from '../../model/openCheckpoint.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { LONG_TEXT } from '../../text/referenceText.ts';
 
 /** Tokens that are read at once at most; most readings show in the first of them that they are wrong. */
 const WINDOW = 64;
 
-/** What is read to measure a question that no file answers; nothing where the tokenizer reads no such text. */
-export function measuringText(
-  tokenizer: Tokenizer | null,
-  tensors: TensorSource,
-  file: ConfigFile,
-): number[][] {
-  if (tokenizer === null) return [];
-  const { source, layout } = openCheckpoint(tensors, file);
-  const [vocabSize = 0] = source.shapes.get(layout.namesOf('wte.weight')[0]) ?? [];
-  const nCtx = source.shapes.get(layout.namesOf('wpe.weight')[0])?.at(-2) ?? 0;
-  return windowsOf(tokenizer, { vocabSize, nCtx });
-}
-
 /** Fewer tokens tell no reading from another. */
 const LEAST_MEASURED = 24;
 
 /**
- * A text in windows that the model sees whole, to measure its loss on. Words that it has no tokens for
- * are left out; empty where too little is left, so that nothing is measured on noise.
+ * What is read to measure a question that no file answers: a text in windows that the model sees whole. Words that it
+ * has no tokens for are left out; empty where too little is left, so that nothing is measured on noise.
  */
-function windowsOf(
+export function measuringText(
   tokenizer: Tokenizer,
   { nCtx, vocabSize }: Pick<GptConfig, 'nCtx' | 'vocabSize'>,
 ): number[][] {
