@@ -40,8 +40,8 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
   try {
     const pair = await pairOf(named, options, how);
     folder = pair.model;
-    const reading = readConfig(folder, options).catch(async (error: unknown) => {
-      // An adapter alone has none, and says what it is.
+    const reading = readConfig(folder).catch(async (error: unknown) => {
+      // An adapter alone says what it is.
       await pair.adapter;
       throw error;
     });
@@ -117,6 +117,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
         // Of a folder that lacks both, config.json is missed first.
         await reading;
         await pair.adapter;
+        if (options.files === undefined) await folder.read('config.json');
         throw error;
       });
     const merged = async (tensors: TensorSource): Promise<Loaded> => {
@@ -224,11 +225,8 @@ function readingOf(assumed: readonly Assumption[] = [], told: Reading): Reading 
   return { nHead, layer_norm_denominator, activation_function, ...decided };
 }
 
-/** `config.json`; dropped files may come without one. */
-async function readConfig(
-  folder: ModelFolder,
-  options: FromPretrainedOptions,
-): Promise<ConfigFile> {
-  const bytes = await folder.read('config.json', options.files !== undefined);
+/** `config.json`; whoever saved weights alone has none. */
+async function readConfig(folder: ModelFolder): Promise<ConfigFile> {
+  const bytes = await folder.read('config.json', true);
   return bytes ? readConfigFile(parseJsonFile(bytes, 'config.json')) : {};
 }
