@@ -221,6 +221,7 @@ export async function planModel(
     ],
     totalBytes: sum(plan.totalBytes, base.totalBytes),
     storedBytes: plan.storedBytes + base.storedBytes,
+    keptIn: plan.kind === 'folder' ? base.keptIn : plan.keptIn,
     baseCommit: base.commit,
   };
 }

@@ -7,6 +7,9 @@ export interface ModelName {
   readonly source: string;
   readonly revision?: string;
   readonly host?: string;
+  /** Of an adapter: the model that it is merged into, and its revision. */
+  readonly base_model?: string;
+  readonly base_revision?: string;
 }
 
 /** A published GPT-2; sizes as the Hub shows them. */
@@ -63,13 +66,32 @@ export const MAX_NAME = 2000;
 
 /** Whether loading this asks nobody but this page's own site; `base` is the page's address. */
 export function isHere(name: ModelName, base: string): boolean {
-  return originOf(name, base) === new URL(base).origin;
+  const { origin } = new URL(base);
+  return placesOf(name).every((place) => originOf(place, base) === origin);
 }
 
 /** Whom loading this would contact elsewhere: a host's name; null where that is nobody. */
 export function hostOf(name: ModelName, base: string): string | null {
-  const origin = originOf(name, base);
-  return origin === null || isHere(name, base) ? null : nameOfHost(origin);
+  const own = new URL(base).origin;
+  const origins = placesOf(name).map((place) => originOf(place, base));
+  const other = origins.find((origin) => origin !== null && origin !== own);
+  return other === undefined || other === null ? null : nameOfHost(other);
+}
+
+/** Whether a name that a file gives means a model of a Hub, and no path of another machine. */
+export function isOnHub(source: string): boolean {
+  try {
+    return parseAddress(source, { base: 'https://here.invalid/' }).kind === 'hub';
+  } catch {
+    return false;
+  }
+}
+
+/** A model, or an adapter and the model that it changes. */
+function placesOf({ base_model, host, ...name }: ModelName): ModelName[] {
+  const own = { ...name, ...(host === undefined ? {} : { host }) };
+  if (base_model === undefined) return [own];
+  return [own, { source: base_model, ...(host === undefined ? {} : { host }) }];
 }
 
 /** Where the engine would ask for it; null where it would refuse the name, and ask nobody. */
@@ -98,16 +120,20 @@ export function isSameName(a: ModelName | null, b: ModelName | null): boolean {
   return (
     a?.source === b?.source &&
     (a?.revision ?? 'main') === (b?.revision ?? 'main') &&
-    a?.host === b?.host
+    a?.host === b?.host &&
+    a?.base_model === b?.base_model
   );
 }
 
 /** What names a wish, and nothing else of it. */
-export function toRequest({ source, revision, host }: ModelName): ModelName {
+export function toRequest(name: ModelName): ModelName {
+  const { source, revision, host, base_model, base_revision } = name;
   return {
     source,
     ...(revision === undefined ? {} : { revision }),
     ...(host === undefined ? {} : { host }),
+    ...(base_model === undefined ? {} : { base_model }),
+    ...(base_revision === undefined ? {} : { base_revision }),
   };
 }
 

@@ -257,12 +257,14 @@ export interface Download extends ModelName {
 function parseDownload(json: string | null): Download | null {
   const value = parseJson(json);
   if (!isObject(value) || value.version !== VERSION) return null;
-  const { source, revision, host, commit, at } = value;
+  const { source, revision, host, base_model, base_revision, commit, at } = value;
   if (typeof source !== 'string' || source === '' || source.length > MAX_NAME) return null;
   return {
     source,
     ...(typeof revision === 'string' ? { revision } : {}),
     ...(typeof host === 'string' ? { host } : {}),
+    ...(typeof base_model === 'string' ? { base_model } : {}),
+    ...(typeof base_revision === 'string' ? { base_revision } : {}),
     ...(typeof commit === 'string' && /^[0-9a-f]{40}$/u.test(commit) ? { commit } : {}),
     paused: value.paused !== false,
     at: typeof at === 'number' && Number.isFinite(at) ? at : 0,

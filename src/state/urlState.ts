@@ -32,7 +32,7 @@ export interface UrlState {
 
 /** Parameters the page reads but never writes by itself; they stay in the address as they came. */
 const KEPT = ['device', 'dtype', 'engine'];
-const MODEL_KEYS = ['model', 'revision', 'host'];
+const MODEL_KEYS = ['model', 'revision', 'host', 'base_model', 'base_revision'];
 
 /** Longer prompts stay out of the address; browsers and chat programs cut such links. */
 export const MAX_PROMPT_IN_URL = 8000;
@@ -110,9 +110,10 @@ function readWish(from: URLSearchParams, base: string, notes: string[]): ModelNa
   const source = from.get('model')?.trim() ?? '';
   if (source === '') return undefined;
   const [revision, host] = [from.get('revision') ?? '', from.get('host') ?? ''];
+  const [adapted, at] = [from.get('base_model')?.trim() ?? '', from.get('base_revision') ?? ''];
   const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(source)?.[1]?.toLowerCase();
   const isOther = scheme !== undefined && scheme !== 'http' && scheme !== 'https';
-  if (isOther || source.length + revision.length + host.length > MAX_NAME) {
+  if (isOther || [source, revision, host, adapted, at].join('').length > MAX_NAME) {
     notes.push(`model=${short(source)} names no model; the story model is used instead.`);
     return undefined;
   }
@@ -120,8 +121,10 @@ function readWish(from: URLSearchParams, base: string, notes: string[]): ModelNa
     source,
     ...(revision === '' ? {} : { revision }),
     ...(host === '' ? {} : { host }),
+    ...(adapted === '' ? {} : { base_model: adapted }),
+    ...(adapted === '' || at === '' ? {} : { base_revision: at }),
   };
-  if (!isHere(name, base) || host !== '') return name;
+  if (!isHere(name, base) || host !== '' || adapted !== '') return name;
   const { origin, pathname } = new URL(source, base);
   return { source: origin + pathname.replace(/\/+$/, '') };
 }
@@ -210,6 +213,8 @@ function writeModel(query: URLSearchParams, model: ModelName | null): void {
   query.set('model', model.source);
   if (model.revision !== undefined) query.set('revision', model.revision);
   if (model.host !== undefined) query.set('host', model.host);
+  if (model.base_model !== undefined) query.set('base_model', model.base_model);
+  if (model.base_revision !== undefined) query.set('base_revision', model.base_revision);
 }
 
 function writeSettings(query: URLSearchParams, settings: Settings): void {

@@ -4,7 +4,14 @@ import type { Engine, ErrorInfo, ProgressInfo, Reading } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { Asked } from '../facts/model.ts';
 import type { Offer, Wish } from '../facts/models.ts';
-import { hostOf, isSameName, nameOfStored, titleOf, toRequest } from '../modelName.ts';
+import {
+  hostOf,
+  isSameName,
+  nameOfStored,
+  titleOf,
+  toRequest,
+  type ModelName,
+} from '../modelName.ts';
 import { readDownload, writeDownload, type Download } from '../persist.ts';
 import type { Beside } from './model.ts';
 import type { SliceContext } from './slice.ts';
@@ -68,11 +75,12 @@ export function createOffer(options: OfferOptions) {
     working = controller;
     show(wish, { status: 'looking', fromAddress: isNamed });
     try {
-      const plan = await engine.ask('planModel', toRequest(wish), controller.signal);
+      const asked = whatIsFetched(wish);
+      const plan = await engine.ask('planModel', asked, controller.signal);
       if (working !== controller) return;
       working = null;
       patch({ status: 'known', plan });
-      const isSmall = hostOf(wish, base) === null && (plan.totalBytes ?? Infinity) < LARGE_BYTES;
+      const isSmall = hostOf(asked, base) === null && (plan.totalBytes ?? Infinity) < LARGE_BYTES;
       if (plan.kind === 'stored' || isSmall) await bring();
     } catch (error) {
       if (working !== controller) return;
@@ -88,8 +96,7 @@ export function createOffer(options: OfferOptions) {
     const { offer } = get().models;
     if (offer === null) return;
     // The click agrees to what was shown, whatever the branch means by now.
-    const commit = offer.plan?.commit ?? offer.wish.commit;
-    const wish = { ...offer.wish, ...change, ...(commit === undefined ? {} : { commit }) };
+    const wish = { ...offer.wish, ...change, ...agreedTo(offer) };
     const asked = options.toAsked(wish);
     stopWork();
     const controller = new AbortController();
@@ -182,8 +189,7 @@ export function createOffer(options: OfferOptions) {
     if (wish.files !== undefined || wish.keep === false || hostOf(wish, base) === null) return;
     // What nothing keeps cannot go on.
     if (get().models.offer?.plan?.keptIn === 'memory') return;
-    const { source, revision, host, commit } = wish;
-    writeDownload({ source, revision, host, commit, paused, at: Date.now() });
+    writeDownload({ ...toRequest(wish), commit: wish.commit, paused, at: Date.now() });
   }
 
   function forget(): void {
@@ -320,6 +326,26 @@ async function deletePatiently(engine: Engine, key: string): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
+}
+
+/** What of a wish comes from elsewhere: of an adapter that was dropped, the model that it is merged into. */
+function whatIsFetched(wish: Wish): ModelName {
+  const { files, base_model, base_revision, host } = wish;
+  if (files === undefined || base_model === undefined) return toRequest(wish);
+  return toRequest({ source: base_model, revision: base_revision, host });
+}
+
+/** The commits that the plan showed: nothing else is fetched after a click. */
+function agreedTo({ wish, plan }: Offer): Pick<Wish, 'commit' | 'base_revision'> {
+  const commit = plan?.commit ?? wish.commit;
+  if (wish.files !== undefined && wish.base_model !== undefined) {
+    return commit === undefined ? {} : { base_revision: commit };
+  }
+  const base = plan?.baseCommit ?? wish.base_revision;
+  return {
+    ...(commit === undefined ? {} : { commit }),
+    ...(base === undefined ? {} : { base_revision: base }),
+  };
 }
 
 /** A wish at the commit to which a download that broke off had come. */

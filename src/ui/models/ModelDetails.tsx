@@ -1,6 +1,6 @@
 // All about the model that runs: what it is, where it came from, what it computes with.
 import { Fragment, type ReactNode } from 'react';
-import type { ModelOrigin, ModelSummary } from '../../api.ts';
+import type { AdapterFacts, ModelOrigin, ModelSummary } from '../../api.ts';
 import { stepsToGpu } from '../advice.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
@@ -99,6 +99,12 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
         <dt>Speed</dt>
         <dd>{speed > 0 ? formatSpeed(speed) : 'shown after the first run'}</dd>
         {origin !== undefined && <Origin origin={origin} />}
+        {model.adapter !== undefined && (
+          <>
+            <dt>Adapter</dt>
+            <dd>{adapterWords(model.adapter)}</dd>
+          </>
+        )}
         {model.notes?.map((note) => (
           <Fragment key={note}>
             <dt>Note</dt>
@@ -108,6 +114,16 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
       </dl>
     </>
   );
+}
+
+/** `LoRA my-adapter, r 8, α 16, merged into 24 matrices`, and where it is from. */
+function adapterWords({ name, ranks, alphas, matrices, origin }: AdapterFacts): string {
+  const range = (values: readonly number[]): string =>
+    values.length < 2 ? String(values[0]) : `${values[0]} to ${values.at(-1)}`;
+  const numbers = ranks.length === 0 ? '' : `, r ${range(ranks)}, α ${range(alphas)}`;
+  const place = origin?.kind === 'hub' ? ` (${origin.id})` : '';
+  const count = matrices === 1 ? '1 matrix' : `${matrices} matrices`;
+  return `LoRA ${name}${place}${numbers}, merged into ${count}`;
 }
 
 function Origin({ origin }: { origin: ModelOrigin }): ReactNode {

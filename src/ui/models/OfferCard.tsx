@@ -1,7 +1,8 @@
 // A model that was asked for and is not here yet: what it costs, how far it is, what went wrong.
 import { useEffect, useLayoutEffect, useRef, type FocusEvent, type ReactNode } from 'react';
-import type { ModelPlan } from '../../api.ts';
+import type { ErrorInfo, ModelPlan } from '../../api.ts';
 import type { Offer, Wish } from '../../state/facts/models.ts';
+import { isOnHub } from '../../state/modelName.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
@@ -188,6 +189,7 @@ function Known({ offer }: { offer: Offer }): ReactNode {
     >
       <p className={css.title}>
         <Name offer={offer} />
+        {offer.wish.base_model !== undefined && `, merged into ${offer.wish.base_model}`}
       </p>
       <dl className={css.facts}>
         <div>
@@ -439,12 +441,16 @@ function Failed({ offer }: { offer: Offer }): ReactNode {
       }
     >
       <p className={css.title}>
-        <strong>{nameOf(offer, document.baseURI).title}</strong>{' '}
-        {error?.choice === undefined ? 'could not be loaded.' : 'has a question.'}
+        <strong>{nameOf(offer, document.baseURI).title}</strong> {titleOfFailure(error)}
       </p>
       <Failure offer={offer} />
     </Face>
   );
+}
+
+function titleOfFailure(error: ErrorInfo | null): string {
+  if (error?.choice !== undefined) return 'has a question.';
+  return error?.code === 'adapter/base' ? 'is not whole.' : 'could not be loaded.';
 }
 
 /** What went wrong, what to do, and what to send to whoever can help. */
@@ -470,12 +476,32 @@ export function Failure({ offer, id }: { offer: Offer; id?: string }): ReactNode
     <div className={css.failure} id={id}>
       <p className={css.message}>{error.message}</p>
       {words !== '' && <p className={css.words}>{words}</p>}
+      <LoadWithBase offer={offer} />
       {code !== '' && <CodeBlock code={code} label="Python that converts it" />}
       <details>
         <summary>Details ({error.code})</summary>
         <CodeBlock code={details()} label="Details of the error" />
       </details>
     </div>
+  );
+}
+
+/** An adapter names the model that it changes; nobody is asked for it before a click. */
+function LoadWithBase({ offer }: { offer: Offer }): ReactNode {
+  const { actions } = useApp();
+  const { error, wish } = offer;
+  const model = error?.baseModel;
+  if (model === undefined || !isOnHub(model)) return null;
+  return (
+    <p>
+      <button
+        className={controls.button}
+        type="button"
+        onClick={() => actions.lookUpModel({ ...wish, base_model: model })}
+      >
+        Look up {model} to load both
+      </button>
+    </p>
   );
 }
 
