@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, type FocusEvent, type ReactNode } from 'react';
 import type { ErrorInfo, ModelPlan } from '../../api.ts';
 import type { Offer, Wish } from '../../state/facts/models.ts';
-import { isOnHub } from '../../state/modelName.ts';
+import { hostOf, isOnHub } from '../../state/modelName.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
@@ -450,7 +450,9 @@ function Failed({ offer }: { offer: Offer }): ReactNode {
 
 function titleOfFailure(error: ErrorInfo | null): string {
   if (error?.choice !== undefined) return 'has a question.';
-  return error?.code === 'adapter/base' ? 'is not whole.' : 'could not be loaded.';
+  return error?.code === 'adapter/base'
+    ? 'needs the model it was trained on.'
+    : 'could not be loaded.';
 }
 
 /** What went wrong, what to do, and what to send to whoever can help. */
@@ -492,6 +494,11 @@ function LoadWithBase({ offer }: { offer: Offer }): ReactNode {
   const { error, wish } = offer;
   const model = error?.baseModel;
   if (model === undefined || !isOnHub(model)) return null;
+  const { host } = wish;
+  const where = hostOf(
+    { source: model, ...(host === undefined ? {} : { host }) },
+    document.baseURI,
+  );
   return (
     <p>
       <button
@@ -499,7 +506,7 @@ function LoadWithBase({ offer }: { offer: Offer }): ReactNode {
         type="button"
         onClick={() => actions.lookUpModel({ ...wish, base_model: model })}
       >
-        Look up {model} to load both
+        Look up {model} on {where}
       </button>
     </p>
   );
