@@ -186,7 +186,10 @@ export function formatLink(
   recording: Recording | null,
   { device, dtype }: Pick<UrlState, 'device' | 'dtype'> = {},
 ): Link {
-  const write = (recorded: Recording | null, words: string): string => {
+  /** Null where it finds no room; what cannot, as of a million characters, is not even tried. */
+  const write = (recorded: Recording | null, words: string): string | null => {
+    const tokens = Math.max(0, ...(recorded?.texts ?? []).map(({ ids }) => ids.length));
+    if (words.length + tokens > MAX_LINK) return null;
     const fragment = new URLSearchParams({ v: LINK_VERSION });
     if (recorded !== null) writeRecording(fragment, recorded);
     writeModel(fragment, model);
@@ -194,18 +197,19 @@ export function formatLink(
     if (dtype !== undefined) fragment.set('dtype', dtype);
     writeSettings(fragment, settings);
     fragment.set('prompt', words);
-    return `#${fragment.toString()}`;
+    const hash = `#${fragment.toString()}`;
+    return hash.length <= MAX_LINK || (recorded === null && words === '') ? hash : null;
   };
   if (recording !== null) {
     const whole = write(recording, prompt);
-    if (whole.length <= MAX_LINK) return { hash: whole, holds: 'everything' };
+    if (whole !== null) return { hash: whole, holds: 'everything' };
     const shown = recording.texts.slice(recording.here, recording.here + 1);
     const one = write({ ...recording, texts: shown, here: 0 }, prompt);
-    if (one.length <= MAX_LINK) return { hash: one, holds: 'this branch' };
+    if (one !== null) return { hash: one, holds: 'this branch' };
   }
   const words = write(null, prompt);
-  if (words.length <= MAX_LINK) return { hash: words, holds: 'the prompt' };
-  return { hash: write(null, ''), holds: 'the settings' };
+  if (words !== null) return { hash: words, holds: 'the prompt' };
+  return { hash: write(null, '') ?? '', holds: 'the settings' };
 }
 
 function writeModel(query: URLSearchParams, model: ModelName | null): void {

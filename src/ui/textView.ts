@@ -29,6 +29,8 @@ export interface TextView {
 /** Bits at which the underline has its full weight. */
 const FULL_BITS = 12;
 const NEAR_BOTTOM_PX = 32;
+/** The end moves while heights on the way there turn out to be others. */
+const ROUNDS_TO_END = 5;
 
 export function createTextView({ app, list, scroller, onPinned }: TextViewOptions): TextView {
   const { store, text, actions } = app;
@@ -103,10 +105,11 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   /** To the newest line, which is where the window thinks it is once it was there. */
   function toEnd(): void {
-    for (let last = -1; last !== scroller.scrollTop;) {
-      last = scroller.scrollTop;
+    for (let round = 0; round < ROUNDS_TO_END; round++) {
+      const last = scroller.scrollTop;
       scroller.scrollTop = scroller.scrollHeight;
-      if (last !== scroller.scrollTop) shown.render();
+      if (last === scroller.scrollTop) break;
+      shown.render();
     }
   }
 

@@ -252,8 +252,10 @@ export function createTextWindow(options: TextWindowOptions) {
 
   /** Whether anything has changed. */
   function renderOnce(): boolean {
+    // Where things stood in the old width, if there was one: nothing can be guessed without any.
+    const isFirst = line === 0 && isOther();
     const tops = places();
-    const isNew = isOther();
+    const isNew = isOther() || isFirst;
     if (isNew) forget();
     const top = scroller.getBoundingClientRect().top - list.getBoundingClientRect().top;
     const wanted = wantedNow(tops, top);

@@ -73,6 +73,7 @@ export async function* generateTokens(
   const eos = new Set(stopIds(options.eos_token_id, request.eosTokenIds));
   const seed = options.seed ?? drawSeed();
   const ids = [...request.ids];
+  const seen = new Set(ids);
   const decoder = new StreamingDecoder();
   const stops = new StopStringMatcher(options.stop);
   const done = (reason: 'length' | 'eos' | 'stop' | 'aborted', stop?: string): Written => ({
@@ -109,7 +110,7 @@ export async function* generateTokens(
       return;
     }
     const { logits } = step;
-    const probabilities = processLogits(logits, ids, options);
+    const probabilities = processLogits(logits, seen, options);
     const id = sampleToken(probabilities, uniform(seed, ids.length));
     if (eos.has(id)) {
       yield done('eos');
@@ -123,6 +124,7 @@ export async function* generateTokens(
     const piece = vocabulary.pieceOf(id);
     const { emit, stopped } = stops.push(decoder.push(vocabulary.bytesOf(id)));
     ids.push(id);
+    seen.add(id);
     const event: GenerateEvent = {
       type: 'token',
       piece,

@@ -13,6 +13,9 @@ import { EngineError } from '../../errors.ts';
 /** One row of logits or of probabilities, indexed by token id. */
 type Row = Float32Array | Float64Array;
 
+/** The text so far, or its different tokens: whoever writes many keeps a set of them, however long the text is. */
+type PreviousIds = readonly number[] | ReadonlySet<number>;
+
 /**
  * Probabilities [V] of the next token after repetition penalty → temperature → top-k → top-p → min-p,
  * each as in transformers: a penalty counts once a token, ties with the k-th stay, the most probable token
@@ -22,7 +25,7 @@ type Row = Float32Array | Float64Array;
  */
 export function processLogits(
   logits: Float32Array,
-  previousIds: readonly number[],
+  previousIds: PreviousIds,
   options: SamplingOptions,
 ): Float64Array {
   const scores = applySteps(logits, previousIds, options);
@@ -51,7 +54,7 @@ type StepListener = (step: SamplerStage['step'], active: boolean, scores: Float6
  */
 export function applySteps(
   logits: Float32Array,
-  previousIds: readonly number[],
+  previousIds: PreviousIds,
   options: SamplingOptions,
   after: StepListener = () => {},
 ): Float64Array {
@@ -97,7 +100,7 @@ export function softmax(scores: Float64Array): Float64Array {
  */
 export function toDistribution(
   logits: Float32Array,
-  previousIds: readonly number[],
+  previousIds: PreviousIds,
   options: SamplingOptions,
   top: number,
   pieceOf: (id: number) => TokenPiece,
@@ -264,9 +267,9 @@ function isWhole(value: unknown, highest: number): boolean {
 }
 
 /** Divides scores of tokens seen before by the penalty if above 0, else multiplies. */
-function penalise(scores: Float64Array, ids: readonly number[], penalty: number): void {
+function penalise(scores: Float64Array, ids: PreviousIds, penalty: number): void {
   if (penalty === 1) return;
-  for (const id of new Set(ids)) {
+  for (const id of ids instanceof Set ? ids : new Set(ids)) {
     if (id < 0 || id >= scores.length) continue;
     scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
   }
