@@ -1,7 +1,7 @@
 // Looks for a pattern that came with a file. Such a pattern may be made so that looking never ends ("catastrophic
 // backtracking"), and a browser's own regular expressions cannot be stopped: this one counts its steps.
 import { EngineError } from '../../errors.ts';
-import { remembered } from './charSets.ts';
+import { type CharSet, anyOf, remembered } from './charSets.ts';
 import { type Node, type Place, WORD, parsePattern, refused } from './syntax.ts';
 
 type Test = (codePoint: number) => boolean;
@@ -19,8 +19,8 @@ type Step =
       readonly most: number;
       readonly how: 'greedy' | 'lazy' | 'possessive';
     }
-  /** Goes on at `first`, and at `second` where that fails. */
-  | { readonly do: 'split'; first: number; second: number }
+  /** Goes on at `first`, and at `second` where that fails; `begins` knows letters that `first` cannot begin with. */
+  | { readonly do: 'split'; first: number; second: number; readonly begins: Test | null }
   | { readonly do: 'jump'; to: number }
   | { readonly do: 'enter'; readonly slot: number }
   /** Leaves a loop whose body read nothing. */
@@ -48,29 +48,41 @@ const isWord = remembered(WORD);
 export class Pattern {
   readonly #source: string;
   readonly #steps: readonly Step[];
+  /** What a match begins with; null where it may be empty. */
+  readonly #begins: Test | null;
+  /** The one text that matches, where it is one. */
+  readonly #only: string | null;
   #left = 0;
 
-  constructor(source: string) {
+  constructor(source: string, only: string | null = null) {
+    const node = parsePattern(source);
     this.#source = source;
-    this.#steps = new Compiler(source).compile(parsePattern(source));
+    this.#steps = new Compiler(source).compile(node);
+    this.#begins = beginningOf(node);
+    this.#only = only === '' ? null : only;
   }
 
   /** Exactly this text. */
   static ofText(text: string): Pattern {
-    return new Pattern(
-      text.replaceAll(
-        /[\\^$.*+?()[\]{}|&#\s-]/gu,
-        (c) => `\\x{${(c.codePointAt(0) ?? 0).toString(16)}}`,
-      ),
+    const source = text.replaceAll(
+      /[\\^$.*+?()[\]{}|&#\s-]/gu,
+      (c) => `\\x{${(c.codePointAt(0) ?? 0).toString(16)}}`,
     );
+    return new Pattern(source, text);
   }
 
   /** All matches, from left to right, none in another. Throws `tokenizer/pattern` where it takes too many steps. */
   findAll(text: string): Span[] {
+    if (this.#only !== null) return placesOf(this.#only, text);
     const spans: Span[] = [];
+    const begins = this.#begins;
     this.#left = STEPS_BESIDES + STEPS_A_LETTER * text.length;
     let last = -1;
     for (let start = 0; start <= text.length;) {
+      if (begins && !isLetter(begins, text, start)) {
+        start += widthAt(text, start);
+        continue;
+      }
       const end = this.#run(this.#steps, text, start);
       if (end > start || (end === start && last !== start)) {
         spans.push([start, end]);
@@ -116,6 +128,10 @@ export class Pattern {
           break;
         }
         case 'split':
+          if (step.begins && !isLetter(step.begins, text, at)) {
+            pc = step.second;
+            break;
+          }
           ways.push(step.second, at, -1);
           pc = step.first;
           break;
@@ -207,6 +223,19 @@ export class Pattern {
   }
 }
 
+/** Where a text stands in another. */
+function placesOf(part: string, text: string): Span[] {
+  const spans: Span[] = [];
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) {
+    spans.push([at, at + part.length]);
+  }
+  return spans;
+}
+
+function isLetter(test: Test, text: string, at: number): boolean {
+  return at < text.length && test(text.codePointAt(at) ?? 0);
+}
+
 /** UTF-16 units of the character at a place; 1 at the end. */
 function widthAt(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
@@ -276,7 +305,12 @@ class Compiler {
             this.#add(each, steps);
             continue;
           }
-          const split = this.#push(steps, { do: 'split', first: steps.length + 1, second: 0 });
+          const split = this.#push(steps, {
+            do: 'split',
+            first: steps.length + 1,
+            second: 0,
+            begins: beginningOf(each),
+          });
           this.#add(each, steps);
           ends.push(this.#push(steps, { do: 'jump', to: 0 }));
           split.second = steps.length;
@@ -318,7 +352,7 @@ class Compiler {
     }
     for (let i = 0; i < least; i++) this.#add(node, steps);
     const begin = (): Extract<Step, { do: 'split' }> =>
-      this.#push(steps, { do: 'split', first: 0, second: 0 });
+      this.#push(steps, { do: 'split', first: 0, second: 0, begins: null });
     const close = (split: { first: number; second: number }, body: number, out: number): void => {
       [split.first, split.second] = how === 'lazy' ? [out, body] : [body, out];
     };
@@ -340,6 +374,44 @@ class Compiler {
       this.#add(node, steps);
     }
     for (const [split, body] of splits) close(split, body, steps.length);
+  }
+}
+
+/** Letters that a node can begin with; null where it may read none. */
+function beginningOf(node: Node): Test | null {
+  const { sets, mayBeEmpty } = beginnings(node);
+  return mayBeEmpty ? null : remembered(anyOf(sets));
+}
+
+function beginnings(node: Node): { sets: readonly CharSet[]; mayBeEmpty: boolean } {
+  switch (node.is) {
+    case 'char':
+      return { sets: [node.set], mayBeEmpty: false };
+    case 'look':
+    case 'at':
+      return { sets: [], mayBeEmpty: true };
+    case 'atomic':
+      return beginnings(node.node);
+    case 'repeat': {
+      const { sets, mayBeEmpty } = beginnings(node.node);
+      return { sets, mayBeEmpty: mayBeEmpty || node.least === 0 };
+    }
+    case 'sequence': {
+      const sets: CharSet[] = [];
+      for (const each of node.of) {
+        const first = beginnings(each);
+        sets.push(...first.sets);
+        if (!first.mayBeEmpty) return { sets, mayBeEmpty: false };
+      }
+      return { sets, mayBeEmpty: true };
+    }
+    case 'choice': {
+      const all = node.of.map(beginnings);
+      return {
+        sets: all.flatMap(({ sets }) => sets),
+        mayBeEmpty: all.some(({ mayBeEmpty }) => mayBeEmpty),
+      };
+    }
   }
 }
 
