@@ -19,11 +19,16 @@ const SPECIAL = /^(?:<.+>|\[.+\])$/su;
 
 /**
  * Ids by character from a file in one of the shapes that people write: `{stoi, itos}` or one of the two (with whatever
- * else nanoGPT's `meta` has), a list of characters, `{character: id}`. Null where it is none of them. Throws
+ * else nanoGPT's `meta` has), a list or text of characters, alone or as `chars`, `{character: id}`. Null where it is none of them. Throws
  * `tokenizer/vocab` where it is one and contradicts itself.
  */
 export function readCharacters(json: unknown, file: string): ReadonlyMap<string, number> | null {
-  if (!isObject(json)) return Array.isArray(json) ? fromList(json, file) : null;
+  if (typeof json === 'string') return fromList([...json], file);
+  if (Array.isArray(json)) return fromList(json, file);
+  if (!isObject(json)) return null;
+  if (typeof json.chars === 'string' || Array.isArray(json.chars)) {
+    return readCharacters(json.chars, file);
+  }
   const hasBoth = isTable(json.stoi) && isTable(json.itos);
   const idOf = isTable(json.stoi) ? fromIds(json.stoi, file) : null;
   const names = isTable(json.itos) ? fromNames(json.itos, file) : null;

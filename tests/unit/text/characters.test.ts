@@ -18,6 +18,8 @@ describe('a file of characters', () => {
     ['stoi alone', { stoi: { '\n': 0, b: 1 } }],
     ['itos as a list', { itos: ['\n', 'b'] }],
     ['a list', ['\n', 'b']],
+    ['a text', '\nb'],
+    ['chars', { chars: ['\n', 'b'], block_size: 8 }],
     ['characters and ids', { '\n': 0, b: 1 }],
   ])('may be %s', (_what, json) => {
     expect(read(json)).toEqual(AB);
@@ -28,7 +30,8 @@ describe('a file of characters', () => {
     ['a list of words', ['the', 'king']],
     ['nothing', {}],
     ['an empty list', []],
-    ['a text', 'ab'],
+    ['an empty text', ''],
+    ['a number', 7],
     ['an object of another kind', { stoi: 7 }],
     ['special tokens alone', { '<a>': 0 }],
   ])('is not %s', (_what, json) => {
