@@ -1,11 +1,9 @@
 // Which tokenizer a folder's model has: its own, GPT-2's, or none, and why. No tokenizer keeps the weights from loading.
 import { EngineError } from '../../errors.ts';
-import { type ModelFolder, parseJsonFile, toText } from '../../hub/modelFolder.ts';
+import { type ModelFolder, toText } from '../../hub/modelFolder.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
 import { BytePairEncoder } from '../../text/bytePairEncoder.ts';
-import { loadGpt2Tokenizer } from '../../text/gpt2Tokenizer.ts';
-import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { BesideVocabulary } from '../../text/tokenizerJson.ts';
+import type { FoundTokenizer } from './otherTokenizer.ts';
 
 /** The files of a tokenizer that are there. */
 export interface TokenizerTexts {
@@ -23,9 +21,8 @@ const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json'] as const;
 /** Where people keep the characters of a model of characters, if not in vocab.json. */
 const CHARACTERS = ['meta.json', 'chars.json'] as const;
 
+/** A model with so many rows and no files has GPT-2's own tokenizer, if any. */
 const GPT2_SIZE = 50257;
-/** Beyond the padding that GPT-2's rows are known with (to a multiple of 1024), it is another vocabulary. */
-const MOST_GPT2_ROWS = 51200;
 
 /**
  * What the folder has of a tokenizer. tokenizer.json rules over vocab.json and merges.txt, as in transformers. A folder
@@ -74,15 +71,6 @@ function countEntries(vocab: string): number {
   return vocab.match(/"(?:[^"\\]|\\.)*"/gu)?.length ?? 0;
 }
 
-/** A model's tokenizer, and what is to be said of it. */
-export interface FoundTokenizer {
-  readonly tokenizer: Tokenizer | null;
-  /** What there is to say of its files: why they cannot be used, or what of them is not. */
-  readonly note?: string;
-  /** Where there is none, what can be done. */
-  readonly advice?: string;
-}
-
 /** The folder's own tokenizer, GPT-2's for models with its vocabulary and no files, or none; `rows` are the embedding's. */
 export async function toTokenizer(
   { texts, problem }: TokenizerTexts,
@@ -90,7 +78,12 @@ export async function toTokenizer(
 ): Promise<FoundTokenizer> {
   try {
     if (problem) throw problem;
-    const found = await readTokenizer(texts, rows);
+    const [vocab, merges] = [texts.get(VOCAB), texts.get(MERGES)];
+    const isPair = vocab !== undefined && merges !== undefined && texts.size === 2;
+    // Whatever else there is comes with its code when it is needed.
+    const found: FoundTokenizer = isPair
+      ? { tokenizer: BytePairEncoder.fromFiles({ vocab, merges, rows }) }
+      : await (await import('./otherTokenizer.ts')).readOtherTokenizer(texts, rows);
     const { leftOut = 0 } = found.tokenizer ?? {};
     if (leftOut === 0) return found;
     const count = leftOut === 1 ? 'token has' : 'tokens have';
@@ -107,67 +100,4 @@ export async function toTokenizer(
       advice: `${error.message} ${error.hint}`,
     };
   }
-}
-
-async function readTokenizer(
-  texts: TokenizerTexts['texts'],
-  rows: number,
-): Promise<FoundTokenizer> {
-  const [vocab, merges, whole] = [VOCAB, MERGES, WHOLE].map((file) => texts.get(file));
-  const [config = null, specialMap = null] = BESIDE.map((file) => texts.get(file));
-  const beside: BesideVocabulary = { config, specialMap, added: texts.get(ADDED) ?? null };
-  if (whole !== undefined) {
-    const { readTokenizerJson } = await import('../../text/tokenizerJson.ts');
-    return { tokenizer: readTokenizerJson(whole, rows, beside) };
-  }
-  if (vocab !== undefined && merges !== undefined) {
-    if (Object.values(beside).every((text) => text === null)) {
-      return { tokenizer: BytePairEncoder.fromFiles({ vocab, merges, rows }) };
-    }
-    const { readTokenizerPair } = await import('../../text/tokenizerJson.ts');
-    return { tokenizer: readTokenizerPair({ vocab, merges }, rows, beside) };
-  }
-  if (merges !== undefined) {
-    throw new EngineError(`There is ${MERGES}, but no ${VOCAB}.`, {
-      code: 'tokenizer/missing',
-      hint: `Put ${VOCAB} of the same model beside it.`,
-    });
-  }
-  for (const file of [VOCAB, ...CHARACTERS]) {
-    const text = texts.get(file);
-    if (text !== undefined) return { tokenizer: await ofCharacters(text, file, rows) };
-  }
-  if (rows === GPT2_SIZE || rows === 50304) return { tokenizer: await loadGpt2Tokenizer() };
-  if (rows > GPT2_SIZE && rows <= MOST_GPT2_ROWS) {
-    return {
-      tokenizer: await loadGpt2Tokenizer(),
-      note: `It came without a tokenizer: its first 50,257 tokens are taken for GPT-2's. What the ${rows - GPT2_SIZE} after them are called is not known; put the tokenizer's files beside the weights.`,
-    };
-  }
-  return {
-    tokenizer: null,
-    advice:
-      'It came without one. Put tokenizer.json beside the weights, or vocab.json with merges.txt, or of a model of characters meta.json; or give token ids.',
-  };
-}
-
-/** A vocabulary without merges: characters, or bytes that are never merged. Throws `tokenizer/…`. */
-async function ofCharacters(text: string, file: string, rows: number): Promise<Tokenizer> {
-  const json = parseJsonFile(new TextEncoder().encode(text), file);
-  const { CharacterTokenizer, readCharacters } = await import('../../text/characters.ts');
-  const idOf = readCharacters(json, file);
-  if (!idOf) {
-    throw new EngineError(
-      `${file} is no list of characters${file === VOCAB ? `, and there is no ${MERGES}` : ''}.`,
-      {
-        code: 'tokenizer/missing',
-        hint: `Put ${MERGES} or tokenizer.json of the same model beside it.`,
-      },
-    );
-  }
-  // GPT-2's alphabet has letters of its own for a space and other bytes that do not print.
-  if (idOf.has('Ġ') && !idOf.has(' ')) {
-    return BytePairEncoder.fromFiles({ vocab: text, merges: '', rows });
-  }
-  return new CharacterTokenizer(idOf, rows);
 }
