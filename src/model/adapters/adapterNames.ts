@@ -28,9 +28,28 @@ export function isLora(name: string): boolean {
   return /(?:^|\.)lora_/.test(name);
 }
 
+/** Parts of names that one other kind of adapter alone has. */
+const OTHER_KINDS: readonly (readonly [part: RegExp, kind: string])[] = [
+  [/(?:^|\.)ia3_l\b/, 'IA³'],
+  [/(?:^|\.)hada_w[12]_/, 'LoHa'],
+  [/(?:^|\.)lokr_[wt]/, 'LoKr'],
+  [/(?:^|\.)vera_(?:lambda|A|B)/, 'VeRA'],
+  [/(?:^|\.)b?oft_[rRs]/, 'OFT'],
+  [/^prompt_embeddings$/, 'prompt or prefix tuning'],
+];
+
+/** Which kind of adapter, other than LoRA, these names belong to; null for none. */
+export function otherKind(names: readonly string[]): { kind: string; name: string } | null {
+  for (const [part, kind] of OTHER_KINDS) {
+    const name = names.find((each) => part.test(each));
+    if (name !== undefined) return { kind, name };
+  }
+  return null;
+}
+
 /** Whether a file of these names holds an adapter and no model: nothing but LoRA is of a block's attention. */
 export function isAdapterAlone(names: readonly string[]): boolean {
-  const ofModel = /(?:^|\.)(?:h|blocks|trf_blocks)\.0\.(?:attn|att)\..*weight$/;
+  const ofModel = /(?:^|\.)(?:h|blocks|trf_blocks)\.0\.(?:attn|att)\..*(?:weight|original\d*)$/;
   return (
     names.some(isLora) &&
     !names.some(

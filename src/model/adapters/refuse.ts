@@ -2,14 +2,24 @@
 import { EngineError } from '../../errors.ts';
 import type { TensorShapes } from '../layouts.ts';
 import type { AdapterConfig } from './adapterConfig.ts';
-import { isAdapterAlone, isLora } from './adapterNames.ts';
+import { isAdapterAlone, isLora, otherKind } from './adapterNames.ts';
 
 /**
- * Throws `adapter/base` for tensors that are an adapter and no model, and `adapter/scale` for an adapter that lies
- * beside the layers it changes: its scale stands in no tensor.
+ * Throws `adapter/base` for tensors that are an adapter and no model, `adapter/scale` for an adapter that lies beside
+ * the layers it changes, since its scale stands in no tensor, and `adapter/unsupported` for other kinds.
  */
 export function refuseAdapter(shapes: TensorShapes): void {
   const names = [...shapes.keys()];
+  const other = otherKind(names);
+  if (other) {
+    throw new EngineError(
+      `${other.name} belongs to an adapter of the kind ${other.kind}; only LoRA is merged here.`,
+      {
+        code: 'adapter/unsupported',
+        hint: 'Where its kind can be merged, do it where it was made (merge_and_unload in PEFT), and load the result.',
+      },
+    );
+  }
   const found = names.find(isLora);
   if (found === undefined) return;
   if (isAdapterAlone(names)) throw adapterAlone(`The tensors (${found} …) are`, null);

@@ -189,3 +189,40 @@ test('a head for another task is told of in a note', async () => {
   );
   await model.dispose();
 });
+
+describe('without adapter_config.json', () => {
+  const load = (tensors: Readonly<Record<string, Matrix>>): Promise<GPT2> =>
+    GPT2.from_pretrained('x', {
+      device: 'cpu',
+      processor: { wasm: 'none' },
+      files: [new File([fileOf(new Map(Object.entries(tensors)))], 'adapter_model.safetensors')],
+    });
+
+  test('LoRA alone is an adapter without its model', async () => {
+    await expect(load(FACTORS)).rejects.toMatchObject({ code: 'adapter/base' });
+  });
+
+  for (const [name, kind] of [
+    ['base_model.model.transformer.h.0.attn.c_attn.ia3_l', 'IA³'],
+    ['base_model.model.transformer.h.0.attn.c_attn.hada_w1_a', 'LoHa'],
+    ['base_model.model.transformer.h.0.attn.c_attn.lokr_w1', 'LoKr'],
+    ['base_model.model.transformer.h.0.attn.c_attn.vera_lambda_b', 'VeRA'],
+    ['prompt_embeddings', 'prompt or prefix tuning'],
+  ]) {
+    test(`${kind} is named`, async () => {
+      await expect(load({ [name]: matrix(1, [4]) })).rejects.toMatchObject({
+        code: 'adapter/unsupported',
+        message: `${name} belongs to an adapter of the kind ${kind}; only LoRA is merged here.`,
+      });
+    });
+  }
+
+  test('what parametrises the weights of a model is not called an adapter alone', async () => {
+    const layer = 'transformer.h.0.attn.c_attn.parametrizations.weight';
+    const mixed = {
+      [`${layer}.original`]: matrix(1, [24, 72]),
+      [`${layer}.0.lora_A`]: matrix(2, [4, 24]),
+    };
+    await expect(load(mixed)).rejects.toMatchObject({ code: 'adapter/scale' });
+  });
+});

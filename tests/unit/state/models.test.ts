@@ -524,4 +524,47 @@ describe('what precisions cost', () => {
     ]);
     expect(asked).toContainEqual(['precisionCost', { dtype: 'q8', mostBytes: 9e9 }]);
   });
+
+  it('an adapter is loaded with the model and the commits that were shown', async () => {
+    const toy = createToy();
+    const wish = { source: 'owner/lora', host: 'mirror.example' };
+    toy.answers.planModel = new EngineError('It is an adapter.', {
+      code: 'adapter/base',
+      hint: 'Load both.',
+      baseModel: 'owner/name',
+    });
+    toy.actions.lookUpModel(wish);
+    await vi.waitFor(() => expect(toy.offer()?.error?.baseModel).toBe('owner/name'));
+    toy.answers.planModel = { ...plan, baseCommit: 'b'.repeat(40) };
+    toy.actions.lookUpModel({ ...wish, base_model: 'owner/name' });
+    await vi.waitFor(() => expect(toy.offer()?.status).toBe('known'));
+    toy.actions.fetchModel();
+    await vi.waitFor(() => expect(toy.arriving).toHaveLength(1));
+    expect(toy.arriving[0]).toMatchObject({
+      source: 'owner/lora',
+      options: {
+        host: 'mirror.example',
+        commit: 'c'.repeat(40),
+        base_model: 'owner/name',
+        base_revision: 'b'.repeat(40),
+      },
+    });
+    toy.arriving[0].end();
+    await vi.waitFor(() => expect(toy.offer()).toBeNull());
+  });
+
+  it('of an adapter that was dropped, the model alone is looked up and agreed to', async () => {
+    const toy = createToy();
+    const files = [new File(['{}'], 'adapter_config.json')];
+    toy.actions.lookUpModel({ source: 'lora', files, base_model: 'owner/name' });
+    await vi.waitFor(() => expect(toy.offer()?.status).toBe('known'));
+    const [, asked] = toy.engine.ask.mock.calls.find(([question]) => question === 'planModel')!;
+    expect(asked).toEqual({ source: 'owner/name' });
+    toy.actions.fetchModel();
+    await vi.waitFor(() => expect(toy.arriving).toHaveLength(1));
+    expect(toy.arriving[0].options).toMatchObject({ files, base_revision: 'c'.repeat(40) });
+    expect(toy.arriving[0].options.commit).toBeUndefined();
+    toy.arriving[0].end();
+    await vi.waitFor(() => expect(toy.offer()).toBeNull());
+  });
 });

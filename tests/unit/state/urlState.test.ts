@@ -6,6 +6,7 @@ import {
   RANGES,
   type Settings,
 } from '../../../src/state/settings.ts';
+import { hostOf } from '../../../src/state/modelName.ts';
 import { formatUrl, MAX_PROMPT_IN_URL, parseUrl } from '../../../src/state/urlState.ts';
 
 const BASE = 'https://example.org/glass/';
@@ -102,6 +103,20 @@ describe('the address as state', () => {
     expect(parseUrl('?model=https%3A%2F%2Felsewhere.example%2Fm', '', BASE).wish).toEqual({
       source: 'https://elsewhere.example/m',
     });
+  });
+
+  it('takes an adapter together with the model that it is merged into, and writes both', () => {
+    const name = {
+      source: 'someone/lora',
+      base_model: 'gpt2',
+      base_revision: 'a'.repeat(40),
+    };
+    const { search } = formatUrl(DEFAULT_SETTINGS, '', { model: name });
+    expect(search).toBe(`?model=someone%2Flora&base_model=gpt2&base_revision=${'a'.repeat(40)}`);
+    expect(parseUrl(search, '', BASE).wish).toEqual(name);
+    // On this site, it asks another one for its model.
+    const { wish } = parseUrl('?model=models/lora&base_model=gpt2', '', BASE);
+    expect(hostOf(wish!, BASE)).toBe('huggingface.co');
   });
 
   it('takes no model from other schemes', () => {
