@@ -213,3 +213,27 @@ test('tokens that were added are asked for only where the vocabulary leaves ids 
     expect(model.tokenizer?.vocabSize).toBe(rows);
   }
 });
+
+test('files of a tokenizer are asked for unless config.json names all there are', async () => {
+  const all = LETTERS.length;
+  for (const named of [true, false]) {
+    const config = {
+      vocab_size: all,
+      ...(named && { tokenizer_files: ['vocab.json', 'merges.txt'] }),
+    };
+    const files = letterModel({ config });
+    const asked: string[] = [];
+    await using server = await listen(({ url = '' }, response) => {
+      const name = url.slice(1);
+      asked.push(name);
+      const file = files.find((one) => one.name === name);
+      if (file === undefined) response.writeHead(404).end();
+      else void file.bytes().then((bytes) => response.end(bytes));
+    });
+    await using model = await GPT2.from_pretrained(server.source, { device: 'cpu' });
+    expect(model.tokenizer?.vocabSize).toBe(all);
+    for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
+      expect([file, asked.includes(file)]).toEqual([file, !named]);
+    }
+  }
+});
