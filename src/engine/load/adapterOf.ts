@@ -9,7 +9,6 @@ import {
 } from '../../hub/modelFolder.ts';
 import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
-import { readAdapterConfig } from '../../model/adapters/adapterConfig.ts';
 import type { AdapterPlan } from '../../model/adapters/adapterPlan.ts';
 import { adapterAlone } from '../../model/adapters/refuse.ts';
 import type { AdapterFiles } from '../../model/adapters/withAdapter.ts';
@@ -43,8 +42,8 @@ export async function pairOf(
 ): Promise<Pair> {
   const finding = adapter === false ? Promise.resolve(null) : folder.openAdapter();
   if (base_model === undefined) {
-    const checked = finding.then((found) => {
-      const files = found && toFiles(found);
+    const checked = finding.then(async (found) => {
+      const files = found && (await toFiles(found));
       if (files && !found.hasModel) throw adapterAlone(`${folder.name} is`, files.config);
       return files;
     });
@@ -58,17 +57,20 @@ export async function pairOf(
       hint: 'Leave base_model out to load a model by itself.',
     });
   }
+  const adapterFiles = await toFiles(found);
   const { files: _, commit: __, ...elsewhere } = place;
   const model = await openModel(base_model, { ...elsewhere, revision: base_revision });
   return {
     model,
     beside: folder,
-    adapter: Promise.resolve({ ...toFiles(found), isBesideLayers: false }),
+    adapter: Promise.resolve({ ...adapterFiles, isBesideLayers: false }),
   };
 }
 
-function toFiles({ config, isBesideLayers, open }: StoredAdapter): AdapterFiles {
+async function toFiles({ config, isBesideLayers, open }: StoredAdapter): Promise<AdapterFiles> {
   const json = parseJsonFile(config, ADAPTER_CONFIG);
+  // Few models come with an adapter.
+  const { readAdapterConfig } = await import('../../model/adapters/adapterConfig.ts');
   return { config: readAdapterConfig(json), isBesideLayers, open };
 }
 

@@ -9,7 +9,6 @@ import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
 import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 import type { AdapterPlan } from '../../model/adapters/adapterPlan.ts';
-import { withAdapter } from '../../model/adapters/withAdapter.ts';
 import { compileEarly } from '../../model/load.ts';
 import { pairFacts, pairOf, tokenizerFolder } from './adapterOf.ts';
 import { openDevice } from './openDevice.ts';
@@ -123,6 +122,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     const merged = async (tensors: TensorSource): Promise<Loaded> => {
       const adapter = await pair.adapter;
       if (!adapter) return load(tensors, null);
+      const { withAdapter } = await import('../../model/adapters/withAdapter.ts');
       const {
         source: all,
         plan,
