@@ -68,13 +68,14 @@ export function chooseFolder(placed: readonly Placed[]): ChosenFolder {
     );
   }
   const [place, own] = adapter;
+  const hasTokenizer = own.some(({ name }) => name === 'tokenizer.json' || name === 'vocab.json');
   const beside = own.flatMap((file) => {
-    if (file.name === ADAPTER_CONFIG || OF_TOKENIZER.test(file.name)) return [file];
+    if (file.name === ADAPTER_CONFIG) return [file];
+    if (OF_TOKENIZER.test(file.name)) return hasTokenizer ? [file] : [];
     if (!file.name.endsWith('.safetensors')) return [];
     return [file.name === ADAPTER_WEIGHTS ? file : new File([file], ADAPTER_WEIGHTS)];
   });
-  const hidden = beside.some(({ name }) => OF_TOKENIZER.test(name)) ? OF_TOKENIZER : null;
-  const kept = all.filter(({ name }) => !hidden?.test(name));
+  const kept = all.filter(({ name }) => !hasTokenizer || !OF_TOKENIZER.test(name));
   return { folder: `${last(folder)} + ${last(place)}`, files: [...kept, ...beside] };
 }
 

@@ -93,7 +93,13 @@ export function openHttpFolder(
     },
     read,
     async openAdapter() {
-      const config = await read(ADAPTER_CONFIG, true);
+      const config = await read(ADAPTER_CONFIG, true).catch((error: unknown) => {
+        // Another site may hide even from a page that it does not have a file.
+        const page = globalThis.location as Location | undefined;
+        const isElsewhere = page !== undefined && page.origin !== base.origin;
+        if (isElsewhere && (error as { code?: string }).code === 'network/unreachable') return null;
+        throw error;
+      });
       if (!config) return null;
       // Asked for only where there is an adapter: what is not there shows as an error in a browser's console.
       const isThere = async (file: string): Promise<boolean> => {

@@ -123,7 +123,8 @@ function adapterWords({ name, ranks, alphas, matrices, origin }: AdapterFacts): 
   const numbers = ranks.length === 0 ? '' : `, r ${range(ranks)}, α ${range(alphas)}`;
   const place = origin?.kind === 'hub' ? ` (${origin.id})` : '';
   const count = matrices === 1 ? '1 matrix' : `${matrices} matrices`;
-  return `LoRA ${name}${place}${numbers}, merged into ${count}`;
+  const merged = matrices === 0 ? 'modules of its own' : `merged into ${count}`;
+  return `LoRA ${name}${place}${numbers}, ${merged}`;
 }
 
 function Origin({ origin }: { origin: ModelOrigin }): ReactNode {

@@ -99,6 +99,23 @@ describe('dropped', () => {
     await expectMerged('x', { files: [...dropped(base, 'a'), ...dropped(other, 'b')] });
   });
 
+  test('a tokenizer of its own goes before the model’s, where it is a whole one', async () => {
+    const vocab = (last: string): Uint8Array<ArrayBuffer> =>
+      new TextEncoder().encode(JSON.stringify({ a: 0, [last]: 1 }));
+    const merges = new TextEncoder().encode('#version: 0.2\n');
+    const model = { ...base, 'vocab.json': vocab('b'), 'merges.txt': merges };
+    const whole = { ...adapter, 'vocab.json': vocab('c'), 'merges.txt': merges };
+    const part = { ...adapter, 'special_tokens_map.json': new TextEncoder().encode('{}') };
+    const pieces: string[] = [];
+    for (const tales of [whole, part]) {
+      const files = [...dropped(model, 'gpt'), ...dropped(tales, 'tales')];
+      const loaded = await GPT2.from_pretrained('x', { ...PLAIN, files });
+      pieces.push(loaded.vocabulary.pieceOf(1).text);
+      await loaded.dispose();
+    }
+    expect(pieces).toEqual(['c', 'b']);
+  });
+
   test('two adapters are not guessed between', async () => {
     const files = [...dropped(base, 'gpt'), ...dropped(adapter, 'one'), ...dropped(adapter, 'two')];
     await expect(GPT2.from_pretrained('x', { ...PLAIN, files })).rejects.toMatchObject({
