@@ -22,42 +22,50 @@ const GELUS: Readonly<Record<string, string>> = {
   gelu_new: 'approximated by tanh',
 };
 
+const VALUES: Readonly<Record<Key, (value: Value, nEmbd: number | null) => string>> = {
+  nHead: (heads, nEmbd) =>
+    nEmbd === null ? `${heads}` : `${heads}, ${nEmbd / Number(heads)} wide`,
+  layer_norm_denominator: (value) => NORMS[value] ?? String(value),
+  activation_function: (value) => GELUS[value] ?? String(value),
+};
+
 /** A value as it is chosen: `3, 16 wide`. The width of a model that is not here may not be known. */
 export function valueWords(key: Key, value: Value, nEmbd: number | null): string {
-  if (key === 'layer_norm_denominator') return NORMS[value] ?? String(value);
-  if (key === 'activation_function') return GELUS[value] ?? String(value);
-  return nEmbd === null ? String(value) : `${value}, ${nEmbd / Number(value)} wide`;
+  return VALUES[key](value, nEmbd);
 }
 
-/** What the files do not say: `how many heads it has`. */
-function questionWords(key: Key): string {
-  if (key === 'nHead') return 'how many heads it has';
-  return key === 'layer_norm_denominator' ? 'what its LayerNorm divides by' : 'which GELU it has';
-}
+/** What the files do not say. */
+const QUESTIONS: Readonly<Record<Key, string>> = {
+  nHead: 'how many heads it has',
+  layer_norm_denominator: 'what its LayerNorm divides by',
+  activation_function: 'which GELU it has',
+};
+
+/** Why a value was taken that nothing measured. */
+const USUAL: Readonly<Record<Key, (value: Value, shape: Shape) => string>> = {
+  nHead: (heads, { nEmbd }) =>
+    `${heads} are assumed: published models of width ${nEmbd} have as many. With another number the same weights write another text.`,
+  layer_norm_denominator: (value) =>
+    `${NORMS[value]} is assumed, as in the book “Build a Large Language Model (From Scratch)” and in PyTorch; a notebook made from it divides by ${NORMS.std}, and its weights write nonsense so.`,
+  activation_function: (value) =>
+    value === 'gelu'
+      ? 'Exact is assumed: nanoGPT has it, whose names the tensors have and whose head is the embedding too. The two differ in the third digit of a logit.'
+      : 'Approximated by tanh is assumed: today’s minGPT has it, whose names the tensors have and which has a head of its own. The two differ in the third digit of a logit.',
+};
 
 /** What was decided, and why. */
-export function assumptionWords(assumption: Assumption, { nEmbd }: Shape): string {
+export function assumptionWords(assumption: Assumption, shape: Shape): string {
   const { key, value, by, losses = [] } = assumption;
-  const what = key === 'nHead' ? String(value) : valueWords(key, value, null);
-  if (by === 'measured') {
-    const others = losses.filter((one) => one.value !== value);
-    const next = others.toSorted((a, b) => a.loss - b.loss)[0];
-    const own = losses.find((one) => one.value === value);
-    const second = key === 'nHead' ? String(next?.value) : valueWords(key, next?.value ?? '', null);
-    return `Measured: it reads a plain English text with a loss of ${lossWords(own?.loss)} nats a token with ${what}, and of ${lossWords(next?.loss)} with ${second}. So it is ${what}.`;
+  if (by !== 'measured') {
+    const tried =
+      losses.length > 1 ? ' A plain English text is read about as well either way.' : '';
+    return USUAL[key](value, shape) + tried;
   }
-  const tried = losses.length > 1 ? ' A plain English text is read about as well either way.' : '';
-  if (key === 'nHead') {
-    return `${value} are assumed: published models of width ${nEmbd} have as many. With another number the same weights write another text.`;
-  }
-  if (key === 'layer_norm_denominator') {
-    return `${what} is assumed, as in the book “Build a Large Language Model (From Scratch)” and in PyTorch; a notebook made from it divides by ${NORMS.std}, and its weights write nonsense so.${tried}`;
-  }
-  const whose =
-    value === 'gelu'
-      ? 'nanoGPT has it, whose names the tensors have and whose head is the embedding too'
-      : 'today’s minGPT has it, whose names the tensors have and which has a head of its own';
-  return `${what[0].toUpperCase()}${what.slice(1)} is assumed: ${whose}. The two differ in the third digit of a logit.`;
+  const own = losses.find((one) => one.value === value);
+  const others = losses.filter((one) => one.value !== value);
+  const next = others.toSorted((a, b) => a.loss - b.loss)[0];
+  const [what, other] = [value, next?.value ?? ''].map((one) => valueWords(key, one, null));
+  return `Measured: it reads a plain English text with a loss of ${lossWords(own?.loss)} nats a token with ${what}, and of ${lossWords(next?.loss)} with ${other}. So it is ${what}.`;
 }
 
 function lossWords(loss: number | undefined): string {
@@ -65,9 +73,9 @@ function lossWords(loss: number | undefined): string {
   return loss.toFixed(2);
 }
 
-/** `how many heads it has, and which GELU it has` */
+/** `how many heads it has and which GELU it has` */
 export function unsaid(assumed: readonly Assumption[]): string {
-  const questions = assumed.map(({ key }) => questionWords(key));
+  const questions = assumed.map(({ key }) => QUESTIONS[key]);
   return questions.length < 2
     ? (questions[0] ?? '')
     : `${questions.slice(0, -1).join(', ')} and ${questions.at(-1)}`;
