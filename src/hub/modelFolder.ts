@@ -81,7 +81,7 @@ export function parseJsonFile(bytes: Uint8Array, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new EngineError(`${file} is not JSON: ${(cause as Error).message}`, {
+    throw new EngineError(`${file} is not JSON: ${(cause as Error).message}.`, {
       code: 'config/format',
       hint: `Take ${file} from the model's own folder again.`,
       cause,

@@ -66,7 +66,9 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
       const [config, device, [tokenizerFiles, extra]] = await ready;
       const told = toldOf(plan ? plan.file : config, options);
       const found = await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, told));
-      const notes = [...(tensors.notes ?? []), ...(found.note === undefined ? [] : [found.note])];
+      const notes = [...(tensors.notes ?? []), found.note, extra.note].filter(
+        (note) => note !== undefined,
+      );
       const loaded = await fromTensors(reporter.watch(tensors), {
         device,
         ownsDevice: true,

@@ -26,4 +26,20 @@ describe('generation_config.json', () => {
       });
     });
   }
+
+  for (const [what, text, problem] of [
+    ['nothing', '', 'is not JSON: '],
+    ['half an object', '{"temperature": 0.7,', 'is not JSON: '],
+    ['Infinity, as Python writes it', '{"temperature": Infinity}', 'is not JSON: '],
+    ['a web page', '<!doctype html><html></html>', 'is a web page'],
+    ['a list', '[]', 'is no JSON object'],
+  ] as const) {
+    it(`is not used where it is ${what}, and a note says so`, async () => {
+      const bytes = new TextEncoder().encode(text);
+      const { defaults, note } = await readDefaults({ read: () => Promise.resolve(bytes) });
+      expect(defaults).toEqual({});
+      expect(note).toContain(`generation_config.json ${problem}`);
+      expect(note).toMatch(/\. The model’s own settings for writing are not used/);
+    });
+  }
 });
