@@ -83,25 +83,45 @@ const OTHER_TYPES = new Set(
 
 const HINT = 'This page runs GPT-2 and models of its shape.';
 
-/** Under one of these every codebase states its heads; so does a configuration that lies within config.json. */
-const HEAD_KEYS = ['n_head', 'n_heads', 'num_attention_heads'];
+/** The names under which codebases state the same number, in the order in which they are believed. */
+const KEYS = {
+  nCtx: ['n_positions', 'n_ctx', 'block_size', 'context_length', 'max_position_embeddings'],
+  nLayer: ['n_layer', 'n_layers', 'num_hidden_layers'],
+  nHead: ['n_head', 'n_heads', 'num_attention_heads'],
+  nEmbd: ['n_embd', 'emb_dim', 'hidden_size'],
+} as const;
 
 /** Of configurations within configurations: `{ model: { init_args: { config } } }`. */
 const DEEPEST = 3;
 
+type Source = Readonly<Record<string, unknown>>;
+
+/** Null is as good as silence. */
+const says = (source: Source, key: string): boolean =>
+  source[key] !== undefined && source[key] !== null;
+
 /**
- * The objects that state a model's shape, the file itself first. PyTorchModelHubMixin keeps a model's arguments under
- * their own names ("config", "cfg"); a checkpoint of nanoGPT has "model_args", beside a "config" that may have been
+ * The objects that are about this model, the file itself first. Where it states heads or a width, it is whole: what lies
+ * within is of a teacher, or of a training. Where it states none, PyTorchModelHubMixin keeps a model's arguments under
+ * their own names ("config", "cfg"), and a checkpoint of nanoGPT has "model_args", beside a "config" that may have been
  * another model's when its training began.
  */
-function sourcesOf(file: Record<string, unknown>): Record<string, unknown>[] {
+function sourcesOf(file: Source): Source[] {
+  if ([...KEYS.nHead, ...KEYS.nEmbd].some((key) => says(file, key))) return [file];
   if (isObject(file.model_args)) return [file, file.model_args];
-  const within = (object: object, depth: number): Record<string, unknown>[] =>
+  const within = (object: Source, depth: number): Source[] =>
     Object.values(object)
       .filter(isObject)
-      .flatMap((each) => [each, ...(depth > 1 ? within(each, depth - 1) : [])]);
-  const isStated = (each: object): boolean => HEAD_KEYS.some((key) => key in each);
-  return [file, ...within(file, DEEPEST).filter(isStated)];
+      .flatMap((each) => {
+        if (KEYS.nHead.some((key) => says(each, key))) return [each];
+        return depth > 1 ? within(each, depth - 1) : [];
+      });
+  return [file, ...within(file, DEEPEST)];
+}
+
+/** What is to be done about a value of the wrong kind; the usual hint where it does not help. */
+function unquoted(value: unknown): string {
+  return typeof value === 'string' ? 'Write it without quotes.' : 'Correct it, or leave it out.';
 }
 
 /** A token as `bos_token_id` gives it: its id, a numeral, its text, or what transformers writes of an added one. */
@@ -123,41 +143,46 @@ export function readConfigFile(json: unknown): ConfigFile {
   /** What the file says of a key; null is as good as silence. */
   const stated = (key: string): unknown =>
     sources.map((source) => source[key]).find((value) => value !== undefined && value !== null);
-  const refuse = (key: string, expected: string): never => {
+  const refuse = (key: string, expected: string, hint = HINT): never => {
     throw new EngineError(
       `config.json: ${key} is ${JSON.stringify(stated(key)).slice(0, 80)}; expected ${expected}.`,
-      { code: 'config/unsupported', hint: HINT },
+      { code: 'config/unsupported', hint },
     );
   };
-  /** The same, for what decides numbers: said twice, it is said alike. */
-  const decided = (key: string): unknown => {
-    const value = stated(key);
-    for (const { [key]: other } of sources) {
-      if (other === undefined || other === null || other === value) continue;
-      throw new EngineError(
-        `config.json gives ${key} twice, as ${JSON.stringify(value).slice(0, 80)} and as ${JSON.stringify(other).slice(0, 80)}.`,
-        { code: 'config/format', hint: 'Leave the one in it that is of this model.' },
-      );
-    }
-    return value;
+  /** The key under which it is said, and what: said twice, what decides numbers is said alike. */
+  const decided = (...keys: string[]): { key: string; value: unknown } | undefined => {
+    const [first, ...rest] = keys.flatMap((key) =>
+      sources.filter((source) => says(source, key)).map((source) => ({ key, value: source[key] })),
+    );
+    const other = rest.find(({ value }) => value !== first.value);
+    if (!other) return first;
+    const [value, another] = [first, other].map((each) => JSON.stringify(each.value).slice(0, 80));
+    const contradiction =
+      other.key === first.key
+        ? `${first.key} twice, as ${value} and as ${another}`
+        : `${first.key} as ${value} and ${other.key} as ${another}`;
+    throw new EngineError(`config.json gives ${contradiction}.`, {
+      code: 'config/format',
+      hint: 'Leave the one in it that is of this model.',
+    });
   };
   const number = (...keys: string[]): number | undefined => {
-    for (const key of keys) {
-      const value = decided(key);
-      if (value === undefined) continue;
-      if (typeof value !== 'number' || !Number.isFinite(value)) refuse(key, 'a number');
-      return value as number;
-    }
-    return undefined;
+    const { key, value } = decided(...keys) ?? { key: '', value: undefined };
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      refuse(key, 'a number', unquoted(value));
+    return value as number;
   };
   const flag = (key: string): boolean | undefined => {
-    const value = decided(key);
-    if (value !== undefined && typeof value !== 'boolean') refuse(key, 'true or false');
+    const value = decided(key)?.value;
+    if (value !== undefined && typeof value !== 'boolean') {
+      refuse(key, 'true or false', unquoted(value));
+    }
     return value as boolean | undefined;
   };
   /** Only to be printed: nonsense here is no reason to refuse a model. */
   const rate = (...keys: string[]): number | undefined =>
-    keys.map(stated).find((value): value is number => typeof value === 'number');
+    keys.map(stated).find((value): value is number => Number.isFinite(value));
 
   const type = stated('model_type');
   if (type !== undefined && typeof type !== 'string') refuse('model_type', 'a name like "gpt2"');
@@ -179,12 +204,12 @@ export function readConfigFile(json: unknown): ConfigFile {
     refuse('pruned_heads', 'none: heads of one size in every block');
   }
 
-  const named = decided('activation_function');
+  const named = decided('activation_function')?.value;
   const activation = typeof named === 'string' ? ACTIVATIONS.get(named) : undefined;
   if (named !== undefined && !activation) {
     refuse('activation_function', `one of ${[...ACTIVATIONS.keys()].join(', ')}`);
   }
-  const denominator = decided('layer_norm_denominator');
+  const denominator = decided('layer_norm_denominator')?.value;
   if (denominator !== undefined && denominator !== 'variance' && denominator !== 'std') {
     refuse('layer_norm_denominator', '"variance" or "std"');
   }
@@ -193,10 +218,11 @@ export function readConfigFile(json: unknown): ConfigFile {
   return {
     modelType: type as string | undefined,
     vocabSize: number('vocab_size'),
-    nCtx: number('n_positions', 'n_ctx', 'block_size', 'context_length', 'max_position_embeddings'),
-    nLayer: number('n_layer', 'n_layers', 'num_hidden_layers'),
-    nHead: number(...HEAD_KEYS),
-    nEmbd: number('n_embd', 'emb_dim', 'hidden_size'),
+    // Only a limit, and the tensors have it: GPT2Config's n_ctx may be left over from the model it began as.
+    nCtx: number(KEYS.nCtx.find((key) => stated(key) !== undefined) ?? KEYS.nCtx[0]),
+    nLayer: number(...KEYS.nLayer),
+    nHead: number(...KEYS.nHead),
+    nEmbd: number(...KEYS.nEmbd),
     nInner: number('n_inner'),
     qkvBias: flag('qkv_bias'),
     bias: flag('bias'),

@@ -113,23 +113,62 @@ describe('readConfigFile', () => {
       expect(readConfigFile(json).nLayer).toBe(48);
     });
 
-    it('and refuses one that says another number than the file around it', () => {
+    it('and refuses two that say other numbers', () => {
       const twice = expect.objectContaining({
         code: 'config/format',
         message: 'config.json gives n_head twice, as 4 and as 3.',
       }) as Error;
-      expect(() => readConfigFile({ n_head: 4, config: sizes })).toThrow(twice);
       expect(() => readConfigFile({ config: { ...sizes, n_head: 4 }, other: sizes })).toThrow(
         twice,
       );
       // What is the same, or left open, is no contradiction.
-      expect(readConfigFile({ n_head: 3, n_embd: null, config: sizes }).nEmbd).toBe(24);
+      const open = { config: sizes, other: { ...sizes, n_embd: null } };
+      expect(readConfigFile(open).nEmbd).toBe(24);
     });
 
     it('and takes nothing from what states no heads', () => {
-      const json = { n_head: 3, task_specific_params: { n_layer: 9, vocab_size: 7 } };
+      const json = { task_specific_params: { n_layer: 9, vocab_size: 7 } };
       expect(readConfigFile(json)).toMatchObject({ nLayer: undefined, vocabSize: undefined });
     });
+
+    for (const [key, others] of Object.entries({
+      teacher: { n_head: 12, n_embd: 768, n_layer: 12, layer_norm_epsilon: 0.5 },
+      training: { num_attention_heads: 3, activation_function: 'relu', bias: false },
+      meta: { cfg: { n_heads: 3, scale_attn_weights: false, tie_word_embeddings: false } },
+      model_args: { n_head: 4 },
+    })) {
+      it(`and takes nothing from "${key}" in a file that states a shape itself`, () => {
+        for (const top of [{ model_type: 'gpt2', ...sizes }, { n_heads: 3 }, { hidden_size: 24 }]) {
+          expect(readConfigFile({ ...top, [key]: others })).toEqual(readConfigFile(top));
+        }
+        // Nor where that shape lies within.
+        const within = { config: { ...sizes, [key]: others } };
+        expect(readConfigFile(within)).toEqual(readConfigFile({ config: sizes }));
+      });
+    }
+  });
+
+  it('refuses one number under two names that is not the same', () => {
+    const refused = expect.objectContaining({
+      code: 'config/format',
+      message: 'config.json gives n_head as 4 and n_heads as 3.',
+    }) as Error;
+    expect(() => readConfigFile({ n_heads: 3, n_head: 4 })).toThrow(refused);
+    expect(readConfigFile({ n_heads: 3, n_head: 3, num_attention_heads: null }).nHead).toBe(3);
+    // The tensors say how long a text may be; transformers reads n_positions.
+    expect(readConfigFile({ n_ctx: 1024, n_positions: 32 }).nCtx).toBe(32);
+  });
+
+  it('says of a number or a truth in quotes that it is to be without', () => {
+    for (const json of [
+      { n_head: '12' },
+      { layer_norm_epsilon: '1e-5' },
+      { config: { n_head: '12' } },
+      { scale_attn_weights: 'false' },
+    ]) {
+      const hint = 'Write it without quotes.';
+      expect(() => readConfigFile(json)).toThrow(expect.objectContaining({ hint }) as Error);
+    }
   });
 
   it('reads tokens as ids, numerals, texts, and as transformers writes added ones', () => {
