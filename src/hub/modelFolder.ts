@@ -3,6 +3,7 @@ import type { ModelOrigin, ProgressInfo } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import type { Weights } from '../formats/shards.ts';
 import { checkText } from '../formats/whatItIs.ts';
+import { parseJson } from '../json.ts';
 import type { Patience } from './network.ts';
 
 export interface FolderOptions {
@@ -79,7 +80,7 @@ export function toText(bytes: Uint8Array, file: string): string {
 export function parseJsonFile(bytes: Uint8Array, file: string): unknown {
   const text = toText(bytes, file);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new EngineError(`${file} is not JSON: ${(cause as Error).message}.`, {
       code: 'config/format',

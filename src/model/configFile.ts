@@ -144,10 +144,13 @@ export function readConfigFile(json: unknown): ConfigFile {
   const stated = (key: string): unknown =>
     sources.map((source) => source[key]).find((value) => value !== undefined && value !== null);
   const refuse = (key: string, expected: string, hint = HINT): never => {
-    throw new EngineError(
-      `config.json: ${key} is ${JSON.stringify(stated(key)).slice(0, 80)}; expected ${expected}.`,
-      { code: 'config/unsupported', hint },
-    );
+    const value = stated(key);
+    // JSON has no word for NaN.
+    const shown = typeof value === 'number' ? value : JSON.stringify(value).slice(0, 80);
+    throw new EngineError(`config.json: ${key} is ${shown}; expected ${expected}.`, {
+      code: 'config/unsupported',
+      hint,
+    });
   };
   /** The key under which it is said, and what: said twice, what decides numbers is said alike. */
   const decided = (...keys: string[]): { key: string; value: unknown } | undefined => {
@@ -236,7 +239,7 @@ export function readConfigFile(json: unknown): ConfigFile {
     tiedHead: flag('tie_word_embeddings'),
     bosTokenId: toToken(stated('bos_token_id')),
     eosTokenIds:
-      eos === undefined
+      eos === undefined || Number.isNaN(eos)
         ? undefined
         : [eos]
             .flat()

@@ -1,7 +1,7 @@
 // The files in which Hugging Face keeps a tokenizer: tokenizer.json, which is whole in itself, and what stands beside it or
 // beside vocab.json and merges.txt: tokenizer_config.json, special_tokens_map.json and added_tokens.json.
 import { EngineError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject, parseJson } from '../json.ts';
 import { BytePairEncoder } from './bytePairEncoder.ts';
 import { type AddedToken } from './pipeline/addedTokens.ts';
 import { readNormalizers } from './pipeline/normalizers.ts';
@@ -317,7 +317,7 @@ function aroundText(spec: Spec): [before: number[], after: number[]] {
 function parse(text: string, file: string): Record<string, unknown> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch {
     json = null;
   }

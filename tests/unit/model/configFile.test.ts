@@ -159,6 +159,13 @@ describe('readConfigFile', () => {
     expect(readConfigFile({ n_ctx: 1024, n_positions: 32 }).nCtx).toBe(32);
   });
 
+  it('reads NaN and Infinity as nothing said where they change no number, and refuses them by name elsewhere', () => {
+    const odd = { n_head: 3, attn_pdrop: NaN, x: Infinity, bos_token_id: NaN, eos_token_id: NaN };
+    expect(readConfigFile(odd)).toEqual(readConfigFile({ n_head: 3 }));
+    expect(() => readConfigFile({ layer_norm_epsilon: NaN })).toThrow('layer_norm_epsilon is NaN');
+    expect(() => readConfigFile({ n_head: -Infinity })).toThrow('n_head is -Infinity; expected a');
+  });
+
   it('says of a number or a truth in quotes that it is to be without', () => {
     for (const json of [
       { n_head: '12' },
