@@ -1,8 +1,8 @@
 // The first look at JSON that came from outside, before anything in it is believed.
 
 /** What Python's json writes for them is no JSON, and what stands for them until it is parsed is in no file. */
-const NO_NUMBERS = new Map(
-  [NaN, Infinity, -Infinity].map((value) => [`\0${value}`, value] as const),
+const NO_NUMBERS = new Map<unknown, number>(
+  [NaN, Infinity, -Infinity].map((value) => [`\0${value}`, value]),
 );
 
 /**
@@ -23,7 +23,7 @@ export function parseJson(text: string): unknown {
     });
     if (count === 0) throw error;
     try {
-      return JSON.parse(marked, (_, value: unknown) => NO_NUMBERS.get(value as string) ?? value);
+      return JSON.parse(marked, (_, value: unknown) => NO_NUMBERS.get(value) ?? value);
     } catch {
       throw error;
     }
