@@ -34,3 +34,43 @@ export function parseJson(text: string): unknown {
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** Levels, entries of a level and letters of a text that are quoted: enough to find it again. */
+const MOST_LEVELS = 4;
+const MOST_ENTRIES = 8;
+const MOST_LETTERS = 80;
+
+/**
+ * A value as errors quote it: its JSON, as far as it is short. However deep or long it is, that costs neither a
+ * stack nor time.
+ */
+export function show(value: unknown): string {
+  // JSON has no word for NaN.
+  if (typeof value === 'number') return String(value);
+  return cut(JSON.stringify(shortened(value, MOST_LEVELS)) ?? 'nothing');
+}
+
+/** The beginning of a text. */
+export function cut(text: string): string {
+  return text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}…` : text;
+}
+
+function shortened(value: unknown, levels: number): unknown {
+  if (typeof value === 'string')
+    return value.length > MOST_LETTERS / 2 ? `${value.slice(0, MOST_LETTERS / 2)}…` : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return '…';
+  if (Array.isArray(value)) {
+    const first = value.slice(0, MOST_ENTRIES).map((entry) => shortened(entry, levels - 1));
+    return value.length > MOST_ENTRIES ? [...first, '…'] : first;
+  }
+  const entries: [string, unknown][] = [];
+  for (const key in value) {
+    if (entries.length === MOST_ENTRIES) {
+      entries.push(['…', '…']);
+      break;
+    }
+    entries.push([cut(key), shortened((value as Record<string, unknown>)[key], levels - 1)]);
+  }
+  return Object.fromEntries(entries);
+}

@@ -3,7 +3,7 @@
 // Source: github.com/huggingface/safetensors.
 import { halfBitsTable } from '../gpu/half.ts';
 import { EngineError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { cut, isObject, show } from '../json.ts';
 
 /** Bytes an element of each known type. */
 const ELEMENT_BYTES = {
@@ -120,7 +120,7 @@ export function parseSafetensorsHeader(bytes: Uint8Array, fileSize: number): Saf
       const problem = entry.begin < end ? 'overlaps the one before' : 'leaves a hole before it';
       throw fail(
         'offsets',
-        `${show(name)} ${problem}: it begins at byte ${entry.begin - dataStart} of the data; expected ${end - dataStart}.`,
+        `${quoted(name)} ${problem}: it begins at byte ${entry.begin - dataStart} of the data; expected ${end - dataStart}.`,
       );
     }
     end = entry.end;
@@ -284,7 +284,7 @@ function parseJson(bytes: Uint8Array): object {
   if (typeof header !== 'object' || header === null) throw fail('json', 'The header is no object.');
   const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) {
-    throw fail('duplicate', `${show(duplicate)} stands twice in the header.`);
+    throw fail('duplicate', `${quoted(duplicate)} stands twice in the header.`);
   }
   return header;
 }
@@ -326,7 +326,7 @@ function toMetadata(value: unknown): Map<string, string> {
   const metadata = new Map<string, string>();
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
-      throw fail('metadata', `${METADATA} has ${show(key)}: ${show(text)}; expected a text.`);
+      throw fail('metadata', `${METADATA} has ${quoted(key)}: ${quoted(text)}; expected a text.`);
     }
     metadata.set(key, text);
   }
@@ -339,30 +339,33 @@ function toEntry(
   dataStart: number,
   fileSize: number,
 ): SafetensorsEntry {
-  if (!isObject(value)) throw fail('tensor', `${show(name)} is described by ${show(value)}.`);
+  if (!isObject(value)) throw fail('tensor', `${quoted(name)} is described by ${quoted(value)}.`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDtype(dtype)) {
-    throw new EngineError(`${show(name)} has the unknown type ${show(dtype)}.`, {
+    throw new EngineError(`${quoted(name)} has the unknown type ${quoted(dtype)}.`, {
       code: 'safetensors/dtype',
       hint: 'Load the model where it was made, and save it in float32, float16 or bfloat16.',
     });
   }
   if (!isSizes(shape)) {
-    throw fail('shape', `${show(name)} has the shape ${show(shape)}; expected a list of sizes.`);
+    throw fail(
+      'shape',
+      `${quoted(name)} has the shape ${quoted(shape)}; expected a list of sizes.`,
+    );
   }
   const count = countOf(name, shape);
   if (!isSizes(offsets) || offsets.length !== 2) {
     throw fail(
       'offsets',
-      `${show(name)} has the data_offsets ${show(offsets)}; expected two sizes.`,
+      `${quoted(name)} has the data_offsets ${quoted(offsets)}; expected two sizes.`,
     );
   }
   const [begin, end] = offsets;
   const available = fileSize - dataStart;
-  if (begin > end) throw fail('offsets', `${show(name)} lies at bytes ${begin} to ${end}.`);
+  if (begin > end) throw fail('offsets', `${quoted(name)} lies at bytes ${begin} to ${end}.`);
   if (end > available) {
     throw new EngineError(
-      `The file is not whole: ${show(name)} lies at bytes ${begin} to ${end} of its data, of which ${available} are there.`,
+      `The file is not whole: ${quoted(name)} lies at bytes ${begin} to ${end} of its data, of which ${available} are there.`,
       { code: 'safetensors/offsets', hint: 'Download or copy the file again.' },
     );
   }
@@ -377,7 +380,7 @@ function countOf(name: string, shape: readonly number[]): number {
     if (!Number.isSafeInteger(count)) {
       throw fail(
         'shape',
-        `${show(name)} has the shape ${show(shape)}, too many elements to count.`,
+        `${quoted(name)} has the shape ${quoted(shape)}, too many elements to count.`,
       );
     }
   }
@@ -389,7 +392,7 @@ function checkSize(name: string, dtype: SafetensorsDtype, count: number, sizeByt
   if (expected === sizeBytes) return;
   throw fail(
     'size',
-    `${show(name)} has ${count} elements of ${dtype}, ${expected} bytes, but takes ${sizeBytes}.`,
+    `${quoted(name)} has ${count} elements of ${dtype}, ${expected} bytes, but takes ${sizeBytes}.`,
   );
 }
 
@@ -401,9 +404,9 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-function show(value: unknown): string {
-  const text = (typeof value === 'string' ? value : JSON.stringify(value)) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+/** Names stand in errors as they are. */
+function quoted(value: unknown): string {
+  return typeof value === 'string' ? cut(value) : show(value);
 }
 
 function fail(reason: string, message: string, cause?: unknown): EngineError {

@@ -1,7 +1,7 @@
 // A checkpoint's files of weights as one source of tensors: one safetensors file, or several with an
 // index. Files are read in order, each from its beginning to its end, and never held whole.
 import { EngineError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject, show } from '../json.ts';
 import type { ByteSource } from './byteSource.ts';
 import { parseSafetensorsHeader, readHeaderLength, sizeByHeader } from './safetensors.ts';
 import { LENGTH_BYTES, streamSafetensors, toSource } from './safetensorsSource.ts';
@@ -67,7 +67,7 @@ export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {
     const file = typeof told === 'string' ? told.replace(/^(?:\.\/)+/, '') : '';
     if (!SHARD_NAME.test(file)) {
       return fail(
-        `${tensor.slice(0, 80)} is said to be in ${JSON.stringify(told).slice(0, 80)}, which is no name of a shard`,
+        `${tensor.slice(0, 80)} is said to be in ${show(told)}, which is no name of a shard`,
       );
     }
     fileOf.set(tensor, file);

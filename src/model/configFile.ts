@@ -1,6 +1,6 @@
 // What config.json says of a model: Hugging Face's GPT2Config keys, those of nanoGPT, minGPT and the book, and ours.
 import { EngineError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject, show } from '../json.ts';
 import type { GptConfig } from './config.ts';
 
 /** How often values were dropped in training, 0 to 1; a model in use drops none. */
@@ -144,10 +144,7 @@ export function readConfigFile(json: unknown): ConfigFile {
   const stated = (key: string): unknown =>
     sources.map((source) => source[key]).find((value) => value !== undefined && value !== null);
   const refuse = (key: string, expected: string, hint = HINT): never => {
-    const value = stated(key);
-    // JSON has no word for NaN.
-    const shown = typeof value === 'number' ? value : JSON.stringify(value).slice(0, 80);
-    throw new EngineError(`config.json: ${key} is ${shown}; expected ${expected}.`, {
+    throw new EngineError(`config.json: ${key} is ${show(stated(key))}; expected ${expected}.`, {
       code: 'config/unsupported',
       hint,
     });
@@ -159,7 +156,7 @@ export function readConfigFile(json: unknown): ConfigFile {
     );
     const other = rest.find(({ value }) => value !== first.value);
     if (!other) return first;
-    const [value, another] = [first, other].map((each) => JSON.stringify(each.value).slice(0, 80));
+    const [value, another] = [first, other].map((each) => show(each.value));
     const contradiction =
       other.key === first.key
         ? `${first.key} twice, as ${value} and as ${another}`
@@ -193,7 +190,7 @@ export function readConfigFile(json: unknown): ConfigFile {
   const isOther = OTHER_TYPES.has(String(type).toLowerCase()) && stated('block_size') === undefined;
   if (isOther) {
     throw new EngineError(
-      `config.json: model_type is ${JSON.stringify(type)}, a kind of model that is built in another way than GPT-2.`,
+      `config.json: model_type is ${show(type)}, a kind of model that is built in another way than GPT-2.`,
       { code: 'config/unsupported', hint: HINT },
     );
   }

@@ -1,6 +1,7 @@
 // Byte-level byte-pair encoding, as GPT-2 does it: text → pieces → bytes → merged tokens, and back.
 // One class for both ways a vocabulary is published: tiktoken's ranks, or vocab.json + merges.txt.
 // Inside, a token's bytes are a "binary string": one character U+0000…U+00FF a byte.
+import { show } from '../json.ts';
 import type { TokenPiece } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { visibleText } from '../visibleText.ts';
@@ -14,7 +15,7 @@ import {
   type Tokenizer,
   allowedNames,
 } from './tokenizer.ts';
-import { type Tables, type TokenizerFiles, readPair, readRanks, show } from './vocabularyFiles.ts';
+import { type Tables, type TokenizerFiles, readPair, readRanks } from './vocabularyFiles.ts';
 
 const CACHED_PIECES = 50_000;
 const CACHED_LENGTH = 64;

@@ -1,7 +1,7 @@
 // Vocabularies of characters, as nanoGPT's and the lectures' models have them: each character of a text is a token.
 import type { TokenPiece } from '../api.ts';
 import { EngineError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject, show } from '../json.ts';
 import { utf8 } from './byteStrings.ts';
 import {
   type DecodeOptions,
@@ -10,7 +10,6 @@ import {
   type Tokenizer,
   allowedNames,
 } from './tokenizer.ts';
-import { show } from './vocabularyFiles.ts';
 
 /** Far above any real vocabulary. */
 const MAX_TOKENS = 1 << 21;

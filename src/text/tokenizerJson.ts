@@ -1,7 +1,7 @@
 // The files in which Hugging Face keeps a tokenizer: tokenizer.json, which is whole in itself, and what stands beside it or
 // beside vocab.json and merges.txt: tokenizer_config.json, special_tokens_map.json and added_tokens.json.
 import { EngineError } from '../errors.ts';
-import { isObject, parseJson } from '../json.ts';
+import { isObject, parseJson, show } from '../json.ts';
 import { BytePairEncoder } from './bytePairEncoder.ts';
 import { type AddedToken } from './pipeline/addedTokens.ts';
 import { readNormalizers } from './pipeline/normalizers.ts';
@@ -10,7 +10,7 @@ import { readPreTokenizer } from './pipeline/preTokenizers.ts';
 import { type Spec, flagOf, partsOf, unsupported } from './pipeline/spec.ts';
 import { byteWords, isOfBytes, mergesOf, namedWords, vocabularyOf } from './pipeline/words.ts';
 import { END_OF_TEXT, type Tokenizer } from './tokenizer.ts';
-import { PAIR, type TokenizerFiles, parseVocab, show } from './vocabularyFiles.ts';
+import { PAIR, type TokenizerFiles, parseVocab } from './vocabularyFiles.ts';
 
 /** Texts of the files beside a vocabulary; null where there is none. */
 export interface BesideVocabulary {

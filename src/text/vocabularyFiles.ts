@@ -1,5 +1,6 @@
 // The ways in which a byte-level BPE vocabulary is published, as tables: tiktoken's ranks, and Hugging Face's vocab.json
 // with merges.txt, which stand in tokenizer.json too.
+import { show } from '../json.ts';
 import { EngineError } from '../errors.ts';
 import { decodeStrictly, toBinary, toBytes, utf8 } from './byteStrings.ts';
 import type { Merges } from './merging.ts';
@@ -175,7 +176,7 @@ export function parseVocab(
   for (const token of names) {
     const id = (parsed as Record<string, unknown>)[token];
     if (!isId(id)) {
-      const shown = JSON.stringify(id).slice(0, 40);
+      const shown = show(id);
       throw vocabError(
         `${show(token)} has the id ${shown}; expected a whole number from 0 to ${MAX_TOKENS - 1}`,
         source,
@@ -339,12 +340,6 @@ function checkSpecial(
 
 function isId(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) < MAX_TOKENS;
-}
-
-/** A text, or anything else that JSON knows, in a few letters. */
-export function show(value: unknown): string {
-  if (typeof value !== 'string') return (JSON.stringify(value) ?? 'nothing').slice(0, 60);
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }
 
 function vocabError(problem: string, { vocab }: Source): EngineError {

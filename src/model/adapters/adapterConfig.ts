@@ -2,7 +2,7 @@
 // them otherwise than it is computed here is refused by name.
 // Source: github.com/huggingface/peft, tuners/lora and utils/other.py.
 import { EngineError } from '../../errors.ts';
-import { isObject } from '../../json.ts';
+import { isObject, show } from '../../json.ts';
 import { toNamePattern } from './namePattern.ts';
 
 export interface AdapterConfig {
@@ -171,11 +171,6 @@ function isNumber(value: unknown): value is number {
 
 function isRank(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 1;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function wrong(problem: string): EngineError {

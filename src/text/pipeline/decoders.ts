@@ -1,7 +1,7 @@
 // How names of tokens become text again: the decoders of Hugging Face's tokenizers, a token at a time.
+import { show } from '../../json.ts';
 import { toBinary, toBytes, utf8 } from '../byteStrings.ts';
 import { type Spec, flagOf, partsOf, patternOf, textOf, unsupported } from './spec.ts';
-import { show } from '../vocabularyFiles.ts';
 
 /** Where in a text a token stands: some leave a blank out at its beginning or end. */
 export interface Place {

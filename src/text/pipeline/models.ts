@@ -1,8 +1,8 @@
 // How a part of a text becomes tokens, where these are no merged bytes: the models of Hugging Face's tokenizers.
+import { show } from '../../json.ts';
 import { EngineError } from '../../errors.ts';
 import { utf8 } from '../byteStrings.ts';
 import { type Merges, merge, spaceFor } from '../merging.ts';
-import { show } from '../vocabularyFiles.ts';
 import { NameTree } from './nameTree.ts';
 
 /** Ids of a part that is not split further. Throws `tokenizer/byte`. */

@@ -1,8 +1,8 @@
 // What is done to a text before it is split: the normalizers of Hugging Face's tokenizers.
+import { show } from '../../json.ts';
 import { byteAlphabet, utf8 } from '../byteStrings.ts';
 import { PrecompiledMap } from './precompiled.ts';
 import { type Spec, flagOf, partsOf, patternOf, textOf, unsupported } from './spec.ts';
-import { show } from '../vocabularyFiles.ts';
 
 export type Normalizer = (text: string) => string;
 

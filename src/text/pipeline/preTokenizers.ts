@@ -1,9 +1,9 @@
 // How a text is split before its parts become tokens: the pre-tokenizers of Hugging Face's tokenizers.
+import { show } from '../../json.ts';
 import { Pattern, type Span } from '../pattern/pattern.ts';
 import { endOfPiece } from '../pieces.ts';
 import { toAlphabet } from './normalizers.ts';
 import { type Spec, flagOf, patternOf, textOf, unsupported } from './spec.ts';
-import { show } from '../vocabularyFiles.ts';
 
 /** A part of a text; `isStart` where it begins the whole text. */
 export interface Part {

@@ -1,8 +1,7 @@
 // What tokenizer.json says, read carefully: anything may stand there.
 import { EngineError } from '../../errors.ts';
-import { isObject } from '../../json.ts';
+import { isObject, show } from '../../json.ts';
 import { Pattern } from '../pattern/pattern.ts';
-import { show } from '../vocabularyFiles.ts';
 
 export type Spec = Readonly<Record<string, unknown>>;
 

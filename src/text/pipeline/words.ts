@@ -1,5 +1,5 @@
 // The vocabulary of a tokenizer.json, by the kind of its model.
-import { isObject } from '../../json.ts';
+import { isObject, show } from '../../json.ts';
 import { BytePairEncoder } from '../bytePairEncoder.ts';
 import { byteAlphabet, toBinary, utf8 } from '../byteStrings.ts';
 import {
@@ -8,7 +8,6 @@ import {
   checkRows,
   parseMerges,
   parseVocab,
-  show,
 } from '../vocabularyFiles.ts';
 import { readDecoder } from './decoders.ts';
 import { type Model, bpe, unigram, wordLevel, wordPiece } from './models.ts';
