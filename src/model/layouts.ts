@@ -375,7 +375,8 @@ export function checkTensors(
   }
 }
 
-function missing(names: readonly string[]): EngineError {
+/** Of a model's tensors, these are not there. */
+export function missing(names: readonly string[]): EngineError {
   const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
   return new EngineError(`The checkpoint has no tensor ${names.slice(0, 3).join(', ')}${more}.`, {
     code: 'checkpoint/missing',

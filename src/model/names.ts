@@ -14,7 +14,7 @@ const WRAPPERS: ReadonlySet<string> = new Set([
 ]);
 
 /** `transformer.h.0.attn.c_attn.weight` of `_orig_mod.transformer.h.0._checkpoint_wrapped_module.attn.c_attn.weight`. */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   return name
     .split('.')
     .filter((part) => !WRAPPERS.has(part))

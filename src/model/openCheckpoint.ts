@@ -8,11 +8,13 @@ import type { ConfigFile } from './configFile.ts';
 import {
   type Layout,
   checkTensors,
+  expectedNames,
+  missing,
   recogniseLayout,
   resolveConfig,
   withTiedEmbedding,
 } from './layouts.ts';
-import { withPlainNames, withoutMasks } from './names.ts';
+import { plainName, withPlainNames, withoutMasks } from './names.ts';
 import { refuseQuantised } from './quantised.ts';
 
 /** A checkpoint's tensors as its codebase names them, and which codebase that is. */
@@ -53,6 +55,7 @@ export function configOf(
   const nHead = heads ? Number(heads.usual ?? firstTried(widthOf(heads))) : file.nHead;
   try {
     const config = resolveConfig(layout, source.shapes, { ...file, nHead });
+    refuseLost(layout, config, file, source);
     checkTensors(layout, config, source.shapes, source.unreadable);
     return config;
   } catch (error) {
@@ -91,4 +94,31 @@ function withPlace(error: unknown, absent: TensorSource['absent']): unknown {
     code: error.code,
     hint: 'The index and its shards are not of one model: take all of them from the same folder again.',
   });
+}
+
+/**
+ * Throws `checkpoint/missing` for a parameter that an index promises and no shard holds, though a model may be whole
+ * without it: a bias, or all of a block. What config.json denies is not missed.
+ */
+function refuseLost(
+  layout: Layout,
+  config: GptConfig,
+  file: ConfigFile,
+  { shapes, absent = new Map() }: TensorSource,
+): void {
+  if (absent.size === 0) return;
+  const most = {
+    ...config,
+    qkvBias: file.qkvBias ?? true,
+    bias: file.bias ?? true,
+    layerNormBias: file.layerNormBias ?? true,
+    tiedHead: true,
+  };
+  const names = new Set(expectedNames(layout, most));
+  for (const stored of absent.keys()) {
+    const name = plainName(stored);
+    const inFirstBlock = name.replace(/\b(h|blocks|trf_blocks)\.\d+\./, '$1.0.');
+    const isOfModel = names.has(name) || (file.nLayer === undefined && names.has(inFirstBlock));
+    if (isOfModel && !shapes.has(name)) throw missing([stored]);
+  }
 }
