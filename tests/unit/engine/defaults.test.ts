@@ -30,7 +30,7 @@ describe('generation_config.json', () => {
   for (const [what, text, problem] of [
     ['nothing', '', 'is not JSON: '],
     ['half an object', '{"temperature": 0.7,', 'is not JSON: '],
-    ['Infinity, as Python writes it', '{"temperature": Infinity}', 'is not JSON: '],
+    ['quoted otherwise', "{'temperature': 0.7}", 'is not JSON: '],
     ['a web page', '<!doctype html><html></html>', 'is a web page'],
     ['a list', '[]', 'is no JSON object'],
   ] as const) {
