@@ -4,23 +4,31 @@ import { headsFor } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
 import { type Layout, type TensorShapes, hasOwnNorm, usualActivation } from './layouts.ts';
 
+/** Heads by width of GPT-2, in every size that was published: 64 wide. */
+const GPT2_HEADS: Readonly<Record<number, number>> = { 768: 12, 1024: 16, 1280: 20, 1600: 25 };
+
 /**
- * Heads by width, as minGPT, nanoGPT and GPT-2 name their sizes. People change layers more often than widths, so the
- * width alone decides.
+ * Heads by width, as minGPT and nanoGPT name their sizes. People change layers more often than widths, so the width
+ * alone decides; under the names of other codebases these widths are anybody's.
  */
-const KNOWN_HEADS: Readonly<Record<number, number>> = {
+const NANO_HEADS: Readonly<Record<number, number>> = {
   48: 3, // gpt-nano
   128: 4, // gpt-micro, and nanoGPT's run on a laptop
   192: 6, // gpt-mini
   384: 6, // nanoGPT's Shakespeare
-  768: 12, // GPT-1, GPT-2, DistilGPT-2, nanoGPT
-  1024: 16,
-  1280: 20,
-  1600: 25,
 };
+
+/** GPT2Config's default, which transformers takes where a config.json of its own says nothing. */
+const DEFAULT_HEADS = 12;
 
 /** gopher-44m of minGPT: narrower heads than anybody else's of its width, so only its layers tell it. */
 const GOPHER = { width: 512, layers: 8, heads: 16 };
+
+function knownHeads({ name }: Layout, width: number, layers: number): number | null {
+  const isSmall = name === 'nanogpt' || name === 'mingpt';
+  if (isSmall && width === GOPHER.width && layers === GOPHER.layers) return GOPHER.heads;
+  return (isSmall ? NANO_HEADS[width] : undefined) ?? GPT2_HEADS[width] ?? null;
+}
 
 /** A question that no file answers, with the answer that is taken where nothing can be measured. */
 export interface OpenQuestion {
@@ -47,9 +55,11 @@ export function openQuestions(
     const width = shapes.get(layout.namesOf('wte.weight')[0])?.[1] ?? 0;
     let layers = 0;
     while (shapes.has(layout.namesOf(`h.${layers}.attn.cProj.weight`)[0])) layers++;
-    const isGopher = width === GOPHER.width && layers === GOPHER.layers;
-    const usual = isGopher ? GOPHER.heads : (KNOWN_HEADS[width] ?? null);
-    questions.push({ key: 'nHead', choices: headsFor(width), usual, by: 'known' });
+    const isDefault =
+      layout.name === 'huggingface' && told.modelType === 'gpt2' && width % DEFAULT_HEADS === 0;
+    const usual = isDefault ? DEFAULT_HEADS : knownHeads(layout, width, layers);
+    const by = isDefault ? 'convention' : 'known';
+    questions.push({ key: 'nHead', choices: headsFor(width), usual, by });
   }
   if (told.layerNormDenominator === undefined && hasOwnNorm(layout)) {
     const choices = ['variance', 'std'];

@@ -53,7 +53,12 @@ function layoutOf(
   };
 }
 
-function gptLayout(name: 'huggingface' | 'nanogpt', outer: string, inner: string): Layout {
+function gptLayout(
+  name: 'huggingface' | 'nanogpt',
+  outer: string,
+  inner: string,
+  head = `${outer}lm_head`,
+): Layout {
   const prefix = outer + inner;
   return layoutOf(name, name === 'huggingface', {
     wte: `${prefix}wte.@`,
@@ -65,7 +70,7 @@ function gptLayout(name: 'huggingface' | 'nanogpt', outer: string, inner: string
     'h.*.mlp.cFc': `${prefix}h.*.mlp.c_fc.@`,
     'h.*.mlp.cProj': `${prefix}h.*.mlp.c_proj.@`,
     lnF: `${prefix}ln_f.@`,
-    lmHead: `${outer}lm_head.@`,
+    lmHead: `${head}.@`,
   });
 }
 
@@ -124,13 +129,17 @@ export function isInputFirst({ storesInputFirst }: Layout, { kind, path }: Param
   return storesInputFirst && kind === 'matrix' && path !== 'lmHead.weight';
 }
 
-/** Recognises a layout from tensor names, and `c_attn`'s orientation from its shape. */
+/**
+ * Recognises a layout from tensor names, and `c_attn`'s orientation from its shape. Of several models in a file (a
+ * moving average of the weights, a teacher) it is the one with the shortest names.
+ */
 export function recogniseLayout(shapes: TensorShapes): Layout {
   const names = [...shapes.keys()];
   const prefixOf = (ending: string): string | undefined =>
     names
       .filter((name) => name === ending || name.endsWith(`.${ending}`))
-      .map((name) => name.slice(0, -ending.length))[0];
+      .map((name) => name.slice(0, -ending.length))
+      .toSorted((a, b) => a.length - b.length)[0];
 
   const fused = prefixOf('h.0.attn.c_attn.weight');
   if (fused !== undefined) {
@@ -138,8 +147,12 @@ export function recogniseLayout(shapes: TensorShapes): Layout {
     const inner = fused.endsWith('transformer.') ? 'transformer.' : '';
     const outer = fused.slice(0, fused.length - inner.length);
     const [rows, columns] = shapes.get(`${fused}h.0.attn.c_attn.weight`) ?? [];
-    if (columns === 3 * rows) return gptLayout('huggingface', outer, inner);
-    if (rows === 3 * columns) return gptLayout('nanogpt', outer, inner);
+    // Some keep the head inside the body, or outside whatever holds the body.
+    const head = [`${outer}lm_head`, `${fused}lm_head`, 'lm_head'].find((module) =>
+      shapes.has(`${module}.weight`),
+    );
+    if (columns === 3 * rows) return gptLayout('huggingface', outer, inner, head);
+    if (rows === 3 * columns) return gptLayout('nanogpt', outer, inner, head);
     throw new EngineError(
       `${fused}h.0.attn.c_attn.weight is (${rows}, ${columns}); expected one side to be three times the other.`,
       {
@@ -182,6 +195,47 @@ export function partOf(name: string, names: readonly string[]): string {
 export interface ExpectedTensor {
   readonly name: string;
   readonly shapes: readonly (readonly number[])[];
+}
+
+/** Biases of a block that are there together, or not at all, in the four codebases. */
+const BIASES = {
+  bias: ['attn.cProj.bias', 'mlp.cFc.bias', 'mlp.cProj.bias'],
+  layerNormBias: ['ln1.bias', 'ln2.bias'],
+} as const;
+
+/**
+ * The source with zeros for biases that no block has while every block has the other ones: somebody left them out of
+ * one kind of layer.
+ */
+export function withZeroBiases(source: TensorSource, layout: Layout): TensorSource {
+  const { shapes } = source;
+  const nameOf = (path: string): string => layout.namesOf(path)[0];
+  let blocks = 0;
+  while (shapes.has(nameOf(`h.${blocks}.attn.cProj.weight`))) blocks++;
+  const width = shapes.get(nameOf('wte.weight'))?.[1] ?? 0;
+  const zeros = new Map<string, readonly number[]>();
+  for (const paths of Object.values(BIASES)) {
+    const namesOf = (path: string): string[] =>
+      Array.from({ length: blocks }, (_, l) => nameOf(`h.${l}.${path}`));
+    const isThere = (path: string): boolean => namesOf(path).some((name) => shapes.has(name));
+    if (!paths.some(isThere)) continue;
+    for (const path of paths.filter((each) => !isThere(each))) {
+      const fc = shapes.get(nameOf('h.0.mlp.cFc.weight')) ?? [];
+      const inner = layout.storesInputFirst ? fc[1] : fc[0];
+      const length = path === 'mlp.cFc.bias' ? inner : width;
+      if (length !== undefined) for (const name of namesOf(path)) zeros.set(name, [length]);
+    }
+  }
+  if (zeros.size === 0) return source;
+  return {
+    ...source,
+    shapes: new Map([...shapes, ...zeros]),
+    read: (name, from = 0, count, into) => {
+      const shape = zeros.get(name);
+      if (!shape) return source.read(name, from, count, into);
+      return Promise.resolve(new Float32Array(count ?? shape[0] - from));
+    },
+  };
 }
 
 /**
@@ -248,10 +302,15 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
   }
   const lmHead = nameOf('lmHead.weight');
   const headStored = shapes.has(lmHead);
+  // One block without what the others have is not whole: that is said where all tensors are looked for.
+  const inBlocks = (...paths: readonly string[]): string[] =>
+    Array.from({ length: nLayer }, (_, l) => paths.map((path) => `h.${l}.${path}`))
+      .flat()
+      .flatMap((path) => layout.namesOf(path));
   const biases = {
-    qkvBias: layout.namesOf('h.0.attn.cAttn.bias'),
-    bias: [nameOf('h.0.attn.cProj.bias'), nameOf('h.0.mlp.cFc.bias')],
-    layerNormBias: [nameOf('h.0.ln1.bias')],
+    qkvBias: inBlocks('attn.cAttn.bias'),
+    bias: inBlocks(...BIASES.bias),
+    layerNormBias: inBlocks(...BIASES.layerNormBias),
   };
   for (const flag of ['qkvBias', 'bias', 'layerNormBias'] as const) {
     const stored = biases[flag].find((name) => shapes.has(name));
@@ -364,6 +423,15 @@ export function checkTensors(
       (shape) => shape.length === found.length && shape.every((n, i) => n === found[i]),
     );
     if (!fits) {
+      if (name === layout.namesOf('lmHead.weight')[0] && found[1] === config.nEmbd) {
+        throw new EngineError(
+          `${name} is (${found.join(', ')}): a head for ${found[0]} classes, where a language model has one row a token, ${config.vocabSize}.`,
+          {
+            code: 'checkpoint/head',
+            hint: 'It classifies texts and writes none: take the checkpoint from before it was trained for that.',
+          },
+        );
+      }
       throw new EngineError(
         `${name} is (${found.join(', ')}); expected (${accepted[0].join(', ')}).`,
         {

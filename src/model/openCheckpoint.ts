@@ -13,6 +13,7 @@ import {
   recogniseLayout,
   resolveConfig,
   withTiedEmbedding,
+  withZeroBiases,
 } from './layouts.ts';
 import { plainName, withPlainNames, withoutMasks } from './names.ts';
 import { refuseQuantised } from './quantised.ts';
@@ -28,7 +29,8 @@ export function openCheckpoint(stored: TensorSource, file: ConfigFile): Checkpoi
   refuseAdapter(stored.shapes);
   const named = withoutMasks(withPlainNames(stored));
   const layout = recogniseLayout(named.shapes);
-  return { layout, source: withTiedEmbedding(named, layout, file) };
+  const source = withZeroBiases(withTiedEmbedding(named, layout, file), layout);
+  return { layout, source };
 }
 
 /** A checkpoint, and what neither its files nor the caller say of it. Throws `checkpoint/…`. */

@@ -26,6 +26,11 @@ import { Session } from './session.ts';
  * whole ones; each token's own difference is much smaller than that.
  */
 const CLEARLY = 3;
+/**
+ * Whoever expects a text hardly better than chance does was not made for such text, or is read wrongly either way: the
+ * loss of a reading that tells something, as a part of ln V.
+ */
+const BELOW_CHANCE = 0.9;
 /** Standard errors of fewer differences than these say nothing. */
 const LEAST_TOKENS = 20;
 
@@ -85,23 +90,28 @@ async function decideReading(
 ): Promise<Decision> {
   const of = (key: Assumption['key']): OpenQuestion | undefined =>
     questions.find((question) => question.key === key);
-  const [heads, norm] = [of('nHead'), of('layer_norm_denominator')];
+  const [asked, norm] = [of('nHead'), of('layer_norm_denominator')];
+  // What transformers takes is what the weights are to be read with, however they read.
+  const heads = asked?.by === 'convention' ? undefined : asked;
   const isMeasurable = text.length > 0 && (heads !== undefined || norm !== undefined);
   const tried = isMeasurable ? await race(gpt, heads, norm, text, signal) : [];
   const left = tried.filter(({ isOut }) => !isOut);
   const best = left.toSorted((a, b) => meanOf(a.losses) - meanOf(b.losses))[0] as Tried | undefined;
-  // Whoever expects a text less than chance does was not made for such text, or is read wrongly either way.
-  const canRead = best !== undefined && meanOf(best.losses) < Math.log(gpt.config.vocabSize);
+  const canRead =
+    best !== undefined && meanOf(best.losses) < BELOW_CHANCE * Math.log(gpt.config.vocabSize);
   let { config } = gpt;
   const assumed: Assumption[] = [];
   const open: OpenQuestion[] = [];
   for (const question of questions) {
     const { key, choices, usual, by } = question;
-    const losses = key === 'activation_function' ? [] : lossesBy(key, choices, tried);
+    const isTried = question === heads || question === norm;
+    const losses = isTried ? lossesBy(key, choices, tried) : [];
     const answers = new Set(left.map((one) => answerOf(one.config, key)));
     const isMeasured = canRead && losses.length > 1 && answers.size === 1;
     const value = isMeasured ? answerOf(best.config, key) : usual;
-    if (value === null) {
+    // Heads that read clearly worse than others are not theirs, also where all of them read badly.
+    const isOut = question === heads && answers.size > 0 && value !== null && !answers.has(value);
+    if (value === null || isOut) {
       open.push(question);
       continue;
     }

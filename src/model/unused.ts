@@ -33,6 +33,12 @@ export function notesOnUnused(
       `The file holds a head ${purpose} (${found[0]}), which is not used. ${writes}, for which such training may have made it worse.`,
     );
   }
+  for (const prefix of otherModels(layout, rest)) {
+    rest = rest.filter((name) => !name.startsWith(prefix));
+    notes.push(
+      `The file holds another model too, under the names that begin with ${prefix}: not used.`,
+    );
+  }
   if (rest.length > 0) {
     const more = rest.length > 3 ? ` and ${rest.length - 3} more` : '';
     notes.push(
@@ -40,4 +46,16 @@ export function notesOnUnused(
     );
   }
   return notes;
+}
+
+/** What the names of other models begin with that lie beside the one that is read. */
+function otherModels(layout: Layout, rest: readonly string[]): string[] {
+  const [first] = layout.namesOf('h.0.attn.cProj.weight');
+  const [own] = layout.namesOf('wte.weight');
+  // What both begin with is what may be missing, or other, in another model's names.
+  const tail = own.slice(own.lastIndexOf('.', own.length - '.weight'.length - 1) + 1);
+  const inner = first.includes('transformer.h.0.') ? 'transformer.' : '';
+  return rest
+    .filter((name) => name.endsWith(`.${inner}${tail}`))
+    .map((name) => name.slice(0, -(inner + tail).length));
 }

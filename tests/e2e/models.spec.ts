@@ -687,7 +687,7 @@ test(
   },
 );
 
-test('a dropped folder: without a config it asks for the heads; a pickle is refused with the way out', async ({
+test('a dropped folder: heads that its config leaves out can be chosen; a pickle is refused with the way out', async ({
   page,
   context,
 }, info) => {
@@ -697,6 +697,7 @@ test('a dropped folder: without a config it asks for the heads; a pickle is refu
   for (const name of [WEIGHTS, 'vocab.json', 'merges.txt']) {
     writeFileSync(`${folder}/${name}`, TINY.files[name] as Uint8Array);
   }
+  writeFileSync(`${folder}/config.json`, '{"model_type": "gpt2"}');
   const pickle = info.outputPath('old.pt');
   writeFileSync(pickle, 'PK\u0003\u0004');
   await openPage(page);
@@ -710,7 +711,7 @@ test('a dropped folder: without a config it asks for the heads; a pickle is refu
 
   const heads = page.getByTestId('reading');
   await expect(heads).toContainText('The files of my-poems do not say how many heads it has.');
-  await expect(heads).toContainText('3 are assumed');
+  await expect(heads).toContainText('12 are assumed: transformers takes as many');
   const before = await heads.getByRole('combobox').inputValue();
   const choices = await heads.getByRole('option').allInnerTexts();
   expect(choices.length).toBeGreaterThan(2);

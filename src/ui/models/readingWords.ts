@@ -42,9 +42,9 @@ const QUESTIONS: Readonly<Record<Key, string>> = {
 };
 
 /** Why a value was taken that nothing measured. */
-const USUAL: Readonly<Record<Key, (value: Value, shape: Shape) => string>> = {
-  nHead: (heads, { nEmbd }) =>
-    `${heads} are assumed: published models of width ${nEmbd} have as many. With another number the same weights write another text.`,
+const USUAL: Readonly<Record<Key, (value: Value, shape: Shape, by: Assumption['by']) => string>> = {
+  nHead: (heads, { nEmbd }, by) =>
+    `${heads} are assumed: ${by === 'known' ? `published models of width ${nEmbd} have as many` : 'transformers takes as many for a GPT-2 whose config.json is silent'}. With another number the same weights write another text.`,
   layer_norm_denominator: (value) =>
     `${NORMS[value]} is assumed, as in the book “Build a Large Language Model (From Scratch)” and in PyTorch; a notebook made from it divides by ${NORMS.std}, and its weights write nonsense so.`,
   activation_function: (value) =>
@@ -59,7 +59,7 @@ export function assumptionWords(assumption: Assumption, shape: Shape): string {
   if (by !== 'measured') {
     const tried =
       losses.length > 1 ? ' A plain English text is read about as well either way.' : '';
-    return USUAL[key](value, shape) + tried;
+    return USUAL[key](value, shape, by) + tried;
   }
   const own = losses.find((one) => one.value === value);
   const others = losses.filter((one) => one.value !== value);
