@@ -12,6 +12,7 @@ import type {
 import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import { toAnatomy } from '../model/anatomy.ts';
+import { checkList } from '../model/checkTokens.ts';
 import type { GptConfig } from '../model/config.ts';
 import type { Gpt } from '../model/gpt.ts';
 import type { EncodeOptions, Tokenizer } from '../text/tokenizer.ts';
@@ -199,6 +200,9 @@ export class GPT2 {
     prompt: string | readonly number[],
     options: GenerateOptionsInput = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
+    if (typeof prompt !== 'string') {
+      checkList(prompt, 'The prompt', 'a text, or a list of token ids');
+    }
     const { signal, top_logprobs = 10, allowedSpecial, add_special_tokens, ...rest } = options;
     const ids =
       typeof prompt === 'string'

@@ -2,6 +2,16 @@
 import { EngineError } from '../errors.ts';
 import type { GptConfig } from './config.ts';
 
+/** Throws `tokens/ids` for what is no list at all: whoever calls may write JavaScript. */
+export function checkList(ids: unknown, what: string, expected: string): void {
+  if (Array.isArray(ids) || (ArrayBuffer.isView(ids) && !(ids instanceof DataView))) return;
+  const found = ids === null || ids === undefined ? String(ids) : `of type ${typeof ids}`;
+  throw new EngineError(`${what} is ${found}; expected ${expected}.`, {
+    code: 'tokens/ids',
+    hint: 'Ids are whole numbers, like [464, 3290].',
+  });
+}
+
 /** Throws in words for ragged or empty batches, ids outside the vocabulary, too many tokens. */
 export function checkTokens(
   tokens: readonly (readonly number[])[],

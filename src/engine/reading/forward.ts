@@ -1,6 +1,6 @@
 // One pass over a batch of texts, with whatever of it is asked for; nothing of it stays.
 import { EngineError } from '../../errors.ts';
-import { checkTokens } from '../../model/checkTokens.ts';
+import { checkList, checkTokens } from '../../model/checkTokens.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import {
   MOST_ATTENTION_ELEMENTS,
@@ -47,6 +47,7 @@ export async function forward(
   ids: readonly number[] | readonly (readonly number[])[],
   o: ForwardOptions,
 ): Promise<ForwardOutput> {
+  checkList(ids, 'What is to be read', 'a list of token ids, or a list of such lists');
   const batch = toBatch(ids);
   const { nCtx, nEmbd, nHead, nLayer, vocabSize } = gpt.config;
   checkTokens(batch, batch.length, 0, nCtx, gpt.config);

@@ -114,6 +114,21 @@ describe('forward', () => {
   });
 
   const refused: [string, () => Promise<unknown>, string, string][] = [
+    // Whoever calls from JavaScript is told by nobody else.
+    ...[null, undefined, 'Hello', 7].map(
+      (ids): [string, () => Promise<unknown>, string, string] => [
+        `${JSON.stringify(ids)} for ids`,
+        () => small.forward(ids as never),
+        'tokens/ids',
+        'expected a list of token ids, or a list of such lists.',
+      ],
+    ),
+    ...[null, undefined, 7, {}].map((prompt): [string, () => Promise<unknown>, string, string] => [
+      `${JSON.stringify(prompt)} for a prompt`,
+      () => small.generate(prompt as never).next(),
+      'tokens/ids',
+      'expected a text, or a list of token ids.',
+    ]),
     ['an empty list', () => small.forward([]), 'tokens/empty', 'The batch is empty'],
     ['an empty batch', () => small.forward([[], []]), 'tokens/empty', 'The batch is empty'],
     [
