@@ -49,6 +49,9 @@ export interface Tokenizer {
 /** The name that ends a text in GPT-2's vocabulary. */
 export const END_OF_TEXT = '<|endoftext|>';
 
+/** The hint where nothing else helps a tokenizer that cannot be used. */
+export const STILL_IDS = 'The model can still be given token ids.';
+
 /** Names that count in a text. Throws `tokenizer/special` for one that is no token's. */
 export function allowedNames(
   { addedTokens, specialTokens }: Pick<Tokenizer, 'addedTokens' | 'specialTokens'>,

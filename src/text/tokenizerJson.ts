@@ -22,6 +22,9 @@ export interface BesideVocabulary {
   readonly added: string | null;
 }
 
+const CONFIG = 'tokenizer_config.json';
+const MAP = 'special_tokens_map.json';
+
 const NOTHING: BesideVocabulary = { config: null, specialMap: null, added: null };
 
 /** With more names than this a tree of them is faster than a regular expression. */
@@ -43,7 +46,7 @@ export function readTokenizerJson(
   const vocabulary = vocabularyOf(model);
   const added = new Map<string, AddedToken>();
   for (const token of Array.isArray(json.added_tokens) ? json.added_tokens : []) {
-    const read = readAdded(token);
+    const read = readAdded(token, 'tokenizer.json');
     if (!read || read.id === undefined)
       throw unsupported(`the added token ${show(token)} has no id`);
     // One that the vocabulary has is that one, whatever it says.
@@ -188,18 +191,21 @@ const PLAIN = {
 /** A token that a file names: its text alone, or with its rules. */
 type Named = Partial<AddedToken> & { readonly content: string };
 
-function readAdded(value: unknown): Named | undefined {
+function readAdded(value: unknown, file: string): Named | undefined {
   if (typeof value === 'string') return { content: value };
   if (!isObject(value) || typeof value.content !== 'string') return undefined;
   const isId = Number.isInteger(value.id) && Number(value.id) >= 0 && Number(value.id) < 1 << 21;
-  const special = flagOf(value, 'special', false);
+  const named = `the token ${show(value.content)}`;
+  const flag = (key: string, otherwise: boolean): boolean =>
+    flagOf(value, key, otherwise, { named, file });
+  const special = flag('special', false);
   return {
     content: value.content,
     ...(isId ? { id: Number(value.id) } : {}),
-    single_word: flagOf(value, 'single_word', false),
-    lstrip: flagOf(value, 'lstrip', false),
-    rstrip: flagOf(value, 'rstrip', false),
-    normalized: flagOf(value, 'normalized', !special),
+    single_word: flag('single_word', false),
+    lstrip: flag('lstrip', false),
+    rstrip: flag('rstrip', false),
+    normalized: flag('normalized', !special),
     special,
   };
 }
@@ -220,23 +226,27 @@ interface Settings {
 const TOKEN_KEYS = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((key) => `${key}_token`);
 
 function readSettings({ config: configText, specialMap }: BesideVocabulary): Settings {
-  const config = configText === null ? {} : parse(configText, 'tokenizer_config.json');
-  const map = specialMap === null ? {} : parse(specialMap, 'special_tokens_map.json');
+  const config = configText === null ? {} : parse(configText, CONFIG);
+  const map = specialMap === null ? {} : parse(specialMap, MAP);
+  const files = [
+    [map, MAP],
+    [config, CONFIG],
+  ] as const;
   const decoder = Object.entries(
     isObject(config.added_tokens_decoder) ? config.added_tokens_decoder : {},
   ).flatMap(([key, value]) => {
-    const token = readAdded(isObject(value) ? { ...value, id: Number(key) } : value);
+    const token = readAdded(isObject(value) ? { ...value, id: Number(key) } : value, CONFIG);
     return token?.id === undefined ? [] : [{ ...token, id: token.id }];
   });
   const said = new Map<string, Named>();
-  for (const file of [map, config]) {
+  for (const [json, file] of files) {
     for (const key of TOKEN_KEYS) {
-      const token = readAdded(file[key]);
+      const token = readAdded(json[key], file);
       if (token) said.set(key, token);
     }
   }
-  const more = [map, config].flatMap(({ additional_special_tokens: tokens }) =>
-    Array.isArray(tokens) ? tokens.flatMap((token: unknown) => readAdded(token) ?? []) : [],
+  const more = files.flatMap(([{ additional_special_tokens: tokens }, file]) =>
+    Array.isArray(tokens) ? tokens.flatMap((token: unknown) => readAdded(token, file) ?? []) : [],
   );
   const { add_prefix_space: space } = config;
   return {

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors.ts';
 import { type ModelFolder, toText } from '../../hub/modelFolder.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
 import { BytePairEncoder } from '../../text/bytePairEncoder.ts';
+import { STILL_IDS } from '../../text/tokenizer.ts';
 import type { FoundTokenizer } from './otherTokenizer.ts';
 
 /** The files of a tokenizer that are there. */
@@ -94,10 +95,13 @@ export async function toTokenizer(
   } catch (error) {
     if (!(error instanceof EngineError) || !/^(?:tokenizer|config|files)\//.test(error.code))
       throw error;
+    const { message, hint } = error;
+    // What can still be done is said once.
+    const rest = hint === STILL_IDS ? '' : ` ${hint}`;
     return {
       tokenizer: null,
-      note: `${error.message} It cannot read text, but token ids. ${error.hint}`,
-      advice: `${error.message} ${error.hint}`,
+      note: `${message} The model cannot read text without a tokenizer. ${STILL_IDS}${rest}`,
+      advice: `${message} ${hint}`,
     };
   }
 }

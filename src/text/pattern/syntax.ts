@@ -1,6 +1,7 @@
 // Patterns as tokenizer files write them, in Oniguruma's words (Ruby syntax, Unicode), parsed to a tree. What cannot be
 // told apart (captures, names of groups) is dropped; what is not understood is refused by name.
 import { EngineError } from '../../errors.ts';
+import { STILL_IDS } from '../tokenizer.ts';
 import { type CharSet, anyOf, both, not, oneOf, property, ranges } from './charSets.ts';
 
 export type Node =
@@ -82,10 +83,13 @@ export function parsePattern(source: string): Node {
 
 export function refused(source: string, at: number, problem: string): EngineError {
   const shown = source.length > 80 ? `${source.slice(0, 80)}…` : source;
-  return new EngineError(`The pattern ${shown} cannot be used: ${problem} (at ${at}).`, {
-    code: 'tokenizer/pattern',
-    hint: 'It stands in tokenizer.json. The model can still be given token ids.',
-  });
+  return new EngineError(
+    `tokenizer.json: the pattern ${shown} cannot be used: ${problem} (at ${at}).`,
+    {
+      code: 'tokenizer/pattern',
+      hint: STILL_IDS,
+    },
+  );
 }
 
 class Parser {

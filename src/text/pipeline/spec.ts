@@ -2,13 +2,14 @@
 import { EngineError } from '../../errors.ts';
 import { isObject, show } from '../../json.ts';
 import { Pattern } from '../pattern/pattern.ts';
+import { STILL_IDS } from '../tokenizer.ts';
 
 export type Spec = Readonly<Record<string, unknown>>;
 
-export function unsupported(problem: string): EngineError {
-  return new EngineError(`tokenizer.json: ${problem}.`, {
+export function unsupported(problem: string, file = 'tokenizer.json'): EngineError {
+  return new EngineError(`${file}: ${problem}.`, {
     code: 'tokenizer/unsupported',
-    hint: 'The model can still be given token ids.',
+    hint: STILL_IDS,
   });
 }
 
@@ -29,10 +30,16 @@ export function textOf(spec: Spec, key: string, otherwise?: string): string {
   throw unsupported(`${show(spec.type)} has the ${key} ${show(value)}`);
 }
 
-export function flagOf(spec: Spec, key: string, otherwise: boolean): boolean {
+/** True or false; `named` is what an error calls the part, of which file. */
+export function flagOf(
+  spec: Spec,
+  key: string,
+  otherwise: boolean,
+  { named = show(spec.type), file = 'tokenizer.json' } = {},
+): boolean {
   const value = spec[key] ?? otherwise;
   if (typeof value === 'boolean') return value;
-  throw unsupported(`${show(spec.type)} has the ${key} ${show(value)}`);
+  throw unsupported(`${named} has the ${key} ${show(value)}; expected true or false`, file);
 }
 
 export function patternOf(spec: Spec): Pattern {

@@ -107,6 +107,11 @@ describe('a tokenizer that cannot be read', () => {
     ['tokenizer.json', '{', /tokenizer\.json is no JSON object/],
     ['tokenizer.json', '{"model": {"type": "Magic"}}', /the model is "Magic"/],
     ['vocab.json', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n', /LFS/],
+    [
+      'tokenizer_config.json',
+      '{"added_tokens_decoder": {"0": {"content": "<s>", "lstrip": null, "special": "true"}}}',
+      /^tokenizer_config\.json: the token "<s>" has the special "true"; expected true or false\. The model cannot read text without a tokenizer\. The model can still be given token ids\.$/,
+    ],
     ['tokenizer_config.json', '[]', /tokenizer_config\.json is no JSON object/],
   ])('(%s is %s) leaves the weights as they are', async (file, content, words) => {
     await using model = await load('tokenizer-json-beside-pair', { [file]: content });
