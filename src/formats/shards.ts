@@ -40,8 +40,8 @@ const MOST_SHARDS = 1000;
 /** Holds the headers of most files, so that one request a file is enough. */
 const PEEK_BYTES = 64 << 10;
 
-/** A file name that leads nowhere else. */
-const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors$/;
+/** A file name that leads nowhere else, on a disk or in an address; letters of any language, and spaces, are none. */
+const SHARD_NAME = /^(?![.\s])[^/\\:?#%*"<>|\p{C}]{1,200}\.safetensors$/u;
 
 /** Reads an index; nothing in it is believed. Throws `safetensors/index`. */
 export function parseShardIndex(bytes: Uint8Array, name: string): ShardIndex {

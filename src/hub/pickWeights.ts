@@ -6,7 +6,7 @@ import { ADAPTER_CONFIG, INDEX, WEIGHTS } from './modelFolder.ts';
 const SAFETENSORS = /\.safetensors$/i;
 const ADAPTER = /^adapter_model\.(?:safetensors|bin)$/i;
 /** What training leaves beside weights. */
-const OTHER_STATE = /^(?:optimizer|scheduler|scaler|training_args|rng_state)/i;
+const OTHER_STATE = /^(?:optimizer|scheduler|scaler|training_args|rng_state|random_states)/i;
 
 /** Whether a file is one of weights, in whatever format. */
 export function isWeights(name: string): boolean {
@@ -34,7 +34,9 @@ export function pickWeights(all: readonly string[]): string {
   // An adapter is no model, unless there is nothing else.
   const others = all.filter((name) => !ADAPTER.test(name));
   const names = others.some(isWeights) ? others : all;
-  const found = names.filter((name) => SAFETENSORS.test(name));
+  const isOfModel = (name: string): boolean => !OTHER_STATE.test(name);
+  const files = names.filter((name) => SAFETENSORS.test(name));
+  const found = files.some(isOfModel) ? files.filter(isOfModel) : files;
   if (found.length === 1) return found[0];
   if (found.length > 1) {
     throw new EngineError(`There are several files of weights: ${list(found)}.`, {
@@ -43,7 +45,7 @@ export function pickWeights(all: readonly string[]): string {
     });
   }
   const foreign = names.filter((name) => byName(name) !== null);
-  const other = foreign.find((name) => !OTHER_STATE.test(name)) ?? foreign.at(0);
+  const other = foreign.find(isOfModel) ?? foreign.at(0);
   if (other !== undefined) return other;
   if (names.length === 0) {
     throw new EngineError('No file was dropped.', {
