@@ -5,6 +5,7 @@ import { EngineError } from './errors.ts';
 /** Of any format: the engine names those that it does not read. */
 const WEIGHTS =
   /\.(?:safetensors|bin|pt|pth|ckpt|pkl|gguf|ggml|onnx|tflite|h5|hdf5|keras|msgpack|np[yz]|zip|tar|tgz)$/i;
+const SAFETENSORS = /\.safetensors$/i;
 const ADAPTER_CONFIG = 'adapter_config.json';
 const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 /** A tokenizer that was trained with an adapter goes before the base's. */
@@ -39,35 +40,33 @@ export function hasModel(placed: readonly Placed[]): boolean {
 }
 
 /**
- * The outermost folder that holds weights; of several on one level the first. An adapter in another folder, which does
- * not lie inside it, belongs to it: its files come along, under names that hide none but the tokenizer's. Throws
- * `files/several` where there are more of them.
+ * The outermost folder that holds weights. An adapter in another folder, which does not lie inside it, belongs to it: its
+ * files come along, under names that hide none but the tokenizer's. Throws `files/several` where several models, as the
+ * checkpoints of one training, or several adapters lie side by side: which is meant cannot be known.
  */
 export function chooseFolder(placed: readonly Placed[]): ChosenFolder {
   const folders = byFolder(placed);
   const withWeights = [...folders]
     .filter(([, files]) => files.some(({ name }) => WEIGHTS.test(name)))
-    .toSorted(([a], [b]) => depth(a) - depth(b) || (a < b ? -1 : 1));
-  const model = withWeights.find(([, files]) => isOfModel(files));
+    .toSorted(([a], [b]) => depth(a) - depth(b) || a.localeCompare(b, 'en', { numeric: true }));
+  const model = onlyOne(
+    'models',
+    withWeights.filter(([, files]) => isOfModel(files)),
+  );
   const adapters = withWeights.filter(
     ([folder, files]) =>
       isAdapter(files) && folder !== model?.[0] && !folder.startsWith(`${model?.[0]}/`),
   );
-  const [folder, files] = model ?? withWeights[0] ?? [placed[0]?.folder ?? '', []];
+  const [folder, files] = model ??
+    onlyOne('adapters', withWeights) ?? [placed[0]?.folder ?? '', []];
   const all = files.length > 0 ? files : (folders.get(folder) ?? []);
   const [adapter] = adapters;
   // The model's own folder may hold one already.
   if (model === undefined || adapter === undefined || isAdapter(all)) return { folder, files: all };
-  if (adapters.length > 1) {
-    throw new EngineError(
-      `There are several adapters: ${adapters
-        .map(([path]) => path)
-        .join(', ')
-        .slice(0, 200)}.`,
-      { code: 'files/several', hint: 'Drop the model together with the one that is to be merged.' },
-    );
-  }
   const [place, own] = adapter;
+  // What lies inside its folder are its own earlier checkpoints.
+  const others = adapters.filter(([path]) => !path.startsWith(`${place}/`));
+  if (others.length > 1) throw several('adapters', others);
   const hasTokenizer = own.some(({ name }) => name === 'tokenizer.json' || name === 'vocab.json');
   const beside = own.flatMap((file) => {
     if (file.name === ADAPTER_CONFIG) return [file];
@@ -77,6 +76,37 @@ export function chooseFolder(placed: readonly Placed[]): ChosenFolder {
   });
   const kept = all.filter(({ name }) => !hasTokenizer || !OF_TOKENIZER.test(name));
   return { folder: `${last(folder)} + ${last(place)}`, files: [...kept, ...beside] };
+}
+
+type Folder = readonly [path: string, files: readonly File[]];
+
+/**
+ * The outermost of these; undefined for none. Throws `files/several` where others lie on its level, unless it alone is of
+ * the format that is read here.
+ */
+function onlyOne(
+  what: 'models' | 'adapters',
+  outermostFirst: readonly Folder[],
+): Folder | undefined {
+  const [first] = outermostFirst;
+  if (first === undefined) return undefined;
+  const beside = outermostFirst.filter(([path]) => depth(path) === depth(first[0]));
+  const readable = beside.filter(([, files]) => files.some(({ name }) => SAFETENSORS.test(name)));
+  if (readable.length > 1) throw several(what, readable);
+  return readable[0] ?? first;
+}
+
+function several(what: 'models' | 'adapters', folders: readonly Folder[]): EngineError {
+  const paths = folders.map(([path]) => path);
+  const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
+  const shown = paths.slice(0, 5).map((path) => path.slice(-60));
+  return new EngineError(`There are several ${what}: ${shown.join(', ')}${more}.`, {
+    code: 'files/several',
+    hint:
+      what === 'models'
+        ? 'Drop the folder of the one that is to be loaded.'
+        : 'Drop the model together with the one that is to be merged.',
+  });
 }
 
 function byFolder(placed: readonly Placed[]): Map<string, File[]> {
@@ -97,7 +127,7 @@ function isAdapter(files: readonly File[]): boolean {
 function isOfModel(files: readonly File[]): boolean {
   const weights = files.map(({ name }) => name).filter((name) => WEIGHTS.test(name));
   if (!isAdapter(files)) return weights.length > 0;
-  const others = weights.filter((name) => /\.safetensors$/i.test(name) && name !== ADAPTER_WEIGHTS);
+  const others = weights.filter((name) => SAFETENSORS.test(name) && name !== ADAPTER_WEIGHTS);
   return weights.includes(ADAPTER_WEIGHTS) && others.length > 0;
 }
 
