@@ -227,8 +227,11 @@ function readingOf(assumed: readonly Assumption[] = [], told: Reading): Reading 
   return { nHead, layer_norm_denominator, activation_function, ...decided };
 }
 
-/** `config.json`; whoever saved weights alone has none. */
+/**
+ * `config.json`; whoever saved weights alone has none. On the web it is what tells a model's folder from any other
+ * address, before anything large is waited for.
+ */
 async function readConfig(folder: ModelFolder): Promise<ConfigFile> {
-  const bytes = await folder.read('config.json', true);
+  const bytes = await folder.read('config.json', folder.origin.keptIn === 'disk');
   return bytes ? readConfigFile(parseJsonFile(bytes, 'config.json')) : {};
 }
