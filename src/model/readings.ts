@@ -80,7 +80,8 @@ interface Decision {
 
 /**
  * Answers the questions that a checkpoint leaves open: measured on `text`, windows of ids that the model can see
- * whole, where there is some; else, or where no reading is clearly better, as is usual. A GELU is never measured: the two differ by less than a text tells.
+ * whole, where there is some; else, or where no reading is clearly better, as is usual. A GELU is never measured: the
+ * two differ by less than a text tells.
  */
 async function decideReading(
   gpt: Gpt,
