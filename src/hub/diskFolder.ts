@@ -2,6 +2,7 @@
 import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
+import { shapesBeside } from './beside.ts';
 import {
   ADAPTER_CONFIG,
   type FolderOptions,
@@ -56,6 +57,7 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
           file === null ? this.openWeights() : streamWeights(await open(file), file),
       };
     },
+    shapesBeside: async () => shapesBeside(await (await nodeFiles()).readdir(path), open),
     async openWeights() {
       const single = await openNodeFile(`${path}/${WEIGHTS}`, signal).catch((cause: unknown) => {
         throw unreadable(WEIGHTS, cause);

@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { chooseFolder, folderOf } from '../folders.ts';
+import { shapesBeside } from './beside.ts';
 import { Meter } from './meter.ts';
 import {
   ADAPTER_CONFIG,
@@ -89,6 +90,10 @@ export function openFiles(
           file === null ? this.openWeights() : streamWeights(await open(file), file),
       };
     },
+    shapesBeside: () =>
+      shapesBeside([...byName.keys()], (file) =>
+        Promise.resolve(fromBlob(byName.get(file) ?? new Blob(), file, changed)),
+      ),
     async openWeights() {
       if (weights !== null) {
         return streamWeights(await open(weights), weights);

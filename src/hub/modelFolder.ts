@@ -26,11 +26,16 @@ export interface ModelFolder {
   openWeights(): Promise<Weights>;
   /** The adapter that lies here, beside a model or by itself; null where there is none. Throws `network/…`. */
   openAdapter(): Promise<StoredAdapter | null>;
+  /** What lies beside the weights in files that are not loaded; only folders on this machine can say. */
+  shapesBeside?(): Promise<ShapesByFile>;
   /** Whether `error` came from damage that was dropped now, so that opening the weights again may help. */
   recover(error: unknown): Promise<boolean>;
   /** Idempotent. */
   close(): Promise<void>;
 }
+
+/** Names and shapes of tensors, by the file that they lie in. */
+export type ShapesByFile = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 
 /** An adapter of PEFT in a folder. */
 export interface StoredAdapter {

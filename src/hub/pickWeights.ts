@@ -13,6 +13,11 @@ export function isWeights(name: string): boolean {
   return SAFETENSORS.test(name) || byName(name) !== null;
 }
 
+/** Whether a file holds safetensors, by its name. */
+export function isSafetensors(name: string): boolean {
+  return SAFETENSORS.test(name);
+}
+
 /** How an adapter lies among the files of a folder; null where there is none. */
 export function findAdapter(
   names: readonly string[],

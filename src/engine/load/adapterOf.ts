@@ -10,7 +10,7 @@ import {
 import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
 import type { AdapterPlan } from '../../model/adapters/adapterPlan.ts';
-import { adapterAlone } from '../../model/adapters/refuse.ts';
+import { adapterAlone, refuseAdapterBeside } from '../../model/adapters/refuse.ts';
 import type { AdapterFiles } from '../../model/adapters/withAdapter.ts';
 
 /** A model's folder, and an adapter that is merged into it. */
@@ -40,7 +40,7 @@ export async function pairOf(
   { base_model, base_revision, adapter }: PairOptions,
   place: OpenOptions,
 ): Promise<Pair> {
-  const finding = adapter === false ? Promise.resolve(null) : folder.openAdapter();
+  const finding = adapter === false ? Promise.resolve(null) : findAdapter(folder);
   if (base_model === undefined) {
     const checked = finding.then(async (found) => {
       const files = found && (await toFiles(found));
@@ -65,6 +65,16 @@ export async function pairOf(
     beside: folder,
     adapter: Promise.resolve({ ...adapterFiles, isBesideLayers: false }),
   };
+}
+
+/** Throws `adapter/scale` and `adapter/unsupported` for one that lies beside the model without its config. */
+async function findAdapter(folder: ModelFolder): Promise<StoredAdapter | null> {
+  const found = await folder.openAdapter();
+  if (found) return found;
+  for (const [file, shapes] of (await folder.shapesBeside?.()) ?? []) {
+    refuseAdapterBeside(file, shapes);
+  }
+  return null;
 }
 
 async function toFiles({ config, isBesideLayers, open }: StoredAdapter): Promise<AdapterFiles> {

@@ -4,30 +4,56 @@ import type { TensorShapes } from '../layouts.ts';
 import type { AdapterConfig } from './adapterConfig.ts';
 import { isAdapterAlone, isLora, otherKind } from './adapterNames.ts';
 
+const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+const PUT_CONFIG = 'Put its adapter_config.json beside it';
+
 /**
  * Throws `adapter/base` for tensors that are an adapter and no model, `adapter/scale` for an adapter that lies beside
  * the layers it changes, since its scale stands in no tensor, and `adapter/unsupported` for other kinds.
  */
 export function refuseAdapter(shapes: TensorShapes): void {
   const names = [...shapes.keys()];
-  const other = otherKind(names);
-  if (other) {
-    throw new EngineError(
-      `${other.name} belongs to an adapter of the kind ${other.kind}; only LoRA is merged here.`,
-      {
-        code: 'adapter/unsupported',
-        hint: 'Where its kind can be merged, do it where it was made (merge_and_unload in PEFT), and load the result.',
-      },
-    );
-  }
+  refuseOtherKind('', names);
   const found = names.find(isLora);
   if (found === undefined) return;
   if (isAdapterAlone(names)) throw adapterAlone(`The tensors (${found} …) are`, null);
+  throw noScale('The file', found, PUT_CONFIG);
+}
+
+/**
+ * The same for a file of its own beside a model, without adapter_config.json: nobody can know whether the model is meant
+ * with it. Throws `adapter/scale` and `adapter/unsupported`.
+ */
+export function refuseAdapterBeside(file: string, shapes: TensorShapes): void {
+  const names = [...shapes.keys()];
+  refuseOtherKind(`${file}: `, names);
+  const found = names.find(isLora);
+  if (found === undefined) return;
+  const put =
+    file === ADAPTER_WEIGHTS
+      ? PUT_CONFIG
+      : `Name it ${ADAPTER_WEIGHTS}, and put its adapter_config.json beside it`;
+  throw noScale(file, found, put, ' To load the model without it, take the file away.');
+}
+
+function refuseOtherKind(where: string, names: readonly string[]): void {
+  const other = otherKind(names);
+  if (!other) return;
   throw new EngineError(
-    `The file holds a LoRA adapter that is not merged: ${found}. Its scale, α/r, stands in no tensor.`,
+    `${where}${other.name} belongs to an adapter of the kind ${other.kind}; only LoRA is merged here.`,
+    {
+      code: 'adapter/unsupported',
+      hint: 'Where its kind can be merged, do it where it was made (merge_and_unload in PEFT), and load the result.',
+    },
+  );
+}
+
+function noScale(where: string, name: string, put: string, otherwise = ''): EngineError {
+  return new EngineError(
+    `${where} holds a LoRA adapter that is not merged: ${name}. Its scale, α/r, stands in no tensor.`,
     {
       code: 'adapter/scale',
-      hint: 'Put its adapter_config.json beside it, or merge it where it was made (merge_and_unload in PEFT) and load the result.',
+      hint: `${put}, or merge it where it was made (merge_and_unload in PEFT) and load the result.${otherwise}`,
     },
   );
 }

@@ -41,6 +41,16 @@ export async function withAdapter(
   if (isBesideLayers && isAdapterAlone([...stored.shapes.keys()])) {
     throw adapterAlone('This is', config);
   }
+  // Who has a config and no factors has lost a file.
+  if (isBesideLayers && ![...stored.shapes.keys()].some(isOfAdapter)) {
+    throw new EngineError(
+      'There is adapter_config.json, but no adapter_model.safetensors beside it, nor do its tensors lie in the model’s file.',
+      {
+        code: 'adapter/tensors',
+        hint: 'Put adapter_model.safetensors from the adapter’s own folder beside it (a file of another name is to be named so), or take adapter_config.json away to load the model by itself.',
+      },
+    );
+  }
   const base = openCheckpoint(isBesideLayers ? layersOf(stored) : stored, file);
   const tensorsOf = ({ tensors }: Weights): TensorSource => {
     const plain = withoutMasks(withPlainNames(tensors));

@@ -226,3 +226,57 @@ describe('without adapter_config.json', () => {
     await expect(load(mixed)).rejects.toMatchObject({ code: 'adapter/scale' });
   });
 });
+
+describe('in a file of its own beside a model, without adapter_config.json', () => {
+  const beside = (tensors: Readonly<Record<string, Matrix>>, name: string): File[] => [
+    new File([config], 'config.json'),
+    new File([weights], 'model.safetensors'),
+    new File([fileOf(new Map(Object.entries(tensors)))], name),
+  ];
+  const load = (files: readonly File[], options: object = {}): Promise<GPT2> =>
+    GPT2.from_pretrained('x', {
+      device: 'cpu',
+      processor: { wasm: 'none' },
+      files,
+      ...options,
+    });
+
+  for (const [name, put] of [
+    ['adapter_model.safetensors', /^Put its adapter_config\.json beside it/],
+    ['pytorch_lora_weights.safetensors', /^Name it adapter_model\.safetensors, and put/],
+  ] as const) {
+    test(`${name} is not left out in silence`, async () => {
+      const files = beside(FACTORS, name);
+      await expect(load(files)).rejects.toMatchObject({
+        code: 'adapter/scale',
+        message: `${name} holds a LoRA adapter that is not merged: ${A}. Its scale, α/r, stands in no tensor.`,
+        hint: expect.stringMatching(put) as string,
+      });
+      await (await load(files, { adapter: false })).dispose();
+    });
+  }
+
+  test('the config alone says that the tensors are missing', async () => {
+    const files = [
+      ...beside({ 'x.weight': matrix(1, [4]) }, 'x.safetensors'),
+      new File([JSON.stringify(LORA)], 'adapter_config.json'),
+    ];
+    await expect(load(files)).rejects.toMatchObject({
+      code: 'adapter/tensors',
+      message: expect.stringContaining('but no adapter_model.safetensors beside it') as string,
+    });
+  });
+
+  test('one of another kind is named', async () => {
+    const name = `${MODULE}.hada_w1_a`;
+    await expect(load(beside({ [name]: matrix(1, [4]) }, 'x.safetensors'))).rejects.toMatchObject({
+      code: 'adapter/unsupported',
+      message: `x.safetensors: ${name} belongs to an adapter of the kind LoHa; only LoRA is merged here.`,
+    });
+  });
+
+  test('what is none, or cannot be read, is no matter', async () => {
+    const other = beside({ 'x.weight': matrix(1, [4]) }, 'x.safetensors');
+    await (await load([...other, new File(['?'], 'y.safetensors')])).dispose();
+  });
+});
