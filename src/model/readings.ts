@@ -110,8 +110,8 @@ async function decideReading(
     const answers = new Set(left.map((one) => answerOf(one.config, key)));
     const isMeasured = canRead && losses.length > 1 && answers.size === 1;
     const value = isMeasured ? answerOf(best.config, key) : usual;
-    // Heads that read clearly worse than others are not theirs, also where all of them read badly.
-    const isOut = question === heads && answers.size > 0 && value !== null && !answers.has(value);
+    // Heads that read clearly worse than several others are not the model's, however usual.
+    const isOut = question === heads && canRead && value !== null && !answers.has(value);
     if (value === null || isOut) {
       open.push(question);
       continue;
