@@ -20,6 +20,9 @@ interface Words {
   readonly hint: string;
 }
 
+/** Where nanoGPT keeps a vocabulary of characters. */
+const META = /^meta\.pkl$/i;
+
 const SAVED_AGAIN =
   'model.save_pretrained("converted")  # writes config.json and model.safetensors';
 
@@ -34,13 +37,25 @@ function throughTransformers(before: string, option: string): string {
 }
 
 function pickle(name: string): Words {
+  if (META.test(name)) {
+    return {
+      is: 'is a Python pickle, as nanoGPT keeps the characters of a model, and can run any code when opened',
+      hint: [
+        'Write it once as meta.json with Python, then put that beside the weights:',
+        `import json, pickle; json.dump(pickle.load(open(${JSON.stringify(name)}, "rb")), open("meta.json", "w"))`,
+      ].join('\n'),
+    };
+  }
+  const target = name.startsWith('adapter_model.')
+    ? 'adapter_model.safetensors'
+    : 'model.safetensors';
   return {
     is: 'is a PyTorch pickle, which can run any code when opened',
     hint: [
-      'Convert it once with Python, then drop model.safetensors here:',
+      `Convert it once with Python, then drop ${target} here:`,
       'import torch; from safetensors.torch import save_file',
       `state = torch.load(${JSON.stringify(name)}, map_location="cpu", weights_only=True); state = state.get("model", state)`,
-      'save_file({k: v.clone().contiguous() for k, v in state.items()}, "model.safetensors")',
+      `save_file({k: v.clone().contiguous() for k, v in state.items()}, "${target}")`,
     ].join('\n'),
   };
 }
@@ -61,6 +76,10 @@ const FORMATS: Readonly<Record<string, (name: string) => Words>> = {
   onnx: () => ({
     is: 'is an ONNX graph, made for one runtime',
     hint: 'Load the model it was exported from: its repository has model.safetensors, mostly one folder up or under the base model’s name.',
+  }),
+  llmc: () => ({
+    is: 'is a model in the format of llm.c',
+    hint: 'Convert it once with llm.c’s own dev/eval/export_hf.py (--input this file, --output a folder), then load that folder.',
   }),
   tflite: () => ({
     is: 'is a TensorFlow Lite graph',
@@ -161,7 +180,11 @@ export function explainedBy(
   size: number | null,
 ): unknown {
   if (!isAboutHeader(error)) return error;
-  return (whatItIs(name, start, size) ?? byName(name))?.error ?? error;
+  const found = whatItIs(name, start, size);
+  if (found) return found.error;
+  const named = byName(name);
+  // Many programs call a file .bin; a pickle is known by its bytes.
+  return (named?.kind === 'pickle' ? ofNoFormat(name, start) : named?.error) ?? error;
 }
 
 /** Throws for a small file that is something else than the text it should be: a pointer, a web page, a format of weights. */
@@ -174,13 +197,24 @@ function isAboutHeader(error: unknown): error is EngineError {
   return error instanceof EngineError && error.code.startsWith('safetensors/');
 }
 
+function ofNoFormat(name: string, start: Uint8Array): EngineError {
+  const bytes = [...start.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0'));
+  return wrong(
+    name,
+    'unknown',
+    `is of no format that is known here, and no pickle of PyTorch: it begins with the bytes ${bytes.join(' ')}`,
+    'Convert it to safetensors with the program that wrote it, or download the file again if it should be something else.',
+  );
+}
+
 function recognised(name: string, format: string): Recognised {
   const { is, hint } = FORMATS[format](name);
   return { kind: format, error: wrong(name, format, is, hint) };
 }
 
 function wrong(name: string, kind: string, is: string, hint: string): EngineError {
-  return new EngineError(`${name} ${is}.`, { code: `files/${kind}`, hint });
+  // What is quoted may bring its own.
+  return new EngineError(`${name} ${is.replace(/\.+$/, '')}.`, { code: `files/${kind}`, hint });
 }
 
 /** A format by its magic number; null where there is none. */
@@ -193,6 +227,8 @@ function formatOf(name: string, b: Uint8Array): string | null {
   if (says(0, 'GGUF')) return 'gguf';
   // Their magic numbers are words in the order of little-endian machines.
   if (['lmgg', 'tjgg', 'fmgg', 'algg'].some((magic) => says(0, magic))) return 'ggml';
+  // The number 20240326, with which its files of weights begin.
+  if (has(0, 0xc6, 0xd7, 0x34, 0x01)) return 'llmc';
   if (has(0, 0x89) && says(1, 'HDF\r\n')) return 'hdf5';
   if (says(4, 'TFL3')) return 'tflite';
   if (has(0, 0x93) && says(1, 'NUMPY')) return 'numpy';
@@ -271,6 +307,7 @@ function ofText(name: string, text: string): Recognised | null {
 }
 
 function sizeWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`;
   if (bytes < 999_500) return `${Math.round(bytes / 1e3)} kB`;
   return bytes < 999_500_000 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

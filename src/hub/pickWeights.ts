@@ -6,7 +6,8 @@ import { ADAPTER_CONFIG, INDEX, WEIGHTS } from './modelFolder.ts';
 const SAFETENSORS = /\.safetensors$/i;
 const ADAPTER = /^adapter_model\.(?:safetensors|bin)$/i;
 /** What training leaves beside weights. */
-const OTHER_STATE = /^(?:optimizer|scheduler|scaler|training_args|rng_state|random_states)/i;
+const OTHER_STATE =
+  /^(?:optimizer|scheduler|scaler|training_args|rng_state|random_states|meta\.pkl$)/i;
 
 /** Whether a file is one of weights, in whatever format. */
 export function isWeights(name: string): boolean {

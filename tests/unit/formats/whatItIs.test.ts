@@ -107,6 +107,21 @@ const KINDS: readonly [
     /Flax/,
     /from_flax=True/,
   ],
+  ['a model of llm.c', binary([0xc6, 0xd7, 0x34, 1, 3]), 'llmc', /llm\.c/, /export_hf\.py/],
+  [
+    'a text with its own stop',
+    utf8.encode('Invalid password..'),
+    'text',
+    /Invalid password\.$/,
+    /again/,
+  ],
+  [
+    'a small Git LFS pointer',
+    utf8.encode('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 548\n'),
+    'lfs',
+    / of 548 bytes\.$/,
+    /git lfs pull/,
+  ],
   ['a pickle', binary([0x80, 2, 0x8a, 10]), 'pickle', /PyTorch pickle/, /save_file/],
   ['PyTorch’s ZIP', zipOf('archive/data.pkl'), 'pickle', /PyTorch pickle/, /weights_only=True/],
   ['NumPy’s ZIP', zipOf('wte.npy'), 'numpy', /NumPy/, /safetensors\.numpy/],
@@ -158,8 +173,15 @@ describe('in the place of model.safetensors', () => {
 });
 
 describe('instead of model.safetensors', () => {
-  for (const [name, kind, says] of [
-    ['pytorch_model.bin', 'pickle', /pytorch_model\.bin is a PyTorch pickle/],
+  for (const [name, kind, says, start] of [
+    ['pytorch_model.bin', 'pickle', /pytorch_model\.bin is a PyTorch pickle/, [0x80, 2]],
+    [
+      'gpt2_124M.bin',
+      'llmc',
+      /gpt2_124M\.bin is a model in the format of llm\.c/,
+      [0xc6, 0xd7, 0x34, 1],
+    ],
+    ['ckpt.bin', 'unknown', /no pickle of PyTorch: it begins with the bytes 01 02 03/],
     ['gpt2.Q8_0.gguf', 'gguf', /gpt2\.Q8_0\.gguf is a GGUF/],
     ['decoder_model.onnx', 'onnx', /decoder_model\.onnx is an ONNX/],
     ['tf_model.h5', 'hdf5', /tf_model\.h5 is an HDF5/],
@@ -167,7 +189,11 @@ describe('instead of model.safetensors', () => {
     ['model.ckpt.data-00000-of-00001', 'tensorflow', /TensorFlow checkpoint/],
   ] as const) {
     test(`${name} is named, and not what training left beside it`, async () => {
-      const files = { 'config.json': config, 'optimizer.pt': 'x', [name]: binary([1, 2, 3]) };
+      const files = {
+        'config.json': config,
+        'optimizer.pt': 'x',
+        [name]: binary([...(start ?? [1, 2, 3])]),
+      };
       for (const way of ['disk', 'drop']) {
         const error = await refusal(way, files);
         expect(error.code).toBe(`files/${kind}`);
@@ -220,4 +246,15 @@ describe('small files', () => {
       expect(page).toContain(`${name} is a web page that was saved under this name.`);
     });
   }
+});
+
+test('a pickle’s words are those of what it holds', () => {
+  const hintOf = (name: string): string =>
+    whatItIs(name, binary([0x80, 2, 0x8a, 10]), 600)?.error.hint ?? '';
+  expect(hintOf('adapter_model.bin')).toContain('drop adapter_model.safetensors here');
+  expect(hintOf('adapter_model.bin')).toContain('"adapter_model.safetensors")');
+  expect(hintOf('ckpt.pt')).toContain('"model.safetensors")');
+  expect(hintOf('meta.pkl')).toContain(
+    'json.dump(pickle.load(open("meta.pkl", "rb")), open("meta.json", "w"))',
+  );
 });

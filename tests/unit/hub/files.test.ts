@@ -97,15 +97,16 @@ describe('dropped files', () => {
     expect(await errorOf(load(rest))).toMatchObject({ code: 'files/missing' });
   });
 
+  const pickle = new Uint8Array([0x80, 2, 0x8a, 10, ...new Uint8Array(40)]);
   const zip = new Uint8Array([0x50, 0x4b, 3, 4, ...new Uint8Array(100)]);
   const refused: [string, Record<string, Uint8Array | string>, string, string][] = [
     [
       'a pickle',
-      { 'pytorch_model.bin': 'x' },
+      { 'pytorch_model.bin': pickle },
       'files/pickle',
       'pytorch_model.bin is a PyTorch pickle',
     ],
-    ['a checkpoint', { 'ckpt.pt': 'x', 'meta.json': '{}' }, 'files/pickle', 'ckpt.pt'],
+    ['a checkpoint', { 'ckpt.pt': pickle, 'meta.json': '{}' }, 'files/pickle', 'ckpt.pt'],
     [
       'a pickle that was renamed',
       { 'model.safetensors': zip },
@@ -117,6 +118,12 @@ describe('dropped files', () => {
       { 'a.safetensors': 'x', 'b.safetensors': 'x' },
       'files/several',
       'a.safetensors, b.safetensors',
+    ],
+    [
+      'an unknown file that many would call a pickle',
+      { 'weights.bin': new Uint8Array([0x1e, 0xe7, 1, ...new Uint8Array(40)]) },
+      'files/unknown',
+      'weights.bin is of no format that is known here, and no pickle of PyTorch: it begins with the bytes 1e e7 01 00',
     ],
     ['something else', { 'photo.jpg': 'x' }, 'files/unknown', 'photo.jpg'],
     ['nothing', {}, 'files/none', 'No file'],
