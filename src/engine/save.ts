@@ -15,6 +15,11 @@ import type { Vocabulary } from './load/vocabulary.ts';
 
 /** Ids of GPT-2's own tokenizer. */
 const GPT2_VOCABULARY = 50257;
+const BESIDE_VOCABULARY = new Set([
+  'added_tokens.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+]);
 
 export interface SaveOptions {
   /** How matrices are stored: as the model is, and as `fp32` for `q8`, by default. */
@@ -184,13 +189,12 @@ async function tokenizerFiles(
 ): Promise<SavedFile[]> {
   // One that was made by hand has no files to give.
   if (!own && tokenizer?.vocabSize !== GPT2_VOCABULARY) return [];
-  const gpt2 = own ? null : await gpt2TokenizerFiles();
-  const files = new Map(
-    own ?? [
-      ['vocab.json', gpt2?.vocab ?? ''],
-      ['merges.txt', gpt2?.merges ?? ''],
-    ],
-  );
+  const files = new Map(own);
+  // Files that only say something of a vocabulary are read with GPT-2's.
+  if (tokenizer && [...files.keys()].every((name) => BESIDE_VOCABULARY.has(name))) {
+    const { vocab, merges } = await gpt2TokenizerFiles();
+    files.set('vocab.json', vocab).set('merges.txt', merges);
+  }
   const saved = [...files].map(([name, text]) => textFile(name, text));
   // What is said of a tokenizer is only added where there is one that transformers reads, and nothing says it.
   const isWhole = files.has('tokenizer.json');

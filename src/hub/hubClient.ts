@@ -161,7 +161,7 @@ function tokenizerFiles(files: HubModel['files']): readonly string[] {
   if (files.has('vocab.json') || files.has('merges.txt')) {
     return ['vocab.json', 'merges.txt', 'added_tokens.json', ...beside];
   }
-  return ['meta.json', 'chars.json'];
+  return ['meta.json', 'chars.json', 'stoi.json', 'itos.json', 'added_tokens.json', ...beside];
 }
 
 /** The shards that an index names, all of which the model must have. Throws `safetensors/index`. */

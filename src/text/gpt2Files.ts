@@ -1,8 +1,26 @@
 // GPT-2's vocabulary as the two files that transformers reads, made from the ranks.
 import { byteAlphabet } from './byteStrings.ts';
 
-/** `vocab.json` and `merges.txt` of GPT-2's own tokenizer. Rejects when its chunk cannot be fetched. */
-export async function gpt2TokenizerFiles(): Promise<{ vocab: string; merges: string }> {
+interface Pair {
+  readonly vocab: string;
+  readonly merges: string;
+}
+
+let making: Promise<Pair> | undefined;
+
+/**
+ * `vocab.json` and `merges.txt` of GPT-2's own tokenizer, made once. Rejects when its chunk cannot be fetched; asking
+ * again tries again.
+ */
+export function gpt2TokenizerFiles(): Promise<Pair> {
+  making ??= make().catch((error: unknown) => {
+    making = undefined;
+    throw error;
+  });
+  return making;
+}
+
+async function make(): Promise<Pair> {
   const { default: gpt2 } = await import('js-tiktoken/ranks/gpt2');
   const tokens: string[] = [];
   for (const line of gpt2.bpe_ranks.split('\n')) {

@@ -20,7 +20,7 @@ const WHOLE = 'tokenizer.json';
 const ADDED = 'added_tokens.json';
 const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json'] as const;
 /** Where people keep the characters of a model of characters, if not in vocab.json. */
-const CHARACTERS = ['meta.json', 'chars.json'] as const;
+const CHARACTERS = ['meta.json', 'chars.json', 'stoi.json', 'itos.json'] as const;
 
 /** A model with so many rows and no files has GPT-2's own tokenizer, if any. */
 const GPT2_SIZE = 50257;
@@ -61,8 +61,12 @@ export async function readTokenizerFiles(
     // Tokens can only have been added where ids are left.
     const isFull = vocabSize !== undefined && countEntries(texts.get(VOCAB) ?? '') >= vocabSize;
     await readAll(isFull ? BESIDE : [ADDED, ...BESIDE]);
-  } else if (!hasVocab && !hasMerges && (vocabSize ?? 0) < GPT2_SIZE) {
-    await readAll(CHARACTERS);
+  } else if (!hasVocab && !hasMerges) {
+    // A small model may have characters, one of GPT-2's size GPT-2's tokens and what is said beside them.
+    if ((vocabSize ?? 0) < GPT2_SIZE) await readAll(CHARACTERS);
+    if ((vocabSize ?? GPT2_SIZE) >= GPT2_SIZE) {
+      await readAll(vocabSize === GPT2_SIZE ? BESIDE : [ADDED, ...BESIDE]);
+    }
   }
   return done();
 }
@@ -92,7 +96,8 @@ export async function toTokenizer(
       ...found,
       note: `${leftOut} ${count} no row in this model of ${rows}, and will be neither read nor written.`,
     };
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof RangeError ? tooMuch(thrown) : thrown;
     if (!(error instanceof EngineError) || !/^(?:tokenizer|config|files)\//.test(error.code))
       throw error;
     const { message, hint } = error;
@@ -104,4 +109,16 @@ export async function toTokenizer(
       advice: `${message} ${hint}`,
     };
   }
+}
+
+/** A file may be nested so deeply, or one of its lists be so long, that a stack is used up. */
+function tooMuch(cause: RangeError): EngineError {
+  return new EngineError(
+    'The files of the tokenizer are too long or nested too deeply to be read.',
+    {
+      code: 'tokenizer/unsupported',
+      hint: STILL_IDS,
+      cause,
+    },
+  );
 }

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { readTokenizerFiles, toTokenizer } from '../../../src/engine/load/tokenizerOf.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
+import type { ModelFolder } from '../../../src/hub/modelFolder.ts';
 import { caseFiles, expectedOf, logitError } from '../../support/cases.ts';
 
 /** Whose weights a case without its own has: they are the same. */
@@ -74,6 +76,10 @@ describe('char-vocab-json', () => {
     ['vocab.json', JSON.stringify(stoi)],
     ['meta.json', JSON.stringify({ vocab_size: 65, itos, stoi })],
     ['chars.json', JSON.stringify(Object.values(itos))],
+    ['meta.json', JSON.stringify({ chars: Object.values(itos) })],
+    ['stoi.json', JSON.stringify(stoi)],
+    ['itos.json', JSON.stringify(itos)],
+    ['itos.json', JSON.stringify(Object.values(itos))],
   ])('reads characters from %s in any shape', async (file, content) => {
     await using model = await load('char-vocab-json', { 'vocab.json': null, [file]: content });
     expect(model.encode('The king')).toEqual([...'The king'].map((letter) => stoi[letter]));
@@ -123,6 +129,29 @@ describe('a tokenizer that cannot be read', () => {
   });
 });
 
+test('files of a tokenizer that are nested as deeply as they are long cost the tokenizer alone', async () => {
+  const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  const token = `{"0": {"content": "a", "lstrip": ${nested}}}`;
+  for (const [file, content, words] of [
+    ['tokenizer.json', `{"model": ${nested}}`, /the model is \[\[/],
+    ['tokenizer.json', `{"model": {"type": "BPE", "vocab": {"a": ${nested}}}}`, /"a" has the id/],
+    ['tokenizer_config.json', `{"added_tokens_decoder": ${token}}`, /the lstrip \[\[/],
+    ['special_tokens_map.json', nested, /is no JSON object/],
+  ] as const) {
+    const { tokenizer, note } = await toTokenizer(
+      {
+        texts: new Map([
+          ['tokenizer.json', '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}'],
+          [file, content],
+        ]),
+      },
+      300,
+    );
+    expect(tokenizer).toBeNull();
+    expect(note).toMatch(words);
+  }
+});
+
 describe('control words', () => {
   const words = '<|user|>the <|endoftext|>';
 
@@ -150,7 +179,6 @@ describe('control words', () => {
 });
 
 test('GPT-2 with rows that were added takes GPT-2’s tokenizer for the first 50,257', async () => {
-  const { toTokenizer } = await import('../../../src/engine/load/tokenizerOf.ts');
   for (const rows of [50257, 50258, 50260, 50304, 51200]) {
     const { tokenizer, note } = await toTokenizer({ texts: new Map() }, rows);
     expect(tokenizer?.vocabSize).toBe(50257);
@@ -159,4 +187,30 @@ test('GPT-2 with rows that were added takes GPT-2’s tokenizer for the first 50
   for (const rows of [50256, 52000]) {
     expect(await toTokenizer({ texts: new Map() }, rows)).toMatchObject({ tokenizer: null });
   }
+});
+
+test('GPT-2’s tokenizer is taken with what stands beside a vocabulary that is not there', async () => {
+  const found = async (rows: number, files: Readonly<Record<string, object>>) => {
+    const bytes = (file: string): Uint8Array | null =>
+      file in files ? new TextEncoder().encode(JSON.stringify(files[file])) : null;
+    const folder = { read: (file: string) => Promise.resolve(bytes(file)) } as ModelFolder;
+    const texts = await readTokenizerFiles(folder, Promise.resolve({ vocabSize: rows }));
+    return toTokenizer(texts, rows);
+  };
+  const added = { '<|user|>': 50257, '<|bot|>': 50258, '<pad>': 50259 };
+  const named = await found(50260, { 'added_tokens.json': added });
+  expect(named.tokenizer?.encode('Hello<|user|>')).toEqual([15496, 50257]);
+  expect(named.note).toBe(
+    "It came without a vocabulary: its first 50,257 tokens are taken for GPT-2's, together with its own added_tokens.json.",
+  );
+  const half = await found(50260, {
+    'tokenizer_config.json': { add_prefix_space: true, pad_token: '<pad>' },
+  });
+  expect(half.tokenizer?.encode('Hello<pad>')).toEqual([18435, 50257]);
+  const other = await found(50304, {
+    'tokenizer_config.json': { tokenizer_class: 'GPTNeoXTokenizer' },
+  });
+  expect(other).toMatchObject({ tokenizer: null });
+  expect(other.note).toMatch(/speaks of a GPTNeoXTokenizer, whose vocabulary is not there\./);
+  expect(half.note).toMatch(/tokenizer_config\.json\. What 2 of the 3 after them are called/);
 });
