@@ -107,16 +107,20 @@ const says = (source: Source, key: string): boolean =>
  * another model's when its training began.
  */
 function sourcesOf(file: Source): Source[] {
-  if ([...KEYS.nHead, ...KEYS.nEmbd].some((key) => says(file, key))) return [file];
+  const hasHeads = (each: Source): boolean => KEYS.nHead.some((key) => says(each, key));
+  const hasWidth = (each: Source): boolean => KEYS.nEmbd.some((key) => says(each, key));
+  if (hasHeads(file) || hasWidth(file)) return [file];
   if (isObject(file.model_args)) return [file, file.model_args];
   const within = (object: Source, depth: number): Source[] =>
     Object.values(object)
       .filter(isObject)
       .flatMap((each) => {
-        if (KEYS.nHead.some((key) => says(each, key))) return [each];
+        if (hasHeads(each)) return [each];
         return depth > 1 ? within(each, depth - 1) : [];
       });
-  return [file, ...within(file, DEEPEST)];
+  const found = within(file, DEEPEST);
+  // Beside one that states both, heads alone are of something else.
+  return [file, ...(found.some(hasWidth) ? found.filter(hasWidth) : found)];
 }
 
 /** What is to be done about a value of the wrong kind; the usual hint where it does not help. */
@@ -218,7 +222,7 @@ export function readConfigFile(json: unknown): ConfigFile {
   return {
     modelType: type as string | undefined,
     vocabSize: number('vocab_size'),
-    // Only a limit, and the tensors have it: GPT2Config's n_ctx may be left over from the model it began as.
+    // The tensors have it, too, and GPT2Config's n_ctx may be left over from the model that it began as.
     nCtx: number(KEYS.nCtx.find((key) => stated(key) !== undefined) ?? KEYS.nCtx[0]),
     nLayer: number(...KEYS.nLayer),
     nHead: number(...KEYS.nHead),

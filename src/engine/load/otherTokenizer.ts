@@ -92,7 +92,8 @@ async function ofGpt2(
       : `It came without a vocabulary: its first 50,257 tokens are taken for GPT-2's, together with its own ${files.join(', ')}.`;
   const after = rows - GPT2_SIZE;
   const which = unnamed === after ? `the ${after}` : `${unnamed} of the ${after}`;
-  const rest = ` What ${which} after them are called is not known; put the tokenizer's files beside the weights.`;
+  const called = after === 1 ? 'the one after them is' : `${which} after them are`;
+  const rest = ` What ${called} called is not known; put the tokenizer's files beside the weights.`;
   return { tokenizer, note: unnamed > 0 && !isUsual ? taken + rest : taken };
 }
 

@@ -122,8 +122,15 @@ describe('readConfigFile', () => {
         twice,
       );
       // What is the same, or left open, is no contradiction.
-      const open = { config: sizes, other: { ...sizes, n_embd: null } };
-      expect(readConfigFile(open).nEmbd).toBe(24);
+      const open = { config: sizes, other: { ...sizes, n_layer: null } };
+      expect(readConfigFile(open).nLayer).toBe(2);
+    });
+
+    it('and takes nothing from what states heads alone beside one that states a width, too', () => {
+      const training = { num_attention_heads: 4, activation_function: 'relu' };
+      expect(readConfigFile({ training, config: sizes })).toEqual(
+        readConfigFile({ config: sizes }),
+      );
     });
 
     it('and takes nothing from what states no heads', () => {
