@@ -11,6 +11,10 @@ const HEADS: readonly (readonly [name: RegExp, purpose: string])[] = [
   [/(?:^|\.)v_head\./, 'that values texts for reinforcement learning'],
 ];
 
+/** What lies inside a block, or is a norm, computes something. */
+const IN_MODEL =
+  /(?:^|\.)(?:h|blocks|trf_blocks)\.\d+\.|(?:^|[._])(?:ln|norm|layernorm)\w*\.(?:weight|bias|scale|shift)$/i;
+
 /** Of tensors that no part of the model is made of, in sentences for people. */
 export function notesOnUnused(
   layout: Layout,
@@ -41,8 +45,11 @@ export function notesOnUnused(
   }
   if (rest.length > 0) {
     const more = rest.length > 3 ? ` and ${rest.length - 3} more` : '';
+    const other = rest.some((name) => IN_MODEL.test(name))
+      ? ' Where it was made they took part in its numbers, which are others here.'
+      : '';
     notes.push(
-      `The file holds ${rest.slice(0, 3).join(', ')}${more}, which no GPT-2 has: not used.`,
+      `The file holds ${rest.slice(0, 3).join(', ')}${more}, which no GPT-2 has: not used.${other}`,
     );
   }
   return notes;

@@ -1,6 +1,7 @@
 // Which tokenizer a folder's model has: its own, GPT-2's, or none, and why. No tokenizer keeps the weights from loading.
 import { EngineError } from '../../errors.ts';
 import { type ModelFolder, toText } from '../../hub/modelFolder.ts';
+import { whatItIs } from '../../formats/whatItIs.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
 import { BytePairEncoder } from '../../text/bytePairEncoder.ts';
 import { STILL_IDS } from '../../text/tokenizer.ts';
@@ -12,6 +13,8 @@ export interface TokenizerTexts {
   readonly texts: ReadonlyMap<string, string>;
   /** Why one of them is none. */
   readonly problem?: EngineError;
+  /** What a file is that holds a tokenizer, but not as a text: told where nothing else is one. */
+  readonly pickled?: EngineError;
 }
 
 const VOCAB = 'vocab.json';
@@ -21,6 +24,9 @@ const ADDED = 'added_tokens.json';
 const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json'] as const;
 /** Where people keep the characters of a model of characters, if not in vocab.json. */
 const CHARACTERS = ['meta.json', 'chars.json', 'stoi.json', 'itos.json'] as const;
+
+/** The same as nanoGPT writes them. */
+const META = 'meta.pkl';
 
 /** A model with so many rows and no files has GPT-2's own tokenizer, if any. */
 const GPT2_SIZE = 50257;
@@ -36,7 +42,8 @@ export async function readTokenizerFiles(
 ): Promise<TokenizerTexts> {
   const texts = new Map<string, string>();
   let problem: EngineError | undefined;
-  const done = (): TokenizerTexts => (problem ? { texts, problem } : { texts });
+  let pickled: EngineError | undefined;
+  const done = (): TokenizerTexts => ({ texts, problem, pickled });
   const read = async (file: string): Promise<boolean> => {
     const bytes = await folder.read(file, true);
     try {
@@ -63,12 +70,21 @@ export async function readTokenizerFiles(
     await readAll(isFull ? BESIDE : [ADDED, ...BESIDE]);
   } else if (!hasVocab && !hasMerges) {
     // A small model may have characters, one of GPT-2's size GPT-2's tokens and what is said beside them.
-    if ((vocabSize ?? 0) < GPT2_SIZE) await readAll(CHARACTERS);
+    if ((vocabSize ?? 0) < GPT2_SIZE) {
+      const hasCharacters = (await readAll(CHARACTERS)).some(Boolean);
+      if (!hasCharacters) pickled = await whatIsPickled(folder);
+    }
     if ((vocabSize ?? GPT2_SIZE) >= GPT2_SIZE) {
       await readAll(vocabSize === GPT2_SIZE ? BESIDE : [ADDED, ...BESIDE]);
     }
   }
   return done();
+}
+
+/** Of characters in nanoGPT's own file what that is. A folder elsewhere is not asked for what cannot be read. */
+async function whatIsPickled(folder: ModelFolder): Promise<EngineError | undefined> {
+  const bytes = folder.origin.host === null ? await folder.read(META, true) : null;
+  return bytes ? whatItIs(META, bytes, bytes.length)?.error : undefined;
 }
 
 /** Entries of a vocab.json: its only strings are tokens. Where it is none, building the tokenizer will say so. */
@@ -78,7 +94,7 @@ function countEntries(vocab: string): number {
 
 /** The folder's own tokenizer, GPT-2's for models with its vocabulary and no files, or none; `rows` are the embedding's. */
 export async function toTokenizer(
-  { texts, problem }: TokenizerTexts,
+  { texts, problem, pickled }: TokenizerTexts,
   rows: number,
 ): Promise<FoundTokenizer> {
   try {
@@ -89,6 +105,7 @@ export async function toTokenizer(
     const found: FoundTokenizer = isPair
       ? { tokenizer: BytePairEncoder.fromFiles({ vocab, merges, rows }) }
       : await (await import('./otherTokenizer.ts')).readOtherTokenizer(texts, rows);
+    if (!found.tokenizer && pickled) throw pickled;
     const { leftOut = 0 } = found.tokenizer ?? {};
     if (leftOut === 0) return found;
     const count = leftOut === 1 ? 'token has' : 'tokens have';

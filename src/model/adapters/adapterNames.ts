@@ -25,7 +25,12 @@ export type AdapterTensor =
 
 /** Whether a tensor of this name belongs to a LoRA, wherever it lies. */
 export function isLora(name: string): boolean {
-  return /(?:^|\.)lora_/.test(name);
+  return /(?:^|\.)lora_/.test(name) || isBookLora(name);
+}
+
+/** The same in the book of the notebook's model, whose layers are wrapped as `linear` beside `lora`. */
+export function isBookLora(name: string): boolean {
+  return /\.lora\.[AB]$/.test(name);
 }
 
 /** Parts of names that one other kind of adapter alone has. */
@@ -35,7 +40,14 @@ const OTHER_KINDS: readonly (readonly [part: RegExp, kind: string])[] = [
   [/(?:^|\.)lokr_[wt]/, 'LoKr'],
   [/(?:^|\.)vera_(?:lambda|A|B)/, 'VeRA'],
   [/(?:^|\.)b?oft_[rRs]/, 'OFT'],
-  [/^prompt_embeddings$/, 'prompt or prefix tuning'],
+  [/(?:^|\.)vblora_/, 'VB-LoRA'],
+  [/(?:^|\.)fourierft_spectrum/, 'FourierFT'],
+  [/(?:^|\.)hra_u/, 'HRA'],
+  [
+    /(?:^|\.)(?:adapters|adapter_(?:down|up)|(?:output|attention|mh|cross)_adapters?)\./,
+    'bottleneck (AdapterHub)',
+  ],
+  [/^prompt_embeddings$|(?:^|\.)prompt_(?:encoder|embedding|tuning)\./, 'prompt or prefix tuning'],
 ];
 
 /** Which kind of adapter, other than LoRA, these names belong to; null for none. */

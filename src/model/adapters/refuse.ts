@@ -2,7 +2,7 @@
 import { EngineError } from '../../errors.ts';
 import type { TensorShapes } from '../layouts.ts';
 import type { AdapterConfig } from './adapterConfig.ts';
-import { isAdapterAlone, isLora, otherKind } from './adapterNames.ts';
+import { isAdapterAlone, isBookLora, isLora, otherKind } from './adapterNames.ts';
 
 const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 const PUT_CONFIG = 'Put its adapter_config.json beside it';
@@ -15,7 +15,11 @@ export function refuseAdapter(shapes: TensorShapes): void {
   const names = [...shapes.keys()];
   refuseOtherKind('', names);
   const found = names.find(isLora);
-  if (found === undefined) return;
+  if (found === undefined) {
+    refuseInsidePeft(names);
+    return;
+  }
+  if (isBookLora(found)) throw fromBook(found);
   if (isAdapterAlone(names)) throw adapterAlone(`The tensors (${found} …) are`, null);
   throw noScale('The file', found, PUT_CONFIG);
 }
@@ -34,6 +38,33 @@ export function refuseAdapterBeside(file: string, shapes: TensorShapes): void {
       ? PUT_CONFIG
       : `Name it ${ADAPTER_WEIGHTS}, and put its adapter_config.json beside it`;
   throw noScale(file, found, put, ' To load the model without it, take the file away.');
+}
+
+/** A model whose layers PEFT wrapped, and whose factors lie elsewhere. */
+function refuseInsidePeft(names: readonly string[]): void {
+  const wrapped = names.find((name) => name.includes('.base_layer.'));
+  if (wrapped === undefined) return;
+  throw new EngineError(
+    `These are the layers of a model inside PEFT (${wrapped} …), without the adapter that belongs to them.`,
+    {
+      code: 'adapter/tensors',
+      hint: 'Save the model by itself where it was made: model.unload().save_pretrained("base"), or with its adapter: model.merge_and_unload().save_pretrained("merged").',
+    },
+  );
+}
+
+/** The scale of the book's LoRA is a number in its code. */
+function fromBook(name: string): EngineError {
+  return new EngineError(
+    `The file holds a LoRA adapter of the book that is not merged: ${name}. Its scale, alpha, stands in no tensor.`,
+    {
+      code: 'adapter/scale',
+      hint: [
+        'Merge it where it was made, put linear in the place of each LinearWithLoRA, and save the model:',
+        'layer.linear.weight.data += layer.lora.alpha * (layer.lora.A @ layer.lora.B).T',
+      ].join('\n'),
+    },
+  );
 }
 
 function refuseOtherKind(where: string, names: readonly string[]): void {

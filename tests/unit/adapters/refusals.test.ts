@@ -217,6 +217,41 @@ describe('without adapter_config.json', () => {
     });
   }
 
+  for (const [what, code, says, names] of [
+    [
+      'the book’s',
+      'adapter/scale',
+      /adapter of the book that is not merged: trf_blocks\.0\.att\.W_query\.lora\.A/,
+      ['trf_blocks.0.att.W_query.linear.weight', 'trf_blocks.0.att.W_query.lora.A'],
+    ],
+    [
+      'a model inside PEFT, whose adapter was taken',
+      'adapter/tensors',
+      /inside PEFT \(base_model\.model\.h\.0\.attn\.c_attn\.base_layer\.weight/,
+      ['base_model.model.h.0.attn.c_attn.base_layer.weight'],
+    ],
+    [
+      'a bottleneck',
+      'adapter/unsupported',
+      /of the kind bottleneck \(AdapterHub\)/,
+      ['transformer.h.0.output_adapters.adapters.x.adapter_down.0.weight'],
+    ],
+    [
+      'a prefix',
+      'adapter/unsupported',
+      /of the kind prompt or prefix tuning/,
+      ['prompt_encoder.default.embedding.weight'],
+    ],
+  ] as const) {
+    test(`${what} is named for what it is`, async () => {
+      const tensors = Object.fromEntries(names.map((name) => [name, matrix(1, [4, 4])]));
+      await expect(load(tensors)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(says) as string,
+      });
+    });
+  }
+
   test('what parametrises the weights of a model is not called an adapter alone', async () => {
     const layer = 'transformer.h.0.attn.c_attn.parametrizations.weight';
     const mixed = {

@@ -89,6 +89,15 @@ describe('char-vocab-json', () => {
     expect(() => model.encode('naïve')).toThrow(/"ï" \(U\+00EF\)/);
   });
 
+  test('in a pickle are none, and the note has the lines that write meta.json', async () => {
+    const pickle = new Uint8Array([0x80, 2, 0x7d, 0x71, 0, 0x2e]);
+    await using model = await load('char-vocab-json', { 'vocab.json': null, 'meta.pkl': pickle });
+    expect(model.tokenizer).toBeNull();
+    const [note] = model.summary.notes ?? [];
+    expect(note).toMatch(/^meta\.pkl is a Python pickle.* can still be given token ids\./);
+    expect(note).toContain('import json, pickle; json.dump(');
+  });
+
   test('has the numbers that are right once its GELU, which no file says, is named', async () => {
     const told = { activation_function: 'gelu_new' } as const;
     await using model = await load('char-vocab-json', {}, told);

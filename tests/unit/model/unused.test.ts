@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { writeSafetensors, type SafetensorsInput } from '../../../src/formats/safetensors.ts';
 import { openSafetensors } from '../../../src/formats/safetensorsSource.ts';
+import { HUGGING_FACE, resolveConfig } from '../../../src/model/layouts.ts';
+import { notesOnUnused } from '../../../src/model/unused.ts';
 import { caseFiles, expectedOf, logitError } from '../../support/cases.ts';
 
 const { 'config.json': config, 'model.safetensors': weights } = caseFiles('metadata-null');
@@ -23,6 +25,25 @@ async function loadWith(beside: readonly string[], architecture: string): Promis
     new File([writeSafetensors(tensors)], 'model.safetensors'),
   ];
   return GPT2.from_pretrained('dropped', { device: 'cpu', dtype: 'fp32', files });
+}
+
+/** Names and shapes of a GPT-2 of one block, and of what lies beside it. */
+function shapesOf(beside: readonly string[]): ReadonlyMap<string, readonly number[]> {
+  const names = [
+    ['wte.weight', [5, 4]],
+    ['wpe.weight', [6, 4]],
+    ['h.0.ln_1.weight', [4]],
+    ['h.0.attn.c_attn.weight', [4, 12]],
+    ['h.0.attn.c_proj.weight', [4, 4]],
+    ['h.0.ln_2.weight', [4]],
+    ['h.0.mlp.c_fc.weight', [4, 16]],
+    ['h.0.mlp.c_proj.weight', [16, 4]],
+    ['ln_f.weight', [4]],
+  ] as const;
+  return new Map<string, readonly number[]>([
+    ...names.map(([name, shape]) => [`transformer.${name}`, shape] as const),
+    ...beside.map((name) => [name, [4]] as const),
+  ]);
 }
 
 describe('beside the body', () => {
@@ -52,5 +73,20 @@ describe('beside the body', () => {
       'The file holds a, b.weight, c and 1 more, which no GPT-2 has: not used.',
     ]);
     await model.dispose();
+  });
+
+  test('what lies inside a block, or is a norm, makes other numbers where the model was made', () => {
+    const resolved = resolveConfig(HUGGING_FACE, shapesOf([]), { nHead: 2 });
+    const noteOf = (name: string): string | undefined =>
+      notesOnUnused(HUGGING_FACE, resolved, shapesOf([name]))[0];
+    const others = 'which no GPT-2 has: not used. Where it was made they took part in its numbers';
+    for (const name of [
+      'transformer.h.0.attn.q_norm.weight',
+      'transformer.h.0.crossattention.c_attn.weight',
+      'transformer.ln_emb.weight',
+    ]) {
+      expect(noteOf(name)).toContain(`The file holds ${name}, ${others}`);
+    }
+    expect(noteOf('step')).toBe('The file holds step, which no GPT-2 has: not used.');
   });
 });
