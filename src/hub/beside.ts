@@ -3,9 +3,8 @@ import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { streamSafetensors } from '../formats/safetensorsSource.ts';
 import { INDEX, type ShapesByFile, WEIGHTS } from './modelFolder.ts';
-import { isSafetensors, pickWeights } from './pickWeights.ts';
+import { SHARD, isSafetensors, pickWeights } from './pickWeights.ts';
 
-const SHARD = /-\d+-of-\d+\.safetensors$/i;
 const MOST_FILES = 16;
 
 /**

@@ -39,6 +39,14 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
     if (!source) throw unreadable(file);
     return source;
   }
+  const openShard = (file: string): Promise<ByteSource> =>
+    open(file).catch((cause: unknown) => {
+      throw new EngineError(`${path}/${file} could not be read, which ${INDEX} names.`, {
+        code: 'network/not-found',
+        hint: 'Put it beside the other shards, from the folder that they came from.',
+        cause,
+      });
+    });
   return {
     source: path,
     name: nameOf(path),
@@ -71,9 +79,9 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
         return streamWeights(await open(other), other);
       }
       return streamShards(parseShardIndex(index, INDEX), {
-        open,
+        open: openShard,
         async peek(file, count) {
-          const source = await open(file);
+          const source = await openShard(file);
           try {
             const bytes = await source.read(0, Math.min(count, source.size));
             return { bytes, size: source.size };

@@ -4,6 +4,8 @@ import { byName } from '../formats/whatItIs.ts';
 import { ADAPTER_CONFIG, INDEX, WEIGHTS } from './modelFolder.ts';
 
 const SAFETENSORS = /\.safetensors$/i;
+/** A part of a model, by the name that transformers gives it. */
+export const SHARD = /-\d+-of-\d+\.safetensors$/i;
 const ADAPTER = /^adapter_model\.(?:safetensors|bin)$/i;
 /** What training leaves beside weights. */
 const OTHER_STATE =
@@ -33,7 +35,7 @@ export function findAdapter(
 
 /**
  * The file of weights among these names: model.safetensors, the only safetensors file there is, or one of another format,
- * which opening will name. Throws `files/none`, `files/several`, `files/unknown`.
+ * which opening will name. Throws `files/none`, `files/several`, `files/missing`, `files/unknown`.
  */
 export function pickWeights(all: readonly string[]): string {
   if (all.includes(WEIGHTS)) return WEIGHTS;
@@ -44,6 +46,15 @@ export function pickWeights(all: readonly string[]): string {
   const files = names.filter((name) => SAFETENSORS.test(name));
   const found = files.some(isOfModel) ? files.filter(isOfModel) : files;
   if (found.length === 1) return found[0];
+  if (found.length > 1 && found.every((name) => SHARD.test(name))) {
+    throw new EngineError(
+      `There are shards of one model, ${list(found)}, but no ${INDEX}, which says what is in each.`,
+      {
+        code: 'files/missing',
+        hint: `Put ${INDEX} beside them, from the folder that they came from.`,
+      },
+    );
+  }
   if (found.length > 1) {
     throw new EngineError(`There are several files of weights: ${list(found)}.`, {
       code: 'files/several',

@@ -26,6 +26,12 @@ export interface Checkpoint {
 
 /** Throws `checkpoint/…`, and `adapter/…` where an adapter is not merged yet. */
 export function openCheckpoint(stored: TensorSource, file: ConfigFile): Checkpoint {
+  if (stored.shapes.size === 0) {
+    throw new EngineError('The file of weights holds no tensor.', {
+      code: 'checkpoint/layout',
+      hint: 'Save the model once more: model.state_dict() was empty, or is in another file.',
+    });
+  }
   refuseAdapter(stored.shapes);
   const named = withoutMasks(withPlainNames(stored));
   const layout = recogniseLayout(named.shapes);

@@ -26,3 +26,13 @@ test.runIf(existsSync(OPEN))('a damaged file of weights is closed again', async 
   });
   expect(targets).not.toContain(path);
 });
+
+test('a shard that is not there is missed by its name', async () => {
+  const path = mkdtempSync(join(folder, 'shards-'));
+  const index = { weight_map: { a: 'model-00001-of-00002.safetensors' } };
+  writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify(index));
+  await expect(openDiskFolder(path).openWeights()).rejects.toMatchObject({
+    message: `${path}/model-00001-of-00002.safetensors could not be read, which model.safetensors.index.json names.`,
+    hint: expect.stringContaining('beside the other shards') as string,
+  });
+});

@@ -13,6 +13,16 @@ for (const state of ['optimizer', 'scheduler', 'rng_state_0', 'random_states_0']
   });
 }
 
+test('shards without their index say that it is missing', () => {
+  const shards = [1, 2].map((i) => `model-0000${i}-of-00002.safetensors`);
+  expect(() => pickWeights(['config.json', ...shards])).toThrow(
+    expect.objectContaining({
+      code: 'files/missing',
+      message: `There are shards of one model, ${shards.join(', ')}, but no model.safetensors.index.json, which says what is in each.`,
+    }),
+  );
+});
+
 const indexOf = (shard: string) =>
   parseShardIndex(new TextEncoder().encode(JSON.stringify({ weight_map: { a: shard } })), 'index');
 

@@ -55,3 +55,12 @@ for (const [what, lost, file] of [
 ] as const) {
   test(`${what} is not missed`, () => expect(depthOf(lost, file)).toBe(2));
 }
+
+test('a file without tensors says so', () => {
+  const read = (): never => {
+    throw new Error('No number is read.');
+  };
+  expect(() => recognise({ shapes: new Map(), read }, {})).toThrow(
+    'The file of weights holds no tensor.',
+  );
+});
