@@ -28,6 +28,7 @@ import { createSampler } from './slices/sampler.ts';
 import { createSaving } from './slices/saving.ts';
 import type { PageContext, Slice, SliceContext } from './slices/slice.ts';
 import type { TextOptions } from './slices/text/desk.ts';
+import { isAboutWords } from './slices/text/prompt.ts';
 import { createText } from './slices/text/text.ts';
 import type { AppState, AppStore } from './store.ts';
 import type { Kept } from './tabStorage.ts';
@@ -285,6 +286,11 @@ export function createPage(options: PageOptions) {
     if (info.code === 'device/lost' && (during !== 'load' || whyOf(get()) !== null)) return;
     // Another model has come, and everything is asked of it anew.
     if (info.code === 'engine/superseded') return;
+    // What a prompt has no token for is said beneath it already.
+    if (during === 'generate' && isAboutWords(info.code) && get().text.unread !== null) {
+      setPage({ announcement: info.message });
+      return;
+    }
     if (info.code === 'engine/worker') model.gone();
     setPage({ problem: { info, during } });
   }

@@ -52,6 +52,8 @@ export function Composer(): ReactNode {
         note={s.unread !== null || readsIds ? 'prompt-note' : ''}
         isWrong={s.unread !== null}
         onChange={(prompt) => actions.setPrompt(prompt)}
+        onUndo={() => actions.undo()}
+        onRedo={() => actions.redo()}
       />
       {s.unread !== null ? (
         <p id="prompt-note" className={css.unread} data-testid="unread">

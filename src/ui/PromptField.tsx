@@ -15,6 +15,8 @@ export function PromptField({
   note,
   isWrong,
   onChange,
+  onUndo,
+  onRedo,
 }: {
   readonly prompt: string;
   readonly className: string | undefined;
@@ -23,6 +25,9 @@ export function PromptField({
   readonly note: string;
   readonly isWrong: boolean;
   readonly onChange: (prompt: string) => void;
+  /** The page's own: a field that holds a part, or was given a long text, has no history of it. */
+  readonly onUndo: () => void;
+  readonly onRedo: () => void;
 }): ReactNode {
   const field = useRef<HTMLTextAreaElement>(null);
   const [last, setLast] = useState(() => partAround(prompt, prompt.length));
@@ -33,6 +38,8 @@ export function PromptField({
   const { from, to } = part;
   const whole = isWhole(part);
   const now = useRef(part);
+  /** Whether the last edit was a long text, of which the browser's own undo knows nothing. */
+  const wasPut = useRef(false);
   /** Whether the whole field was marked before the edit that is under way. */
   const wasAll = useRef(false);
 
@@ -65,6 +72,7 @@ export function PromptField({
     const before = isAll ? '' : old.slice(0, start + element.selectionStart);
     const after = isAll ? '' : old.slice(end - (element.value.length - element.selectionEnd));
     caret.current = before.length + text.length;
+    wasPut.current = true;
     take(partAround(before + text + after, caret.current));
   }
 
@@ -104,12 +112,21 @@ export function PromptField({
           const { value, selectionEnd } = target;
           const base = wasAll.current ? partAround('', 0) : part;
           wasAll.current = false;
+          wasPut.current = false;
           const next = withValue(base, value, selectionEnd);
           if (next.to - next.from !== value.length) caret.current = base.from + selectionEnd;
           take(next);
         }}
         onKeyDown={(event) => {
           const { selectionStart, selectionEnd, value } = event.currentTarget;
+          const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
+          const letter = event.key.toLowerCase();
+          if (isCommand && (letter === 'z' || letter === 'y') && (!whole || wasPut.current)) {
+            event.preventDefault();
+            if (letter === 'y' || event.shiftKey) onRedo();
+            else onUndo();
+            return;
+          }
           if (whole || event.altKey || event.shiftKey) return;
           const isFar = event.ctrlKey || event.metaKey;
           const isAtStart = selectionEnd === 0 && from > 0;

@@ -57,6 +57,13 @@ test('a paste of 120,000 characters is a window of elements, whole when copied a
   expect(await copied(page)).toBe(NUMBERED);
   expect(await countElements(page)).toBeLessThan(6000);
 
+  // The browser knows nothing of what was put in past it: the keys mean the page's own history.
+  await prompt(page).focus();
+  await page.keyboard.press('ControlOrMeta+Z');
+  await expect(chips(page)).toHaveCount(10);
+  await page.keyboard.press('ControlOrMeta+Shift+Z');
+  await expect.poll(() => countTokens(page)).toBe(count);
+
   // A letter at the end of the field is one at the end of the text.
   await prompt(page).focus();
   await page.keyboard.press('ControlOrMeta+End');

@@ -650,6 +650,8 @@ test(
     await expect(page.getByTestId('unread')).toContainText('is no token’s number');
     await expect(page.getByTestId('problem')).toHaveCount(0);
     await expect(prompt(page)).not.toHaveValue('');
+    await button(page, /^Generate/u).click();
+    await expect(page.getByTestId('problem')).toHaveCount(0);
     await prompt(page).fill('5, 7 27');
     await expect(page.getByTestId('unread')).toHaveCount(0);
     await expect(chips(page)).toHaveText(['5 ', '7 ', '27 ']);

@@ -46,7 +46,7 @@ const USUAL: Readonly<Record<Key, (value: Value, shape: Shape, by: Assumption['b
   nHead: (heads, { nEmbd }, by) =>
     `${heads} are assumed: ${by === 'known' ? `published models of width ${nEmbd} have as many` : 'transformers takes as many for a GPT-2 whose config.json is silent'}. With another number the same weights write another text.`,
   layer_norm_denominator: (value) =>
-    `${NORMS[value]} is assumed, as in the book “Build a Large Language Model (From Scratch)” and in PyTorch; a notebook made from it divides by ${NORMS.std}, and its weights write nonsense so.`,
+    `${NORMS[value]} is assumed, as in the book “Build a Large Language Model (From Scratch)” and in PyTorch; a notebook made from it divides by ${NORMS.std}, and weights that were trained that way write nonsense with this one.`,
   activation_function: (value) =>
     value === 'gelu'
       ? 'Exact is assumed: nanoGPT has it, whose names the tensors have and whose head is the embedding too. The two differ in the third digit of a logit.'

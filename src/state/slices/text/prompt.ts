@@ -19,7 +19,7 @@ import type { Desk, TextOptions } from './desk.ts';
 const TYPING_PAUSE_MS = 1500;
 
 /** Whether an error says that the model has no token for something in the text. */
-function isAboutWords(code: string): boolean {
+export function isAboutWords(code: string): boolean {
   return code === 'tokens/ids' || code === 'tokenizer/byte';
 }
 

@@ -2,6 +2,7 @@
 import type { ModelSummary, TokenScores } from '../../../api.ts';
 import { createTree, currentOf, type Tree } from '../../branches.ts';
 import type { TextFacts } from '../../facts/text.ts';
+import { modelOf } from '../../facts/model.ts';
 import { identityOf } from '../../modelName.ts';
 import type { Recipe } from '../../runs.ts';
 import { append, fillScores, toPlainText, truncate, type Snapshot } from '../../tokenText.ts';
@@ -35,7 +36,13 @@ export function createText(options: TextOptions) {
     addStartToken(promptIds: readonly number[]): void {
       const [first] = promptIds;
       if (text.pieces.length > 0 || promptIds.length !== 1 || first === undefined) return;
-      append(text, { id: first, bytes: [], text: '<|endoftext|>', special: true }, Number.NaN, 0);
+      // Without a tokenizer it has no name but its number, as all tokens then.
+      const number = `${first} `;
+      const piece =
+        modelOf(get())?.reads === 'ids'
+          ? { bytes: [...new TextEncoder().encode(number)], text: number, special: false }
+          : { bytes: [], text: '<|endoftext|>', special: true };
+      append(text, { id: first, ...piece }, Number.NaN, 0);
       text.promptCount = 1;
       desk.own();
       text.epoch += 1;
