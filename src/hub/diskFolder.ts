@@ -47,6 +47,10 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
         cause,
       });
     });
+  /** Names of what lies in the folder; none where it is not there, which reading a file of it says. */
+  async function listing(): Promise<string[]> {
+    return (await nodeFiles()).readdir(path).catch(() => []);
+  }
   return {
     source: path,
     name: nameOf(path),
@@ -54,7 +58,7 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
     read,
     async openAdapter() {
       const config = await read(ADAPTER_CONFIG, true);
-      const found = config && findAdapter(await (await nodeFiles()).readdir(path));
+      const found = config && findAdapter(await listing());
       if (!found) return null;
       const { file, hasModel } = found;
       return {
@@ -65,7 +69,7 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
           file === null ? this.openWeights() : streamWeights(await open(file), file),
       };
     },
-    shapesBeside: async () => shapesBeside(await (await nodeFiles()).readdir(path), open),
+    shapesBeside: async () => shapesBeside(await listing(), open),
     async openWeights() {
       const single = await openNodeFile(`${path}/${WEIGHTS}`, signal).catch((cause: unknown) => {
         throw unreadable(WEIGHTS, cause);
@@ -73,7 +77,7 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
       if (single) return streamWeights(single, WEIGHTS);
       const index = await read(INDEX, true);
       if (!index) {
-        const names = await (await nodeFiles()).readdir(path);
+        const names = await listing();
         if (!names.some(isWeights)) throw unreadable(WEIGHTS);
         const other = pickWeights(names);
         return streamWeights(await open(other), other);
