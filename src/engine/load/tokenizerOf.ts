@@ -43,7 +43,12 @@ export async function readTokenizerFiles(
   const texts = new Map<string, string>();
   let problem: EngineError | undefined;
   let pickled: EngineError | undefined;
-  const done = (): TokenizerTexts => ({ texts, problem, pickled });
+  /** In one order, whichever of them came first: so they are saved again. */
+  const done = (): TokenizerTexts => {
+    const order = [VOCAB, MERGES, WHOLE, ADDED, ...BESIDE, ...CHARACTERS];
+    const sorted = [...texts].toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+    return { texts: new Map(sorted), problem, pickled };
+  };
   const read = async (file: string): Promise<boolean> => {
     const bytes = await folder.read(file, true);
     try {
