@@ -4,7 +4,6 @@ import type { ByteSource } from '../formats/byteSource.ts';
 import { parseShardIndex, streamShards, streamWeights } from '../formats/shards.ts';
 import { shapesBeside } from './beside.ts';
 import {
-  ADAPTER_CONFIG,
   type FolderOptions,
   INDEX,
   type ModelFolder,
@@ -12,7 +11,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { findAdapter, isWeights, pickWeights } from './pickWeights.ts';
+import { isWeights, listedAdapter, pickWeights } from './pickWeights.ts';
 import { nodeFiles, openNodeFile } from '../kept/nodeFiles.ts';
 
 export function openDiskFolder(path: string, { signal }: FolderOptions = {}): ModelFolder {
@@ -57,17 +56,12 @@ export function openDiskFolder(path: string, { signal }: FolderOptions = {}): Mo
     ...onThisMachine('folder', path),
     read,
     async openAdapter() {
-      const config = await read(ADAPTER_CONFIG, true);
-      const found = config && findAdapter(await listing());
-      if (!found) return null;
-      const { file, hasModel } = found;
-      return {
-        config,
-        hasModel,
-        isBesideLayers: file === null,
-        open: async () =>
-          file === null ? this.openWeights() : streamWeights(await open(file), file),
-      };
+      return listedAdapter({
+        names: await listing(),
+        read,
+        openWeights: () => this.openWeights(),
+        openFile: async (file) => streamWeights(await open(file), file),
+      });
     },
     shapesBeside: async () => shapesBeside(await listing(), open),
     async openWeights() {

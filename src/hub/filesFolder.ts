@@ -6,7 +6,6 @@ import { chooseFolder, folderOf } from '../folders.ts';
 import { shapesBeside } from './beside.ts';
 import { Meter } from './meter.ts';
 import {
-  ADAPTER_CONFIG,
   type FolderOptions,
   INDEX,
   type ModelFolder,
@@ -15,7 +14,7 @@ import {
   nameOf,
   onThisMachine,
 } from './modelFolder.ts';
-import { findAdapter, list, pickWeights } from './pickWeights.ts';
+import { list, listedAdapter, pickWeights } from './pickWeights.ts';
 import { fromBlob } from '../kept/disk.ts';
 
 /**
@@ -77,18 +76,13 @@ export function openFiles(
     name,
     ...onThisMachine('files', name),
     read,
-    async openAdapter() {
-      const config = await read(ADAPTER_CONFIG, true);
-      const found = config && findAdapter([...byName.keys()]);
-      if (!found) return null;
-      const { file, hasModel } = found;
-      return {
-        config,
-        hasModel,
-        isBesideLayers: file === null,
-        open: async () =>
-          file === null ? this.openWeights() : streamWeights(await open(file), file),
-      };
+    openAdapter() {
+      return listedAdapter({
+        names: [...byName.keys()],
+        read,
+        openWeights: () => this.openWeights(),
+        openFile: async (file) => streamWeights(await open(file), file),
+      });
     },
     shapesBeside: () =>
       shapesBeside([...byName.keys()], (file) =>

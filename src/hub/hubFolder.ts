@@ -20,7 +20,6 @@ import {
 import { takeLock } from '../kept/locks.ts';
 import { Meter } from './meter.ts';
 import {
-  ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
   type FolderOptions,
   INDEX,
@@ -28,7 +27,7 @@ import {
   SMALL_FILE_BYTES,
   type StoredAdapter,
 } from './modelFolder.ts';
-import { findAdapter } from './pickWeights.ts';
+import { listedAdapter } from './pickWeights.ts';
 import { type Patience, readAll, requestPatiently, sleep, waitFor } from './network.ts';
 import {
   type HubIdentity,
@@ -226,20 +225,13 @@ class HubFolder implements ModelFolder {
     return this.#kept(shards);
   }
 
-  async openAdapter(): Promise<StoredAdapter | null> {
-    const found = findAdapter([...this.#model.files.keys()]);
-    const config = found && (await this.read(ADAPTER_CONFIG));
-    if (!config) return null;
-    const { file, hasModel } = found;
-    return {
-      config,
-      hasModel,
-      isBesideLayers: file === null,
-      open: async () =>
-        file === null
-          ? this.openWeights()
-          : this.#kept(await streamWeights(await this.#open(file), file)),
-    };
+  openAdapter(): Promise<StoredAdapter | null> {
+    return listedAdapter({
+      names: [...this.#model.files.keys()],
+      read: (file) => this.read(file),
+      openWeights: () => this.openWeights(),
+      openFile: async (file) => this.#kept(await streamWeights(await this.#open(file), file)),
+    });
   }
 
   /** Weights that are kept when they have been read. */

@@ -1,7 +1,8 @@
 // Which of a folder's files are its weights.
 import { EngineError } from '../errors.ts';
 import { byName } from '../formats/whatItIs.ts';
-import { ADAPTER_CONFIG, INDEX, WEIGHTS } from './modelFolder.ts';
+import type { Weights } from '../formats/shards.ts';
+import { ADAPTER_CONFIG, INDEX, type StoredAdapter, WEIGHTS } from './modelFolder.ts';
 
 const SAFETENSORS = /\.safetensors$/i;
 /** A part of a model, by the name that transformers gives it. */
@@ -31,6 +32,29 @@ export function findAdapter(
   const hasModel =
     names.includes(INDEX) || names.some((name) => SAFETENSORS.test(name) && !ADAPTER.test(name));
   return { file: file ?? foreign ?? null, hasModel };
+}
+
+/** What a folder whose files can be listed has to give for its adapter. */
+interface ListedFolder {
+  readonly names: readonly string[];
+  readonly read: (file: string, optional: boolean) => Promise<Uint8Array | null>;
+  readonly openWeights: () => Promise<Weights>;
+  readonly openFile: (file: string) => Promise<Weights>;
+}
+
+/** The adapter of a folder; null where there is none. */
+export async function listedAdapter({
+  names,
+  read,
+  openWeights,
+  openFile,
+}: ListedFolder): Promise<StoredAdapter | null> {
+  const found = findAdapter(names);
+  const config = found && (await read(ADAPTER_CONFIG, true));
+  if (!config) return null;
+  const { file, hasModel } = found;
+  const open = async (): Promise<Weights> => (file === null ? openWeights() : openFile(file));
+  return { config, hasModel, isBesideLayers: file === null, open };
 }
 
 /**

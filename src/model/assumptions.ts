@@ -2,7 +2,13 @@
 import type { Assumption } from '../api.ts';
 import { headsFor } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
-import { type Layout, type TensorShapes, hasOwnNorm, usualActivation } from './layouts.ts';
+import {
+  type Layout,
+  type TensorShapes,
+  countBlocks,
+  hasOwnNorm,
+  usualActivation,
+} from './layouts.ts';
 
 /** Heads by width of GPT-2, in every size that was published: 64 wide. */
 const GPT2_HEADS: Readonly<Record<number, number>> = { 768: 12, 1024: 16, 1280: 20, 1600: 25 };
@@ -53,11 +59,11 @@ export function openQuestions(
   const questions: OpenQuestion[] = [];
   if (told.nHead === undefined) {
     const width = shapes.get(layout.namesOf('wte.weight')[0])?.[1] ?? 0;
-    let layers = 0;
-    while (shapes.has(layout.namesOf(`h.${layers}.attn.cProj.weight`)[0])) layers++;
     const isDefault =
       layout.name === 'huggingface' && told.modelType === 'gpt2' && width % DEFAULT_HEADS === 0;
-    const usual = isDefault ? DEFAULT_HEADS : knownHeads(layout, width, layers);
+    const usual = isDefault
+      ? DEFAULT_HEADS
+      : knownHeads(layout, width, countBlocks(layout, shapes));
     const by = isDefault ? 'convention' : 'known';
     questions.push({ key: 'nHead', choices: headsFor(width), usual, by });
   }

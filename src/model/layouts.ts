@@ -197,6 +197,13 @@ export interface ExpectedTensor {
   readonly shapes: readonly (readonly number[])[];
 }
 
+/** How many blocks a checkpoint has, from the first on without a gap. */
+export function countBlocks(layout: Layout, shapes: TensorShapes): number {
+  let blocks = 0;
+  while (shapes.has(layout.namesOf(`h.${blocks}.attn.cProj.weight`)[0])) blocks++;
+  return blocks;
+}
+
 /** Biases of a block that are there together, or not at all, in the four codebases. */
 const BIASES = {
   bias: ['attn.cProj.bias', 'mlp.cFc.bias', 'mlp.cProj.bias'],
@@ -210,8 +217,7 @@ const BIASES = {
 export function withZeroBiases(source: TensorSource, layout: Layout): TensorSource {
   const { shapes } = source;
   const nameOf = (path: string): string => layout.namesOf(path)[0];
-  let blocks = 0;
-  while (shapes.has(nameOf(`h.${blocks}.attn.cProj.weight`))) blocks++;
+  const blocks = countBlocks(layout, shapes);
   const width = shapes.get(nameOf('wte.weight'))?.[1] ?? 0;
   const zeros = new Map<string, readonly number[]>();
   for (const paths of Object.values(BIASES)) {
@@ -252,8 +258,7 @@ export function resolveConfig(layout: Layout, shapes: TensorShapes, file: Config
   const projOf = (l: number): string => nameOf(`h.${l}.attn.cProj.weight`);
   const wte = shapeOf(nameOf('wte.weight'));
   const wpe = shapeOf(nameOf('wpe.weight'));
-  let nLayer = 0;
-  while (shapes.has(projOf(nLayer))) nLayer++;
+  const nLayer = countBlocks(layout, shapes);
   const fc = shapeOf(nameOf('h.0.mlp.cFc.weight'));
   const has = (names: readonly string[]): boolean => names.some((name) => shapes.has(name));
   const [vocabSize = 0, nEmbd = 0] = wte;

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import type { GpuVerdict } from '../api.ts';
 import { adviseOn } from './advice.ts';
 import { useApp } from './context.ts';
-import { CloseSign } from './icons.tsx';
+import { Dismiss } from './Dismiss.tsx';
 import css from './Notices.module.css';
 
 export function GpuAdvice({ verdict }: { verdict: GpuVerdict }): ReactNode {
@@ -27,14 +27,7 @@ export function GpuAdvice({ verdict }: { verdict: GpuVerdict }): ReactNode {
           </details>
         )}
       </div>
-      <button
-        className={css.close}
-        type="button"
-        aria-label="Dismiss"
-        onClick={() => actions.used(`gpu-${verdict.code}`)}
-      >
-        <CloseSign />
-      </button>
+      <Dismiss onClick={() => actions.used(`gpu-${verdict.code}`)} />
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import { CopyButton } from './CopyButton.tsx';
 import { focusText } from './focusText.ts';
-import { CloseSign } from './icons.tsx';
+import { Dismiss } from './Dismiss.tsx';
 import { later } from './later.ts';
 import css from './Notices.module.css';
 import { useKeptFocus } from './useKeptFocus.ts';
@@ -229,7 +229,7 @@ function Verdict(): ReactNode {
           </button>
           .
         </p>
-        <Close onClick={() => actions.used('gpu-chosen-cpu')} />
+        <Dismiss onClick={() => actions.used('gpu-chosen-cpu')} />
       </section>
     );
   }
@@ -280,7 +280,7 @@ function AddressNotes(): ReactNode {
           ))}
         </ul>
       </div>
-      <Close onClick={() => actions.dismissNotes()} />
+      <Dismiss onClick={() => actions.dismissNotes()} />
     </section>
   );
 }
@@ -295,7 +295,7 @@ function Replaced(): ReactNode {
       <p className={css.body}>
         This link’s text stands in place of your own. Undo brings yours back.
       </p>
-      <Close onClick={() => actions.dismissReplaced()} />
+      <Dismiss onClick={() => actions.dismissReplaced()} />
     </section>
   );
 }
@@ -311,13 +311,5 @@ function StorageNote(): ReactNode {
           : 'This text is longer than what the browser keeps for a page. It is whole while the page is open; a reload brings back what was kept before it. Copy it to keep it.'}
       </p>
     </section>
-  );
-}
-
-function Close({ onClick }: { onClick: () => void }): ReactNode {
-  return (
-    <button className={css.close} type="button" aria-label="Dismiss" onClick={onClick}>
-      <CloseSign />
-    </button>
   );
 }

@@ -51,3 +51,16 @@ export async function loadCase(
     ...options,
   });
 }
+
+/** What `save_pretrained` writes, as a browser hands dropped files over. */
+export async function savedFiles(model: GPT2): Promise<File[]> {
+  const saved = await model.save_pretrained();
+  const files: File[] = [];
+  for (const { name, chunks } of saved.files) {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const part of chunks()) parts.push(part);
+    files.push(new File(parts, name));
+  }
+  await saved.dispose();
+  return files;
+}

@@ -5,6 +5,12 @@ import type { TensorSource } from '../../formats/tensorSource.ts';
 import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 import { openCheckpoint } from '../../model/openCheckpoint.ts';
 
+/** As the caller spells them. */
+const OPTIONS = {
+  layerNormDenominator: 'layer_norm_denominator',
+  activation: 'activation_function',
+} as const;
+
 /**
  * config.json, and what the caller adds to it. Throws `config/heads` or `config/contradiction` where the two
  * contradict each other, `config/unsupported` for what is none.
@@ -20,7 +26,7 @@ export function toldOf(file: ConfigFile, { nHead, ...others }: Reading): ConfigF
       const [has, asked, name] =
         key === 'nHead'
           ? [`${file[key]} heads`, `${value} were`, 'nHead']
-          : [`${key} ${file[key]}`, `${value} was`, key];
+          : [`${OPTIONS[key]} ${file[key]}`, `${value} was`, OPTIONS[key]];
       throw new EngineError(`config.json says ${has}; ${asked} asked for.`, {
         code: key === 'nHead' ? 'config/heads' : 'config/contradiction',
         hint: `Leave ${name} out: config.json knows.`,

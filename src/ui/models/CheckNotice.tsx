@@ -3,7 +3,7 @@ import { useState, type ReactNode } from 'react';
 import type { Dtype, ModelSummary, SelfCheck } from '../../api.ts';
 import { useFacts } from '../context.ts';
 import { deviceWords } from '../format.ts';
-import { CloseSign } from '../icons.tsx';
+import { Dismiss } from '../Dismiss.tsx';
 import css from '../Notices.module.css';
 import { CopyReport } from './CopyReport.tsx';
 import { modelOf } from '../../state/facts/model.ts';
@@ -34,14 +34,7 @@ export function CheckNotice(): ReactNode {
           <CopyReport report={failed.map(({ report }) => report).join('\n\n')} />
         </div>
       </div>
-      <button
-        className={css.close}
-        type="button"
-        aria-label="Dismiss"
-        onClick={() => setClosed(last)}
-      >
-        <CloseSign />
-      </button>
+      <Dismiss onClick={() => setClosed(last)} />
     </section>
   );
 }

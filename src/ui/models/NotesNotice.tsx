@@ -1,7 +1,7 @@
 // What a model's files hold that is not used, or is not as it could be.
 import { useState, type ReactNode } from 'react';
 import { useFacts } from '../context.ts';
-import { CloseSign } from '../icons.tsx';
+import { Dismiss } from '../Dismiss.tsx';
 import css from '../Notices.module.css';
 import { modelOf } from '../../state/facts/model.ts';
 
@@ -20,14 +20,7 @@ export function NotesNotice(): ReactNode {
           ))}
         </ul>
       </div>
-      <button
-        className={css.close}
-        type="button"
-        aria-label="Dismiss"
-        onClick={() => setDismissed(model)}
-      >
-        <CloseSign />
-      </button>
+      <Dismiss onClick={() => setDismissed(model)} />
     </section>
   );
 }

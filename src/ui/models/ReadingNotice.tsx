@@ -3,7 +3,7 @@ import { useState, type ReactNode } from 'react';
 import type { Assumption, Choice, Reading } from '../../api.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
-import { CloseSign } from '../icons.tsx';
+import { Dismiss } from '../Dismiss.tsx';
 import css from './ReadingNotice.module.css';
 import { LABELS, assumptionWords, unsaid, valueWords } from './readingWords.ts';
 import { modelOf } from '../../state/facts/model.ts';
@@ -55,14 +55,7 @@ export function ReadingNotice(): ReactNode {
           </button>
         )}
       </div>
-      <button
-        className={css.close}
-        type="button"
-        aria-label="Dismiss"
-        onClick={() => setDismissed(model)}
-      >
-        <CloseSign />
-      </button>
+      <Dismiss onClick={() => setDismissed(model)} />
     </section>
   );
 }

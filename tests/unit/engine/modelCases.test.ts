@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { withDefaults } from '../../../src/state/settings.ts';
-import { caseFiles, expectedOf, logitError } from '../../support/cases.ts';
+import { caseFiles, expectedOf, logitError, savedFiles } from '../../support/cases.ts';
 
 const PLAINLY = { device: 'cpu', dtype: 'fp32', processor: { wasm: 'none' } } as const;
 
@@ -30,14 +30,7 @@ describe.each(Object.entries(CASES))('%s', (name, assumed) => {
     await using model = await GPT2.from_pretrained(name, { ...PLAINLY, files, nHead });
     expect(await logitError(model, expected)).toBeLessThan(1e-4);
     expect((model.summary.assumed ?? []).map(({ key, value }) => [key, value])).toEqual(assumed);
-    const saved = await model.save_pretrained();
-    const written: File[] = [];
-    for (const file of saved.files) {
-      const chunks: Uint8Array<ArrayBuffer>[] = [];
-      for await (const chunk of file.chunks()) chunks.push(chunk);
-      written.push(new File(chunks, file.name));
-    }
-    await saved.dispose();
+    const written = await savedFiles(model);
     await using again = await GPT2.from_pretrained('saved', { ...PLAINLY, files: written });
     expect(again.summary.assumed).toBeUndefined();
     expect(await logitError(again, expected)).toBeLessThan(1e-4);

@@ -5,7 +5,7 @@ import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { readTokenizerFiles, toTokenizer } from '../../../src/engine/load/tokenizerOf.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import type { ModelFolder } from '../../../src/hub/modelFolder.ts';
-import { caseFiles, expectedOf, logitError } from '../../support/cases.ts';
+import { caseFiles, expectedOf, logitError, savedFiles } from '../../support/cases.ts';
 
 /** Whose weights a case without its own has: they are the same. */
 const WEIGHTS: Readonly<Record<string, string>> = {
@@ -47,14 +47,7 @@ describe.each([...OWN, ...Object.keys(WEIGHTS)])('%s', (name) => {
     const { texts } = JSON.parse(read(`${name}/expected.json`)) as { texts: [string, number[]][] };
     expect(texts.length).toBeGreaterThan(0);
     expect(await logitError(model, expected)).toBeLessThan(1e-4);
-    const saved = await model.save_pretrained();
-    const files: File[] = [];
-    for (const file of saved.files) {
-      const chunks = [];
-      for await (const chunk of file.chunks()) chunks.push(chunk);
-      files.push(new File(chunks, file.name));
-    }
-    await saved.dispose();
+    const files = await savedFiles(model);
     await using again = await GPT2.from_pretrained('saved', { ...PLAINLY, files });
     expect(await logitError(again, expected)).toBeLessThan(1e-4);
     for (const [text, ids] of texts) {

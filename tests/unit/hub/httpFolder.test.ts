@@ -193,6 +193,16 @@ test('a plan knows a size, that there is none, and that nobody says', async () =
   }
 });
 
+/** Serves these files, and notes which are asked for, there or not. */
+const serveFiles = (files: readonly File[], asked: string[]): ReturnType<typeof listen> =>
+  listen(({ url = '' }, response) => {
+    const name = url.slice(1);
+    asked.push(name);
+    const file = files.find((one) => one.name === name);
+    if (file === undefined) response.writeHead(404).end();
+    else void file.bytes().then((bytes) => response.end(bytes));
+  });
+
 test('tokens that were added are asked for only where the vocabulary leaves ids to them', async () => {
   const all = LETTERS.length;
   for (const [rows, asks] of [
@@ -201,13 +211,7 @@ test('tokens that were added are asked for only where the vocabulary leaves ids 
   ] as const) {
     const files = letterModel({ rows, config: { vocab_size: rows }, added: { '<pad>': all } });
     const asked: string[] = [];
-    await using server = await listen(({ url = '' }, response) => {
-      const name = url.slice(1);
-      asked.push(name);
-      const file = files.find((one) => one.name === name);
-      if (file === undefined) response.writeHead(404).end();
-      else void file.bytes().then((bytes) => response.end(bytes));
-    });
+    await using server = await serveFiles(files, asked);
     await using model = await GPT2.from_pretrained(server.source, { device: 'cpu' });
     expect(asked.includes('added_tokens.json')).toBe(asks);
     expect(model.tokenizer?.vocabSize).toBe(rows);
@@ -223,13 +227,7 @@ test('files of a tokenizer are asked for unless config.json names all there are'
     };
     const files = letterModel({ config });
     const asked: string[] = [];
-    await using server = await listen(({ url = '' }, response) => {
-      const name = url.slice(1);
-      asked.push(name);
-      const file = files.find((one) => one.name === name);
-      if (file === undefined) response.writeHead(404).end();
-      else void file.bytes().then((bytes) => response.end(bytes));
-    });
+    await using server = await serveFiles(files, asked);
     await using model = await GPT2.from_pretrained(server.source, { device: 'cpu' });
     expect(model.tokenizer?.vocabSize).toBe(all);
     for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
