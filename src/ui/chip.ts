@@ -6,8 +6,12 @@ import css from './TextStage.module.css';
 /** A character has at most four bytes, and a token at least one: those before it and what begins the first of them. */
 const BYTES_BACK = 6;
 
-/** The option that shows the token at `index`. */
-export function createChip(pieces: readonly TokenPiece[], index: number): HTMLElement {
+/** The option that shows the token at `index`. A control word is set as one, whether or not its tokenizer calls it special. */
+export function createChip(
+  pieces: readonly TokenPiece[],
+  index: number,
+  isControlWord: (text: string) => boolean,
+): HTMLElement {
   const chip = document.createElement('span');
   chip.className = css.chip ?? '';
   chip.setAttribute('role', 'option');
@@ -15,7 +19,7 @@ export function createChip(pieces: readonly TokenPiece[], index: number): HTMLEl
   chip.tabIndex = -1;
   chip.dataset.i = String(index);
   const piece = pieces[index];
-  if (piece !== undefined) fill(chip, piece);
+  if (piece !== undefined) fill(chip, piece, piece.special || isControlWord(piece.text));
   showWhole(chip, pieces, index);
   return chip;
 }
@@ -38,10 +42,10 @@ function showWhole(chip: HTMLElement, pieces: readonly TokenPiece[], index: numb
 }
 
 /** Whitespace stays real, so that copied text is the text; its marks are drawn over it. */
-function fill(chip: HTMLElement, piece: TokenPiece): void {
+function fill(chip: HTMLElement, piece: TokenPiece, isNamed: boolean): void {
   const word = document.createElement('span');
   word.className = css.word ?? '';
-  if (piece.special) {
+  if (isNamed) {
     chip.classList.add(css.special ?? '');
     word.textContent = piece.text;
     chip.append(word);

@@ -2,6 +2,7 @@
 // elements is the window's business; how those look and what they do stands here.
 import type { PartOff, TokenPiece } from '../api.ts';
 import { runAt } from '../state/runs.ts';
+import { modelOf } from '../state/facts/model.ts';
 import { partWords } from '../state/facts/parts.ts';
 import type { AppState } from '../state/store.ts';
 import { lookOf } from './attention/look.ts';
@@ -61,6 +62,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     scroller,
     caret,
     pieces: () => drawn,
+    isControlWord: (word) => modelOf(store.getState())?.controlWords?.includes(word) ?? false,
     kept,
     onDrawn,
     onGone(index) {

@@ -29,6 +29,8 @@ export interface TextWindowOptions {
   /** Stands behind the last token. */
   readonly caret: HTMLElement;
   readonly pieces: () => readonly TokenPiece[];
+  /** Whether a token of this text is a name that its model's tokenizer was given. */
+  readonly isControlWord: (text: string) => boolean;
   /** Tokens that are elements wherever the window is. */
   readonly kept: () => Iterable<number>;
   /** Chips have been made. */
@@ -55,7 +57,7 @@ interface Measure {
 }
 
 export function createTextWindow(options: TextWindowOptions) {
-  const { list, scroller, caret, pieces } = options;
+  const { list, scroller, caret, pieces, isControlWord } = options;
   const segments: Segment[] = [];
   const chips = new Map<number, HTMLElement>();
   const drawn = new Map<Segment, Drawn>();
@@ -126,7 +128,7 @@ export function createTextWindow(options: TextWindowOptions) {
       if (one.end > segment.start && endsParagraph(texts[one.end - 1])) {
         one.paragraph = newParagraph(one.element);
       }
-      const chip = createChip(texts, one.end);
+      const chip = createChip(texts, one.end, isControlWord);
       // Who hears the options and not sees them is told where they stand.
       if (texts.length > WHOLE) {
         chip.setAttribute('aria-posinset', String(one.end + 1));

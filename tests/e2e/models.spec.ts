@@ -675,8 +675,12 @@ test(
     const drag = await dragger(page);
     await drag(folder, 'dragEnter', 'dragOver', 'drop');
     await isLoaded(page, 'chat');
-    await prompt(page).fill('<|user|>the king <|endoftext|>');
+    // The second is not special to its tokenizer, and a control word all the same.
+    await prompt(page).fill('<|user|><|assistant|>the king <|endoftext|>');
     await expect(chips(page).first()).toHaveText('<|user|>');
+    await expect(chips(page).nth(1)).toHaveText('<|assistant|>');
+    for (const i of [0, 1]) await expect(chips(page).nth(i)).toHaveClass(/special/u);
+    await expect(chips(page).nth(2)).not.toHaveClass(/special/u);
     const plain = page.getByRole('checkbox', { name: /Control words are text/u });
     await expect(plain).not.toBeChecked();
     const count = await chips(page).count();
