@@ -111,26 +111,35 @@ interface Stored {
 /** Takes one stored tensor from the source to the device. */
 type Placing = (name: string) => Promise<void>;
 
-/**
- * Reads, arranges and uploads every parameter, in the order in which the source has them.
- * `onTensor` hears each stored tensor as it is done. The source's shapes must have been checked.
- * Throws `checkpoint/not-finite`.
- */
-export async function loadParameters(
+/** Parameters of zeros on a device, named as a checkpoint names them. */
+export function zeroParameters(
   device: Device,
   arena: Arena,
-  source: TensorSource,
   layout: Layout,
   config: GptConfig,
   format: WeightFormat,
-  onTensor: (name: string) => void = () => {},
-  signal?: AbortSignal,
-): Promise<Parameters> {
-  const parameters = createParameters(config, {
+): Parameters {
+  return createParameters(config, {
     matrix: ({ path, padded: [rows, columns] }) =>
       createWeightMatrix(device, arena, layout.namesOf(path)[0], rows, columns, format),
     vector: (path, length) => arena.zeros(path, [length], 'f32'),
   });
+}
+
+/**
+ * Reads, arranges and uploads every parameter, in the order in which the source has them, into `parameters`, whose
+ * padding is zeros. `onTensor` hears each stored tensor as it is done. The source's shapes must have been checked.
+ * Throws `checkpoint/not-finite`.
+ */
+export async function fillParameters(
+  arena: Arena,
+  parameters: Parameters,
+  source: TensorSource,
+  layout: Layout,
+  config: GptConfig,
+  onTensor: (name: string) => void = () => {},
+  signal?: AbortSignal,
+): Promise<void> {
   const placings = new Map<string, Placing>();
   const scratch = new Scratch();
   const room = new Float32Array(PIECE_ELEMENTS);
@@ -221,5 +230,4 @@ export async function loadParameters(
   }
   const [absent] = placings.keys();
   if (absent !== undefined) throw new Error(`${absent} was never read.`);
-  return parameters;
 }

@@ -3,7 +3,7 @@ import type { Assumption, Dtype } from '../api.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
-import { loadParameters, planParameters } from './checkpoint.ts';
+import { fillParameters, planParameters, zeroParameters } from './checkpoint.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
 import { sampled } from './fingerprint.ts';
@@ -79,13 +79,13 @@ export async function loadGpt(
     compiling.catch(() => {});
     let done = 0;
     const read = sampled(source);
-    const parameters = await loadParameters(
-      device,
+    const parameters = zeroParameters(device, arena, layout, config, FORMATS[dtype]);
+    await fillParameters(
       arena,
+      parameters,
       read.source,
       layout,
       config,
-      FORMATS[dtype],
       () => options.onTensor?.(++done, source.shapes.size),
       options.signal,
     );
