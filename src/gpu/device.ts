@@ -18,6 +18,8 @@ export interface Tensor {
   readonly shape: readonly number[];
   readonly format: Format;
   readonly sizeBytes: number;
+  /** Whose memory it lies in, where it is a view: a tensor that is none. */
+  readonly viewOf?: Tensor;
 }
 
 /** What can be put into a tensor: f32 for `f32`, half bits for `f16`, packed rows for `int8`, u32 for `u32`. */
@@ -34,6 +36,13 @@ export interface Arena {
   zeros(label: string, shape: readonly number[], format: Format): Tensor;
   /** A tensor with these values; `data` must have exactly the shape's number of elements (packed rows: all of them). */
   upload(label: string, shape: readonly number[], format: Format, data: TensorData): Tensor;
+  /**
+   * A tensor that lies in `of`, one of this arena, from its element `from` on; it takes no memory and is freed with it.
+   * Both are of one format, f32 or u32. Kernels are shown it like any other, so `from` is a multiple of `VIEW_STEP`, and it
+   * has a multiple of four elements; throws else, and where `of` ends before it does. One kernel may not write to one view
+   * of a tensor and be shown another.
+   */
+  view(of: Tensor, label: string, shape: readonly number[], from: number): Tensor;
   /** Overwrites elements from `offset` on (whole rows of `int8`): after every submit so far, before any later one. */
   write(tensor: Tensor, data: TensorData, offset?: number): void;
   /** Frees everything, once what was submitted has run. Idempotent. */
@@ -46,6 +55,9 @@ export interface CopyRange {
   readonly to: number;
   readonly count: number;
 }
+
+/** Where views may begin, in elements: the 256 bytes that WebGPU asks of an offset. */
+export const VIEW_STEP = 64;
 
 export type Grid = readonly [x: number, y: number, z: number];
 

@@ -23,6 +23,22 @@ export type Arrays<B extends string = string> = Readonly<Record<B, NumberArray>>
 /** Params and overrides together, all numbers. */
 export type Sizes<P extends string = string> = Readonly<Record<P, number>>;
 
+/** What a twin in WebAssembly computes with, its tensors' memory included: [`Wasm`](cpu/wasm.ts) is it. */
+export interface TwinTools {
+  /**
+   * Runs a kernel of C by its number in share.c, in `pieces` that threads take; `scratchBytes` is what each thread needs for
+   * itself. Whatever the number of threads and pieces, the results are the same to the last bit.
+   */
+  share(kernel: number, parameters: readonly number[], pieces: number, scratchBytes?: number): void;
+  /** Calls an export that takes the address of its parameters, on this thread alone. */
+  call(name: string, parameters: readonly number[]): void;
+  /**
+   * The address of room for `length` floats, which is one for each name and grows. What lies there lasts as long as the
+   * call of a twin. Throws where there is no memory, and is as before then, but empty.
+   */
+  room(name: string, length: number): number;
+}
+
 /** P, B and O are the names of params, bindings and overrides. */
 export interface Kernel<
   P extends string = string,
@@ -40,6 +56,11 @@ export interface Kernel<
   readonly overrides: readonly O[];
   /** What the kernel computes, as plain loops over the same arrays. A method, so that every kernel is a `Kernel`. */
   meaning(this: void, arrays: Arrays<B>, sizes: Sizes<P | O>): void;
+  /**
+   * Makes what the processor runs instead of the meaning where it has WebAssembly: once a device, over arrays that lie in
+   * one memory with the C functions (kernels/wasm/README.md).
+   */
+  twin?(this: void, tools: TwinTools): Kernel<P, B, O>['meaning'];
 }
 
 /** Declares a kernel; the generics tie the meaning's names, and those of each call, to the declared ones. */
@@ -54,6 +75,9 @@ export function defineKernel<
   readonly bindings: Readonly<Record<B, Access>>;
   readonly overrides: readonly O[];
   readonly meaning: (arrays: Arrays<NoInfer<B>>, sizes: Sizes<NoInfer<P | O>>) => void;
+  readonly twin?: (
+    tools: TwinTools,
+  ) => (arrays: Arrays<NoInfer<B>>, sizes: Sizes<NoInfer<P | O>>) => void;
 }): Kernel<P, B, O> {
   return definition;
 }

@@ -1,5 +1,5 @@
-// What every encoder does alike: the names around steps, and what may be copied.
-import { type CopyRange, type Encoder, type Tensor, elementCount } from './device.ts';
+// What devices do alike: the names around steps, and what may be copied, shown in part, read and written.
+import { type CopyRange, type Encoder, type Tensor, VIEW_STEP, elementCount } from './device.ts';
 import { said } from './kernel.ts';
 
 /** The names that stand around what is recorded. */
@@ -26,12 +26,33 @@ export function checkCopy(at: string, from: Tensor, to: Tensor, range?: CopyRang
     ? isWithin(range.from, range.count, count) && isWithin(range.to, range.count, room)
     : count === room;
   const isWhole = !range || from.format === 'f32' || from.format === 'u32';
-  if (from.format === to.format && fits && isWhole && from.id !== to.id) return;
-  const say = ({ label, shape, format }: Tensor): string =>
-    `${label} (${shape.join(' × ')}, ${format})`;
+  const isElsewhere = (from.viewOf ?? from).id !== (to.viewOf ?? to).id;
+  if (from.format === to.format && fits && isWhole && isElsewhere) return;
   const which = range ? `${range.count} elements from ${range.from} of ` : '';
   const where = range ? ` at ${range.to}` : '';
   throw new Error(`${said(at)}${which}${say(from)} cannot be copied to ${say(to)}${where}.`);
+}
+
+/** Throws where there can be no view of `of` with this shape from this element on. */
+export function checkView(of: Tensor, label: string, shape: readonly number[], from: number): void {
+  const count = elementCount(shape);
+  const isPlain = of.format === 'f32' || of.format === 'u32';
+  const fits = isWithin(from, count, elementCount(of.shape));
+  if (isPlain && fits && from % VIEW_STEP === 0 && count % 4 === 0) return;
+  throw new Error(
+    `${label} (${shape.join(' × ')}) cannot be a view of ${say(of)} from element ${from} on: views are of f32 or u32, ` +
+      `begin at multiples of ${VIEW_STEP}, have a multiple of 4 elements, and end where the tensor does.`,
+  );
+}
+
+/** Throws where a tensor does not have `count` elements from `from` on. */
+export function checkElements(at: string, tensor: Tensor, from: number, count: number): void {
+  if (from >= 0 && from + count <= elementCount(tensor.shape)) return;
+  throw new Error(`${said(at)}${say(tensor)} has no ${count} elements from ${from} on.`);
+}
+
+function say({ label, shape, format }: Tensor): string {
+  return `${label} (${shape.join(' × ')}, ${format})`;
 }
 
 function isWithin(from: number, count: number, length: number): boolean {

@@ -97,7 +97,9 @@ describe('a fault on the GPU', () => {
     const size = device.gpu.limits.maxBufferSize;
     device.gpu.createBuffer = (descriptor) => real({ ...descriptor, size });
     const starved = device.createArena('gradients');
-    const out = starved.zeros('out', [1, 4], 'f32');
+    const whole = starved.zeros('out', [64, 4], 'f32');
+    // A view has no memory where its tensor has none.
+    const out = starved.view(whole, 'part', [1, 4], 64);
     device.gpu.createBuffer = real;
     const enc = device.createEncoder();
     const one = { rows: 1, start: 0, from: 0, count: 4 };
@@ -110,6 +112,7 @@ describe('a fault on the GPU', () => {
         /^h\.3\.attn: The GPU has no memory left for the gradients \(out, /u,
       ) as string,
     });
+    expect(() => starved.view(whole, 'late', [4], 0)).toThrow('no memory left');
     arena.dispose();
     starved.dispose();
     device.dispose();

@@ -110,6 +110,99 @@ export function describeDevice(name: string, open: () => Promise<Device>): void 
         expect([...(await copied)]).toEqual([10, 20, 30, -0, 3, 60]);
       }));
 
+    it('shows part of a tensor as one: to kernels, copies, zeros, reads and writes', () =>
+      using(async (device, arena) => {
+        const whole = arena.upload(
+          'whole',
+          [200],
+          'f32',
+          Float32Array.from({ length: 200 }, (_, i) => i),
+        );
+        const low = arena.view(whole, 'low', [1, 4], 64);
+        const high = arena.view(whole, 'high', [18, 4], 128);
+        // One in one, which overlaps it.
+        const last = arena.view(high, 'last', [2, 4], 64);
+        expect(arena.sizeBytes).toBe(whole.sizeBytes);
+        const out = arena.zeros('out', [1, 4], 'f32');
+        const enc = device.createEncoder();
+        const params = { count: 4, shift: 1000, factor: 2 };
+        enc.dispatch(scaled, { x: low, out }, params, [1, 1, 1], {});
+        const fromView = enc.read(out, 0, 4);
+        addRow(enc, { row: out, out: last }, { ...all, start: 0, from: 0, rows: 2 });
+        const added = enc.read(whole, 188, 12);
+        const kept = arena.zeros('kept', [8], 'f32');
+        enc.copy(last, kept);
+        const copied = enc.read(kept, 0, 8);
+        enc.copy(out, low);
+        enc.clear(high);
+        enc.copy(out, high, { from: 1, to: 4, count: 2 });
+        enc.submit();
+        arena.write(last, Float32Array.of(7, 8, 9), 4);
+        const after = device.createEncoder();
+        const [own, around] = [after.read(high, 64, 8), after.read(whole, 60, 80)];
+        after.submit();
+        expect([...(await fromView)]).toEqual([1128, 1130, 1132, 1134]);
+        const sums = [1320, 1323, 1326, 1329, 1324, 1327, 1330, 1333];
+        expect([...(await added)]).toEqual([188, 189, 190, 191, ...sums]);
+        expect([...(await copied)]).toEqual(sums);
+        expect([...(await own)]).toEqual([0, 0, 0, 0, 7, 8, 9, 0]);
+        const found = [...(await around)];
+        expect(found.slice(0, 10)).toEqual([60, 61, 62, 63, 1128, 1130, 1132, 1134, 68, 69]);
+        expect(found.slice(66)).toEqual([126, 127, 0, 0, 0, 0, 1130, 1132, 0, 0, 0, 0, 0, 0]);
+      }));
+
+    it('shows part of a tensor of u32, exactly', () =>
+      using(async (device, arena) => {
+        const words = Uint32Array.from({ length: 72 }, (_, i) => 0xffffff00 + i);
+        const whole = arena.upload('whole', [72], 'u32', words);
+        const x = arena.view(whole, 'part', [4], 64);
+        const enc = device.createEncoder();
+        enc.dispatch(countUp, { x }, { count: 4 }, [1, 1, 1], {});
+        const reading = enc.readU32(whole, 63, 6);
+        enc.submit();
+        const [before, ...rest] = [...(await reading)].map((word) => word - 0xffffff00);
+        expect([before, ...rest]).toEqual([63, 65, 66, 67, 68, 68]);
+      }));
+
+    it('refuses a view that is none, and what goes beyond one', () =>
+      using(async (device, arena) => {
+        const whole = arena.zeros('whole', [2, 64], 'f32');
+        const half = arena.zeros('half', [128], 'f16');
+        const view = (of: Tensor, count: number, from: number) => () =>
+          arena.view(of, 'part', [count], from);
+        expect(view(whole, 4, 32)).toThrow(
+          'part (4) cannot be a view of whole (2 × 64, f32) from element 32 on',
+        );
+        for (const [count, from] of [
+          [3, 0],
+          [0, 0],
+          [132, 0],
+          [68, 64],
+          [4, 128],
+          [4, -64],
+        ]) {
+          expect(view(whole, count, from)).toThrow('cannot be a view');
+        }
+        expect(view(half, 4, 0)).toThrow('cannot be a view of half (128, f16)');
+        const others = device.createArena('others');
+        expect(() => others.view(whole, 'part', [4], 0)).toThrow(
+          'whole is no tensor of the others',
+        );
+        others.dispose();
+        const part = arena.view(whole, 'part', [64], 0);
+        const next = arena.view(whole, 'next', [64], 64);
+        const enc = device.createEncoder();
+        // They lie in one tensor, where no GPU copies.
+        expect(() => enc.copy(part, next)).toThrow('cannot be copied');
+        expect(() => enc.copy(whole, whole)).toThrow('cannot be copied');
+        expect(() => arena.write(part, new Float32Array(4), 62)).toThrow(
+          'part (64, f32) has no 4 elements from 62 on',
+        );
+        await expect(enc.read(part, 60, 5)).rejects.toThrow(
+          'part (64, f32) has no 5 elements from 60 on',
+        );
+      }));
+
     it('says in words what cannot be copied, and in which step', () =>
       using(async (device, arena) => {
         const small = arena.zeros('small', [2, 4], 'f32');

@@ -63,6 +63,7 @@ export async function createProcessor({
     standsIn,
     twins: wasmTwins(wasm),
     memory: wasm.heap,
+    tools: wasm,
     // A model as large as that is loaded with smaller weights.
     limits: { maxBufferSize: wasm.heap.maxBytes },
     rowsPerPass: ROWS,

@@ -12,14 +12,23 @@ import {
   elementCount,
   newTensorId,
 } from '../device.ts';
-import { type Kernel, type NumberArray, checkCall, said, toSizes } from '../kernel.ts';
+import {
+  type Kernel,
+  type NumberArray,
+  type TwinTools,
+  checkCall,
+  said,
+  toSizes,
+} from '../kernel.ts';
 import { unpack } from '../packed.ts';
-import { checkCopy, createNames } from '../steps.ts';
+import { checkCopy, checkElements, checkView, createNames } from '../steps.ts';
 import { type CpuMemory, type Slot, createArrays } from './memory.ts';
 import { JobQueue, NotYet } from './queue.ts';
 
 interface CpuTensor extends Tensor {
   readonly slot: Slot;
+  /** Its first element in the slot: 0, but for views. */
+  readonly start: number;
 }
 
 /** Kernels whose plain meaning is too slow to stream with may bring a faster twin. */
@@ -30,6 +39,8 @@ export interface CpuParts {
   readonly twins?: CpuTwins;
   /** Only twins read weights that lie packed. */
   readonly memory?: CpuMemory;
+  /** What the twins that kernels bring themselves compute with; the tensors then lie in its memory. */
+  readonly tools?: TwinTools;
   /** Rows of a prompt that are worth a pass. */
   readonly rowsPerPass?: number;
   /** The largest that can be had, where anything limits it. */
@@ -53,7 +64,10 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
     twins = new Map() as CpuTwins,
     memory = createArrays(precision),
     rowsPerPass = 16,
+    tools,
   } = parts;
+  /** Made of those that kernels bring. */
+  const ownTwins = new Map<Kernel, Kernel['meaning']>();
   const describe = parts.describe ?? ((): string => `Plain TypeScript kernels, ${precision}`);
   const summary: DeviceSummary = {
     kind: 'cpu',
@@ -84,7 +98,19 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
   }
 
   function viewOf(tensor: Tensor): NumberArray {
-    return memory.view((tensor as CpuTensor).slot);
+    const { slot, start, viewOf: whole, shape } = tensor as CpuTensor;
+    const array = memory.view(slot);
+    return whole ? array.subarray(start, start + elementCount(shape)) : array;
+  }
+
+  /** What computes a kernel here. */
+  function meaningOf(kernel: Kernel): Kernel['meaning'] {
+    const found = twins.get(kernel) ?? ownTwins.get(kernel);
+    if (found) return found;
+    if (!tools || !kernel.twin) return kernel.meaning;
+    const twin = kernel.twin(tools);
+    ownTwins.set(kernel, twin);
+    return twin;
   }
 
   /** Runs `step` behind what was submitted, or now where nothing was. */
@@ -118,6 +144,7 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
             format,
             sizeBytes: slot.sizeBytes,
             slot,
+            start: 0,
           };
         } catch (cause) {
           const bytes = bytesOf(elementCount(shape), shape, format);
@@ -138,7 +165,25 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
         put(tensor, data, 0);
         return tensor;
       },
+      view(of, name, shape, from): CpuTensor {
+        checkView(of, name, shape, from);
+        const { slot, start, format } = of as CpuTensor;
+        if (!owned.includes(slot)) {
+          throw new Error(`${name}: ${of.label} is no tensor of the ${label}.`);
+        }
+        return {
+          id: newTensorId(),
+          label: name,
+          shape,
+          format,
+          sizeBytes: (slot.sizeBytes / memory.view(slot).length) * elementCount(shape),
+          slot,
+          start: start + from,
+          viewOf: of.viewOf ?? of,
+        };
+      },
       write(tensor, data, offset = 0) {
+        if (tensor.viewOf) checkElements('', tensor, offset, data.length);
         // Who writes may use the data for something else before it is its turn.
         const kept = queue.busy ? data.slice() : data;
         inOrder(`writing ${tensor.label}`, () => put(tensor, kept, offset));
@@ -201,6 +246,7 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
       copy: (values: NumberArray) => T,
     ): Promise<T> {
       return new Promise((resolve, reject) => {
+        if (tensor.viewOf) checkElements(now(), tensor, from, count);
         let values: T;
         record(`reading ${tensor.label}`, () => {
           values = copy(valuesOf(tensor, from, count));
@@ -216,7 +262,7 @@ export function createCpuDevice(precision: 'f32' | 'f64' = 'f32', parts: CpuPart
         const call = { tensors, params, overrides };
         checkCall(kernel, call, now());
         const sizes = toSizes(kernel, call);
-        const run = twins.get(kernel) ?? kernel.meaning;
+        const run = meaningOf(kernel);
         const names = Object.keys(kernel.bindings) as (keyof typeof tensors)[];
         record(kernel.name, () => {
           const arrays: Record<string, NumberArray> = {};

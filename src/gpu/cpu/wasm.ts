@@ -1,4 +1,5 @@
 // Kernels of WebAssembly on the processor: a module, the memory it works in, and the threads that share a call.
+import type { TwinTools } from '../kernel.ts';
 import { Heap, createSharedMemory } from './heap.ts';
 import type { Slot } from './memory.ts';
 import { NotYet } from './queue.ts';
@@ -10,10 +11,10 @@ interface Exports {
   offer(control: number, kernel: number, parameters: number, pieces: number): void;
   withdraw(control: number): void;
   await(control: number, looks: number): number;
-  residual(parameters: number): void;
-  causalSoftmax(parameters: number): void;
   /** 0 where x is not finite. */
   groups(x: number, columns: number, to: number): number;
+  /** Those that take the address of their parameters: `call`. */
+  readonly [name: string]: (...parameters: number[]) => number | void;
 }
 
 /** A module in words and bytes. */
@@ -54,7 +55,7 @@ const TOUCH = 6;
 /** Less new memory than that, in bytes, is touched where it is used. */
 const MUCH = 4 << 20;
 
-export class Wasm {
+export class Wasm implements TwinTools {
   readonly kind: WasmModule['kind'];
   readonly heap: Heap;
   readonly exports: Exports;
@@ -63,6 +64,7 @@ export class Wasm {
   readonly #threads: number;
   #scratch: Slot | null = null;
   #scratchBytes = 0;
+  readonly #rooms = new Map<string, Slot>();
   /** New memory of this turn of the thread, which nobody has been offered yet. */
   #untouched = { at: 0, bytes: 0 };
   /** Whether helpers may be at something that nobody waits for. */
@@ -121,7 +123,7 @@ export class Wasm {
     this.#needScratch(scratchBytes);
     this.#withdraw();
     const { exports } = this;
-    const block = this.parameters(parameters);
+    const block = this.#put(parameters);
     const count = this.threads === 1 ? 1 : Math.max(1, Math.min(Math.floor(pieces), MOST_PIECES));
     if (exports.share(CONTROL, kernel, block, count) > 0) this.#await();
   }
@@ -170,10 +172,26 @@ export class Wasm {
     this.#await();
   }
 
+  call(name: string, parameters: readonly number[]): void {
+    this.exports[name](this.#put(parameters));
+  }
+
   /** Puts parameters, u32 each, where the next call finds them; gives their address. */
-  parameters(words: readonly number[]): number {
+  #put(words: readonly number[]): number {
     for (let i = 0; i < words.length; i++) this.#words[BLOCK / 4 + i] = words[i];
     return BLOCK;
+  }
+
+  room(name: string, length: number): number {
+    const { heap } = this;
+    let slot = this.#rooms.get(name);
+    if (slot === undefined || slot.sizeBytes < length * 4) {
+      if (slot) heap.free(slot);
+      this.#rooms.delete(name);
+      slot = heap.take('f32', [length]);
+      this.#rooms.set(name, slot);
+    }
+    return heap.view(slot).byteOffset;
   }
 
   /** Ends the helpers, and resolves when none of them computes any more. What is computed afterwards is computed here alone. */

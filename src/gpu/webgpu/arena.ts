@@ -1,6 +1,7 @@
 // Tensors in GPU memory: one owner for all of a lifetime, which alone answers for memory that is not there.
 import { EngineError } from '../../errors.ts';
 import { type Arena, type Format, bytesOf, elementCount, newTensorId, roundUp } from '../device.ts';
+import { checkElements, checkView } from '../steps.ts';
 import { createBuffer } from './buffers.ts';
 import { type Faults, outOfMemory } from './errors.ts';
 import type { Pipelines } from './pipelines.ts';
@@ -16,6 +17,7 @@ export function createGpuArena(
   maxBindingBytes: number,
   label: string,
 ): Arena {
+  /** Views too: their buffers are others' as well, and destroyed but once, however often. */
   const owned: GpuTensor[] = [];
   let sizeBytes = 0;
   let freed = false;
@@ -57,9 +59,12 @@ export function createGpuArena(
     };
     const buffer = createBuffer(gpu, descriptor, (error) => fail(error, name, bytes));
     const id = newTensorId();
-    const tensor = { id, label: name, shape, format, sizeBytes: bytes, buffer, arena };
-    owned.push(tensor);
     sizeBytes += bytes;
+    return keep({ id, label: name, shape, format, sizeBytes: bytes, buffer, startBytes: 0, arena });
+  }
+
+  function keep(tensor: GpuTensor): GpuTensor {
+    owned.push(tensor);
     return tensor;
   }
 
@@ -80,10 +85,28 @@ export function createGpuArena(
       this.write(tensor, data);
       return tensor;
     },
+    view(of, name, shape, from) {
+      if (failure) throw failure;
+      checkView(of, name, shape, from);
+      const { buffer, startBytes, format, arena: owner } = of as GpuTensor;
+      if (owner !== arena) throw new Error(`${name}: ${of.label} is no tensor of the ${label}.`);
+      return keep({
+        id: newTensorId(),
+        label: name,
+        shape,
+        format,
+        sizeBytes: bytesOf(elementCount(shape), shape, format),
+        buffer,
+        startBytes: startBytes + bytesOf(from, shape, format),
+        arena,
+        viewOf: of.viewOf ?? of,
+      });
+    },
     write(tensor, data, offset = 0) {
-      const { buffer, format, shape, arena: owner } = tensor as GpuTensor;
+      const { buffer, startBytes, format, shape, arena: owner } = tensor as GpuTensor;
       if (owner.failure) throw owner.failure;
-      const byteOffset = bytesOf(offset, shape, format);
+      if (tensor.viewOf) checkElements('', tensor, offset, data.length);
+      const byteOffset = startBytes + bytesOf(offset, shape, format);
       // writeBuffer takes multiples of four bytes; an odd number of halves gets one zero more.
       const source =
         data.byteLength % 4 === 0

@@ -3,7 +3,7 @@ import { type Encoder, type Grid, type Tensor, type Traits, bytesOf, roundUp } f
 import { halfToFloat } from '../half.ts';
 import { fromInt8Rows } from '../int8.ts';
 import { type Kernel, checkCall, said, toUniform } from '../kernel.ts';
-import { checkCopy, createNames } from '../steps.ts';
+import { checkCopy, checkElements, createNames } from '../steps.ts';
 import type { Step } from './submit.ts';
 
 export interface EncoderOptions {
@@ -25,6 +25,7 @@ export function createGpuEncoder(options: EncoderOptions): Encoder {
 
   function recordRead(tensor: Tensor, from: number, count: number): Promise<ArrayBuffer> {
     const { shape, format } = tensor;
+    if (tensor.viewOf) checkElements(now(), tensor, from, count);
     const fromBytes = bytesOf(from, shape, format);
     const sizeBytes = roundUp(bytesOf(count, shape, format), 4);
     return new Promise((resolve, reject) => {

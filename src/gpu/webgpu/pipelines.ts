@@ -75,10 +75,10 @@ export class Pipelines {
       layout: groupLayout,
       entries: [
         { binding: 0, resource: { buffer: this.#uniforms, offset: 0, size: UNIFORM_SLOT_BYTES } },
-        ...bindings.map((name, i) => ({
-          binding: i + 1,
-          resource: { buffer: (tensors[name] as GpuTensor).buffer },
-        })),
+        ...bindings.map((name, i) => {
+          const { buffer, startBytes, sizeBytes } = tensors[name] as GpuTensor;
+          return { binding: i + 1, resource: { buffer, offset: startBytes, size: sizeBytes } };
+        }),
       ],
     });
     alike.push({ ids: bindings.map((name) => tensors[name].id), group });

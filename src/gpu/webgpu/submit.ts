@@ -128,15 +128,21 @@ export class Submitter {
       if (step.kind === 'read') {
         const target = staging.get(step);
         if (!target) throw new Error('A read-back has no buffer.');
-        const { buffer } = step.tensor as GpuTensor;
-        encoder.copyBufferToBuffer(buffer, step.fromBytes, target, 0, step.sizeBytes);
+        const { buffer, startBytes } = step.tensor as GpuTensor;
+        encoder.copyBufferToBuffer(buffer, startBytes + step.fromBytes, target, 0, step.sizeBytes);
       } else {
-        const { buffer: to } = step.to as GpuTensor;
-        if (!step.from) encoder.clearBuffer(to);
+        const to = step.to as GpuTensor;
+        if (!step.from) encoder.clearBuffer(to.buffer, to.startBytes, to.sizeBytes);
         else {
-          const { buffer, sizeBytes } = step.from as GpuTensor;
-          const { from, to: place, count } = step.range ?? { from: 0, to: 0, count: sizeBytes / 4 };
-          encoder.copyBufferToBuffer(buffer, 4 * from, to, 4 * place, 4 * count);
+          const from = step.from as GpuTensor;
+          const range = step.range ?? { from: 0, to: 0, count: from.sizeBytes / 4 };
+          encoder.copyBufferToBuffer(
+            from.buffer,
+            from.startBytes + 4 * range.from,
+            to.buffer,
+            to.startBytes + 4 * range.to,
+            4 * range.count,
+          );
         }
       }
     }

@@ -1,7 +1,6 @@
 // Twins of WebAssembly: how the arrays and sizes of a kernel become the parameters of its C function. Each writes its
 // struct's fields in order, 32 bits each, addresses first; linear.c, attention.c and rows.c say what they mean.
 import type { CpuTwins } from '../../gpu/cpu/device.ts';
-import type { Slot } from '../../gpu/cpu/memory.ts';
 import type { Wasm } from '../../gpu/cpu/wasm.ts';
 import { bytesOf } from '../../gpu/device.ts';
 import {
@@ -22,6 +21,7 @@ import { mapRow } from '../rowMap.ts';
 import { TOP_TOKEN } from '../topToken.ts';
 import type { Variant } from '../variants.ts';
 import { WEIGHT_FORMATS } from '../weightMatrix.ts';
+import { PIECE_WORK, addressOf } from './address.ts';
 
 /** The kernels by their numbers in share.c. */
 const SHARED = {
@@ -33,8 +33,6 @@ const SHARED = {
   crossEntropy: 5,
 } as const;
 
-/** A piece of less than so many multiply-adds costs more in sharing than it saves. */
-const PIECE_WORK = 1 << 16;
 /** Numbers of a group of int8 weights, and of the x that meets them. */
 const GROUP = 32;
 const INT8 = WEIGHT_FORMATS.indexOf('int8');
@@ -42,8 +40,6 @@ const F32 = WEIGHT_FORMATS.indexOf('f32');
 
 /** Twins for a processor whose tensors lie in the heap of `wasm`. */
 export function wasmTwins(wasm: Wasm): CpuTwins {
-  const room = createRoom(wasm);
-
   function linear({ x, weight, bias, scale, out }: Arrays, s: Sizes): void {
     if (s.rows === 0) return;
     const columns = s.columns4 * 4;
@@ -52,7 +48,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     const outAt = addressOf('out', out, (lastRow * s.outStride4 + s.outColumn4 + s.columns4) * 4);
     const scaleAt = addressOf('scale', scale, s.accumulate ? s.scaleIndex + 1 : 0);
     const xAt = addressOf('x', x, (s.xStart + s.rows) * s.K);
-    const yAt = s.accumulate ? room.address('y', s.rows * columns) : outAt;
+    const yAt = s.accumulate ? wasm.room('y', s.rows * columns) : outAt;
     // Rows of y lie one behind the other; `residual` knows where they belong.
     const target = s.accumulate
       ? [s.columns4, 0, s.rows, s.rows, 0]
@@ -60,7 +56,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     let xInt8 = 0;
     if (s.WEIGHT_FORMAT === INT8 && s.rows === 1) {
       const groups = Math.ceil(s.K / GROUP);
-      const to = room.address('xInt8', groups * (GROUP / 2 + 1));
+      const to = wasm.room('xInt8', groups * (GROUP / 2 + 1));
       if (wasm.exports.groups(xAt + s.xStart * s.K * 4, s.K, to) !== 0) xInt8 = to;
     }
     const unpacks = s.WEIGHT_FORMAT !== F32 && (s.rows > 1 || s.WEIGHT_FORMAT === INT8);
@@ -77,14 +73,13 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
       unpacks ? 4 * s.K * 4 : 0,
     );
     if (!s.accumulate) return;
-    wasm.exports.residual(
-      wasm.parameters(
-        [
-          [yAt, scaleAt, outAt],
-          [s.rows, s.columns4, s.outStride4, s.outColumn4, s.scaleIndex],
-          [s.outT, s.outS, s.outStart],
-        ].flat(),
-      ),
+    wasm.call(
+      'residual',
+      [
+        [yAt, scaleAt, outAt],
+        [s.rows, s.columns4, s.outStride4, s.outColumn4, s.scaleIndex],
+        [s.outT, s.outS, s.outStart],
+      ].flat(),
     );
   }
 
@@ -129,7 +124,7 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
 
   function causalSoftmax({ x }: Arrays, s: Sizes): void {
     const heads = Math.floor(x.length / (s.rows * s.columns));
-    wasm.exports.causalSoftmax(wasm.parameters([x.byteOffset, s.rows, s.columns, s.first, heads]));
+    wasm.call('causalSoftmax', [x.byteOffset, s.rows, s.columns, s.first, heads]);
   }
 
   function attentionStatistics({ x, ids, out }: Arrays, s: Sizes): void {
@@ -182,31 +177,4 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     [attentionStatisticsKernel, attentionStatistics],
     [embeddingKernel, packedEmbedding],
   ]);
-}
-
-/**
- * The address of an array that goes on for at least so many elements: C looks at no bounds, so nothing gets an address
- * without. A meaning, and a shader, would read zeros out there or write nowhere; C would meet another tensor.
- */
-function addressOf(name: string, array: NumberArray, elements: number): number {
-  if (array.length >= elements) return array.byteOffset;
-  throw new Error(`${name} has ${array.length} elements of ${elements}.`);
-}
-
-/** Memory of the twins' own, which grows with what they are asked for. */
-function createRoom({ heap }: Wasm) {
-  const slots = new Map<string, Slot>();
-  return {
-    /** Of `length` floats. Throws where there is no memory, and is as before then, but empty. */
-    address(name: string, length: number): number {
-      let slot = slots.get(name);
-      if (slot === undefined || slot.sizeBytes < length * 4) {
-        if (slot) heap.free(slot);
-        slots.delete(name);
-        slot = heap.take('f32', [length]);
-        slots.set(name, slot);
-      }
-      return heap.view(slot).byteOffset;
-    },
-  };
 }

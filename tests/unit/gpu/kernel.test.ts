@@ -1,8 +1,8 @@
 // What a call must bring, by type where the compiler can see it, and by a word where it cannot.
 import { afterAll, describe, expect, it } from 'vitest';
-import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
+import { type CpuParts, createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import type { Encoder } from '../../../src/gpu/device.ts';
-import { defineKernel, toUniform } from '../../../src/gpu/kernel.ts';
+import { type Kernel, type TwinTools, defineKernel, toUniform } from '../../../src/gpu/kernel.ts';
 
 const scale = defineKernel({
   name: 'scale',
@@ -100,5 +100,48 @@ describe('a meaning', () => {
         array[0] = cuont;
       },
     });
+  });
+});
+
+describe('a kernel that brings its twin', () => {
+  const tools: TwinTools = { share() {}, call() {}, room: () => 0 };
+  let made = 0;
+  const twinned = defineKernel({
+    name: 'twinned',
+    source: '',
+    params: { count: 'u32' },
+    bindings: { y: 'write' },
+    overrides: [],
+    meaning: ({ y }, { count }) => void y.fill(1, 0, count),
+    twin(given) {
+      expect(given).toBe(tools);
+      made++;
+      return ({ y }, { count }) => void y.fill(2, 0, count);
+    },
+  });
+
+  /** What it leaves in two elements, run twice. */
+  async function values(parts?: CpuParts): Promise<number[]> {
+    const own = createCpuDevice('f32', parts);
+    const y = own.createArena('test').zeros('y', [2], 'f32');
+    const enc = own.createEncoder();
+    for (const count of [2, 1]) enc.dispatch(twinned, { y }, { count }, grid, {});
+    const reading = enc.read(y, 0, 2);
+    enc.submit();
+    return [...(await reading)];
+  }
+
+  it('is run by its twin where the device has tools for it, which is made once a device', async () => {
+    expect(await values()).toEqual([1, 1]);
+    expect(made).toBe(0);
+    expect(await values({ tools })).toEqual([2, 2]);
+    expect(made).toBe(1);
+    await values({ tools });
+    expect(made).toBe(2);
+  });
+
+  it('is run by a twin of the device where there is one', async () => {
+    const twin: Kernel['meaning'] = ({ y }) => void y.fill(3);
+    expect(await values({ tools, twins: new Map([[twinned, twin]]) })).toEqual([3, 3]);
   });
 });

@@ -29,6 +29,7 @@ function planningDevice(): Device {
         failure: null,
         zeros: (_label, shape) => plan(shape),
         upload: (_label, shape) => plan(shape),
+        view: (_of, _label, shape) => planTensor(shape, 'f32'),
         write: () => {},
         dispose: () => (sizeBytes = 0),
       };
