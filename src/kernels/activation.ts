@@ -70,7 +70,7 @@ function geluExact(x: number): number {
  * The error function to double precision: its Maclaurin series near zero, erfc's continued
  * fraction further out (Abramowitz & Stegun 7.1.5 and 7.1.14).
  */
-function erf(x: number): number {
+export function erf(x: number): number {
   const z = Math.abs(x);
   if (z < 2.5) {
     let term = x;

@@ -1,0 +1,224 @@
+// The gradients of the linear layer: of what went in (`linearBackwardInput`), and of its weight and bias
+// (`linearBackwardWeight`). Both are outer products added up, so both read rows as they lie.
+import inputSource from '../../shaders/linearBackwardInput.wgsl?raw';
+import weightSource from '../../shaders/linearBackwardWeight.wgsl?raw';
+import type { Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Variant, choose } from './variants.ts';
+import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
+
+const input = {
+  params: {
+    rows: 'u32',
+    columns4: 'u32',
+    dOutStride4: 'u32',
+    dOutColumn4: 'u32',
+    accumulate: 'u32',
+    dOutStart: 'u32',
+    dXStart: 'u32',
+  },
+  bindings: { dOut: 'read', weight: 'read', dX: 'add' },
+  meaning: inputMeaning,
+} as const;
+
+const weight = {
+  params: {
+    rows: 'u32',
+    columns4: 'u32',
+    dOutStride4: 'u32',
+    dOutColumn4: 'u32',
+    accumulate: 'u32',
+    dOutStart: 'u32',
+    xStart: 'u32',
+  },
+  bindings: { dOut: 'read', x: 'read', dWeight: 'add', dBias: 'add' },
+  meaning: weightMeaning,
+} as const;
+
+export const linearBackwardInputKernel = defineKernel({
+  name: 'linearBackwardInput',
+  source: inputSource,
+  ...input,
+  overrides: ['K', 'WEIGHT_FORMAT'],
+});
+
+export const linearBackwardWeightKernel = defineKernel({
+  name: 'linearBackwardWeight',
+  source: weightSource,
+  ...weight,
+  overrides: ['K'],
+});
+
+export interface LinearBackwardInputTensors {
+  /** (·, N) with N padded as the weight's rows are, with zeros. */
+  readonly dOut: Tensor;
+  readonly weight: WeightMatrix;
+  /** (·, K) */
+  readonly dX: Tensor;
+}
+
+export interface LinearBackwardInputOptions {
+  readonly rows: number;
+  /** Adds to `dX` instead of overwriting it. */
+  readonly accumulate?: boolean;
+  /** First row of `dOut`; 0 by default. */
+  readonly dOutStart?: number;
+  /** First row of `dX`; 0 by default. */
+  readonly dXStart?: number;
+}
+
+export interface LinearBackwardWeightTensors {
+  /** (·, N) with N padded as the weight's rows are, with zeros. */
+  readonly dOut: Tensor;
+  /** (·, K) with K padded as the weight's columns are, with zeros. */
+  readonly x: Tensor;
+  /** f32 */
+  readonly dWeight: WeightMatrix;
+  /** (N) for each part of the weight, in order; where the model has no bias, one that nobody reads. */
+  readonly dBias: readonly Tensor[];
+}
+
+export interface LinearBackwardWeightOptions {
+  readonly rows: number;
+  /** Adds to `dWeight` and `dBias` instead of overwriting them. */
+  readonly accumulate?: boolean;
+  /** First row of `dOut`; 0 by default. */
+  readonly dOutStart?: number;
+  /** First row of `x`; 0 by default. */
+  readonly xStart?: number;
+}
+
+/** What one part of the weight comes to. */
+interface InputCall {
+  readonly tensors: Readonly<Record<keyof typeof input.bindings, Tensor>>;
+  readonly params: Readonly<Record<keyof typeof input.params, number>>;
+  readonly overrides: Readonly<Record<'K' | 'WEIGHT_FORMAT', number>>;
+}
+
+interface WeightCall {
+  readonly tensors: Readonly<Record<keyof typeof weight.bindings, Tensor>>;
+  readonly params: Readonly<Record<keyof typeof weight.params, number>>;
+  readonly overrides: Readonly<Record<'K', number>>;
+}
+
+export const LINEAR_BACKWARD_INPUT: readonly Variant<InputCall>[] = [
+  {
+    kernel: linearBackwardInputKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(overrides.K / 64), Math.ceil(params.rows / 8), 1] as const;
+      enc.dispatch(linearBackwardInputKernel, tensors, params, grid, overrides);
+    },
+  },
+];
+
+export const LINEAR_BACKWARD_WEIGHT: readonly Variant<WeightCall>[] = [
+  {
+    kernel: linearBackwardWeightKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(overrides.K / 64), params.columns4 / 2, 1] as const;
+      enc.dispatch(linearBackwardWeightKernel, tensors, params, grid, overrides);
+    },
+  },
+];
+
+/** Records dX[dXStart + r] = dOut[dOutStart + r] · weight, or dX += that. */
+export function linearBackwardInput(
+  enc: Encoder,
+  t: LinearBackwardInputTensors,
+  options: LinearBackwardInputOptions,
+): void {
+  for (const call of linearBackwardInputCalls(t, options)) {
+    choose(LINEAR_BACKWARD_INPUT, enc.traits, call).record(enc, call);
+  }
+}
+
+/** Records dWeight = Σ_r dOut[dOutStart + r]ᵀ · x[xStart + r] and dBias = Σ_r dOut[dOutStart + r], or adds them. */
+export function linearBackwardWeight(
+  enc: Encoder,
+  t: LinearBackwardWeightTensors,
+  options: LinearBackwardWeightOptions,
+): void {
+  for (const call of linearBackwardWeightCalls(t, options)) {
+    choose(LINEAR_BACKWARD_WEIGHT, enc.traits, call).record(enc, call);
+  }
+}
+
+/** A call for each part of the weight; those after the first add to what the first gave. */
+export function linearBackwardInputCalls(
+  { dOut, weight: of, dX }: LinearBackwardInputTensors,
+  options: LinearBackwardInputOptions,
+): InputCall[] {
+  const { rows, accumulate = false, dOutStart = 0, dXStart = 0 } = options;
+  return of.parts.map((part, i) => ({
+    tensors: { dOut, weight: part.tensor, dX },
+    params: {
+      rows,
+      columns4: part.rows / 4,
+      dOutStride4: of.rows / 4,
+      dOutColumn4: part.start / 4,
+      accumulate: accumulate || i > 0 ? 1 : 0,
+      dOutStart,
+      dXStart,
+    },
+    overrides: { K: of.columns, WEIGHT_FORMAT: WEIGHT_FORMATS.indexOf(of.format) },
+  }));
+}
+
+/** A call for each part of the weight. */
+export function linearBackwardWeightCalls(
+  { dOut, x, dWeight, dBias }: LinearBackwardWeightTensors,
+  options: LinearBackwardWeightOptions,
+): WeightCall[] {
+  const { rows, accumulate = false, dOutStart = 0, xStart = 0 } = options;
+  return dWeight.parts.map((part, i) => ({
+    tensors: { dOut, x, dWeight: part.tensor, dBias: dBias[i] },
+    params: {
+      rows,
+      columns4: part.rows / 4,
+      dOutStride4: dWeight.rows / 4,
+      dOutColumn4: part.start / 4,
+      accumulate: accumulate ? 1 : 0,
+      dOutStart,
+      xStart,
+    },
+    overrides: { K: dWeight.columns },
+  }));
+}
+
+/** dX[dXStart + r, k] ← Σ_n dOut[dOutStart + r, dOutColumn + n] · weight[n, k], or dX += that */
+function inputMeaning(
+  { dOut, weight: w, dX }: Arrays<keyof typeof input.bindings>,
+  s: Sizes<keyof typeof input.params | 'K'>,
+): void {
+  for (let r = 0; r < s.rows; r++) {
+    const from = ((s.dOutStart + r) * s.dOutStride4 + s.dOutColumn4) * 4;
+    for (let k = 0; k < s.K; k++) {
+      let sum = 0;
+      for (let n = 0; n < s.columns4 * 4; n++) sum += dOut[from + n] * w[n * s.K + k];
+      const at = (s.dXStart + r) * s.K + k;
+      dX[at] = s.accumulate ? dX[at] + sum : sum;
+    }
+  }
+}
+
+/** dWeight[n, k] ← Σ_r dOut[dOutStart + r, dOutColumn + n] · x[xStart + r, k], dBias[n] ← Σ_r dOut[…], or += those */
+function weightMeaning(
+  { dOut, x, dWeight, dBias }: Arrays<keyof typeof weight.bindings>,
+  s: Sizes<keyof typeof weight.params | 'K'>,
+): void {
+  const stride = s.dOutStride4 * 4;
+  for (let n = 0; n < s.columns4 * 4; n++) {
+    const from = s.dOutStart * stride + s.dOutColumn4 * 4 + n;
+    let bias = 0;
+    for (let r = 0; r < s.rows; r++) bias += dOut[from + r * stride];
+    dBias[n] = s.accumulate ? dBias[n] + bias : bias;
+    for (let k = 0; k < s.K; k++) {
+      let sum = 0;
+      for (let r = 0; r < s.rows; r++) sum += dOut[from + r * stride] * x[(s.xStart + r) * s.K + k];
+      const at = n * s.K + k;
+      dWeight[at] = s.accumulate ? dWeight[at] + sum : sum;
+    }
+  }
+}
