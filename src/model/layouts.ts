@@ -77,6 +77,9 @@ function gptLayout(
 /** As GPT2LMHeadModel of transformers stores it. */
 export const HUGGING_FACE = gptLayout('huggingface', '', 'transformer.');
 
+/** As nanoGPT's GPT stores it. */
+export const NANOGPT = gptLayout('nanogpt', '', 'transformer.');
+
 function minGptLayout(prefix: string): Layout {
   return layoutOf('mingpt', false, {
     wte: `${prefix}tok_emb.@`,
@@ -91,6 +94,9 @@ function minGptLayout(prefix: string): Layout {
     lmHead: `${prefix}head.@`,
   });
 }
+
+/** As minGPT's GPT stores it. */
+export const MINGPT = minGptLayout('');
 
 /**
  * The notebook and the book it is drawn from, whose exercises spell some modules otherwise: queries, keys and values
