@@ -7,7 +7,8 @@ import { fillParameters } from '../checkpoint.ts';
 import type { GptConfig } from '../config.ts';
 import { type Layout, MINGPT, NANOGPT, NOTEBOOK } from '../layouts.ts';
 import { type Parameters, parameterTable } from '../parameters.ts';
-import { TorchNormal, type TorchRandom } from './torchRandom.ts';
+import { TorchNormal } from './torchNormal.ts';
+import type { TorchRandom } from './torchRandom.ts';
 
 /**
  * Whose rule it is. `notebook`: PyTorch's defaults, N(0, 1) for embeddings and U(±1/√inputs) for weights and biases of

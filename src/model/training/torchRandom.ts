@@ -1,5 +1,6 @@
-// PyTorch's generator on a CPU, bit for bit: the 32-bit Mersenne Twister, and what `uniform_`, `normal_`, `bernoulli_`
-// and `randint` make of its words. Who knows the seed and the order of calls of a program in PyTorch has its numbers.
+// PyTorch's generator on a CPU, bit for bit: the 32-bit Mersenne Twister, and what `uniform_`, `bernoulli_` and
+// `randint` make of its words; `normal_` is in torchNormal.ts. Who knows the seed and the order of calls of a program in
+// PyTorch has its numbers.
 // Sources: Matsumoto and Nishimura 1998, "Mersenne Twister"; aten/src/ATen/core/{MT19937RNGEngine,TransformationHelper,
 // DistributionsHelper}.h and aten/src/ATen/native/cpu/DistributionTemplates.h of PyTorch.
 import { EngineError } from '../../errors.ts';
@@ -12,10 +13,6 @@ const MASK_24 = 2 ** 24 - 1;
 const STEP_24 = 2 ** -24;
 /** Of the two words of a 53-bit number, what the upper one gives. */
 const MASK_21 = 2 ** 21 - 1;
-
-/** Values that `normal_` makes at once, of as many uniform ones. */
-const BLOCK = 16;
-const TWO_PI = Math.fround(2 * Math.PI);
 
 /** Where a generator stands: all that going on needs. */
 export interface TorchRandomState {
@@ -112,11 +109,6 @@ export class TorchRandom {
     }
   }
 
-  /** `normal_(0, std)` of a contiguous float32 tensor; `TorchNormal` makes one in pieces. */
-  normal(values: Float32Array, std = 1): void {
-    new TorchNormal(this, values.length, std).fill(values);
-  }
-
   /** `normal_` of doubles, a value: how PyTorch also fills tensors of fewer than 16 float32s. */
   normalDouble(): number {
     const kept = this.#nextNormal;
@@ -190,95 +182,4 @@ export class TorchRandom {
 function twisted(words: Uint32Array, i: number, next: number, middle: number): number {
   const y = (words[i] & 0x80000000) | (words[next] & 0x7fffffff);
   return words[middle] ^ (y >>> 1) ^ (-(y & 1) & 0x9908b0df);
-}
-
-/**
- * One call of `normal_(0, std)` on a contiguous float32 tensor of `size` elements, made in pieces from the first to the
- * last: a large one is never there as a whole. The number of words drawn is PyTorch's; values differ from its own by
- * rounding (2·10⁻⁶ · std at most), because its vectorised log, sin and cos do. All is drawn when the last value is.
- */
-export class TorchNormal {
-  readonly #random: TorchRandom;
-  readonly #std: number;
-  readonly #size: number;
-  #done = 0;
-  /** Values that are made and not handed out: the rest of a block, or the end of the tensor. */
-  #made = new Float32Array(0);
-
-  constructor(random: TorchRandom, size: number, std: number) {
-    this.#random = random;
-    this.#size = size;
-    this.#std = Math.fround(std);
-  }
-
-  /** Leaves out what a call draws. */
-  static skip(random: TorchRandom, size: number): void {
-    if (size < BLOCK) for (let i = 0; i < size; i++) random.normalDouble();
-    else random.skip(size + (size % BLOCK === 0 ? 0 : BLOCK));
-  }
-
-  /** The next values of the tensor. */
-  fill(values: Float32Array): void {
-    if (this.#done + values.length > this.#size) {
-      throw new Error(`${this.#done + values.length} values of a tensor of ${this.#size}.`);
-    }
-    this.#done += values.length;
-    if (this.#size < BLOCK) {
-      for (let i = 0; i < values.length; i++) values[i] = this.#random.normalDouble() * this.#std;
-      return;
-    }
-    let at = this.#handOut(values, 0);
-    while (at < values.length) {
-      const left = this.#size - this.#done + values.length - at;
-      // Where values are left over, the last block is drawn again, over the end of the one before: both are one piece.
-      const rest = this.#size % BLOCK;
-      const ending = rest === 0 ? 0 : BLOCK + rest;
-      const whole = Math.min(values.length - at, left - ending);
-      const direct = values.subarray(at, at + whole - (whole % BLOCK));
-      this.#blocks(direct);
-      at += direct.length;
-      if (at === values.length) return;
-      this.#made =
-        left - direct.length > ending ? this.#blocks(new Float32Array(BLOCK)) : this.#end(ending);
-      at = this.#handOut(values, at);
-    }
-  }
-
-  /** The last values of a tensor whose size is no multiple of 16. */
-  #end(length: number): Float32Array<ArrayBuffer> {
-    const values = new Float32Array(length);
-    this.#random.uniform(values, 0, 1);
-    toNormal(values.subarray(0, BLOCK), this.#std);
-    this.#blocks(values.subarray(length - BLOCK));
-    return values;
-  }
-
-  /** Draws whole blocks. */
-  #blocks<T extends Float32Array>(values: T): T {
-    this.#random.uniform(values, 0, 1);
-    toNormal(values, this.#std);
-    return values;
-  }
-
-  /** Moves what is made to `values` from `at` on; answers where it ends. */
-  #handOut(values: Float32Array, at: number): number {
-    const count = Math.min(this.#made.length, values.length - at);
-    values.set(this.#made.subarray(0, count), at);
-    this.#made = this.#made.subarray(count);
-    return at + count;
-  }
-}
-
-/** Box and Muller's transformation of whole blocks, rounded to float32 where PyTorch rounds. */
-function toNormal(values: Float32Array, std: number): void {
-  const half = BLOCK / 2;
-  for (let block = 0; block < values.length; block += BLOCK) {
-    for (let i = block; i < block + half; i++) {
-      const log = Math.fround(Math.log(1 - values[i]));
-      const radius = Math.fround(Math.sqrt(-2 * log));
-      const angle = Math.fround(TWO_PI * values[i + half]);
-      values[i] = Math.fround(radius * Math.fround(Math.cos(angle))) * std;
-      values[i + half] = Math.fround(radius * Math.fround(Math.sin(angle))) * std;
-    }
-  }
 }
