@@ -22,12 +22,7 @@ export class TorchNormal {
   constructor(random: TorchRandom, size: number, std: number) {
     this.#random = random;
     this.#size = size;
-    this.#std = Math.fround(std);
-  }
-
-  /** The whole tensor at once. */
-  static fill(random: TorchRandom, values: Float32Array, std = 1): void {
-    new TorchNormal(random, values.length, std).fill(values);
+    this.#std = std;
   }
 
   /** Leaves out what a call draws. */
@@ -121,6 +116,7 @@ const bits = new Int32Array(float.buffer);
 
 /** The transformation of whole blocks of uniform values. A sum of a product within one `fround` is a fused one. */
 function toNormal(values: Float32Array, std: number): void {
+  const scale = fround(std);
   const half = BLOCK / 2;
   for (let block = 0; block < values.length; block += BLOCK) {
     for (let i = block; i < block + half; i++) {
@@ -143,8 +139,8 @@ function toNormal(values: Float32Array, std: number): void {
       const alongside = fround(radius * (isSwapped ? sin : cos) * cosine);
       const across = fround(radius * (isSwapped ? cos : sin) * sine);
       // The mean is added: no zero is negative.
-      values[i] = alongside * std + 0;
-      values[i + half] = across * std + 0;
+      values[i] = alongside * scale + 0;
+      values[i + half] = across * scale + 0;
     }
   }
 }
