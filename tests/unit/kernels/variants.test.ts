@@ -7,7 +7,7 @@ import { CROSS_ENTROPY, crossEntropyCall } from '../../../src/kernels/crossEntro
 import { LAYER_NORM, layerNormCall } from '../../../src/kernels/layerNorm.ts';
 import { LINEAR, linearCalls } from '../../../src/kernels/linear.ts';
 import { TOP_TOKEN, topTokenCall } from '../../../src/kernels/topToken.ts';
-import { choose } from '../../../src/kernels/variants.ts';
+import { MOST_WORKGROUPS, choose, gridOf, stretches } from '../../../src/kernels/variants.ts';
 import { planTensor, planWeightMatrix } from '../../../src/kernels/weightMatrix.ts';
 
 const device = createCpuDevice();
@@ -86,4 +86,22 @@ it('ops of rows take a workgroup a row where lanes are real', () => {
   ];
   expect(names(imitated)).toEqual(['layerNorm', 'crossEntropy', 'topToken']);
   expect(names(real)).toEqual(['layerNormWorkgroup', 'crossEntropyWorkgroup', 'topTokenWorkgroup']);
+});
+
+it('a grid has rows where a side of it has too few workgroups', () => {
+  expect(gridOf(0.5)).toEqual([1, 1, 1]);
+  expect(gridOf(MOST_WORKGROUPS)).toEqual([MOST_WORKGROUPS, 1, 1]);
+  expect(gridOf(MOST_WORKGROUPS + 0.5)).toEqual([32_768, 2, 1]);
+  expect(gridOf(1e6)).toEqual([62_500, 16, 1]);
+});
+
+it('long tensors go in stretches where lanes are imitated, and at once where they are real', () => {
+  const count = 2 ** 21 + 64;
+  expect(stretches(real, count, 64)).toEqual([{ from: 0, length: count }]);
+  expect(stretches(imitated, count, 64)).toEqual([
+    { from: 0, length: 2 ** 20 },
+    { from: 2 ** 20, length: 2 ** 20 },
+    { from: 2 ** 21, length: 64 },
+  ]);
+  expect(stretches(imitated, 0, 64)).toEqual([]);
 });
