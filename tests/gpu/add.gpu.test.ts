@@ -4,6 +4,15 @@ import { createCpuDevice } from '../../src/gpu/cpu/device.ts';
 import type { Arena, Device, Encoder, Tensor } from '../../src/gpu/device.ts';
 import { addRow } from '../../src/kernels/addRow.ts';
 import { CPU_TWINS } from '../../src/kernels/cpuTwins.ts';
+import {
+  embeddingBackward,
+  groupByToken,
+  positionBackward,
+} from '../../src/kernels/embeddingBackward.ts';
+import {
+  LAYER_NORM_BACKWARD_WEIGHT,
+  layerNormBackwardCalls,
+} from '../../src/kernels/layerNormBackward.ts';
 import { LINEAR, linearCalls } from '../../src/kernels/linear.ts';
 import {
   LINEAR_BACKWARD_INPUT,
@@ -11,7 +20,11 @@ import {
   linearBackwardInputCalls,
   linearBackwardWeightCalls,
 } from '../../src/kernels/linearBackward.ts';
-import { createWeightMatrix, writeRows } from '../../src/kernels/weightMatrix.ts';
+import {
+  type WeightMatrix,
+  createWeightMatrix,
+  writeRows,
+} from '../../src/kernels/weightMatrix.ts';
 import { allKernels } from '../support/kernels.ts';
 import { noise } from '../support/random.ts';
 import { expectClose } from '../support/close.ts';
@@ -21,6 +34,11 @@ const [ROWS, N, K] = [8, 24, 16];
 
 /** Records one run on `out` (ROWS, N). */
 type Run = (device: Device, arena: Arena, out: Tensor) => (enc: Encoder) => void;
+
+/** `out` as a matrix in one part. */
+function matrixOf(out: Tensor): WeightMatrix {
+  return { rows: ROWS, columns: N, format: 'f32', parts: [{ start: 0, rows: ROWS, tensor: out }] };
+}
 
 const runs = new Map<string, Run>([
   [
@@ -74,6 +92,52 @@ const runs = new Map<string, Run>([
         };
         const [call] = linearBackwardWeightCalls(t, { rows: K, accumulate: true });
         return (enc) => record(enc, call);
+      },
+    ]),
+  ),
+  [
+    'embeddingBackward',
+    (_device, arena, out) => {
+      const lists = groupByToken(Uint32Array.of(5, 0, 5, 7, 5, 1));
+      const list = (label: 'order' | 'starts' | 'tokens') =>
+        arena.upload(label, [lists[label].length], 'u32', lists[label]);
+      const t = {
+        dX: arena.upload('dX', [6, N], 'f32', noise(6 * N, 1)),
+        order: list('order'),
+        starts: list('starts'),
+        tokens: list('tokens'),
+        dWte: matrixOf(out),
+      };
+      return (enc) => embeddingBackward(enc, t, { distinct: lists.tokens.length });
+    },
+  ],
+  [
+    'positionBackward',
+    (_device, arena, out) => {
+      const dX = arena.upload('dX', [6, N], 'f32', noise(6 * N, 1));
+      const options = { batch: 2, tokens: 3, accumulate: true };
+      return (enc) => positionBackward(enc, { dX, dWpe: matrixOf(out) }, options);
+    },
+  ],
+  ...LAYER_NORM_BACKWARD_WEIGHT.flatMap(({ kernel, record }) =>
+    (['dWeight', 'dBias'] as const).map((of): [string, Run] => [
+      of === 'dWeight' ? kernel.name : `${kernel.name}, bias`,
+      (_device, arena, out) => {
+        // Weight and bias of as many channels as `out` has elements.
+        const channels = ROWS * N;
+        const [x, dOut, residual, dX] = [1, 2, 3, 4].map((seed) =>
+          arena.upload(`${seed}`, [K, channels], 'f32', noise(K * channels, seed)),
+        );
+        const [weight, dWeight, dBias] = ['weight', 'dWeight', 'dBias'].map((label) =>
+          arena.zeros(label, [channels], 'f32'),
+        );
+        const statistics = arena.upload('statistics', [K, 2], 'f32', noise(2 * K, 5));
+        const call = layerNormBackwardCalls(
+          { x, weight, dOut, residual, statistics, dX, dWeight, dBias },
+          { rows: K, channels, epsilon: 1e-5, byVariance: true, accumulate: true },
+        ).weight;
+        const tensors = { ...call.tensors, [of]: out };
+        return (enc) => record(enc, { ...call, tensors });
       },
     ]),
   ),

@@ -1,0 +1,186 @@
+// Causal attention of whole texts, with dropout on its weights; what its backward pass needs is kept.
+import plainSource from '../../shaders/attentionTraining.wgsl?raw';
+import type { Encoder, Tensor } from '../gpu/device.ts';
+import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import type { HeadLayout } from './attention.ts';
+import { checkShape } from './checkShape.ts';
+import { type Variant, choose } from './variants.ts';
+
+/** Sizes of the forward and of both backward kernels. */
+export const ATTENTION_TRAINING_PARAMS = {
+  rows: 'u32',
+  tokens: 'u32',
+  rowStride4: 'u32',
+  partStride4: 'u32',
+  outStride4: 'u32',
+  heads: 'u32',
+  maskStart: 'u32',
+  scoreScale: 'f32',
+  keptScale: 'f32',
+} as const;
+
+export const ATTENTION_TRAINING_OVERRIDES = ['HEAD_STRIDE4', 'DROPS'] as const;
+
+export type AttentionTrainingSize =
+  | keyof typeof ATTENTION_TRAINING_PARAMS
+  | (typeof ATTENTION_TRAINING_OVERRIDES)[number];
+
+const interface_ = {
+  params: ATTENTION_TRAINING_PARAMS,
+  bindings: { qkv: 'read', mask: 'read', out: 'write', lse: 'write' },
+  overrides: ATTENTION_TRAINING_OVERRIDES,
+  meaning,
+} as const;
+
+const attentionTrainingKernel = defineKernel({
+  name: 'attentionTraining',
+  source: plainSource,
+  ...interface_,
+});
+
+/** Rows of a text that a thread of the plain kernels takes, and keys. */
+const TILE_ROWS = 4;
+
+export interface AttentionTrainingTensors {
+  /** (R, Q) or (B, T, Q): queries, keys and values of whole texts, R = B · T. */
+  readonly qkv: Tensor;
+  /** u32, a bit for each of (B, H, T, T): 1 keeps the weight. Null where nothing is dropped. */
+  readonly mask: Tensor | null;
+  /** (R, A) heads side by side, zeros beyond them. */
+  readonly out: Tensor;
+  /** (R, H) ln Σ_s e^score. */
+  readonly lse: Tensor;
+}
+
+export interface AttentionTrainingOptions extends HeadLayout {
+  readonly rows: number;
+  /** T of each text; `rows` is a multiple of it. */
+  readonly tokens: number;
+  /** What products of queries and keys are multiplied by: 1/√D in GPT-2. */
+  readonly scoreScale: number;
+  /** The first word of `mask`, and the probability that a weight is kept; null where nothing is dropped. */
+  readonly dropout: { readonly maskStart: number; readonly keep: number } | null;
+}
+
+export interface AttentionTrainingSizes {
+  readonly params: Readonly<Record<keyof typeof ATTENTION_TRAINING_PARAMS, number>>;
+  readonly overrides: Readonly<Record<(typeof ATTENTION_TRAINING_OVERRIDES)[number], number>>;
+  readonly options: AttentionTrainingOptions;
+}
+
+interface AttentionTrainingCall extends AttentionTrainingSizes {
+  readonly tensors: Readonly<Record<keyof typeof interface_.bindings, Tensor>>;
+}
+
+export const ATTENTION_TRAINING: readonly Variant<AttentionTrainingCall>[] = [
+  {
+    kernel: attentionTrainingKernel,
+    fits: () => true,
+    record: (enc, { tensors, params, overrides, options }) =>
+      enc.dispatch(attentionTrainingKernel, tensors, params, tileGrid(options), overrides),
+  },
+];
+
+/** A thread of the plain kernels takes a head, 32 of its channels, and four rows (or keys) of one text. */
+export function tileGrid(o: AttentionTrainingOptions): readonly [number, number, number] {
+  const across = Math.ceil((o.nHead * Math.ceil(o.headStride / 32)) / 4);
+  return [across, Math.ceil(o.tokens / TILE_ROWS), o.rows / o.tokens];
+}
+
+/** Records out[r, h] = Σ_s kept[s] · softmax(scoreScale · q · k)[s] · v[s] over s ≤ t, and lse[r, h] = ln Σ_s e^score. */
+export function attentionTraining(
+  enc: Encoder,
+  t: AttentionTrainingTensors,
+  o: AttentionTrainingOptions,
+): void {
+  const call = attentionTrainingCall(t, o);
+  choose(ATTENTION_TRAINING, enc.traits, call).record(enc, call);
+}
+
+export function attentionTrainingCall(
+  { qkv, mask, out, lse }: AttentionTrainingTensors,
+  o: AttentionTrainingOptions,
+): AttentionTrainingCall {
+  const sizes = attentionTrainingSizes('attentionTraining', { qkv, out, lse }, o);
+  // A shader has all its tensors: where nothing is dropped, another one stands there unread.
+  return { tensors: { qkv, mask: mask ?? qkv, out, lse }, ...sizes };
+}
+
+/** What all kernels of training's attention are told; throws where the tensors do not go with the options. */
+export function attentionTrainingSizes(
+  op: string,
+  { qkv, out, lse }: Readonly<Record<'qkv' | 'out' | 'lse', Tensor>>,
+  o: AttentionTrainingOptions,
+): AttentionTrainingSizes {
+  const width = out.shape.at(-1) ?? 0;
+  checkShape(op, {
+    qkv: [qkv, [...qkv.shape.slice(0, -1), o.rowStride]],
+    lse: [lse, [lse.shape[0], o.nHead]],
+  });
+  if (o.rows % o.tokens !== 0 || width < o.partStride) {
+    throw new Error(`${op}: ${o.rows} rows of texts of ${o.tokens}, ${width} columns.`);
+  }
+  return {
+    params: {
+      rows: o.rows,
+      tokens: o.tokens,
+      rowStride4: o.rowStride / 4,
+      partStride4: o.partStride / 4,
+      outStride4: width / 4,
+      heads: o.nHead,
+      maskStart: o.dropout?.maskStart ?? 0,
+      scoreScale: o.scoreScale,
+      keptScale: o.dropout ? 1 / o.dropout.keep : 1,
+    },
+    overrides: { HEAD_STRIDE4: o.headStride / 4, DROPS: o.dropout ? 1 : 0 },
+    options: o,
+  };
+}
+
+/** What the weight of row t, key s in head h of text b is multiplied by: 0, or 1 / keep. */
+export function keptScale(
+  mask: NumberArray,
+  s: Sizes<AttentionTrainingSize>,
+  [b, h, t, key]: readonly [b: number, h: number, t: number, key: number],
+): number {
+  if (!s.DROPS) return 1;
+  const element = ((b * s.heads + h) * s.tokens + t) * s.tokens + key;
+  const word = mask[s.maskStart + Math.floor(element / 32)];
+  return (word >>> (element % 32)) & 1 ? s.keptScale : 0;
+}
+
+/** out[r, h, d] = Σ_s kept[s] · softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, d],  s ≤ t */
+function meaning(
+  { qkv, mask, out, lse }: Arrays<keyof typeof interface_.bindings>,
+  s: Sizes<AttentionTrainingSize>,
+): void {
+  const [row, part, stride] = [s.rowStride4 * 4, s.partStride4 * 4, s.HEAD_STRIDE4 * 4];
+  for (let r = 0; r < s.rows; r++) {
+    const [b, t] = [Math.floor(r / s.tokens), r % s.tokens];
+    out.fill(0, r * s.outStride4 * 4, (r + 1) * s.outStride4 * 4);
+    for (let h = 0; h < s.heads; h++) {
+      const base = b * s.tokens * row + h * stride;
+      const scores = new Float64Array(t + 1);
+      let largest = -Infinity;
+      for (let key = 0; key <= t; key++) {
+        let product = 0;
+        for (let d = 0; d < stride; d++) {
+          product += qkv[base + t * row + d] * qkv[base + key * row + part + d];
+        }
+        scores[key] = product * s.scoreScale;
+        if (scores[key] > largest) largest = scores[key];
+      }
+      let sum = 0;
+      for (let key = 0; key <= t; key++) sum += Math.exp(scores[key] - largest);
+      lse[r * s.heads + h] = largest + Math.log(sum);
+      const at = r * s.outStride4 * 4 + h * stride;
+      for (let key = 0; key <= t; key++) {
+        const p = Math.exp(scores[key] - largest) / sum;
+        const weight = p * keptScale(mask, s, [b, h, t, key]);
+        for (let d = 0; d < stride; d++) {
+          out[at + d] += weight * qkv[base + key * row + 2 * part + d];
+        }
+      }
+    }
+  }
+}
