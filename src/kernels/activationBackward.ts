@@ -3,6 +3,7 @@ import source from '../../shaders/activationBackward.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
 import { ACTIVATIONS, type Activation, erf } from './activation.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
 
 /** act′ in the order of `ACTIVATIONS`. */
 const SLOPES: readonly ((x: number) => number)[] = [
@@ -22,7 +23,21 @@ export const activationBackwardKernel = defineKernel({
   bindings: { x: 'read', dOut: 'read', dX: 'write' },
   overrides: ['ACTIVATION'],
   meaning,
+  twin:
+    (tools) =>
+    ({ x, dOut, dX }, s) => {
+      const count = s.count4 * 4;
+      const addresses = Object.entries({ x, dOut, dX }).map(([name, array]) =>
+        addressOf(name, array, count),
+      );
+      // A slope is some sixteen multiply-adds.
+      const pieces = (count * 16) / PIECE_WORK;
+      tools.share(ACTIVATION_BACKWARD, [...addresses, s.count4, s.ACTIVATION], pieces);
+    },
 });
+
+/** Its number in share.c. */
+const ACTIVATION_BACKWARD = 9;
 
 export interface ActivationBackwardTensors {
   /** What went into the activation. */

@@ -3,8 +3,16 @@
 import inputSource from '../../shaders/linearBackwardInput.wgsl?raw';
 import weightSource from '../../shaders/linearBackwardWeight.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { bytesOf } from '../gpu/device.ts';
+import {
+  type Arrays,
+  type Kernel,
+  type Sizes,
+  type TwinTools,
+  defineKernel,
+} from '../gpu/kernel.ts';
 import { type Variant, choose } from './variants.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
 import { WEIGHT_FORMATS, type WeightMatrix } from './weightMatrix.ts';
 
 const input = {
@@ -19,6 +27,7 @@ const input = {
   },
   bindings: { dOut: 'read', weight: 'read', dX: 'add' },
   meaning: inputMeaning,
+  twin: inputTwin,
 } as const;
 
 const weight = {
@@ -33,6 +42,7 @@ const weight = {
   },
   bindings: { dOut: 'read', x: 'read', dWeight: 'add', dBias: 'add' },
   meaning: weightMeaning,
+  twin: weightTwin,
 } as const;
 
 export const linearBackwardInputKernel = defineKernel({
@@ -221,4 +231,98 @@ function weightMeaning(
       dWeight[at] = s.accumulate ? dWeight[at] + sum : sum;
     }
   }
+}
+
+/** The number of both in share.c: they are one product over other strides. */
+const LINEAR_BACKWARD = 7;
+/** Floats that a thread keeps: a panel of 256 rows by sixteen, and a row that goes nowhere (linearBackward.c). */
+const SCRATCH = 256 * 16 + 16;
+const F32 = WEIGHT_FORMATS.indexOf('f32');
+
+/** What linearBackward.c multiplies: out (I, K) = a (I, L) · b (L, K), by addresses and sizes in elements. */
+interface Product {
+  readonly a: number;
+  readonly b: number;
+  readonly sum: number;
+  readonly I: number;
+  readonly L: number;
+  readonly aRow: number;
+  readonly aColumn: number;
+  readonly K: number;
+  readonly format: number;
+}
+
+function product(tools: TwinTools, out: number, p: Product): void {
+  const tiles = Math.ceil(p.I / 256) * Math.ceil(p.K / 16);
+  tools.share(
+    LINEAR_BACKWARD,
+    [p.a, p.b, out, p.sum, p.I, p.L, p.aRow, p.aColumn, p.K, p.format],
+    Math.min(tiles, (p.I * p.L * p.K) / PIECE_WORK),
+    SCRATCH * 4,
+  );
+}
+
+/** Runs `compute` with the address to write to: of `out` itself, or of room whose numbers are then added to it. */
+function into(
+  tools: TwinTools,
+  name: string,
+  out: number,
+  length: number,
+  accumulate: number,
+  compute: (to: number) => void,
+): void {
+  const to = accumulate ? tools.room(name, length) : out;
+  compute(to);
+  if (accumulate) tools.call('added', [to, out, length / 4]);
+}
+
+function inputTwin(
+  tools: TwinTools,
+): Kernel<
+  keyof typeof input.params,
+  keyof typeof input.bindings,
+  'K' | 'WEIGHT_FORMAT'
+>['meaning'] {
+  return ({ dOut, weight: w, dX }, s) => {
+    const [N, stride] = [s.columns4 * 4, s.dOutStride4 * 4];
+    const bytes = bytesOf(N * s.K, [s.K], WEIGHT_FORMATS[s.WEIGHT_FORMAT]);
+    const from = s.dOutStart * stride + s.dOutColumn4 * 4;
+    const p: Product = {
+      a: addressOf('dOut', dOut, from + (s.rows - 1) * stride + N) + from * 4,
+      b: addressOf('weight', w, bytes / w.BYTES_PER_ELEMENT),
+      sum: 0,
+      I: s.rows,
+      L: N,
+      aRow: stride,
+      aColumn: 1,
+      K: s.K,
+      format: s.WEIGHT_FORMAT,
+    };
+    const out = addressOf('dX', dX, (s.dXStart + s.rows) * s.K) + s.dXStart * s.K * 4;
+    into(tools, 'dX', out, s.rows * s.K, s.accumulate, (to) => product(tools, to, p));
+  };
+}
+
+function weightTwin(
+  tools: TwinTools,
+): Kernel<keyof typeof weight.params, keyof typeof weight.bindings, 'K'>['meaning'] {
+  return ({ dOut, x, dWeight, dBias }, s) => {
+    const [N, stride] = [s.columns4 * 4, s.dOutStride4 * 4];
+    const from = s.dOutStart * stride + s.dOutColumn4 * 4;
+    const p = {
+      a: addressOf('dOut', dOut, from + (s.rows - 1) * stride + N) + from * 4,
+      b: addressOf('x', x, (s.xStart + s.rows) * s.K) + s.xStart * s.K * 4,
+      I: N,
+      L: s.rows,
+      aRow: 1,
+      aColumn: stride,
+      K: s.K,
+      format: F32,
+    };
+    const out = addressOf('dWeight', dWeight, N * s.K);
+    into(tools, 'dWeight', out, N * s.K, s.accumulate, (to) => {
+      const bias = addressOf('dBias', dBias, N);
+      into(tools, 'dBias', bias, N, s.accumulate, (sum) => product(tools, to, { ...p, sum }));
+    });
+  };
 }

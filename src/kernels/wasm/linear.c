@@ -14,10 +14,9 @@
 // there are two; packed ones are unpacked once for all rows. A single row takes eight rows of weights a turn:
 // memory is what it waits for. Every output is one sum in one order, whatever the tile and the thread.
 // Source: GPT-2's Conv1D, nn.Linear; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415.
-#include "simd.h"
+#include "activations.h"
+#include "weights.h"
 
-enum { F32, F16, INT8 };
-enum { NONE, GELU_TANH, GELU_EXACT, RELU, SILU, GELU_QUICK, TANH };
 
 typedef struct {
   const float *x;
@@ -28,74 +27,6 @@ typedef struct {
   u32 rows, columns4, outStride4, outColumn4, outT, outS, outStart, xStart;
   u32 K, WEIGHT_FORMAT, ACTIVATION;
 } Linear;
-
-INLINE u32 groupsOf(u32 K) { return (K + 31) / 32; }
-
-/** Bytes of a row of weights. */
-INLINE u32 rowBytes(const Linear *p) {
-  u32 groups = groupsOf(p->K);
-  return p->WEIGHT_FORMAT == F32 ? p->K * 4 : p->WEIGHT_FORMAT == F16 ? p->K * 2 : groups * 32 + (groups + 7) / 8 * 16;
-}
-
-/** A scale of int8 weights: the upper half of an f32. */
-INLINE float scaleOf(u16 half) {
-  union {
-    u32 bits;
-    float value;
-  } scale = {(u32)half << 16};
-  return scale.value;
-}
-
-/** Eight halves as floats, those at even and at odd places. Infinities and NaNs come out finite: see `isBeyond`. */
-INLINE void halves8(u32x4 pairs, f32x4 *even, f32x4 *odd) {
-  // The sign stays where it is, three places of it; 2¹¹² takes the exponent's bias from 15 to 127, subnormals' too.
-  *even = (f32x4)((i32x4)(pairs << 16) >> 3 & (int)0x8fffe000) * 0x1p112f;
-  *odd = (f32x4)((i32x4)pairs >> 3 & (int)0x8fffe000) * 0x1p112f;
-}
-
-/** Whether one of eight halves, whose signs are gone, is infinite or no number. */
-INLINE int isBeyond(u16x8 sizes) { return __builtin_reduce_max(sizes) >= 0x7c00; }
-
-INLINE u16x8 sizesOf(u32x4 pairs) { return (u16x8)(pairs & 0x7fff7fff); }
-
-/** Any half. */
-INLINE float half1(u16 half) {
-  union {
-    u32 bits;
-    float value;
-  } v = {(u32)(half & 0x7fff) << 13};
-  v.value *= 0x1p112f;
-  if ((half & 0x7fff) >= 0x7c00) v.bits |= 0x7f800000;
-  v.bits |= (u32)(half & 0x8000) << 16;
-  return v.value;
-}
-
-/** A row of packed weights as floats. */
-INLINE void unpackRow(const Linear *p, const char *row, float *to) {
-  u32 K = p->K;
-  if (p->WEIGHT_FORMAT == F16) {
-    u16x8 most = {0};
-    for (u32 k = 0; k < K; k += 8) {
-      u32x4 pairs = *(const u32x4 *)(row + k * 2);
-      f32x4 even, odd;
-      halves8(pairs, &even, &odd);
-      most = __builtin_elementwise_max(most, sizesOf(pairs));
-      *(f32x4 *)(to + k) = shuffle(even, odd, 0, 4, 1, 5);
-      *(f32x4 *)(to + k + 4) = shuffle(even, odd, 2, 6, 3, 7);
-    }
-    if (isBeyond(most)) {
-      for (u32 k = 0; k < K; k++) to[k] = half1(((const u16 *)row)[k]);
-    }
-    return;
-  }
-  const u16 *scales = (const u16 *)(row + groupsOf(K) * 32);
-  for (u32 k = 0; k < K; k += 8) {
-    i8x8 q = *(const i8x8 *)(row + k);
-    f32x4 scale = all(scaleOf(scales[k / 32]));
-    *(f32x4 *)(to + k) = __builtin_convertvector(shuffle(q, q, 0, 1, 2, 3), f32x4) * scale;
-    *(f32x4 *)(to + k + 4) = __builtin_convertvector(shuffle(q, q, 4, 5, 6, 7), f32x4) * scale;
-  }
-}
 
 /** x · w for one row of x and four of halves: even and odd places in turn. */
 INLINE f32x4 halves4(const float *x, const char *w, u32 bytes, u32 K) {
@@ -193,35 +124,6 @@ __attribute__((export_name("groups"))) u32 groups(const float *x, u32 K, short *
   return sum1(beyond) == 0;
 }
 
-/** erf by a Chebyshev fit of erfc, relative error 1.2e-7 everywhere (Numerical Recipes §6.2). */
-INLINE f32x4 erf4(f32x4 v) {
-  f32x4 t = 1.0f / (1.0f + 0.5f * abs4(v));
-  f32x4 p = 0.17087277f * t - 0.82215223f;
-  p = p * t + 1.48851587f;
-  p = p * t - 1.13520398f;
-  p = p * t + 0.27886807f;
-  p = p * t - 0.18628806f;
-  p = p * t + 0.09678418f;
-  p = p * t + 0.37409196f;
-  p = p * t + 1.00002368f;
-  p = p * t - 1.26551223f;
-  f32x4 size = 1.0f - t * exp4(p - v * v);
-  return (f32x4)((u32x4)size | ((u32x4)v & 0x80000000));
-}
-
-/** tanh: a polynomial where 1 − 2 / (e²ˣ + 1) would lose digits (Cephes' tanhf), relative error 2⁻²² everywhere. */
-INLINE f32x4 tanh4(f32x4 v) {
-  f32x4 size = abs4(v), z = v * v;
-  f32x4 p = -5.70498872745e-3f * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  f32x4 small = p * z * v + v, large = 1.0f - 2.0f / (exp4(2.0f * size) + 1.0f);
-  i32x4 isSmall = size < 0.625f;
-  large = (f32x4)((u32x4)large | ((u32x4)v & 0x80000000));
-  return (f32x4)(((i32x4)small & isSmall) | ((i32x4)large & ~isSmall));
-}
-
 /** v · sigmoid(steepness · v). */
 INLINE f32x4 silu4(f32x4 v, float steepness) { return v / (1.0f + exp4(-steepness * v)); }
 
@@ -267,7 +169,7 @@ INLINE void finish(const Linear *p, u32 c4, u32 end4) {
 INLINE void oneRow(const Linear *p, u32 c4, u32 end4) {
   const float *x = p->x + p->xStart * p->K;
   f32x4 *out = outOf(p, 0, 0);
-  u32 bytes = rowBytes(p), k4 = p->K / 4;
+  u32 bytes = rowBytes(p->WEIGHT_FORMAT, p->K), k4 = p->K / 4;
   const char *w = p->weight + c4 * 4 * bytes;
   if (p->WEIGHT_FORMAT == F16) {
     for (; c4 < end4; c4++, w += 4 * bytes) out[c4] = halves4(x, w, bytes, p->K);
@@ -301,11 +203,11 @@ INLINE void oneRow(const Linear *p, u32 c4, u32 end4) {
 
 /** Several rows of x by the columns from 4 · c4 on. */
 INLINE void manyRows(const Linear *p, u32 c4, u32 end4, float *scratch) {
-  u32 bytes = rowBytes(p), K = p->K, k4 = K / 4;
+  u32 bytes = rowBytes(p->WEIGHT_FORMAT, p->K), K = p->K, k4 = K / 4;
   for (; c4 < end4; c4++) {
     const char *w = p->weight + c4 * 4 * bytes;
     if (p->WEIGHT_FORMAT != F32) {
-      for (u32 i = 0; i < 4; i++) unpackRow(p, w + i * bytes, scratch + i * K);
+      for (u32 i = 0; i < 4; i++) unpackRow(p->WEIGHT_FORMAT, K, w + i * bytes, 0, K, scratch + i * K);
       w = (const char *)scratch;
     }
     const f32x4u *w0 = (const f32x4u *)w, *w1 = w0 + k4, *w2 = w1 + k4, *w3 = w2 + k4;

@@ -17,6 +17,8 @@ KERNEL(attentionScores)
 KERNEL(attentionStatistics)
 KERNEL(topToken)
 KERNEL(crossEntropy)
+KERNEL(linearBackward)
+KERNEL(activationBackward)
 
 /** Where threads meet, in the shared memory. */
 typedef struct {
@@ -59,6 +61,8 @@ __attribute__((noinline)) static void run(Control *c, u32 piece, u32 of, u32 thr
     case 4: topToken(p, piece, of, scratch); break;
     case 5: crossEntropy(p, piece, of, scratch); break;
     case 6: touch(p, piece, of); break;
+    case 7: linearBackward(p, piece, of, scratch); break;
+    case 9: activationBackward(p, piece, of, scratch); break;
   }
 }
 

@@ -31,6 +31,8 @@ INLINE f32x4 all(float v) { return (f32x4){v, v, v, v}; }
 
 /** The larger, or `a` where one of them is no number: so a maximum passes over those that are none. */
 INLINE f32x4 max4(f32x4 a, f32x4 b) { return (f32x4)__builtin_wasm_pmax_f32x4(a, b); }
+/** The smaller, likewise. */
+INLINE f32x4 min4(f32x4 a, f32x4 b) { return (f32x4)__builtin_wasm_pmin_f32x4(a, b); }
 INLINE f32x4 abs4(f32x4 a) { return (f32x4)((i32x4)a & 0x7fffffff); }
 
 /** The sums of four vectors, as one. Always in this order, whoever computes them. */
