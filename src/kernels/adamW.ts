@@ -1,8 +1,9 @@
 // AdamW, a whole pool at a time: weights and both moments in place, in the order of torch.optim.AdamW.
 import source from '../../shaders/adamW.wgsl?raw';
 import { type Encoder, type Tensor, elementCount } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type Sizes, defineKernel, floatBits } from '../gpu/kernel.ts';
 import { gridOf, stretches } from './variants.ts';
+import { addressOf } from './wasm/address.ts';
 
 /** Elements that decay or do not together: regions of a pool begin at multiples of it. */
 const TOGETHER = 64;
@@ -33,6 +34,25 @@ export const adamWKernel = defineKernel({
   },
   overrides: [],
   meaning,
+  twin:
+    (tools) =>
+    ({ weights, gradients, m, v, decays, scalars }, s) => {
+      const end = (s.start4 + s.count4) * 4;
+      tools.call(
+        'adamW',
+        [
+          [addressOf('weights', weights, end), addressOf('gradients', gradients, end)],
+          [addressOf('m', m, end), addressOf('v', v, end)],
+          [
+            addressOf('decays', decays, Math.ceil(end / TOGETHER)),
+            addressOf('scalars', scalars, 2),
+          ],
+          [s.start4, s.count4],
+          [s.shrink, s.rest1, s.beta2, s.rest2].map(floatBits),
+          [s.stepSize, s.inverseRoot, s.epsilon].map(floatBits),
+        ].flat(),
+      );
+    },
 });
 
 export interface AdamWTensors {

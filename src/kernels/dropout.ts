@@ -3,9 +3,20 @@ import addSource from '../../shaders/addDropped.wgsl?raw';
 import source from '../../shaders/dropped.wgsl?raw';
 import maskSource from '../../shaders/dropoutMask.wgsl?raw';
 import { type Encoder, type Tensor, elementCount } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import {
+  type Arrays,
+  type NumberArray,
+  type Sizes,
+  type TwinTools,
+  defineKernel,
+  floatBits,
+} from '../gpu/kernel.ts';
 import { type RandomPlace, fillRandom, highWord } from '../gpu/philox.ts';
 import { gridOf } from './variants.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
+
+/** Numbers in share.c. */
+const SHARED = { dropoutMask: 20, dropped: 21, addDropped: 22 } as const;
 
 const maskParams = {
   seedLow: 'u32',
@@ -24,6 +35,7 @@ export const dropoutMaskKernel = defineKernel({
   bindings: { out: 'write' },
   overrides: [],
   meaning: maskMeaning,
+  twin: (tools) => (arrays, s) => maskTwin(tools, arrays, s),
 });
 
 export interface DropoutMaskOptions extends RandomPlace {
@@ -69,6 +81,24 @@ function maskMeaning({ out }: Arrays<'out'>, s: Sizes<keyof typeof maskParams>):
   }
 }
 
+/** Operations on a word of a mask. */
+const WORD_WORK = 1024;
+
+function maskTwin(
+  tools: TwinTools,
+  { out }: Arrays<'out'>,
+  s: Sizes<keyof typeof maskParams>,
+): void {
+  tools.share(
+    SHARED.dropoutMask,
+    [
+      [addressOf('out', out, s.start + s.words)],
+      [s.seedLow, s.seedHigh, s.step, s.layer, s.threshold, s.start, s.words],
+    ].flat(),
+    Math.min(s.words, (s.words * WORD_WORK) / PIECE_WORK),
+  );
+}
+
 const rowParams = {
   rows: 'u32',
   channels: 'u32',
@@ -84,6 +114,7 @@ export const droppedKernel = defineKernel({
   bindings: { x: 'read', mask: 'read', out: 'write' },
   overrides: [],
   meaning: droppedMeaning,
+  twin: (tools) => (arrays, s) => rowsTwin(tools, SHARED.dropped, { ...arrays, y: arrays.x }, s),
 });
 
 export const addDroppedKernel = defineKernel({
@@ -93,6 +124,7 @@ export const addDroppedKernel = defineKernel({
   bindings: { x: 'read', y: 'read', mask: 'read', out: 'write' },
   overrides: [],
   meaning: addDroppedMeaning,
+  twin: (tools) => (arrays, s) => rowsTwin(tools, SHARED.addDropped, arrays, s),
 });
 
 export interface DroppedOptions {
@@ -179,6 +211,26 @@ function addDroppedMeaning(
       out[i] = c < s.channels ? x[i] + bit * s.scale * y[i] : 0;
     }
   }
+}
+
+/** Of either kernel: `y` is what is dropped, `x` what it is added to. */
+function rowsTwin(
+  tools: TwinTools,
+  kernel: number,
+  { x, y, mask, out }: Readonly<Record<'x' | 'y' | 'mask' | 'out', NumberArray>>,
+  s: Sizes<keyof typeof rowParams>,
+): void {
+  const count = s.rows * s.stride4 * 4;
+  const maskEnd = s.maskStart + Math.ceil((s.rows * s.channels) / 32);
+  tools.share(
+    kernel,
+    [
+      [addressOf('x', x, count), addressOf('y', y, count)],
+      [addressOf('mask', mask, maskEnd) + 4 * s.maskStart, addressOf('out', out, count)],
+      [s.rows, s.channels, s.stride4, floatBits(s.scale)],
+    ].flat(),
+    Math.min(s.rows, (count * 4) / PIECE_WORK),
+  );
 }
 
 /** 1 where a mask keeps element e of the place that begins at word `start`, else 0. */

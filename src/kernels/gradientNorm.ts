@@ -4,10 +4,14 @@ import workgroupNormSource from '../../shaders/gradientNormWorkgroup.wgsl?raw';
 import plainSquaresSource from '../../shaders/gradientSquares.wgsl?raw';
 import workgroupSquaresSource from '../../shaders/gradientSquaresWorkgroup.wgsl?raw';
 import { type Encoder, type Tensor, type Traits, elementCount } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type Sizes, type TwinTools, defineKernel } from '../gpu/kernel.ts';
 import { type Variant, choose, gridOf, stretches } from './variants.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
 
-/** Elements whose squares are one partial sum, in the shaders too. */
+/** The number of `gradientSquares` in share.c. */
+const SHARED = 23;
+
+/** Elements whose squares are one partial sum, in the shaders and in optimiser.c too. */
 const CHUNK = 2048;
 
 const squares = {
@@ -15,6 +19,7 @@ const squares = {
   bindings: { gradients: 'read', partials: 'write' },
   overrides: [],
   meaning: squaresMeaning,
+  twin: squaresTwin,
 } as const;
 
 const gradientSquaresKernel = defineKernel({
@@ -157,6 +162,26 @@ function squaresMeaning(
     for (let i = j * CHUNK; i < end; i++) sum += gradients[i] * gradients[i];
     partials[s.start + j] = sum;
   }
+}
+
+function squaresTwin(tools: TwinTools) {
+  return (
+    { gradients, partials }: Arrays<'gradients' | 'partials'>,
+    s: Sizes<keyof typeof squares.params>,
+  ): void => {
+    const end = Math.min((s.first + s.chunks) * CHUNK, s.count4 * 4);
+    tools.share(
+      SHARED,
+      [
+        addressOf('gradients', gradients, end),
+        addressOf('partials', partials, s.start + s.first + s.chunks) + 4 * s.start,
+        s.count4,
+        s.first,
+        s.chunks,
+      ],
+      Math.min(s.chunks, (s.chunks * CHUNK * 2) / PIECE_WORK),
+    );
+  };
 }
 
 /** scalars = √ Σ partials, and min(1, maxNorm / (that + 10⁻⁶)) */

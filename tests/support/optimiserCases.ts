@@ -2,6 +2,7 @@
 import type { Arena, Device, Encoder, Tensor } from '../../src/gpu/device.ts';
 import { fillRandom } from '../../src/gpu/philox.ts';
 import { adamW } from '../../src/kernels/adamW.ts';
+import type { DroppedOptions } from '../../src/kernels/dropout.ts';
 import { noise } from './random.ts';
 import { type AdamWState, torchAdamW } from './torchAdamW.ts';
 
@@ -32,16 +33,16 @@ export const MASKS = [
 ] as const;
 
 /** Rows of widths that nothing divides, masks that begin within their tensor. */
-export const DROPS = [
+export const DROPS: readonly DroppedOptions[] = [
   { rows: 1, channels: 1, maskStart: 0, keep: 0.5 },
   { rows: 3, channels: 5, maskStart: 2, keep: 0.8 },
   { rows: 17, channels: 33, maskStart: 1, keep: 0.9 },
   { rows: 9, channels: 64, maskStart: 0, keep: 0.1 },
   { rows: 5, channels: 67, maskStart: 4, keep: 0.75 },
-] as const;
+];
 
 /** What a place of dropout needs: two matrices with padding that is larger than anything, and a mask of noise. */
-export function dropTensors(arena: Arena, { rows, channels, maskStart }: (typeof DROPS)[number]) {
+export function dropTensors(arena: Arena, { rows, channels, maskStart }: DroppedOptions) {
   const stride = Math.ceil(channels / 8) * 8;
   const words = maskStart + Math.ceil((rows * channels) / 32);
   const matrix = (label: string, seed: number): Tensor => {

@@ -19,6 +19,10 @@ KERNEL(topToken)
 KERNEL(crossEntropy)
 KERNEL(linearBackward)
 KERNEL(activationBackward)
+KERNEL(dropoutMask)
+KERNEL(dropped)
+KERNEL(addDropped)
+KERNEL(gradientSquares)
 
 /** Where threads meet, in the shared memory. */
 typedef struct {
@@ -63,6 +67,10 @@ __attribute__((noinline)) static void run(Control *c, u32 piece, u32 of, u32 thr
     case 6: touch(p, piece, of); break;
     case 7: linearBackward(p, piece, of, scratch); break;
     case 9: activationBackward(p, piece, of, scratch); break;
+    case 20: dropoutMask(p, piece, of, scratch); break;
+    case 21: dropped(p, piece, of, scratch); break;
+    case 22: addDropped(p, piece, of, scratch); break;
+    case 23: gradientSquares(p, piece, of, scratch); break;
   }
 }
 
