@@ -1,5 +1,6 @@
 // The processor's one thread as a queue: what is submitted runs in order, and between its steps the thread
 // breathes, so that a worker hears "stop" in the middle of a long pass.
+import { afterOthers } from '../../breath.ts';
 import type { EngineError } from '../../errors.ts';
 
 /**
@@ -29,19 +30,6 @@ export interface Job {
 
 const BREATH_EVERY_MS = 40;
 let lastBreath = 0;
-
-/**
- * Calls back behind all that this thread was sent meanwhile. In a timer, because a message to oneself can overtake the
- * page's messages for ever; in one that a message began, because browsers have a timer of a timer of a timer wait for 4 ms.
- */
-function afterOthers(callback: () => void): void {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    setTimeout(callback);
-  };
-  port2.postMessage(null);
-}
 
 export class JobQueue {
   readonly #jobs: Job[] = [];
