@@ -1,6 +1,6 @@
 // npm run verify -- DIR… [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--wasm relaxed|exact|none] [--threads N] [--json FILE]
 // Loads each folder shaped like those of the conformance pack into the engine, in the browser, and
-// compares it with the expected tensors. Exit code 0 only if every group of every case is ok; the
+// compares it with the expected tensors: forward, and trained where PyTorch trained it; whole runs from a seed too. Exit code 0 only if every group of every case is ok; the
 // bounds are those of fp32, so fp16 and q8 print their errors and are not judged by them.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -87,6 +87,7 @@ function print(result) {
         `bound: ${group.bound}${group.note ? `  (${group.note})` : ''}`,
     );
   }
+  if (!result.agreement) return;
   const { positions, top1, klBits, maxDifference } = result.agreement;
   console.log(
     `  beside PyTorch: most probable token the same at ${Math.round(top1 * positions)} of ${positions} positions, ` +

@@ -1,6 +1,6 @@
 // The whole engine against PyTorch's numbers, on WebGPU and on the processor.
 import { describe, expect, it } from 'vitest';
-import { PACK_CASES } from '../support/packCases.ts';
+import { PACK_CASES, PACK_RUNS } from '../support/packCases.ts';
 import { type CaseResult, verifyCase } from '../support/verifyCase.ts';
 import { gpuDevice } from './fixture.ts';
 
@@ -25,6 +25,21 @@ describe('the conformance pack', () => {
     }
   }
 
+  for (const [device, open] of Object.entries(devices)) {
+    for (const name of PACK_RUNS) {
+      it(`${name} is trained as by PyTorch on ${device}`, async () => {
+        const url = new URL(`${PACK}${name}/`, location.href).href;
+        // The rest of its steps is for a processor: `npm run verify` makes all of them anywhere.
+        const options = device === 'webgpu' ? { learnsFor: 100 } : {};
+        const result = await verifyCase(url, { device: await open(), ...options });
+        console.info(`${name} on ${device}: ${result.seconds.toFixed(1)} s`);
+        const bad = result.groups.filter((group) => !group.ok);
+        expect(result.groups.length).toBeGreaterThan(1);
+        expect(bad, JSON.stringify(bad, null, 1)).toEqual([]);
+      });
+    }
+  }
+
   for (const dtype of ['fp16', 'q8'] as const) {
     it(`is near PyTorch in ${dtype}, and says by how much without judging`, async () => {
       const url = new URL(`${PACK}gpt2/`, location.href).href;
@@ -32,6 +47,7 @@ describe('the conformance pack', () => {
       const { ok, groups, agreement } = await verifyCase(url, { device, dtype });
       expect(ok).toBe(true);
       expect(new Set(groups.map(({ bound }) => bound))).toEqual(new Set(['not judged']));
+      if (!agreement) throw new Error('no logits were compared');
       expect(agreement.positions).toBeGreaterThan(20);
       expect(agreement.top1).toBeGreaterThan(0.9);
       expect(agreement.klBits).toBeLessThan(0.01);

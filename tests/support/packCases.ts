@@ -10,3 +10,6 @@ export const PACK_CASES = [
   'gpt2-head64',
   'gpt2-12x12',
 ] as const;
+
+/** Whole runs of training from a seed. */
+export const PACK_RUNS = ['seeded/notebook', 'seeded/mingpt', 'seeded/nanogpt', 'learns'] as const;

@@ -7,20 +7,17 @@ import type { ForwardOutput, OutputTensor } from '../../src/engine/reading/forwa
 import { readConfigFile } from '../../src/model/configFile.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
 import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
-import { parseSafetensorsHeader, toFloat32 } from '../../src/formats/safetensors.ts';
 import { type Recipe, recipeSource } from './hashModel.ts';
-
-export interface GroupResult {
-  readonly group: string;
-  /** Largest absolute error. */
-  readonly absolute: number;
-  /** Largest error relative to the largest magnitude in its tensor. */
-  readonly relative: number;
-  /** What is compared with the bound, and the bound. */
-  readonly bound: string;
-  readonly ok: boolean;
-  readonly note?: string;
-}
+import {
+  type Expected,
+  type GroupResult,
+  fetchJson,
+  group,
+  readExpected,
+  toRows,
+} from './verifyGroups.ts';
+import { verifyLearns, verifySeeded } from './verifySeeded.ts';
+import { verifyTraining } from './verifyTraining.ts';
 
 export interface CaseResult {
   readonly name: string;
@@ -28,8 +25,8 @@ export interface CaseResult {
   readonly layout: string;
   readonly seconds: number;
   readonly groups: readonly GroupResult[];
-  /** With PyTorch's logits, of as many positions as are stored. */
-  readonly agreement: Agreement;
+  /** With PyTorch's logits, of as many positions as are stored; null for a run that has none. */
+  readonly agreement: Agreement | null;
   readonly ok: boolean;
 }
 
@@ -37,18 +34,28 @@ export interface VerifyOptions {
   readonly device?: DeviceRequest | GPUDevice;
   readonly dtype?: Dtype;
   readonly processor?: ProcessorOptions;
+  /** Where a run that learns is broken off. */
+  readonly learnsFor?: number;
 }
 
-type Expected = (name: string) => { data: Float32Array; dims: readonly number[] };
+interface Found {
+  readonly groups: GroupResult[];
+  readonly agreement: Agreement;
+}
 
 const RELATIVE_BOUND = 1e-4;
 const ATTENTION_BOUND = 1e-5;
 const ATTENTION_BOUND_124M = 3e-5;
 
+/** What the folder of a run that learns is about. */
+const CORPUS = '/tests/fixtures/conformance/bpe/corpus.txt';
+
 /** Verifies the folder at `url` (with a slash at its end). Throws only when it cannot be run. */
 export async function verifyCase(url: string, options: VerifyOptions = {}): Promise<CaseResult> {
   const start = performance.now();
   const name = url.replace(/\/$/, '').split('/').at(-1) ?? url;
+  const run = await fetchJson(`${url}run.json`);
+  if (typeof run === 'object' && run !== null) return verifyRun(name, url, run, options);
   const recipe = await fetch(`${url}recipe.json`);
   const expected = await readExpected(`${url}expected.safetensors`);
   const dtype = options.dtype ?? 'fp32';
@@ -60,6 +67,9 @@ export async function verifyCase(url: string, options: VerifyOptions = {}): Prom
     const found = isRecipe
       ? await verifyHash(model, expected)
       : await verifyFull(model, expected, await greedyOf(url));
+    if (dtype === 'fp32' && !isRecipe) {
+      found.groups.push(...(await verifyTraining(url, options.device, options.processor)));
+    }
     // The bounds are those of f32 arithmetic; what rounded weights cost is said and not judged.
     const groups =
       dtype === 'fp32'
@@ -83,6 +93,32 @@ export async function verifyCase(url: string, options: VerifyOptions = {}): Prom
   }
 }
 
+/** A whole run of training, from a seed. */
+async function verifyRun(
+  name: string,
+  url: string,
+  run: object,
+  { device, processor, learnsFor }: VerifyOptions,
+): Promise<CaseResult> {
+  const start = performance.now();
+  const opened = await openDevice(device, { processor });
+  const { label, description } = opened.summary;
+  opened.dispose();
+  const groups =
+    'validation' in run
+      ? await verifyLearns(url, CORPUS, device, { processor, steps: learnsFor })
+      : await verifySeeded(url, device, processor);
+  return {
+    name,
+    adapter: [label, description].filter(Boolean).join(', '),
+    layout: 'a run from a seed',
+    seconds: (performance.now() - start) / 1000,
+    groups,
+    agreement: null,
+    ok: groups.every(({ ok }) => ok),
+  };
+}
+
 async function fromRecipe(
   recipe: Recipe,
   options: VerifyOptions & { dtype: Dtype },
@@ -93,75 +129,17 @@ async function fromRecipe(
   return GPT2.from_source(recipeSource(recipe), { device, ownsDevice: true, file, dtype });
 }
 
-async function readExpected(url: string): Promise<Expected> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  const { tensors } = parseSafetensorsHeader(bytes, bytes.length);
-  return (name) => {
-    const entry = tensors.get(name);
-    if (!entry) throw new Error(`${url} has no ${name}.`);
-    const raw = bytes.slice(entry.begin, entry.end);
-    const data =
-      entry.dtype === 'I32'
-        ? Float32Array.from(new Int32Array(raw.buffer))
-        : entry.dtype === 'I64'
-          ? Float32Array.from(new BigInt64Array(raw.buffer), Number)
-          : toFloat32(raw, entry.dtype);
-    return { data, dims: entry.shape };
-  };
-}
-
 async function greedyOf(url: string): Promise<number[]> {
   const response = await fetch(`${url}training.json`);
   if (!response.ok) throw new Error(`${url}training.json: ${response.status}`);
   return ((await response.json()) as { greedy: number[] }).greedy;
 }
 
-function toRows(tensor: { data: Float32Array; dims: readonly number[] }): number[][] {
-  const [rows, columns] = tensor.dims.length === 1 ? [1, tensor.dims[0]] : tensor.dims;
-  return Array.from({ length: rows }, (_, r) => [
-    ...tensor.data.subarray(r * columns, (r + 1) * columns),
-  ]);
-}
-
-/** Largest absolute error, alone and relative to the largest expected magnitude. NaN counts as ∞. */
-function compare(actual: ArrayLike<number>, expected: ArrayLike<number>) {
-  if (actual.length !== expected.length) {
-    throw new Error(`${actual.length} values; expected ${expected.length}.`);
-  }
-  let absolute = 0;
-  let largest = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(actual[i] - expected[i]);
-    if (!(error <= absolute)) absolute = Number.isNaN(error) ? Infinity : error;
-    largest = Math.max(largest, Math.abs(expected[i]));
-  }
-  return { absolute, relative: absolute / largest };
-}
-
-function group(
-  name: string,
-  pairs: readonly (readonly [ArrayLike<number>, ArrayLike<number>])[],
-  kind: 'relative' | 'absolute',
-  bound: number,
-): GroupResult {
-  let absolute = 0;
-  let relative = 0;
-  for (const [actual, expected] of pairs) {
-    const error = compare(actual, expected);
-    absolute = Math.max(absolute, error.absolute);
-    relative = Math.max(relative, error.relative);
-  }
-  const ok = (kind === 'relative' ? relative : absolute) <= bound;
-  return { group: name, absolute, relative, bound: `${kind} ${bound}`, ok };
-}
-
 async function verifyFull(
   model: GPT2,
   expected: Expected,
   greedy: readonly number[],
-): Promise<Pick<CaseResult, 'groups' | 'agreement'>> {
+): Promise<Found> {
   const ids = toRows(expected('input_ids'));
   const targets = toRows(expected('targets'));
   const out = await model.forward(ids, {
@@ -267,10 +245,7 @@ function dataOf(out: ForwardOutput, key: 'attentions' | 'hidden_states', l: numb
   return tensor.data;
 }
 
-async function verifyHash(
-  model: GPT2,
-  expected: Expected,
-): Promise<Pick<CaseResult, 'groups' | 'agreement'>> {
+async function verifyHash(model: GPT2, expected: Expected): Promise<Found> {
   const ids = toRows(expected('input_ids'))[0];
   const T = ids.length;
   const out = await model.forward(ids, { output_hidden_states: true, output_attentions: true });

@@ -1,0 +1,299 @@
+// A model that learns: one step of AdamW after the other, over batches that somebody brings. What text they come from, how
+// large steps are, when to stop and what to keep is the loop's matter (engine/training).
+import { EngineError } from '../../errors.ts';
+import type { Arena, Device, Encoder, Tensor } from '../../gpu/device.ts';
+import { adamW } from '../../kernels/adamW.ts';
+import { groupByToken } from '../../kernels/embeddingBackward.ts';
+import { gradientNorm, partialSums } from '../../kernels/gradientNorm.ts';
+import type { GptConfig } from '../config.ts';
+import { encodeLogits } from '../forward.ts';
+import { Gpt } from '../gpt.ts';
+import { withoutPadding } from '../padding.ts';
+import { encodeBackward } from './backward.ts';
+import { type TrainingBuffers, createBuffers } from './buffers.ts';
+import { type TrainingPass, encodeForward } from './forward.ts';
+import { encodeLoss } from './loss.ts';
+import {
+  type Dropout,
+  type Masks,
+  NO_DROPOUT,
+  createGivenMasks,
+  createPhiloxMasks,
+  drops,
+} from './dropout.ts';
+import { type DecayRule, type Trainables, createTrainables } from './pools.ts';
+
+/** AdamW as PyTorch has it. Source: Loshchilov & Hutter 2017, arXiv:1711.05101. */
+export interface OptimiserOptions {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Gradients are scaled down to this global norm where theirs is larger; 0 leaves them as they are. */
+  readonly maxGradNorm: number;
+  readonly decay: DecayRule;
+}
+
+export interface TrainerOptions {
+  /** Windows of a micro-batch, and tokens of each. */
+  readonly batch: number;
+  readonly tokens: number;
+  readonly optimiser: OptimiserOptions;
+  readonly dropout?: Dropout;
+  /** Of the dropout masks; a whole number from 0 to 2⁵³ − 1. */
+  readonly seed?: number;
+  /** `given`: masks come with each batch, drawn by somebody else, rather than from `seed`. */
+  readonly masks?: 'philox' | 'given';
+}
+
+/** A micro-batch: B windows of T ids, and for each what comes next. */
+export interface Batch {
+  /** (B · T) */
+  readonly ids: Uint32Array;
+  /** (B · T); 0xffffffff, or any id that the model has not, where nothing is to be learned. */
+  readonly targets: Uint32Array;
+  /** The masks of this pass, where they are `given`. */
+  readonly masks?: Uint32Array;
+}
+
+export interface StepResult {
+  /** Mean cross-entropy of the step's targets, before it. */
+  readonly loss: number;
+  /** Of all gradients, before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** Multiply-adds that one submit holds at most, about: a software adapter has no more time, if a page is to breathe. */
+const SUBMIT_WORK = { imitated: 2e8, real: 1e10 } as const;
+
+/**
+ * A model with its gradients and moments. `model` is an ordinary one, to read and to write with, at any time between two
+ * steps. Throws `device/out-of-memory`. Dispose it when done.
+ */
+export class Trainer {
+  readonly model: Gpt;
+  readonly trainables: Trainables;
+  readonly options: TrainerOptions;
+  /** Owner of weights, gradients and moments. */
+  readonly arena: Arena;
+  readonly #device: Device;
+  readonly #working: Arena;
+  readonly #buffers: TrainingBuffers;
+  /** Partial sums of the gradient's norm; the norm, and what clipping multiplies by. */
+  readonly #partials: Tensor;
+  readonly #scalars: Tensor;
+  readonly #masks: Masks | null;
+  readonly #given: ReturnType<typeof createGivenMasks> | null;
+  /** Steps done, and passes through the model with dropout. */
+  #steps = 0;
+  #microSteps = 0;
+
+  constructor(device: Device, config: GptConfig, options: TrainerOptions) {
+    this.options = options;
+    this.#device = device;
+    const { batch, tokens, optimiser, dropout = NO_DROPOUT } = options;
+    if (tokens > config.nCtx) {
+      throw new EngineError(
+        `A window of ${tokens} tokens is longer than the model's context of ${config.nCtx}.`,
+        { code: 'training/window', hint: 'Make windows shorter, or the context longer.' },
+      );
+    }
+    this.arena = device.createArena('training');
+    this.#working = device.createArena('training activations');
+    try {
+      this.trainables = createTrainables(device, this.arena, config, optimiser.decay);
+      this.model = new Gpt(device, this.arena, config, this.trainables.parameters);
+      const sums = partialSums(this.trainables.pools.map(({ gradients }) => gradients));
+      this.#partials = this.#working.zeros('partials', [sums], 'f32');
+      this.#scalars = this.#working.zeros('scalars', [4], 'f32');
+      const sizes = { batch, tokens, drops: drops(dropout) };
+      this.#buffers = createBuffers(device, this.#working, config, sizes);
+      this.#given =
+        options.masks === 'given' ? createGivenMasks(this.#working, config, sizes, dropout) : null;
+      this.#masks =
+        this.#given ??
+        (sizes.drops ? createPhiloxMasks(this.#working, config, sizes, dropout) : null);
+    } catch (error) {
+      this.#working.dispose();
+      this.arena.dispose();
+      throw error;
+    }
+  }
+
+  /** Steps done so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Where the masks' generator stands: passes with dropout so far. */
+  get microSteps(): number {
+    return this.#microSteps;
+  }
+
+  /** Goes on where another run stood; weights and moments are written by whoever has them. */
+  resume(steps: number, microSteps: number): void {
+    this.#steps = steps;
+    this.#microSteps = microSteps;
+  }
+
+  /** Bytes on the device: weights, gradients and moments; and what a step works in. */
+  get sizeBytes(): number {
+    return this.arena.sizeBytes + this.#working.sizeBytes;
+  }
+
+  /** Why nothing can be computed with it, or null: a GPU says only later that it has no memory. */
+  get failure(): EngineError | null {
+    return this.arena.failure ?? this.#working.failure;
+  }
+
+  /** One step over one micro-batch or several. What it resolves with was measured before the weights changed. */
+  async step(batches: readonly Batch[], learningRate: number): Promise<StepResult> {
+    const scale = 1 / batches.reduce((sum, { targets }) => sum + this.#counted(targets), 0);
+    const enc = this.#device.createEncoder();
+    const losses: Promise<Float32Array>[] = [];
+    batches.forEach((batch, i) => {
+      const pass = this.#pass(enc, batch, true);
+      const { gradients } = this.trainables;
+      const accumulate = i > 0;
+      encodeForward(pass);
+      encodeLoss(pass, { scale, gradients, accumulate });
+      const distinct = this.#group(batch.ids);
+      encodeBackward(pass, { gradients, accumulate, distinct });
+      losses.push(enc.read(this.#buffers.loss, 0, batch.ids.length));
+      enc.submit();
+    });
+    this.#update(enc, learningRate);
+    const reading = enc.read(this.#scalars, 0, 1);
+    enc.submit();
+    this.#steps++;
+    const [[norm], ...rows] = await Promise.all([reading, ...losses]);
+    return { loss: rows.reduce((sum, row) => sum + total(row), 0) * scale, gradientNorm: norm };
+  }
+
+  /** Loss of a batch without dropout, and nothing learned from it: the sum over its targets, and how many they are. */
+  async evaluate(batch: Batch): Promise<{ readonly sum: number; readonly count: number }> {
+    const count = this.#counted(batch.targets);
+    const enc = this.#device.createEncoder();
+    const pass = this.#pass(enc, batch, false);
+    encodeForward(pass);
+    encodeLoss(pass, { scale: 1, gradients: null, accumulate: false });
+    const reading = enc.read(this.#buffers.loss, 0, batch.ids.length);
+    enc.submit();
+    return { sum: total(await reading), count };
+  }
+
+  /** Logits of a batch, (B · T, V), with dropout where `drops`: what a training pass computes on its way to the loss. */
+  async logits(batch: Batch, withDropout: boolean): Promise<Float32Array> {
+    const { vocabSize } = this.model.config;
+    const { logits, final } = this.#buffers;
+    const enc = this.#device.createEncoder();
+    const pass = this.#pass(enc, batch, withDropout);
+    encodeForward(pass);
+    const rows = batch.ids.length;
+    const found = new Float32Array(rows * vocabSize);
+    const [step, stride] = logits.shape;
+    for (let start = 0; start < rows; start += step) {
+      const count = Math.min(step, rows - start);
+      encodeLogits(enc, this.model, final, logits, { rows: count, xStart: start });
+      const reading = enc.read(logits, 0, count * stride);
+      enc.submit();
+      found.set(withoutPadding(await reading, count, stride, vocabSize), start * vocabSize);
+    }
+    return found;
+  }
+
+  /** Compiles what a step needs, so that the first is not slower than the others. */
+  async prepare(): Promise<void> {
+    const { batch, tokens } = this.options;
+    const ids = new Uint32Array(batch * tokens);
+    await this.#device.prepare((enc) => {
+      const pass = { ...this.#pass(enc, { ids, targets: ids }, true), onPiece: undefined };
+      const { gradients } = this.trainables;
+      encodeForward(pass);
+      encodeLoss(pass, { scale: 1, gradients, accumulate: false });
+      encodeBackward(pass, { gradients, accumulate: false, distinct: 1 });
+      this.#update(enc, 0);
+    });
+    this.#microSteps = 0;
+  }
+
+  /** The beginning of a pass over a batch, which is on the device when the pass runs. */
+  #pass(enc: Encoder, { ids, targets, masks }: Batch, withDropout: boolean): TrainingPass {
+    const { batch, tokens, seed = 0 } = this.options;
+    if (ids.length !== batch * tokens || targets.length !== ids.length) {
+      throw new Error(`A batch of ${ids.length} ids; ${batch} × ${tokens} are expected.`);
+    }
+    // What was submitted reads the last batch; a write lands behind it.
+    this.#working.write(this.#buffers.ids, ids);
+    this.#working.write(this.#buffers.targets, targets);
+    if (withDropout && masks) this.#given?.write(masks);
+    let work = 0;
+    const most = SUBMIT_WORK[enc.traits.lanes];
+    return {
+      enc,
+      model: this.model,
+      buffers: this.#buffers,
+      batch,
+      tokens,
+      dropout:
+        withDropout && this.#masks
+          ? { masks: this.#masks, moment: { seed, microStep: this.#microSteps++ } }
+          : null,
+      onPiece: (done) => {
+        work += done;
+        if (work < most) return;
+        work = 0;
+        enc.submit();
+      },
+    };
+  }
+
+  /** Rows of the batch by token, on the device; how many tokens there are. */
+  #group(ids: Uint32Array): number {
+    const { order, starts, tokens } = groupByToken(ids);
+    this.#working.write(this.#buffers.order, order);
+    this.#working.write(this.#buffers.starts, starts);
+    this.#working.write(this.#buffers.tokens, tokens);
+    return tokens.length;
+  }
+
+  #update(enc: Encoder, learningRate: number): void {
+    const { optimiser } = this.options;
+    const [partials, scalars] = [this.#partials, this.#scalars];
+    const { pools } = this.trainables;
+    enc.within('optimiser', () => {
+      const gradients = pools.map((pool) => pool.gradients);
+      const maxNorm = optimiser.maxGradNorm;
+      gradientNorm(enc, { pools: gradients, partials, scalars }, { maxNorm });
+      for (const pool of pools) {
+        const [count] = pool.weights.shape;
+        const step = this.#steps + 1;
+        const { beta1, beta2, epsilon, weightDecay } = optimiser;
+        const rates = { learningRate, beta1, beta2, epsilon, weightDecay };
+        adamW(enc, { ...pool, scalars }, { count, step, ...rates });
+      }
+    });
+  }
+
+  /** How many targets of a batch there are to learn. */
+  #counted(targets: Uint32Array): number {
+    const { vocabSize } = this.model.config;
+    let count = 0;
+    for (let i = 0; i < targets.length; i++) if (targets[i] < vocabSize) count++;
+    return count;
+  }
+
+  /** Frees all memory, the model's too. Idempotent. */
+  dispose(): void {
+    this.#working.dispose();
+    this.model.dispose();
+    this.arena.dispose();
+  }
+}
+
+/** In double: thousands of losses lose digits else. */
+function total(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
