@@ -8,10 +8,13 @@ import { attentionScores } from '../../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
 import { causalSoftmax } from '../../../src/kernels/causalSoftmax.ts';
 import { crossEntropy } from '../../../src/kernels/crossEntropy.ts';
+import { addDropped, dropoutMask, dropped } from '../../../src/kernels/dropout.ts';
 import { embedding } from '../../../src/kernels/embedding.ts';
+import { gradientNorm, partialSums } from '../../../src/kernels/gradientNorm.ts';
 import { type LinearOptions, linear } from '../../../src/kernels/linear.ts';
 import { topToken } from '../../../src/kernels/topToken.ts';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../../src/kernels/weightMatrix.ts';
+import { ADAM_W, recordAdamW } from '../../support/optimiserCases.ts';
 import { noise } from '../../support/random.ts';
 import { type Op, run, weights } from '../../support/twins.ts';
 
@@ -89,6 +92,24 @@ const OPS: Readonly<Record<string, Op>> = {
     enc.copy(loss, all, { from: 0, to: 9, count: 9 });
     return { out: all, count: 18 };
   },
+  dropout: (_d, enc, arena) => {
+    const mask = arena.zeros('mask', [900], 'u32');
+    dropoutMask(enc, { out: mask }, { seed: 9, step: 1, layer: 2, words: 900, keep: 0.7 });
+    const x = arena.upload('x', [130, 208], 'f32', noise(130 * 208, 1));
+    const [once, out] = [arena.zeros('once', x.shape, 'f32'), arena.zeros('out', x.shape, 'f32')];
+    const options = { rows: 130, channels: 203, maskStart: 7, keep: 0.7 };
+    dropped(enc, { x, mask, out: once }, options);
+    addDropped(enc, { x, y: once, mask, out }, options);
+    return { out, count: 130 * 208 };
+  },
+  'gradients of a pool': (_d, enc, arena) => {
+    const pools = [arena.upload('g', [140_000], 'f32', noise(140_000, 1))];
+    const partials = arena.zeros('partials', [partialSums(pools)], 'f32');
+    const scalars = arena.zeros('scalars', [2], 'f32');
+    gradientNorm(enc, { pools, partials, scalars }, { maxNorm: 1 });
+    return { out: scalars, count: 2 };
+  },
+  adamW: (d, enc, arena) => recordAdamW(d, enc, arena, ADAM_W[1]),
   embedding: (d, enc, arena) => {
     const ids = arena.upload('ids', [3], 'u32', Uint32Array.of(0, 39, 7));
     const [wte, wpe] = [weights(d, arena, 'f16', 40, 24), weights(d, arena, 'f16', 40, 24)];
