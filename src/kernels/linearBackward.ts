@@ -235,8 +235,8 @@ function weightMeaning(
 
 /** The number of both in share.c: they are one product over other strides. */
 const LINEAR_BACKWARD = 7;
-/** Floats that a thread keeps: a panel of 256 rows by sixteen, and a row that goes nowhere (linearBackward.c). */
-const SCRATCH = 256 * 16 + 16;
+/** Floats that a thread keeps: a panel of 128 rows by sixteen, and a row that goes nowhere (linearBackward.c). */
+const SCRATCH = 128 * 16 + 16;
 const F32 = WEIGHT_FORMATS.indexOf('f32');
 
 /** What linearBackward.c multiplies: out (I, K) = a (I, L) · b (L, K), by addresses and sizes in elements. */

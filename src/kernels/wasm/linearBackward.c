@@ -12,9 +12,9 @@
 //   sum  (I)     f32            out  Σ_l a[i, l], where its address is not 0
 //
 // Two numbers of a meet sixteen of b: eight sums, two numbers spread over four lanes and four loads, which is what x86's
-// registers hold, and no sum across lanes. 256 rows of sixteen columns of b are copied to one place first, unpacked where
+// registers hold, and no sum across lanes. 128 rows of sixteen columns of b are copied to one place first, unpacked where
 // they are packed, so that they stay in the first cache while all of a passes by. A piece is some of the tiles of 256 rows
-// of `out` by sixteen columns. Every output is one sum in one order: 256 products, and then the sums of these.
+// of `out` by sixteen columns. Every output is one sum in one order: 128 products, and then the sums of these.
 // Source: Goto & van de Geijn 2008, doi:10.1145/1356052.1356053.
 #include "activations.h"
 #include "weights.h"
@@ -29,7 +29,7 @@ typedef struct {
 } LinearBackward;
 
 /** Rows of `out` in a tile, and of b in a panel. */
-enum { ROWS = 256, DEPTH = 256 };
+enum { ROWS = 256, DEPTH = 128 };
 
 /** Columns 4 · k4 … of rows l … of b, sixteen a row, with zeros behind the last. */
 INLINE void copyPanel(const LinearBackward *p, u32 l, u32 depth, u32 k4, u32 width4, f32x4 *to) {

@@ -18,8 +18,8 @@ afterAll(() => {
 const CASES = [
   { rows: 1, n: 8, k: 8, reason: 'the smallest' },
   { rows: 5, n: 40, k: 24, reason: 'an odd row, half a panel of columns' },
-  { rows: 37, n: 264, k: 48, reason: 'outputs of two panels' },
-  { rows: 259, n: 16, k: 40, reason: 'rows of two panels and of two tiles' },
+  { rows: 37, n: 264, k: 48, reason: 'outputs of three panels' },
+  { rows: 259, n: 16, k: 40, reason: 'rows of three panels and of two tiles' },
 ];
 
 describe('linearBackwardInput', () => {
