@@ -10,6 +10,8 @@ const AHEAD = 3;
 /** Cuts a text that comes in parts by GPT-2's pattern. What may still grow waits for the next part. */
 export class PieceCutter {
   #held = '';
+  /** A piece that fills all of the text is not looked at again before that is twice as long. */
+  #least = 0;
   readonly #take: (piece: string) => void;
 
   /** `take` is given every piece, in order. */
@@ -20,6 +22,10 @@ export class PieceCutter {
   /** `ends` says that nothing follows: the next part is another text's. */
   cut(part: string, ends: boolean): void {
     const text = this.#held + part;
+    if (!ends && text.length < this.#least) {
+      this.#held = text;
+      return;
+    }
     const last = ends ? text.length : text.length - AHEAD;
     let start = 0;
     while (start < last) {
@@ -29,5 +35,6 @@ export class PieceCutter {
       start = end;
     }
     this.#held = text.slice(start);
+    this.#least = 2 * this.#held.length;
   }
 }

@@ -155,10 +155,9 @@ describe('a trained byte-pair tokenizer', () => {
   test('says how far it is and stops when it is told to', async () => {
     const told: TrainerProgress[] = [];
     await trainBytePairs('low low', { vocab_size: 258, onProgress: (each) => told.push(each) });
-    expect(told).toEqual([
-      { stage: 'read', characters: 7, share: 1 },
-      { stage: 'merge', tokens: 258, vocab_size: 258 },
-    ]);
+    // What comes between depends on the time it takes.
+    expect(told).toContainEqual({ stage: 'read', characters: 7, share: 1 });
+    expect(told.at(-1)).toEqual({ stage: 'merge', tokens: 258, vocab_size: 258 });
     const stop = new AbortController();
     const endless = async function* (): AsyncGenerator<string, void, undefined> {
       for (let word = 0; ; word++) yield await Promise.resolve(` word${word % 1000}`.repeat(500));
