@@ -6,6 +6,7 @@ import { buildConstants } from './scripts/constants.mjs';
 import { ISOLATION } from './scripts/policy.mjs';
 import { launchOptions } from './tests/chromium.ts';
 import { hubCommands } from './tests/support/hubCommands.ts';
+import { storageCommands } from './tests/support/storageCommands.ts';
 
 // A function, because vitest empties `define` of the object it is given.
 const shared = () => ({
@@ -47,7 +48,7 @@ export default defineConfig({
             screenshotFailures: false,
             provider: playwright({ launchOptions }),
             instances: [{ browser: 'chromium' }],
-            commands: hubCommands,
+            commands: { ...hubCommands, ...storageCommands },
           },
         },
       },

@@ -1,5 +1,14 @@
 // The first look at JSON that came from outside, before anything in it is believed.
 
+/** What JSON can say; numbers are finite. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
 /** What Python's json writes for them is no JSON, and what stands for them until it is parsed is in no file. */
 const NO_NUMBERS = new Map<unknown, number>(
   [NaN, Infinity, -Infinity].map((value) => [`\0${value}`, value]),

@@ -97,9 +97,9 @@ export interface LoadedModel extends ModelSummary {
 
 /** Where a model came from, and where it is kept. */
 export interface ModelOrigin {
-  /** `files` were dropped or chosen. */
-  readonly kind: 'hub' | 'folder' | 'files';
-  /** `owner/name` on a Hub, a folder's address, or the name of the folder that was dropped. */
+  /** `files` were dropped or chosen; a `run` left a checkpoint that is kept here. */
+  readonly kind: 'hub' | 'folder' | 'files' | 'run';
+  /** `owner/name` on a Hub, a folder's address, the name of the folder that was dropped, or `run/checkpoint-500`. */
   readonly id: string;
   /** `https://huggingface.co`; null where there is no host. */
   readonly host: string | null;

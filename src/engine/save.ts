@@ -2,10 +2,10 @@
 import type { ModelSummary, SaveEvent } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { isNode } from '../hub/isNode.ts';
-import { nodeFiles } from '../kept/nodeFiles.ts';
+import { nodeFiles, writeAll } from '../kept/nodeFiles.ts';
 import type { GptConfig } from '../model/config.ts';
 import { type DropRates, nameOfActivation } from '../model/configFile.ts';
-import { exportTensors, savedLayout } from '../model/exportTensors.ts';
+import { type ExportedTensor, exportTensors, savedLayout } from '../model/exportTensors.ts';
 import type { Gpt } from '../model/gpt.ts';
 import { HUGGING_FACE } from '../model/layouts.ts';
 import { planSafetensors } from '../formats/safetensors.ts';
@@ -49,15 +49,20 @@ export interface SavedModel {
   dispose(): Promise<void>;
 }
 
-/** What is needed of a loaded model: a `GPT2` has it. */
-interface Saveable {
-  readonly gpt: Gpt;
+/** What a model's files are made from, but for the weights. */
+export interface Described {
   readonly config: GptConfig;
-  readonly summary: ModelSummary;
   readonly tokenizer: Tokenizer | null;
   readonly vocabulary: Vocabulary;
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
+  readonly summary: Pick<ModelSummary, 'defaults'>;
+}
+
+/** What is needed of a loaded model: a `GPT2` has it. */
+interface Saveable extends Described {
+  readonly gpt: Gpt;
+  readonly summary: ModelSummary;
   again(options: SaveOptions): Promise<Saveable>;
   dispose(): Promise<void>;
 }
@@ -85,12 +90,8 @@ export async function toSavedModel(
   const stored = dtype ?? (own === 'fp16' ? 'fp16' : 'fp32');
   const source = own === 'q8' ? await loadSource(model, stored, signal) : null;
   try {
-    const files = [
-      jsonFile('config.json', toConfigJson(model, facts, stored)),
-      jsonFile('generation_config.json', toGenerationJson(model)),
-      await weightsFile(source ?? model, stored),
-      ...(await tokenizerFiles(model, facts.tokenizerFiles)),
-    ];
+    const { gpt } = source ?? model;
+    const files = await modelFiles(gpt, model, facts, stored);
     const weights = source ? 'source' : own === 'q8' ? 'dequantised' : 'loaded';
     return {
       files,
@@ -105,6 +106,22 @@ export async function toSavedModel(
     await source?.dispose();
     throw error;
   }
+}
+
+/** All files of a model, config.json first. */
+export async function modelFiles(
+  gpt: Gpt,
+  described: Described,
+  facts: BesideWeights,
+  dtype: 'fp32' | 'fp16',
+): Promise<SavedFile[]> {
+  const weights = await exportTensors(gpt, dtype === 'fp16' ? 'F16' : 'F32');
+  return [
+    jsonFile('config.json', toConfigJson(described, facts, dtype)),
+    jsonFile('generation_config.json', toGenerationJson(described)),
+    tensorsFile('model.safetensors', weights),
+    ...(await tokenizerFiles(described, facts.tokenizerFiles)),
+  ];
 }
 
 /** What a q8 model was made from, where that can be read again. */
@@ -124,16 +141,16 @@ async function loadSource(
   }
 }
 
-async function weightsFile({ gpt }: Saveable, dtype: 'fp32' | 'fp16'): Promise<SavedFile> {
-  const tensors = await exportTensors(gpt, dtype === 'fp16' ? 'F16' : 'F32');
+/** Tensors as a safetensors file, made a chunk at a time. */
+export function tensorsFile(name: string, tensors: ReadonlyMap<string, ExportedTensor>): SavedFile {
   const { head, names, sizeBytes } = planSafetensors(tensors, new Map([['format', 'pt']]));
   return {
-    name: 'model.safetensors',
+    name,
     sizeBytes,
     async *chunks() {
       yield head.slice();
-      for (const name of names) {
-        const tensor = tensors.get(name);
+      for (const each of names) {
+        const tensor = tensors.get(each);
         if (tensor) yield* tensor.chunks();
       }
     },
@@ -142,7 +159,7 @@ async function weightsFile({ gpt }: Saveable, dtype: 'fp32' | 'fp16'): Promise<S
 
 /** GPT2Config's keys, in its order. */
 function toConfigJson(
-  { config, bosTokenId, eosTokenIds }: Saveable,
+  { config, bosTokenId, eosTokenIds }: Described,
   { dropRates = {}, reorderAndUpcastAttn = false }: BesideWeights,
   dtype: 'fp32' | 'fp16',
 ): Record<string, unknown> {
@@ -178,13 +195,17 @@ function toConfigJson(
   };
 }
 
-function toGenerationJson({ bosTokenId, eosTokenIds, summary }: Saveable): Record<string, unknown> {
+function toGenerationJson({
+  bosTokenId,
+  eosTokenIds,
+  summary,
+}: Described): Record<string, unknown> {
   const eos = eosTokenIds.length > 1 ? eosTokenIds : (eosTokenIds[0] ?? null);
   return { bos_token_id: bosTokenId, eos_token_id: eos, ...summary.defaults };
 }
 
 async function tokenizerFiles(
-  { tokenizer, config, vocabulary, bosTokenId, eosTokenIds }: Saveable,
+  { tokenizer, config, vocabulary, bosTokenId, eosTokenIds }: Described,
   own: ReadonlyMap<string, string> | null,
 ): Promise<SavedFile[]> {
   // One that was made by hand has no files to give.
@@ -228,7 +249,8 @@ function jsonFile(name: string, value: unknown): SavedFile {
   return textFile(name, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-function textFile(name: string, text: string): SavedFile {
+/** A small file. */
+export function textFile(name: string, text: string): SavedFile {
   const bytes = new TextEncoder().encode(text);
   return {
     name,
@@ -290,9 +312,11 @@ export async function writeFolder(
           let at = 0;
           for await (const bytes of file.chunks()) {
             signal?.throwIfAborted();
-            await handle.write(bytes, 0, bytes.length, at);
+            await writeAll(handle, bytes, at);
             at += bytes.length;
           }
+          // Its new name may outlive a power cut that its bytes do not.
+          await handle.sync();
         } finally {
           await handle.close();
         }

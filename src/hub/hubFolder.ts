@@ -35,6 +35,7 @@ import {
   type ModelStore,
   type StoredModel,
   keyOf,
+  lockOf,
 } from '../kept/store.ts';
 
 type Stored = StoredModel<HubIdentity>;
@@ -48,9 +49,6 @@ export interface HubFolderOptions extends FolderOptions {
   /** Bytes that may still be stored here; null where nobody can say. */
   readonly freeBytes: () => Promise<number | null>;
 }
-
-/** The lock of whoever downloads the model with this key. */
-export const lockOf = (key: string): string => `glass-gpt download ${key}`;
 
 /** Opens a model of a Hub. Throws `hub/…`, `network/…`, `storage/…`. */
 export async function openHub(

@@ -10,7 +10,8 @@ import type { Disk } from '../kept/disk.ts';
 import { openDiskFolder } from './diskFolder.ts';
 import { openHttpFolder } from './httpFolder.ts';
 import { type HubAddress, chooseFiles, fileUrl, resolveModel, shardsOf } from './hubClient.ts';
-import { lockOf, openHub } from './hubFolder.ts';
+import { openHub } from './hubFolder.ts';
+import { openKept } from './keptFolder.ts';
 import { isLocked } from '../kept/locks.ts';
 import {
   ADAPTER_CONFIG,
@@ -25,8 +26,30 @@ import { PATIENCE, discard, readAll, request, requestPatiently } from './network
 import { isNode } from './isNode.ts';
 import { openDirectory } from '../kept/nodeFiles.ts';
 import { openOpfs } from '../kept/opfs.ts';
-import { type ModelIdentity, ModelStore, isMeantBy, keyOf } from '../kept/store.ts';
-import { type OpenOptions, plainFolder, toAddress } from './where.ts';
+import {
+  type ModelIdentity,
+  ModelStore,
+  type StoredFacts,
+  isMeantBy,
+  keyOf,
+  lockOf,
+} from '../kept/store.ts';
+import { type OpenOptions, type RunStep, plainFolder, toAddress } from './where.ts';
+
+/** Opens a checkpoint that is kept here. Throws `storage/key` where it is not. */
+export async function openRun(
+  source: string,
+  run: RunStep,
+  options: OpenOptions,
+): Promise<ModelFolder> {
+  const { store } = await storeFor(options);
+  const stored = await store?.at({ kind: 'run', ...run });
+  if (store && stored?.manifest.complete) return openKept(source, stored, store.kind, options);
+  throw new EngineError(`There is no checkpoint of step ${run.step} of the run ${run.id} here.`, {
+    code: 'storage/key',
+    hint: 'It may have been deleted, to make room for later ones: look at what the run has.',
+  });
+}
 
 /** Opens a model of a Hub; a host that is none may have it as a plain folder. */
 export async function openFromHub(
@@ -99,10 +122,15 @@ async function estimate(): Promise<{ usage: number | null; quota: number | null 
   return { usage: usage ?? null, quota: quota ?? null };
 }
 
+/** All that came from elsewhere: checkpoints of a run are its own matter, and nobody could fetch them again. */
+async function listFetched(store: ModelStore | null): Promise<StoredFacts[]> {
+  const all = (await store?.list()) ?? [];
+  return all.filter(({ manifest }) => manifest?.identity.kind !== 'run');
+}
+
 /** Every model that is kept here, whole or in part, the last used first. */
 export async function storedModels(): Promise<StoredModelFacts[]> {
-  const store = await openStore();
-  const all = (await store?.list()) ?? [];
+  const all = await listFetched(await openStore());
   return all.map(({ key, manifest, bytes, complete }) => {
     let totalBytes = bytes;
     if (manifest) {
@@ -181,7 +209,7 @@ export async function deleteStored(key: string): Promise<{ freedBytes: number }>
 export async function deleteAllStored(): Promise<{ freedBytes: number }> {
   const store = await openStore();
   let freedBytes = 0;
-  for (const { key, bytes } of (await store?.list()) ?? []) {
+  for (const { key, bytes } of await listFetched(store)) {
     if (await isLocked(lockOf(key))) continue;
     await store?.delete(key);
     freedBytes += bytes;

@@ -51,7 +51,7 @@ export interface StoredAdapter {
 
 /** What folders on this machine have in common: kept where they are, nothing to fetch again or to close. */
 export function onThisMachine(
-  kind: 'folder' | 'files',
+  kind: Exclude<ModelOrigin['kind'], 'hub'>,
   id: string,
 ): Pick<ModelFolder, 'origin' | 'recover' | 'close'> {
   return {

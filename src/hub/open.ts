@@ -4,11 +4,15 @@ import { openHttpFolder } from './httpFolder.ts';
 import type { ModelFolder } from './modelFolder.ts';
 import { type OpenOptions, toAddress } from './where.ts';
 
-/** Opens what `source` names: a model of a Hub, a folder, or dropped files. Throws in words. */
+/** Opens what `source` names: a model of a Hub, a folder, dropped files, or a checkpoint. Throws in words. */
 export async function openModel(source: string, options: OpenOptions = {}): Promise<ModelFolder> {
   if (options.files) {
     const { openFiles } = await import('./filesFolder.ts');
     return openFiles(source, options.files, options);
+  }
+  if (options.run) {
+    const { openRun } = await import('./hubs.ts');
+    return openRun(source, options.run, options);
   }
   const address = await toAddress(source, options);
   if (address.kind === 'folder') return openHttpFolder(source, address.url, options);

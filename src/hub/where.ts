@@ -5,6 +5,13 @@ import type { FolderOptions } from './modelFolder.ts';
 import { discard, request } from './network.ts';
 import { isNode } from './isNode.ts';
 
+/** A checkpoint of a training run that is kept here. */
+export interface RunStep {
+  /** The run's own id. */
+  readonly id: string;
+  readonly step: number;
+}
+
 export interface OpenOptions extends FolderOptions {
   readonly revision?: string;
   readonly commit?: string;
@@ -12,6 +19,8 @@ export interface OpenOptions extends FolderOptions {
   readonly base?: string;
   /** Files that were dropped, instead of an address. */
   readonly files?: readonly File[];
+  /** A checkpoint that is kept here, instead of an address. */
+  readonly run?: RunStep;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;
   /** A directory that keeps downloads, in Node. */

@@ -6,8 +6,14 @@ import { type Disk, toReadError, toWriteError } from './disk.ts';
 interface FileHandle {
   stat(): Promise<{ size: number }>;
   read(target: Uint8Array, options: { position: number }): Promise<{ bytesRead: number }>;
-  write(bytes: Uint8Array, from: number, count: number, at: number): Promise<unknown>;
+  write(
+    bytes: Uint8Array,
+    from: number,
+    count: number,
+    at: number,
+  ): Promise<{ bytesWritten: number }>;
   truncate(size: number): Promise<void>;
+  sync(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,6 +33,14 @@ export async function nodeFiles(): Promise<NodeFiles> {
   // Named in a variable so that no bundler for browsers looks for it.
   const module = 'node:fs/promises';
   return (await import(/* @vite-ignore */ module)) as NodeFiles;
+}
+
+/** Writes all of it: a disk that fills up takes a part without an error, and says so at the next one. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const left = bytes.length - written;
+    written += (await handle.write(bytes, written, left, at + written)).bytesWritten;
+  }
 }
 
 /** Whether there is a folder of this name. */
@@ -125,7 +139,7 @@ export async function openDirectory(directory: string): Promise<Disk> {
         },
         async append(bytes) {
           try {
-            await handle.write(bytes, 0, bytes.length, size);
+            await writeAll(handle, bytes, size);
             size += bytes.length;
           } catch (error) {
             throw toWriteError(error, file);

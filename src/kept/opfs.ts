@@ -233,6 +233,8 @@ async function growStream(handle: FileHandle, file: string): Promise<GrowingFile
         await stream?.write(bytes as Uint8Array<ArrayBuffer>);
         size += bytes.length;
       } catch (error) {
+        // Closing it would say so, and not why.
+        stream = null;
         throw toWriteError(error, file);
       }
     },

@@ -24,13 +24,19 @@ export interface HubIdentity {
   readonly commit: string;
 }
 
+/** A training run, after so many steps. */
+export interface RunIdentity {
+  readonly kind: 'run';
+  readonly id: string;
+  readonly step: number;
+}
+
 /** What a kept model is, for good: the same identity is the same weights. */
 export type ModelIdentity =
   | HubIdentity
   /** A folder on the page's own site, at an absolute address. */
   | { readonly kind: 'folder'; readonly url: string }
-  /** A training run, after so many steps. */
-  | { readonly kind: 'run'; readonly id: string; readonly step: number };
+  | RunIdentity;
 
 interface ManifestFile extends ListedFile {
   /** As the host called the version whose first bytes are here. */
@@ -255,6 +261,9 @@ export class StoredModel<I extends ModelIdentity = ModelIdentity> {
     await this.#disk.write(this.key, MANIFEST, bytes);
   }
 }
+
+/** The lock of whoever writes the model with this key. */
+export const lockOf = (key: string): string => `glass-gpt download ${key}`;
 
 /** Whether a branch, tag or commit, or the beginning of one, names what is stored here. */
 export function isMeantBy(

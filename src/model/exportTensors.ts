@@ -30,9 +30,10 @@ const PIECE_ELEMENTS = 1 << 20;
  * standard deviation, which transformers has no GPT-2 for, the notebook's. `F16` stores matrices in halves, and vectors
  * where every one of their values is a half; the others stay F32, so that nothing is rounded that the device keeps
  * whole. Biases that the model lacks and the codebase has are zeros; a tied head is left out where the codebase ties it.
+ * Vectors are read now, matrices when their chunks are asked for. What lies like parameters (moments) is exported alike.
  */
 export async function exportTensors(
-  { device, config, parameters: p }: Gpt,
+  { device, config, parameters: p }: Pick<Gpt, 'device' | 'config' | 'parameters'>,
   dtype: 'F32' | 'F16',
 ): Promise<Map<string, ExportedTensor>> {
   const layout = savedLayout(config);

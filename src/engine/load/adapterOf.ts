@@ -58,7 +58,7 @@ export async function pairOf(
     });
   }
   const adapterFiles = await toFiles(found);
-  const { files: _, commit: __, ...elsewhere } = place;
+  const { files: _, commit: __, run: ___, ...elsewhere } = place;
   const model = await openModel(base_model, { ...elsewhere, revision: base_revision });
   return {
     model,

@@ -26,8 +26,18 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const reporter = new PartReporter(options.progress_callback);
-  const { revision, commit, host, base, files, keep, cache_dir, patience } = options;
-  const place: OpenOptions = { revision, commit, host, base, files, keep, cache_dir, patience };
+  const { revision, commit, host, base, files, run, keep, cache_dir, patience } = options;
+  const place: OpenOptions = {
+    revision,
+    commit,
+    host,
+    base,
+    files,
+    run,
+    keep,
+    cache_dir,
+    patience,
+  };
   const how = {
     ...place,
     signal,

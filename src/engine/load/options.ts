@@ -2,6 +2,7 @@
 import type { DeviceRequest, Dtype, ProgressInfo, Reading } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Patience } from '../../hub/network.ts';
+import type { RunStep } from '../../hub/where.ts';
 import type { ProcessorOptions } from './processor.ts';
 
 export interface FromPretrainedOptions extends Reading {
@@ -40,6 +41,8 @@ export interface FromPretrainedOptions extends Reading {
   readonly adapter?: false;
   /** Files that were dropped or chosen, instead of what the source names. */
   readonly files?: readonly File[];
+  /** A checkpoint that is kept in this browser, or in `cache_dir`, instead of what the source names. */
+  readonly run?: RunStep;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;
   /** A directory that keeps downloads, in Node. */

@@ -1,0 +1,48 @@
+// A checkpoint of a training run as a folder to load from: it is whole, and nobody else has it.
+import { EngineError } from '../errors.ts';
+import type { ByteSource } from '../formats/byteSource.ts';
+import { streamWeights } from '../formats/shards.ts';
+import type { RunIdentity, StoredModel } from '../kept/store.ts';
+import { type FolderOptions, type ModelFolder, WEIGHTS, onThisMachine } from './modelFolder.ts';
+
+/** Opens what is kept of a run. Throws `storage/gone` for what was deleted meanwhile. */
+export function openKept(
+  source: string,
+  stored: StoredModel<RunIdentity>,
+  keptIn: 'opfs' | 'directory',
+  { signal }: FolderOptions,
+): ModelFolder {
+  const { id, step } = stored.manifest.identity;
+  const name = `checkpoint-${step}`;
+  const gone = (file: string): EngineError =>
+    new EngineError(`${file} of ${id}/${name} is gone.`, {
+      code: 'storage/gone',
+      hint: 'It was deleted, perhaps in another tab or program: choose another checkpoint of this run.',
+    });
+  async function open(file: string): Promise<ByteSource> {
+    const found = await stored.open(file);
+    if (!found) throw gone(file);
+    return {
+      ...found,
+      read(from, count, into) {
+        signal?.throwIfAborted();
+        return found.read(from, count, into);
+      },
+    };
+  }
+  const here = onThisMachine('run', `${id}/${name}`);
+  return {
+    ...here,
+    origin: { ...here.origin, keptIn },
+    source,
+    name: source || name,
+    async read(file, optional = false) {
+      signal?.throwIfAborted();
+      const bytes = await stored.read(file);
+      if (!bytes && !optional) throw gone(file);
+      return bytes;
+    },
+    openWeights: async () => streamWeights(await open(WEIGHTS), WEIGHTS),
+    openAdapter: () => Promise.resolve(null),
+  };
+}
