@@ -38,22 +38,12 @@ if (!['webgpu', 'cpu'].includes(device)) stop(`--device ${device}: webgpu or cpu
 if (!['fp32', 'fp16', 'q8'].includes(dtype)) stop(`--dtype ${dtype}: fp32, fp16 or q8.\n${USAGE}`);
 const cache = resolve(values.cache);
 
-// The engine's own code fetches, in Node: Vite makes JavaScript of it. It is loaded here, behind what is said at once.
-const { createServer } = await import('vite');
-const { buildConstants } = await import('./constants.mjs');
-const vite = await createServer({
-  root: ROOT,
-  configFile: false,
-  logLevel: 'error',
-  appType: 'custom',
-  define: buildConstants(),
-  oxc: { target: 'es2023' },
-  optimizeDeps: { noDiscovery: true, include: [] },
-  server: { middlewareMode: true, hmr: false, watch: null, ws: false },
-});
+// The engine's own code fetches, in Node. It is loaded here, behind what is said at once.
+const { openEngineHere } = await import('./engineHere.mjs');
+const here = await openEngineHere();
 let code = 2;
 try {
-  const { fetchModel, verifyKnown } = await vite.ssrLoadModule('/tests/support/verifyKnown.ts');
+  const { fetchModel, verifyKnown } = await here.load('/tests/support/verifyKnown.ts');
   const fetched = await fetchHere(fetchModel);
   if (fetched.error) {
     // Damage was compared, and found; whatever else happens on the way leaves nothing to compare.
@@ -85,7 +75,7 @@ try {
   console.error('FAIL');
   code = 1;
 } finally {
-  await vite.close();
+  await here.close();
 }
 process.exit(code);
 
