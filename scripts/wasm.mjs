@@ -11,7 +11,7 @@ import { fetched } from './fetched.mjs';
 import { FLAGS, FOLDER, MODULES, SOURCES, sumOfSources } from './wasm/sources.mjs';
 
 /** Both modules together, gzip. */
-const MOST_BYTES = 20_000;
+const MOST_BYTES = 30_000;
 
 const isCheck = process.argv.includes('--check');
 const folder = fetched('wasm', '@yowasp/clang', 'the C compiler (once, 105 MB)');

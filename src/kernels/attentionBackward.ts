@@ -4,7 +4,7 @@
 import keysSource from '../../shaders/attentionBackwardKeys.wgsl?raw';
 import queriesSource from '../../shaders/attentionBackwardQueries.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type Sizes, type TwinTools, defineKernel } from '../gpu/kernel.ts';
 import {
   ATTENTION_TRAINING_OVERRIDES,
   ATTENTION_TRAINING_PARAMS,
@@ -13,10 +13,13 @@ import {
   type AttentionTrainingSizes,
   attentionTrainingSizes,
   keptScale,
+  maskAddress,
+  shareHeads,
   tileGrid,
 } from './attentionTraining.ts';
 import { checkShape } from './checkShape.ts';
 import { type Variant, choose } from './variants.ts';
+import { addressOf } from './wasm/address.ts';
 
 const queries = {
   params: ATTENTION_TRAINING_PARAMS,
@@ -31,6 +34,7 @@ const queries = {
   },
   overrides: ATTENTION_TRAINING_OVERRIDES,
   meaning: queriesMeaning,
+  twin: queriesTwin,
 } as const;
 
 const keys = {
@@ -45,6 +49,7 @@ const keys = {
   },
   overrides: ATTENTION_TRAINING_OVERRIDES,
   meaning: keysMeaning,
+  twin: keysTwin,
 } as const;
 
 const queriesKernel = defineKernel({
@@ -197,4 +202,36 @@ function keysMeaning(
       }
     }
   }
+}
+
+/** Their numbers in share.c. */
+const [QUERIES_TWIN, KEYS_TWIN] = [11, 12];
+
+function queriesTwin(
+  tools: TwinTools,
+): (arrays: Arrays<keyof typeof queries.bindings>, sizes: Sizes<AttentionTrainingSize>) => void {
+  return ({ qkv, mask, out, dOut, lse, delta, dQkv }, s) =>
+    shareHeads(tools, QUERIES_TWIN, s, [
+      addressOf('qkv', qkv, s.rows * s.rowStride4 * 4),
+      maskAddress(mask, s),
+      addressOf('out', out, s.rows * s.outStride4 * 4),
+      addressOf('dOut', dOut, s.rows * s.outStride4 * 4),
+      addressOf('lse', lse, s.rows * s.heads),
+      addressOf('delta', delta, s.rows * s.heads),
+      addressOf('dQkv', dQkv, s.rows * s.rowStride4 * 4),
+    ]);
+}
+
+function keysTwin(
+  tools: TwinTools,
+): (arrays: Arrays<keyof typeof keys.bindings>, sizes: Sizes<AttentionTrainingSize>) => void {
+  return ({ qkv, mask, dOut, lse, delta, dQkv }, s) =>
+    shareHeads(tools, KEYS_TWIN, s, [
+      addressOf('qkv', qkv, s.rows * s.rowStride4 * 4),
+      maskAddress(mask, s),
+      addressOf('dOut', dOut, s.rows * s.outStride4 * 4),
+      addressOf('lse', lse, s.rows * s.heads),
+      addressOf('delta', delta, s.rows * s.heads),
+      addressOf('dQkv', dQkv, s.rows * s.rowStride4 * 4),
+    ]);
 }

@@ -1,10 +1,19 @@
 // Causal attention of whole texts, with dropout on its weights; what its backward pass needs is kept.
 import plainSource from '../../shaders/attentionTraining.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type NumberArray, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import {
+  type Arrays,
+  type NumberArray,
+  type Sizes,
+  type TwinTools,
+  defineKernel,
+  floatBits,
+} from '../gpu/kernel.ts';
 import type { HeadLayout } from './attention.ts';
 import { checkShape } from './checkShape.ts';
+import { isKept } from './dropout.ts';
 import { type Variant, choose } from './variants.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
 
 /** Sizes of the forward and of both backward kernels. */
 export const ATTENTION_TRAINING_PARAMS = {
@@ -30,6 +39,7 @@ const interface_ = {
   bindings: { qkv: 'read', mask: 'read', out: 'write', lse: 'write' },
   overrides: ATTENTION_TRAINING_OVERRIDES,
   meaning,
+  twin,
 } as const;
 
 const attentionTrainingKernel = defineKernel({
@@ -145,8 +155,7 @@ export function keptScale(
 ): number {
   if (!s.DROPS) return 1;
   const element = ((b * s.heads + h) * s.tokens + t) * s.tokens + key;
-  const word = mask[s.maskStart + Math.floor(element / 32)];
-  return (word >>> (element % 32)) & 1 ? s.keptScale : 0;
+  return isKept(mask, s.maskStart, element) * s.keptScale;
 }
 
 /** out[r, h, d] = Σ_s kept[s] · softmax_s(scoreScale · q[r, h] · k[s, h]) · v[s, h, d],  s ≤ t */
@@ -183,4 +192,46 @@ function meaning(
       }
     }
   }
+}
+
+/** Its number in share.c. */
+const TWIN = 10;
+
+function twin(
+  tools: TwinTools,
+): (arrays: Arrays<keyof typeof interface_.bindings>, sizes: Sizes<AttentionTrainingSize>) => void {
+  return ({ qkv, mask, out, lse }, s) =>
+    shareHeads(tools, TWIN, s, [
+      addressOf('qkv', qkv, s.rows * s.rowStride4 * 4),
+      maskAddress(mask, s),
+      addressOf('out', out, s.rows * s.outStride4 * 4),
+      addressOf('lse', lse, s.rows * s.heads),
+    ]);
+}
+
+/** Where the mask lies; nothing is read of it where nothing is dropped. */
+export function maskAddress(mask: NumberArray, s: Sizes<AttentionTrainingSize>): number {
+  const words = s.maskStart + Math.ceil((s.rows * s.heads * s.tokens) / 32);
+  return addressOf('mask', mask, s.DROPS ? words : 0);
+}
+
+/** Runs one of attentionBackward.c's kernels by its number in share.c: they have the same sizes behind their tensors. */
+export function shareHeads(
+  tools: TwinTools,
+  kernel: number,
+  s: Sizes<AttentionTrainingSize>,
+  addresses: readonly number[],
+): void {
+  if (s.rows === 0) return;
+  const pairs = (s.rows / s.tokens) * s.heads * Math.ceil(s.tokens / 2);
+  tools.share(
+    kernel,
+    [
+      addresses,
+      [s.rows, s.tokens, s.rowStride4, s.partStride4, s.outStride4, s.heads, s.maskStart],
+      [floatBits(s.scoreScale), floatBits(s.keptScale), s.HEAD_STRIDE4, s.DROPS],
+    ].flat(),
+    Math.min(pairs, (s.rows * s.heads * s.tokens * s.HEAD_STRIDE4 * 4) / PIECE_WORK),
+    4 * (s.tokens + 4) * 4,
+  );
 }

@@ -1,14 +1,16 @@
 // Loss of each target and the gradient of its logits, in their place.
 import plainSource from '../../shaders/crossEntropyBackward.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type Sizes, type TwinTools, defineKernel, floatBits } from '../gpu/kernel.ts';
 import { type Variant, choose } from './variants.ts';
+import { addressOf } from './wasm/address.ts';
 
 const interface_ = {
   params: { rows: 'u32', vocab: 'u32', stride4: 'u32', start: 'u32', scale: 'f32' },
   bindings: { targets: 'read', logits: 'write', loss: 'write' },
   overrides: [],
   meaning,
+  twin,
 } as const;
 
 const crossEntropyBackwardKernel = defineKernel({
@@ -97,4 +99,24 @@ function meaning(
       row[v] = s.scale * (Math.exp(row[v] - largest) / sum - (v === target ? 1 : 0));
     }
   }
+}
+
+/** In place, so that nothing of it may be done twice: on one thread, which the product before it outweighs a hundredfold. */
+function twin(
+  tools: TwinTools,
+): (
+  arrays: Arrays<keyof typeof interface_.bindings>,
+  sizes: Sizes<keyof typeof interface_.params>,
+) => void {
+  return ({ targets, logits, loss }, s) =>
+    tools.call('crossEntropyBackward', [
+      addressOf('targets', targets, s.start + s.rows),
+      addressOf('logits', logits, s.rows * s.stride4 * 4),
+      addressOf('loss', loss, s.start + s.rows),
+      s.rows,
+      s.vocab,
+      s.stride4,
+      s.start,
+      floatBits(s.scale),
+    ]);
 }

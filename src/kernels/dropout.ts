@@ -234,7 +234,7 @@ function rowsTwin(
 }
 
 /** 1 where a mask keeps element e of the place that begins at word `start`, else 0. */
-function isKept(mask: ArrayLike<number>, start: number, e: number): number {
+export function isKept(mask: ArrayLike<number>, start: number, e: number): number {
   return (mask[start + (e >>> 5)] >>> (e & 31)) & 1;
 }
 

@@ -2,9 +2,10 @@
 import inputSource from '../../shaders/layerNormBackwardInput.wgsl?raw';
 import weightSource from '../../shaders/layerNormBackwardWeight.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
-import { type Arrays, type Sizes, defineKernel } from '../gpu/kernel.ts';
+import { type Arrays, type Sizes, type TwinTools, defineKernel, floatBits } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
 import { type Variant, choose } from './variants.ts';
+import { PIECE_WORK, addressOf } from './wasm/address.ts';
 
 const input = {
   params: { rows: 'u32', channels: 'u32', stride4: 'u32', hasResidual: 'u32' },
@@ -18,6 +19,7 @@ const input = {
   },
   overrides: ['EPSILON', 'BY_VARIANCE'],
   meaning: inputMeaning,
+  twin: inputTwin,
 } as const;
 
 const weight = {
@@ -25,6 +27,7 @@ const weight = {
   bindings: { x: 'read', dOut: 'read', statistics: 'read', dWeight: 'add', dBias: 'add' },
   overrides: [],
   meaning: weightMeaning,
+  twin: weightTwin,
 } as const;
 
 const inputKernel = defineKernel({
@@ -191,4 +194,53 @@ function weightMeaning(
     dWeight[c] = ofWeight + (s.accumulate ? dWeight[c] : 0);
     dBias[c] = ofBias + (s.accumulate ? dBias[c] : 0);
   }
+}
+
+/** Their numbers in share.c. */
+const [INPUT_TWIN, WEIGHT_TWIN] = [14, 15];
+/** What an element costs in multiply-adds. */
+const ELEMENT_WORK = 8;
+
+function inputTwin(
+  tools: TwinTools,
+): (arrays: Arrays<keyof typeof input.bindings>, sizes: Sizes<InputSize>) => void {
+  return ({ x, weight: w, dOut, residual, statistics, dX }, s) => {
+    const count = s.rows * s.stride4 * 4;
+    tools.share(
+      INPUT_TWIN,
+      [
+        [addressOf('x', x, count), addressOf('weight', w, s.stride4 * 4)],
+        [addressOf('dOut', dOut, count), addressOf('residual', residual, count)],
+        [addressOf('statistics', statistics, s.rows * 2), addressOf('dX', dX, count)],
+        [s.rows, s.channels, s.stride4, s.hasResidual, floatBits(s.EPSILON), s.BY_VARIANCE],
+      ].flat(),
+      Math.min(s.rows, (count * ELEMENT_WORK) / PIECE_WORK),
+    );
+  };
+}
+
+function weightTwin(
+  tools: TwinTools,
+): (
+  arrays: Arrays<keyof typeof weight.bindings>,
+  sizes: Sizes<keyof typeof weight.params>,
+) => void {
+  return ({ x, dOut, statistics, dWeight, dBias }, s) => {
+    const [stride, count] = [s.stride4 * 4, s.rows * s.stride4 * 4];
+    const places = [addressOf('dWeight', dWeight, stride), addressOf('dBias', dBias, stride)];
+    // What is added is computed apart: a piece of it may be done twice.
+    const room = s.accumulate ? tools.room('layerNorm', 2 * stride) : 0;
+    const sums = s.accumulate ? [room, room + stride * 4] : places;
+    tools.share(
+      WEIGHT_TWIN,
+      [
+        [addressOf('x', x, count), addressOf('dOut', dOut, count)],
+        [addressOf('statistics', statistics, s.rows * 2), ...sums],
+        [s.rows, s.stride4],
+      ].flat(),
+      Math.min(s.stride4 / 2, (count * ELEMENT_WORK) / PIECE_WORK),
+    );
+    if (!s.accumulate) return;
+    sums.forEach((sum, i) => tools.call('added', [sum, places[i], s.stride4]));
+  };
 }

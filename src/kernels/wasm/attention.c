@@ -12,7 +12,7 @@
 // A piece is some of the heads' rows. Two rows of one text share every key and value that is loaded; their scores lie in
 // scratch memory, 2 · (past + T) numbers and a few. Each row's sums are in one order, alone or with another.
 // Source: Vaswani et al. 2017, arXiv:1706.03762, §3.2.1.
-#include "simd.h"
+#include "attention.h"
 
 typedef struct {
   const float *qkv, *headScale;
@@ -23,7 +23,7 @@ typedef struct {
 } Attention;
 
 /** Scores of one row, or of two, with the keys 0 … count. What is beyond the last key, up to a multiple of four, is of that key. */
-INLINE void scoresOf(const f32x4u *q0, const f32x4u *q1, const f32x4u *keys, u32 rowStride4, u32 k4, u32 count, float factor,
+ONCE void scoresOf(const f32x4u *q0, const f32x4u *q1, const f32x4u *keys, u32 rowStride4, u32 k4, u32 count, float factor,
                      float *s0, float *s1) {
   for (u32 s = 0; s < count; s += 4) {
     u32 last = count - 1, b = s + 1 < last ? s + 1 : last, c = s + 2 < last ? s + 2 : last, d = s + 3 < last ? s + 3 : last;
@@ -38,14 +38,11 @@ INLINE void scoresOf(const f32x4u *q0, const f32x4u *q1, const f32x4u *keys, u32
   }
 }
 
-/** s ← e^(s − max), `count` of them; gives their sum. */
-INLINE float exponentials(float *s, u32 count) {
-  f32x4 most = all(-INFINITE), sum = all(0);
+/** s ← e^(s − largest), `count` of them; gives their sum. */
+ONCE float exponentials(float *s, u32 count, float largest) {
+  f32x4 sum = all(0);
   u32 i = 0;
-  for (; i + 4 <= count; i += 4) most = max4(most, *(f32x4u *)(s + i));
-  float largest = max1(most);
-  for (u32 j = i; j < count; j++) largest = largest < s[j] ? s[j] : largest;
-  for (i = 0; i + 4 <= count; i += 4) sum += *(f32x4u *)(s + i) = exp4(*(f32x4u *)(s + i) - largest);
+  for (; i + 4 <= count; i += 4) sum += *(f32x4u *)(s + i) = exp4(*(f32x4u *)(s + i) - largest);
   float rest = sum1(sum);
   for (; i < count; i++) rest += s[i] = exp4(all(s[i] - largest))[0];
   return rest;
@@ -55,7 +52,7 @@ INLINE float exponentials(float *s, u32 count) {
  * Σ_s p[s] · v[s] of two rows, each times its scale, for 4 · d4 channels. Both see `count` positions, the second one `more`
  * where it is 1. A weight of 0 would not do for the first: 0 · ∞ is no number.
  */
-INLINE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, u32 more, const float *p0, const float *p1,
+ONCE void valuesOf(const f32x4u *values, u32 rowStride4, u32 d4, u32 count, u32 more, const float *p0, const float *p1,
                      float scale0, float scale1, f32x4 *out0, f32x4 *out1) {
   u32 d = 0;
   for (; d + 4 <= d4; d += 4) {
@@ -117,8 +114,8 @@ void attention(const Attention *p, u32 piece, u32 of, float *scratch) {
     float *s0 = scratch, *s1 = s0 + room, scale = p->headScale[p->scaleStart + h];
     f32x4 *out0 = (f32x4 *)p->out + (r * p->outStride4 + h * d4);
     scoresOf(q, two ? q + row4 : 0, base + p->partStride4, row4, d4, most, p->scoreScale, s0, s1);
-    float sum0 = exponentials(s0, own);
-    float sum1 = two ? exponentials(s1, most) : sum0;
+    float sum0 = exponentials(s0, own, largestOf(s0, own));
+    float sum1 = two ? exponentials(s1, most, largestOf(s1, most)) : sum0;
     // A row that is alone is computed twice and stored once.
     valuesOf(base + 2 * p->partStride4, row4, d4, own, two, s0, two ? s1 : s0, scale / sum0, scale / sum1, out0,
              two ? out0 + p->outStride4 : out0);
@@ -155,7 +152,7 @@ typedef struct {
 __attribute__((export_name("causalSoftmax"))) void causalSoftmax(const Softmax *p) {
   for (u32 i = 0; i < p->heads * p->rows; i++) {
     u32 own = p->first + i % p->rows + 1, seen = own < p->columns ? own : p->columns;
-    float *row = p->x + i * p->columns, sum = exponentials(row, seen);
+    float *row = p->x + i * p->columns, sum = exponentials(row, seen, largestOf(row, seen));
     for (u32 s = 0; s < seen; s++) row[s] /= sum;
     for (u32 s = seen; s < p->columns; s++) row[s] = 0;
   }

@@ -133,35 +133,35 @@ INLINE f32x4 *outOf(const Linear *p, u32 r, u32 c4) {
   return (f32x4 *)p->out + (row * p->outStride4 + p->outColumn4 + c4);
 }
 
+/** out = act(x), `count` vectors; may be in place. */
+ONCE static void activate(const f32x4 *x, f32x4 *out, u32 count, u32 activation) {
+  if (activation == GELU_TANH) {
+    // ½ v (1 + tanh u) is v / (1 + e^−2u).
+    for (u32 i = 0; i < count; i++) {
+      f32x4 v = x[i];
+      out[i] = v / (1.0f + exp4(-1.5957691216f * (v + 0.044715f * v * v * v)));
+    }
+  } else if (activation == GELU_EXACT) {
+    for (u32 i = 0; i < count; i++) out[i] = 0.5f * x[i] * (1.0f + erf4(x[i] * 0.7071067812f));
+  } else if (activation == RELU) {
+    for (u32 i = 0; i < count; i++) out[i] = (f32x4)((i32x4)x[i] & ~(x[i] < 0.0f)); // what is no number stays so
+  } else if (activation == SILU || activation == GELU_QUICK) {
+    float steepness = activation == SILU ? 1.0f : 1.702f;
+    for (u32 i = 0; i < count; i++) out[i] = silu4(x[i], steepness);
+  } else if (activation == TANH) {
+    for (u32 i = 0; i < count; i++) out[i] = tanh4(x[i]);
+  } else {
+    for (u32 i = 0; i < count; i++) out[i] = x[i];
+  }
+}
+
 /** The sums of some columns become act(sum + bias): once they are all there, in one loop each. */
 INLINE void finish(const Linear *p, u32 c4, u32 end4) {
   const f32x4 *bias = (const f32x4 *)p->bias;
   for (u32 r = 0; r < p->rows; r++) {
     f32x4 *y = outOf(p, r, 0);
-    if (p->ACTIVATION == GELU_TANH) {
-      // ½ v (1 + tanh u) is v / (1 + e^−2u).
-      for (u32 c = c4; c < end4; c++) {
-        f32x4 v = y[c] + bias[c];
-        y[c] = v / (1.0f + exp4(-1.5957691216f * (v + 0.044715f * v * v * v)));
-      }
-    } else if (p->ACTIVATION == GELU_EXACT) {
-      for (u32 c = c4; c < end4; c++) {
-        f32x4 v = y[c] + bias[c];
-        y[c] = 0.5f * v * (1.0f + erf4(v * 0.7071067812f));
-      }
-    } else if (p->ACTIVATION == RELU) {
-      for (u32 c = c4; c < end4; c++) {
-        f32x4 v = y[c] + bias[c];
-        y[c] = (f32x4)((i32x4)v & ~(v < 0.0f)); // what is no number stays so
-      }
-    } else if (p->ACTIVATION == SILU || p->ACTIVATION == GELU_QUICK) {
-      float steepness = p->ACTIVATION == SILU ? 1.0f : 1.702f;
-      for (u32 c = c4; c < end4; c++) y[c] = silu4(y[c] + bias[c], steepness);
-    } else if (p->ACTIVATION == TANH) {
-      for (u32 c = c4; c < end4; c++) y[c] = tanh4(y[c] + bias[c]);
-    } else {
-      for (u32 c = c4; c < end4; c++) y[c] += bias[c];
-    }
+    for (u32 c = c4; c < end4; c++) y[c] += bias[c];
+    if (p->ACTIVATION != NONE) activate(y + c4, y + c4, end4 - c4, p->ACTIVATION);
   }
 }
 
@@ -229,6 +229,18 @@ void linear(const Linear *p, u32 piece, u32 of, float *scratch) {
   if (p->rows == 1 && !isPlain) oneRow(p, c4, end4);
   else manyRows(p, c4, end4, scratch);
   finish(p, c4, end4);
+}
+
+typedef struct {
+  const f32x4 *x;
+  f32x4 *out;
+  u32 count4, ACTIVATION;
+} Activation;
+
+/** out = act(x). A piece is some of the elements. */
+void activation(const Activation *p, u32 piece, u32 of, float *) {
+  u32 i = startOf(p->count4, piece, of);
+  activate(p->x + i, p->out + i, startOf(p->count4, piece + 1, of) - i, p->ACTIVATION);
 }
 
 typedef struct {

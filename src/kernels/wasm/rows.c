@@ -3,6 +3,7 @@
 //   attentionStatistics   out[h, t]  = previous, first, duplicate, induction, local, entropy of row t of map h
 //   topToken              token[r]   = argmax logits[r], the lowest id among equals;  logprob[r] = ln p(token[r])
 //   crossEntropy          loss[r]    = −ln p(target[r]);  rank[r] = 1 + how many are larger;  both 0 where ignored
+//   crossEntropyBackward  loss[r]    = −ln p(target[r]);  logits[r] ← scale · (p − onehot(target[r]));  both 0 where ignored
 //
 //   x        (H, T, T)  f32   in    probabilities of a causal softmax
 //   ids      (T)        u32   in    tokens
@@ -48,18 +49,8 @@ void attentionStatistics(const Statistics *p, u32 piece, u32 of, float *) {
   }
 }
 
-/** −∞ where nothing is a number. */
-INLINE float largestOf(const float *row, u32 count) {
-  f32x4 most = all(-INFINITE);
-  u32 v = 0;
-  for (; v + 4 <= count; v += 4) most = max4(most, *(const f32x4u *)(row + v));
-  float largest = max1(most);
-  for (; v < count; v++) largest = largest < row[v] ? row[v] : largest;
-  return largest;
-}
-
 /** ln Σ e^(x − largest); no number where one of x is none, or infinite. */
-INLINE float logSum(const float *row, u32 count, float largest) {
+ONCE static float logSum(const float *row, u32 count, float largest) {
   f32x4 sum = all(0);
   u32 v = 0;
   for (; v + 4 <= count; v += 4) sum += exp4(*(const f32x4u *)(row + v) - largest);
@@ -109,5 +100,30 @@ void crossEntropy(const CrossEntropy *p, u32 piece, u32 of, float *) {
     for (u32 v = 0; v < p->vocab; v++) larger += row[v] > own;
     p->loss[r] = logSum(row, p->vocab, largest) + largest - own;
     p->rank[r] = larger + 1;
+  }
+}
+
+typedef struct {
+  const u32 *targets;
+  float *logits, *loss;
+  u32 rows, vocab, stride4, start;
+  float scale;
+} CrossEntropyBackward;
+
+/** In place, so that nothing of it may be done twice: one piece. */
+__attribute__((export_name("crossEntropyBackward"))) void crossEntropyBackward(const CrossEntropyBackward *p) {
+  for (u32 r = 0; r < p->rows; r++) {
+    float *row = p->logits + r * p->stride4 * 4;
+    u32 target = p->targets[p->start + r], counts = target < p->vocab, v = 0;
+    float loss = 0;
+    if (counts) {
+      float largest = largestOf(row, p->vocab), log = logSum(row, p->vocab, largest);
+      loss = log + largest - row[target];
+      for (; v + 4 <= p->vocab; v += 4) *(f32x4u *)(row + v) = exp4(*(f32x4u *)(row + v) - (largest + log)) * p->scale;
+      for (; v < p->vocab; v++) row[v] = exp4(all(row[v] - (largest + log)))[0] * p->scale;
+      row[target] -= p->scale;
+    }
+    p->loss[p->start + r] = loss;
+    for (; v < p->stride4 * 4; v++) row[v] = 0;
   }
 }

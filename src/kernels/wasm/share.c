@@ -23,6 +23,13 @@ KERNEL(dropoutMask)
 KERNEL(dropped)
 KERNEL(addDropped)
 KERNEL(gradientSquares)
+KERNEL(attentionTraining)
+KERNEL(attentionBackwardQueries)
+KERNEL(attentionBackwardKeys)
+KERNEL(layerNorm)
+KERNEL(layerNormBackwardInput)
+KERNEL(layerNormBackwardWeight)
+KERNEL(activation)
 
 /** Where threads meet, in the shared memory. */
 typedef struct {
@@ -71,6 +78,13 @@ __attribute__((noinline)) static void run(Control *c, u32 piece, u32 of, u32 thr
     case 21: dropped(p, piece, of, scratch); break;
     case 22: addDropped(p, piece, of, scratch); break;
     case 23: gradientSquares(p, piece, of, scratch); break;
+    case 10: attentionTraining(p, piece, of, scratch); break;
+    case 11: attentionBackwardQueries(p, piece, of, scratch); break;
+    case 12: attentionBackwardKeys(p, piece, of, scratch); break;
+    case 13: layerNorm(p, piece, of, scratch); break;
+    case 14: layerNormBackwardInput(p, piece, of, scratch); break;
+    case 15: layerNormBackwardWeight(p, piece, of, scratch); break;
+    case 18: activation(p, piece, of, scratch); break;
   }
 }
 

@@ -18,6 +18,8 @@ typedef signed char i8x8 __attribute__((vector_size(8)));
 typedef float f32x4u __attribute__((vector_size(16), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
+/** Once in the module, however often it is called: for what is long. */
+#define ONCE __attribute__((noinline))
 #define shuffle __builtin_shufflevector
 #define INFINITE __builtin_inff()
 
@@ -47,6 +49,16 @@ INLINE float sum1(f32x4 a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 INLINE float max1(f32x4 a) {
   float u = a[0] < a[1] ? a[1] : a[0], v = a[2] < a[3] ? a[3] : a[2];
   return u < v ? v : u;
+}
+
+/** The largest of `count` numbers at any address; −∞ where nothing is a number. */
+INLINE float largestOf(const float *row, u32 count) {
+  f32x4 most = all(-INFINITE);
+  u32 v = 0;
+  for (; v + 4 <= count; v += 4) most = max4(most, *(const f32x4u *)(row + v));
+  float largest = max1(most);
+  for (; v < count; v++) largest = largest < row[v] ? row[v] : largest;
+  return largest;
 }
 
 /** To whole numbers; 0 for what is none. In C's own conversion, what is out of bounds may be anything. */

@@ -1,5 +1,5 @@
 // Twins of WebAssembly: how the arrays and sizes of a kernel become the parameters of its C function. Each writes its
-// struct's fields in order, 32 bits each, addresses first; linear.c, attention.c and rows.c say what they mean.
+// struct's fields in order, 32 bits each, addresses first; the C files say what they mean.
 import type { CpuTwins } from '../../gpu/cpu/device.ts';
 import type { Wasm } from '../../gpu/cpu/wasm.ts';
 import { bytesOf } from '../../gpu/device.ts';
@@ -10,12 +10,14 @@ import {
   type Sizes,
   floatBits,
 } from '../../gpu/kernel.ts';
+import { activationKernel } from '../activation.ts';
 import { ATTENTION } from '../attention.ts';
 import { attentionScoresKernel } from '../attentionScores.ts';
 import { ROW_STATISTICS, attentionStatisticsKernel } from '../attentionStatistics.ts';
 import { causalSoftmaxKernel } from '../causalSoftmax.ts';
 import { CROSS_ENTROPY } from '../crossEntropy.ts';
 import { embeddingKernel, packedEmbedding } from '../embedding.ts';
+import { LAYER_NORM } from '../layerNorm.ts';
 import { LINEAR } from '../linear.ts';
 import { mapRow } from '../rowMap.ts';
 import { TOP_TOKEN } from '../topToken.ts';
@@ -31,6 +33,8 @@ const SHARED = {
   attentionStatistics: 3,
   topToken: 4,
   crossEntropy: 5,
+  layerNorm: 13,
+  activation: 18,
 } as const;
 
 /** Numbers of a group of int8 weights, and of the x that meets them. */
@@ -161,17 +165,44 @@ export function wasmTwins(wasm: Wasm): CpuTwins {
     );
   }
 
+  function layerNorm({ x, weight, bias, out }: Arrays, s: Sizes): void {
+    if (s.rows === 0) return;
+    const stride = s.stride4 * 4;
+    const lastRow = mapRow(s.rows - 1, s.outT, s.outS, s.outStart);
+    wasm.share(
+      SHARED.layerNorm,
+      [
+        [addressOf('x', x, s.rows * stride), addressOf('weight', weight, stride)],
+        [addressOf('bias', bias, stride), addressOf('out', out, (lastRow + 1) * stride)],
+        [s.rows, s.channels, s.stride4, s.outT, s.outS, s.outStart],
+        [floatBits(s.EPSILON), s.BY_VARIANCE],
+      ].flat(),
+      Math.min(s.rows, (s.rows * stride * 8) / PIECE_WORK),
+    );
+  }
+
+  function activation({ x, out }: Arrays, s: Sizes): void {
+    const count = s.count4 * 4;
+    wasm.share(
+      SHARED.activation,
+      [addressOf('x', x, count), addressOf('out', out, count), s.count4, s.ACTIVATION],
+      (count * 8) / PIECE_WORK,
+    );
+  }
+
   const variants = (ops: readonly Variant<never>[], twin: Kernel['meaning']) =>
     ops.map(({ kernel }) => [kernel, twin] as const);
   return new Map<Kernel, Kernel['meaning']>([
     ...variants(LINEAR, linear),
     ...variants(ATTENTION, attention),
+    ...variants(LAYER_NORM, layerNorm),
     ...variants(TOP_TOKEN, ({ logits, token, logprob }, s) =>
       rowsOf(SHARED.topToken, logits, { token, logprob }, s),
     ),
     ...variants(CROSS_ENTROPY, ({ logits, targets, loss, rank }, s) =>
       rowsOf(SHARED.crossEntropy, logits, { targets, loss, rank }, s),
     ),
+    [activationKernel, activation],
     [attentionScoresKernel, attentionScores],
     [causalSoftmaxKernel, causalSoftmax],
     [attentionStatisticsKernel, attentionStatistics],
