@@ -206,6 +206,7 @@ export class Trainer {
   async prepare(): Promise<void> {
     const { batch, tokens } = this.options;
     const ids = new Uint32Array(batch * tokens);
+    const microSteps = this.#microSteps;
     await this.#device.prepare((enc) => {
       const pass = { ...this.#pass(enc, { ids, targets: ids }, true), onPiece: undefined };
       const { gradients } = this.trainables;
@@ -214,7 +215,8 @@ export class Trainer {
       encodeBackward(pass, { gradients, accumulate: false, distinct: 1 });
       this.#update(enc, 0);
     });
-    this.#microSteps = 0;
+    // Nothing ran: a run that goes on draws the masks that come next.
+    this.#microSteps = microSteps;
   }
 
   /** The beginning of a pass over a batch, which is on the device when the pass runs. */
