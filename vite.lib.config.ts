@@ -1,4 +1,4 @@
-// Builds the library: dist/lib/index.js and dist/lib/tokenizer.js, shaders inside, js-tiktoken's ranks as a lazy chunk,
+// Builds the library: dist/lib/index.js, dist/lib/tokenizer.js and dist/lib/training.js, shaders inside, js-tiktoken's ranks as a lazy chunk,
 // so that both load in a page or in Node with nothing installed. The site in dist/ stays as it is.
 import { defineConfig } from 'vite';
 import { buildConstants } from './scripts/constants.mjs';
@@ -14,7 +14,11 @@ export default defineConfig({
     emptyOutDir: true,
     minify: false, // people read it, and their bundler minifies
     lib: {
-      entry: { index: 'src/index.ts', tokenizer: 'src/tokenizer.ts' },
+      entry: {
+        index: 'src/index.ts',
+        tokenizer: 'src/tokenizer.ts',
+        training: 'src/training.ts',
+      },
       formats: ['es'],
     },
     rolldownOptions: {

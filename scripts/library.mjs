@@ -34,7 +34,8 @@ writeFileSync(join(away, 'package.json'), '{ "type": "module" }\n');
 writeFileSync(
   join(away, 'use.ts'),
   "import * as library from 'glass-gpt';\nimport * as tokenizer from 'glass-gpt/tokenizer';\n" +
-    "for (const part of [library, tokenizer]) {\n  if (Object.keys(part).length === 0) throw new Error('exports nothing');\n}\n",
+    "import * as training from 'glass-gpt/training';\n" +
+    "for (const part of [library, tokenizer, training]) {\n  if (Object.keys(part).length === 0) throw new Error('exports nothing');\n}\n",
 );
 cpSync(join(away, 'use.ts'), join(away, 'use.js')); // it has no type syntax
 step('load in Node', ['use.js'], away);
@@ -74,7 +75,7 @@ step(
   ],
   away,
 );
-for (const name of ['index.d.ts', 'tokenizer.d.ts']) {
+for (const name of ['index.d.ts', 'tokenizer.d.ts', 'training.d.ts']) {
   if (!existsSync(join(lib, name))) stop(`dist/lib/${name} is missing.`);
 }
 

@@ -109,6 +109,11 @@ export class GPT2 {
     return new GPT2(await fromTensors(source, options));
   }
 
+  /** A model that is on its device already, such as one that trains. */
+  static of(facts: Loaded): GPT2 {
+    return new GPT2(facts);
+  }
+
   /**
    * The same model once more, as it was named. Rejects with `engine/not-kept` rather than download it again;
    * what lies on the page's own site, as its default model does, is read there again.

@@ -66,7 +66,7 @@ const LOGITS_BYTES = 16 << 20;
 type Shapes = (name: string, shape: readonly number[], format?: 'f32' | 'u32') => Tensor;
 
 /** Rows whose logits are had at a time: as many as fit into a share of memory, a multiple of 8, all where they do. */
-export function logitRows(rows: number, vocab: number, maxBindingBytes: number): number {
+function logitRows(rows: number, vocab: number, maxBindingBytes: number): number {
   const most = Math.floor(Math.min(LOGITS_BYTES, maxBindingBytes) / (4 * vocab));
   return Math.min(rows, Math.max(8, most - (most % 8)));
 }

@@ -124,7 +124,7 @@ function problemOf(
 }
 
 /** `1.5 GB`, of 10⁹ bytes. */
-export function inWords(bytes: number): string {
+function inWords(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

@@ -88,16 +88,21 @@ export function planPools(device: Device, config: GptConfig, rule: DecayRule): P
   return { lengths, regions };
 }
 
-/** Takes memory for all that trains, zeros. Throws `device/out-of-memory`. */
+/**
+ * Takes memory for all that trains, zeros: weights in an arena of their own, because they outlive the rest. Throws
+ * `device/out-of-memory`.
+ */
 export function createTrainables(
   device: Device,
-  arena: Arena,
+  weights: Arena,
+  rest: Arena,
   config: GptConfig,
   rule: DecayRule,
 ): Trainables {
   const { lengths, regions } = planPools(device, config, rule);
   const pools = lengths.map((length, i): Pool => {
-    const zeros = (name: string): Tensor => arena.zeros(`${name}[${i}]`, [length], 'f32');
+    const zeros = (arena: Arena, name: string): Tensor =>
+      arena.zeros(`${name}[${i}]`, [length], 'f32');
     const decays = new Uint32Array(length / REGION);
     regions.forEach((region, r) => {
       if (region.pool !== i || !region.decays) return;
@@ -106,14 +111,15 @@ export function createTrainables(
       decays.fill(1, region.from / REGION, end / REGION);
     });
     return {
-      weights: zeros('weights'),
-      gradients: zeros('gradients'),
-      m: zeros('m'),
-      v: zeros('v'),
-      decays: arena.upload(`decays[${i}]`, [decays.length], 'u32', decays),
+      weights: zeros(weights, 'weights'),
+      gradients: zeros(rest, 'gradients'),
+      m: zeros(rest, 'm'),
+      v: zeros(rest, 'v'),
+      decays: rest.upload(`decays[${i}]`, [decays.length], 'u32', decays),
     };
   });
   const viewsOf = (kind: Exclude<keyof Pool, 'decays'>): Parameters => {
+    const arena = kind === 'weights' ? weights : rest;
     let next = 0;
     const view = (label: string, shape: readonly number[]): Tensor => {
       const { pool, from } = regions[next++];

@@ -74,8 +74,10 @@ export class Trainer {
   readonly model: Gpt;
   readonly trainables: Trainables;
   readonly options: TrainerOptions;
-  /** Owner of weights, gradients and moments. */
+  /** Owner of the weights. */
   readonly arena: Arena;
+  /** Owner of gradients and moments. */
+  readonly #learning: Arena;
   readonly #device: Device;
   readonly #working: Arena;
   readonly #buffers: TrainingBuffers;
@@ -98,10 +100,17 @@ export class Trainer {
         { code: 'training/window', hint: 'Make windows shorter, or the context longer.' },
       );
     }
-    this.arena = device.createArena('training');
+    this.arena = device.createArena('parameters');
+    this.#learning = device.createArena('training');
     this.#working = device.createArena('training activations');
     try {
-      this.trainables = createTrainables(device, this.arena, config, optimiser.decay);
+      this.trainables = createTrainables(
+        device,
+        this.arena,
+        this.#learning,
+        config,
+        optimiser.decay,
+      );
       this.model = new Gpt(device, this.arena, config, this.trainables.parameters);
       const sums = partialSums(this.trainables.pools.map(({ gradients }) => gradients));
       this.#partials = this.#working.zeros('partials', [sums], 'f32');
@@ -114,7 +123,7 @@ export class Trainer {
         this.#given ??
         (sizes.drops ? createPhiloxMasks(this.#working, config, sizes, dropout) : null);
     } catch (error) {
-      this.#working.dispose();
+      this.#release();
       this.arena.dispose();
       throw error;
     }
@@ -138,12 +147,12 @@ export class Trainer {
 
   /** Bytes on the device: weights, gradients and moments; and what a step works in. */
   get sizeBytes(): number {
-    return this.arena.sizeBytes + this.#working.sizeBytes;
+    return this.arena.sizeBytes + this.#learning.sizeBytes + this.#working.sizeBytes;
   }
 
   /** Why nothing can be computed with it, or null: a GPU says only later that it has no memory. */
   get failure(): EngineError | null {
-    return this.arena.failure ?? this.#working.failure;
+    return this.arena.failure ?? this.#learning.failure ?? this.#working.failure;
   }
 
   /** One step over one micro-batch or several. What it resolves with was measured before the weights changed. */
@@ -285,11 +294,21 @@ export class Trainer {
     return count;
   }
 
+  /** Ends the training: what is left is the model, which is the caller's to dispose of. */
+  finish(): Gpt {
+    this.#release();
+    return this.model;
+  }
+
   /** Frees all memory, the model's too. Idempotent. */
   dispose(): void {
-    this.#working.dispose();
+    this.#release();
     this.model.dispose();
-    this.arena.dispose();
+  }
+
+  #release(): void {
+    this.#working.dispose();
+    this.#learning.dispose();
   }
 }
 

@@ -1,0 +1,251 @@
+// The loop: a step after the other, and between them what a listener wants to know of the model as it grows.
+import { EngineError } from '../../errors.ts';
+import { parameterCount } from '../../model/parameters.ts';
+import { checkPlan } from '../../model/training/plan.ts';
+import type { StepResult } from '../../model/training/trainer.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from './begin.ts';
+import { removeOldest, sizeOf } from './checkpointStore.ts';
+import { checkpointFiles } from './checkpoints.ts';
+import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
+import { dropoutOf } from './options.ts';
+import { learningRateAt } from './schedule.ts';
+import { fingerprintOf, trainedModel } from './trainedModel.ts';
+import { wholeWindows } from './windows.ts';
+
+/**
+ * Trains, and tells what happens: first the plan of its memory, before any is taken, at last the model, which is the
+ * listener's then. Leaving the loop before that frees everything. Aborting `signal` stops after the step in hand; the
+ * model is there all the same. Throws `training/memory`, `training/not-finite`, `training/options`, `training/text`,
+ * `training/checkpoint`, `device/…`; nothing stays allocated then.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  const planned = await planRun(options);
+  let run: Run | null = null;
+  let isHandedOver = false;
+  try {
+    yield { type: 'plan', plan: planned.plan };
+    checkPlan(planned.plan);
+    run = await beginRun(planned);
+    const reason = yield* steps(run);
+    run.trainer.finish();
+    const model = trainedModel(run, await fingerprintOf(run.trainer.model));
+    isHandedOver = true;
+    yield { type: 'done', reason, step: run.trainer.steps, model };
+  } finally {
+    if (!isHandedOver) {
+      run?.trainer.dispose();
+      if (planned.ownsDevice) planned.device.dispose();
+    }
+  }
+}
+
+async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopped', undefined> {
+  const { trainer, args, options } = run;
+  const meter = new Meter(run);
+  yield {
+    type: 'start',
+    step: trainer.steps,
+    max_steps: args.max_steps,
+    parameters: parameterCount(run.config),
+    tokensAStep: meter.tokensAStep,
+    checkpoint: run.resumed,
+  };
+  const isStopped = (): boolean => options.signal?.aborted === true;
+  const isDue = (every: number): boolean => every > 0 && trainer.steps % every === 0;
+  /** Of these very weights; null where they were not measured. */
+  let evalLoss: number | null = null;
+  /** Steps whose checkpoints are there, the last one last. */
+  const kept = run.resumed === null ? [] : [trainer.steps];
+  if (trainer.steps === 0 && args.eval_steps > 0 && options.validation) {
+    yield await evaluated(run);
+  }
+  while (trainer.steps < args.max_steps && !isStopped()) {
+    const rate = learningRateAt(trainer.steps, args);
+    const start = performance.now();
+    const batches = Array.from({ length: args.gradient_accumulation_steps }, () => run.draw());
+    const result = await trainer.step(batches, rate);
+    if (!isFinite(result)) throw await notFinite(run, result, trainer.steps - 1, kept);
+    meter.add(result, rate, performance.now() - start);
+    const isLast = trainer.steps === args.max_steps || isStopped();
+    if (isDue(args.logging_steps) || isLast) {
+      const event = meter.read();
+      run.log.push({
+        step: event.step,
+        loss: event.loss,
+        learning_rate: event.learning_rate,
+        grad_norm: event.grad_norm,
+      });
+      yield event;
+    }
+    evalLoss = null;
+    if (options.validation && args.eval_steps > 0 && (isDue(args.eval_steps) || isLast)) {
+      const event = await evaluated(run);
+      evalLoss = event.eval_loss;
+      if (!Number.isFinite(evalLoss)) {
+        throw await notFinite(run, { loss: evalLoss, gradientNorm: 0 }, trainer.steps, kept);
+      }
+      run.log.push({ step: event.step, eval_loss: evalLoss });
+      yield event;
+    }
+    if (args.sample_steps > 0 && (isDue(args.sample_steps) || isLast)) {
+      yield* samples(run);
+    }
+    if (options.checkpoints && args.save_steps > 0 && (isDue(args.save_steps) || isLast)) {
+      const event = await keep(run, evalLoss);
+      if (event.type === 'checkpoint') kept.push(event.step);
+      yield event;
+    }
+  }
+  return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+function isFinite({ loss, gradientNorm }: StepResult): boolean {
+  return Number.isFinite(loss) && Number.isFinite(gradientNorm);
+}
+
+/**
+ * Why the run ends, and what is left of it: a checkpoint of the very weights that were measured is no good one, and goes.
+ */
+async function notFinite(
+  { trainer, args, options }: Run,
+  { loss, gradientNorm }: StepResult,
+  measuredAt: number,
+  kept: readonly number[],
+): Promise<EngineError> {
+  if (kept.at(-1) === measuredAt) await options.checkpoints?.remove(measuredAt);
+  const good = kept.filter((step) => step < measuredAt).at(-1);
+  const what = Number.isFinite(loss) ? `gradient's norm is ${gradientNorm}` : `loss is ${loss}`;
+  const rest =
+    good === undefined
+      ? 'No good checkpoint is left.'
+      : `The last good checkpoint is checkpoint-${good}.`;
+  return new EngineError(`Step ${trainer.steps}: the ${what}. ${rest}`, {
+    code: 'training/not-finite',
+    hint: `Begin again${good === undefined ? '' : ` from checkpoint-${good}`} with a smaller learning_rate than ${args.learning_rate}, more warmup_steps, or a smaller max_grad_norm.`,
+  });
+}
+
+/** Loss over whole windows of the validation text, without dropout. */
+async function evaluated({ trainer, args, options }: Run) {
+  const size = { batch: args.per_device_train_batch_size, tokens: args.block_size };
+  let [sum, targets] = [0, 0];
+  if (options.validation) {
+    for (const batch of wholeWindows(options.validation, size, args.max_eval_samples)) {
+      const found = await trainer.evaluate(batch);
+      sum += found.sum;
+      targets += found.count;
+    }
+  }
+  return { type: 'evaluation', step: trainer.steps, eval_loss: sum / targets, targets } as const;
+}
+
+/** What the model writes after each prompt. */
+async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> {
+  const { options, trainer, args } = run;
+  const { prompts = [''], sampling, tokenizer } = options;
+  const model = trainedModel(run);
+  try {
+    for (const prompt of prompts) {
+      const ids = startOf(prompt, model);
+      const written: number[] = [];
+      let text = '';
+      const chosen = { do_sample: true, max_new_tokens: 100, seed: args.seed, ...sampling };
+      for await (const token of model.generate(ids, chosen)) {
+        written.push(token.token_id);
+        text += token.text;
+      }
+      const shown = tokenizer ? text : written.join(' ');
+      yield { type: 'sample', step: trainer.steps, prompt, text: shown };
+    }
+  } finally {
+    // The model goes on learning: only what read with it ends.
+    model.readers.dispose();
+  }
+}
+
+/** Ids to go on from; a text of a vocabulary without an end-of-text begins with its first token. */
+function startOf(prompt: string, model: GPT2): number[] {
+  const ids = prompt === '' || !model.tokenizer ? [] : model.encode(prompt);
+  if (ids.length > 0 || model.bosTokenId !== null) return ids;
+  return [0];
+}
+
+/** Keeps a checkpoint; a run whose store is full goes on, and says so. */
+async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent | NoticeEvent> {
+  const { options, trainer, args, batches, random, log } = run;
+  const store = options.checkpoints;
+  if (!store) throw new Error('A run without a store keeps nothing.');
+  const step = trainer.steps;
+  const model = trainedModel(run);
+  try {
+    const { embd, attn, resid } = dropoutOf(args);
+    const beside = {
+      dropRates: { embd, attn, resid },
+      tokenizerFiles: options.tokenizerFiles ?? null,
+    };
+    const files = await checkpointFiles(trainer, model, beside, {
+      run: options.run ?? 'run',
+      step,
+      microSteps: trainer.microSteps,
+      config: run.config,
+      options: optionsToKeep(run),
+      generator: random?.state ?? null,
+      position: batches.position,
+      evalLoss,
+      log,
+    });
+    const stored = await store.write(step, files);
+    const removed = await removeOldest(store, options.keep ?? {});
+    return { type: 'checkpoint', step, name: stored.name, sizeBytes: sizeOf(stored), removed };
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'training/storage-full') throw error;
+    const { code, message, hint } = error;
+    return { type: 'notice', step, code, message, hint };
+  } finally {
+    model.readers.dispose();
+  }
+}
+
+/** Counts between two events of `step`. */
+class Meter {
+  readonly tokensAStep: number;
+  readonly #run: Run;
+  #losses: number[] = [];
+  #durationMs = 0;
+  #rate = 0;
+  #norm = 0;
+
+  constructor(run: Run) {
+    this.#run = run;
+    const { args } = run;
+    const windows = args.per_device_train_batch_size * args.gradient_accumulation_steps;
+    this.tokensAStep = windows * args.block_size;
+  }
+
+  add({ loss, gradientNorm }: StepResult, rate: number, durationMs: number): void {
+    this.#losses.push(loss);
+    this.#durationMs += durationMs;
+    this.#rate = rate;
+    this.#norm = gradientNorm;
+  }
+
+  read(): StepEvent {
+    const count = this.#losses.length;
+    const { trainer, options } = this.#run;
+    const tokens = trainer.steps * this.tokensAStep;
+    const event: StepEvent = {
+      type: 'step',
+      step: trainer.steps,
+      loss: this.#losses.reduce((sum, loss) => sum + loss, 0) / count,
+      learning_rate: this.#rate,
+      grad_norm: this.#norm,
+      tokensPerSecond: (count * this.tokensAStep * 1000) / this.#durationMs,
+      tokens,
+      epoch: tokens / options.train.length,
+    };
+    this.#losses = [];
+    this.#durationMs = 0;
+    return event;
+  }
+}

@@ -1,0 +1,50 @@
+// A model that trains, as a model like any other: to write with, to save, to hand over.
+import { toFloat32 } from '../../formats/safetensors.ts';
+import type { TensorSource } from '../../formats/tensorSource.ts';
+import { exportTensors } from '../../model/exportTensors.ts';
+import { sampled } from '../../model/fingerprint.ts';
+import type { LayoutName } from '../../model/layouts.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import { GPT2 } from '../gpt2.ts';
+import type { Run } from './begin.ts';
+import { dropoutOf } from './options.ts';
+
+/** The model as its weights are now; what it is known by counts once they stay as they are (`fingerprintOf`). */
+export function trainedModel(run: Run, fingerprint = ''): GPT2 {
+  const { options, args, device, ownsDevice, trainer } = run;
+  const { tokenizer, tokenizerFiles = null, model } = options;
+  const layout: LayoutName = model.initial ?? 'nanogpt';
+  return GPT2.of({
+    device,
+    ownsDevice,
+    gpt: trainer.model,
+    layout,
+    dtype: 'fp32',
+    source: '',
+    name: options.run ?? 'trained model',
+    tokenizer,
+    tokenizerFiles,
+    file: { dropRates: dropoutOf(args) },
+    defaults: { do_sample: true },
+    fingerprint,
+  });
+}
+
+/** What the model will be known by when it is loaded from where it was saved. */
+export async function fingerprintOf(gpt: Gpt): Promise<string> {
+  const tensors = await exportTensors(gpt, 'F32');
+  const read = sampled(beginnings(tensors));
+  for (const name of tensors.keys()) await read.source.read(name);
+  return read.fingerprint(gpt.config);
+}
+
+/** The first values of each tensor, which is all that counts. */
+function beginnings(tensors: Awaited<ReturnType<typeof exportTensors>>): TensorSource {
+  return {
+    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+    async read(name) {
+      for await (const chunk of tensors.get(name)?.chunks() ?? []) return toFloat32(chunk, 'F32');
+      return new Float32Array();
+    },
+  };
+}

@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { EngineError } from '../../../../src/errors.ts';
+import { GPT2 } from '../../../../src/engine/gpt2.ts';
+import type { TrainOptions } from '../../../../src/engine/training/begin.ts';
+import { openCheckpointFolder } from '../../../../src/engine/training/checkpointFolder.ts';
+import type { CheckpointStore } from '../../../../src/engine/training/checkpointStore.ts';
+import { readCorpus } from '../../../../src/engine/training/corpus.ts';
+import type { TrainEvent } from '../../../../src/engine/training/events.ts';
+import { splitCorpus } from '../../../../src/engine/training/split.ts';
+import { train } from '../../../../src/engine/training/train.ts';
+import { PRESETS } from '../../../../src/model/config.ts';
+import { parameterTable, tensorsOf } from '../../../../src/model/parameters.ts';
+import { readVector } from '../../../../src/model/readBack.ts';
+import { trainCharacters } from '../../../../src/text/training/characterTrainer.ts';
+
+const TEXT = 'the cat sat on the mat. the dog sat on the log. '.repeat(60);
+
+/** A small run over `TEXT`, letter by letter. */
+async function smallRun(more: Partial<TrainOptions> = {}): Promise<TrainOptions> {
+  const { tokenizer, files } = await trainCharacters(TEXT);
+  const corpus = await readCorpus(TEXT, tokenizer);
+  const { train: ids, validation } = splitCorpus(corpus, { by: 'share', validation: 0.1 });
+  const sizes = { nCtx: 16, nLayer: 2, nHead: 2, nEmbd: 20, nInner: 80 };
+  return {
+    model: { config: { ...PRESETS.gpt2, ...sizes, vocabSize: tokenizer.vocabSize } },
+    train: ids,
+    validation,
+    tokenizer,
+    tokenizerFiles: files,
+    per_device_train_batch_size: 3,
+    max_steps: 8,
+    warmup_steps: 2,
+    eval_steps: 4,
+    max_eval_samples: 4,
+    save_steps: 4,
+    sample_steps: 0,
+    device: 'cpu',
+    processor: { wasm: 'exact', threads: 1 },
+    ...more,
+  };
+}
+
+/** Everything that happens; the model of `done` is disposed of when the test ends. */
+async function eventsOf(options: TrainOptions): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = [];
+  for await (const event of train(options)) {
+    events.push(event);
+    if (event.type === 'done') onTestFinished(() => event.model.dispose());
+  }
+  return events;
+}
+
+function of<T extends TrainEvent['type']>(events: readonly TrainEvent[], type: T) {
+  return events.filter((event): event is Extract<TrainEvent, { type: T }> => event.type === type);
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'glass-gpt-train-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function sha256Of({ gpt }: GPT2): Promise<string> {
+  const hash = createHash('sha256');
+  for (const spec of parameterTable(gpt.config)) {
+    for (const tensor of tensorsOf(spec, gpt.parameters)) {
+      const flat = { ...tensor, shape: [tensor.shape.reduce((a, b) => a * b)] };
+      hash.update(new Uint8Array((await readVector(gpt.device, [flat])).buffer));
+    }
+  }
+  return hash.digest('hex');
+}
+
+async function refused(options: TrainOptions): Promise<EngineError> {
+  const error: unknown = await eventsOf(options).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof EngineError)) throw new Error('It was not refused in words.');
+  return error;
+}
+
+describe('train', () => {
+  test('tells its plan, its steps, what was measured and kept, and gives the model', async () => {
+    const folder = newFolder();
+    const checkpoints = openCheckpointFolder(folder);
+    const events = await eventsOf(await smallRun({ checkpoints, sample_steps: 8 }));
+    expect(events.map(({ type }) => type).join(' ')).toBe(
+      'plan start evaluation step step step step evaluation checkpoint ' +
+        'step step step step evaluation sample checkpoint done',
+    );
+    const steps = of(events, 'step');
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(steps[0].learning_rate).toBe(0);
+    expect(steps.at(-1)?.tokens).toBe(8 * 3 * 16);
+    const [first, , last] = of(events, 'evaluation');
+    expect(last.eval_loss).toBeLessThan(first.eval_loss);
+    const [{ model, reason }] = of(events, 'done');
+    expect(reason).toBe('max_steps');
+    // What was kept last is this very model.
+    const [kept] = (await checkpoints.list()).slice(-1);
+    const again = await GPT2.from_pretrained(`${folder}/${kept.name}`, {
+      device: 'cpu',
+      processor: { wasm: 'exact', threads: 1 },
+    });
+    onTestFinished(() => again.dispose());
+    expect(await sha256Of(again)).toBe(await sha256Of(model));
+    expect(again.fingerprint).toBe(model.fingerprint);
+  });
+
+  const kinds: readonly (readonly [string, Partial<TrainOptions>])[] = [
+    ['with dropout', { embd_pdrop: 0.1, attn_pdrop: 0.2, resid_pdrop: 0.1 }],
+    [
+      'in shuffled epochs and two micro-batches',
+      { order: 'shuffled', gradient_accumulation_steps: 2 },
+    ],
+    [
+      'by PyTorch’s generator, with dropout',
+      { generator: 'torch', embd_pdrop: 0.1, attn_pdrop: 0.1, resid_pdrop: 0.1 },
+    ],
+  ];
+  test.each(kinds)(
+    'a run that goes on %s is the unbroken run, bit for bit',
+    async (_name, more) => {
+      const whole = await eventsOf(await smallRun(more));
+      const checkpoints = openCheckpointFolder(newFolder());
+      const stop = new AbortController();
+      const broken = await smallRun({ ...more, checkpoints, signal: stop.signal });
+      const before: TrainEvent[] = [];
+      for await (const event of train(broken)) {
+        before.push(event);
+        if (event.type === 'step' && event.step === 5) stop.abort();
+        if (event.type === 'done') await event.model.dispose();
+      }
+      expect(of(before, 'done')[0].reason).toBe('stopped');
+      expect(of(before, 'checkpoint').map(({ step }) => step)).toEqual([4]);
+      const after = await eventsOf(
+        await smallRun({ ...more, checkpoints, resume_from_checkpoint: true }),
+      );
+      expect(of(after, 'start')[0]).toMatchObject({ step: 4, checkpoint: 'checkpoint-4' });
+      const losses = of(whole, 'step').map(({ loss }) => loss);
+      expect(of(before, 'step').map(({ loss }) => loss)).toEqual(losses.slice(0, 5));
+      expect(of(after, 'step').map(({ loss }) => loss)).toEqual(losses.slice(4));
+      const [model, resumed] = [of(whole, 'done')[0].model, of(after, 'done')[0].model];
+      expect(await sha256Of(resumed)).toBe(await sha256Of(model));
+    },
+  );
+
+  test('writes words of the text that it learned', { timeout: 60_000 }, async () => {
+    const events = await eventsOf(
+      await smallRun({
+        max_steps: 250,
+        per_device_train_batch_size: 8,
+        learning_rate: 1e-2,
+        logging_steps: 50,
+        eval_steps: 0,
+        sample_steps: 250,
+        prompts: ['the '],
+        sampling: { do_sample: false, max_new_tokens: 40 },
+      }),
+    );
+    expect(of(events, 'step').at(-1)?.loss).toBeLessThan(0.4);
+    const [{ text }] = of(events, 'sample');
+    const words = text.split(/[ .]+/).slice(0, -1);
+    expect(words.length).toBeGreaterThan(6);
+    expect(words.filter((word) => !TEXT.includes(` ${word}`))).toEqual([]);
+  });
+
+  test('ends in words where the loss is no number, and names the last good checkpoint', async () => {
+    const checkpoints = openCheckpointFolder(newFolder());
+    const options = { learning_rate: 1e3, lr_scheduler_type: 'constant', save_steps: 1 } as const;
+    const run = { ...options, max_steps: 200, eval_steps: 0, checkpoints };
+    const error = await refused(await smallRun(run));
+    expect(error.code).toBe('training/not-finite');
+    expect(error.message).toMatch(/^Step \d+: the (loss|gradient's norm) is (NaN|Infinity)\./);
+    // What is there can be gone on from: the checkpoint of the weights that gave no number is not.
+    const steps = (await checkpoints.list()).map(({ step }) => step);
+    const failed = Number(/\d+/.exec(error.message)?.[0]);
+    expect(steps.at(-1)).toBe(failed - 2);
+    expect(error.message).toContain(`The last good checkpoint is checkpoint-${failed - 2}.`);
+    expect(error.hint).toContain('learning_rate than 1000');
+  });
+
+  test('goes on where there is no room for a checkpoint, and says so', async () => {
+    const full: CheckpointStore = {
+      list: () => Promise.resolve([]),
+      write: () =>
+        Promise.reject(
+          new EngineError('There is no room for checkpoint-4.', {
+            code: 'training/storage-full',
+            hint: 'Free disk space.',
+          }),
+        ),
+      remove: () => Promise.resolve(),
+    };
+    const events = await eventsOf(await smallRun({ checkpoints: full }));
+    expect(of(events, 'notice').map(({ step, code }) => [step, code])).toEqual([
+      [4, 'training/storage-full'],
+      [8, 'training/storage-full'],
+    ]);
+    expect(of(events, 'done')).toHaveLength(1);
+  });
+
+  test('refuses in words what cannot be trained', async () => {
+    const short = await smallRun({ block_size: 17 });
+    expect((await refused(short)).message).toContain("longer than the model's context of 16");
+    expect((await refused(await smallRun({ learning_rate: -1 }))).message).toBe(
+      'learning_rate is -1; expected a number above 0, up to 1000000.',
+    );
+    const unknown = await smallRun({ ['num_beams' as 'seed']: 4 });
+    expect((await refused(unknown)).message).toBe('num_beams is no option of a training run.');
+    const { train: ids, ...rest } = await smallRun();
+    const config = { ...rest.model.config, vocabSize: 4 };
+    const small = await refused({ ...rest, train: ids, model: { config } });
+    expect(small.code).toBe('tokens/vocabulary');
+    const other = await smallRun({ checkpoints: openCheckpointFolder(newFolder()) });
+    await eventsOf(other);
+    const changed = await refused({ ...other, seed: 1, resume_from_checkpoint: true });
+    expect(changed.message).toContain('checkpoint-8 is of a run with seed 42; this one has 1.');
+  });
+});
