@@ -1,6 +1,7 @@
 // npm run bench -- [--models tales-7m,gpt2-124m-hash] [--device webgpu|cpu] [--dtype fp32|fp16|q8] [--steps N] [--quick]
-// [--wasm relaxed|exact|none] [--threads N] [--json FILE]
+// [--wasm relaxed|exact|none] [--threads N] [--training small,tales-7m] [--json FILE]
 // Measures in the browser, prints a table, and writes JSON with adapter, browser and commit.
+// An empty list of models or of trainings leaves them out.
 // npm run bench -- --page measures the built page instead: tokens a second while one looks, and how soon it repaints.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { benchTraining, describeTraining } from './benchTraining.mjs';
 import { buildConstants } from './constants.mjs';
 import { openEnginePage } from './enginePage.mjs';
 
@@ -16,10 +18,13 @@ const MODELS = {
   'tales-7m': 'public/models/tales-7m',
   'gpt2-124m-hash': 'tests/fixtures/conformance/gpt2-124m-hash',
 };
+/** Steps that are timed of what tests/support/trainingRig.ts has under these names. */
+const TRAININGS = { small: 8, 'tales-7m': 3 };
 
 const { values } = parseArgs({
   options: {
     models: { type: 'string', default: 'tales-7m,gpt2-124m-hash' },
+    training: { type: 'string', default: 'small,tales-7m' },
     device: { type: 'string', default: 'webgpu' },
     dtype: { type: 'string', default: 'fp32' },
     steps: { type: 'string', default: '24' },
@@ -38,10 +43,16 @@ if (values.page) {
   );
   process.exit(status ?? 1);
 }
-const names = values.models.split(',');
+const names = values.models.split(',').filter(Boolean);
+const shapes = values.training.split(',').filter(Boolean);
 for (const name of names) {
   if (MODELS[name]) continue;
   console.error(`There is no model ${name}; choose from ${Object.keys(MODELS).join(', ')}.`);
+  process.exit(2);
+}
+for (const shape of shapes) {
+  if (Object.hasOwn(TRAININGS, shape)) continue;
+  console.error(`There is no training ${shape}; choose from ${Object.keys(TRAININGS).join(', ')}.`);
   process.exit(2);
 }
 
@@ -60,12 +71,13 @@ try {
     const { benchCeilings } = await import('/tests/support/bench.ts');
     return await benchCeilings();
   });
+  const processor = { wasm: values.wasm, threads: values.threads && Number(values.threads) };
   const results = [];
   for (const i of names.keys()) {
     const options = {
       device: values.device,
       dtype: values.dtype,
-      processor: { wasm: values.wasm, threads: values.threads && Number(values.threads) },
+      processor,
       steps: Number(values.steps),
       quick: values.quick,
     };
@@ -78,6 +90,12 @@ try {
     );
     results.push({ ...result, model: names[i] });
   }
+  const training = [];
+  for (const shape of shapes) {
+    const { device, quick } = values;
+    const steps = quick ? 2 : TRAININGS[shape];
+    training.push(await benchTraining(engine, { device, processor, shape, steps, quick }));
+  }
   const constants = buildConstants();
   const report = {
     date: new Date().toISOString(),
@@ -87,6 +105,7 @@ try {
     node: process.version,
     ceilings,
     results,
+    training,
   };
   print(report);
   const file = values.json ?? resolve(ROOT, 'test-results', 'bench.json');
@@ -97,7 +116,7 @@ try {
   await engine.close();
 }
 
-function print({ browser, machine, commit, ceilings, results }) {
+function print({ browser, machine, commit, ceilings, results, training }) {
   console.log(`${browser}, ${machine}, commit ${commit}`);
   if (ceilings) {
     const { readGBps, registerGflops, dispatchesPerSecond, roundTripsPerSecond } = ceilings;
@@ -124,4 +143,5 @@ function print({ browser, machine, commit, ceilings, results }) {
       );
     }
   }
+  for (const one of training) console.log(`\n${describeTraining(one).join('\n')}`);
 }

@@ -64,14 +64,19 @@ export async function openEnginePage(folders = [], { isolated = true } = {}) {
 }
 
 /** What browsers run only under its own type. */
-const TYPES = { '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
 
 function folderPlugin(folders) {
   return {
     name: 'folders-from-disk',
     configureServer(server) {
       server.middlewares.use('/disk/', (request, response) => {
-        const [, index, file] = /^\/(\d+)\/([\w.-]+)(?:\?|$)/.exec(request.url ?? '') ?? [];
+        const [, index, file] =
+          /^\/(\d+)\/((?:\w[\w.-]*\/)*\w[\w.-]*)(?:\?|$)/.exec(request.url ?? '') ?? [];
         const path = file && folders[index] ? join(folders[index], file) : '';
         if (!path || !existsSync(path) || !statSync(path).isFile()) {
           response.statusCode = 404;

@@ -28,6 +28,21 @@ const TIE = 1.1;
  * @property {Timed[]} times
  */
 
+/**
+ * @typedef {object} Learner
+ * @property {string} name
+ * @property {string} description how it computes, in its own words
+ * @property {number[]} ms of each step that was timed
+ * @property {number[]} losses before each step, the untimed first one included
+ */
+/**
+ * @typedef {object} TrainingRun
+ * @property {string} device what they train on
+ * @property {number} tokensAStep
+ * @property {Learner[]} learners ours first
+ * @property {number[] | null} forwardMs of the same rows by ours, without a step; null where nobody looked
+ */
+
 /** @param {readonly number[]} values */
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -109,6 +124,33 @@ export function describeRun(run) {
       const rates = ms.map((one) => 1000 / one);
       lines.push(`  ${name}: ${spread(rates)} tokens a second`);
     }
+  }
+  return lines;
+}
+
+/** What training on one device says, line by line. @param {TrainingRun} run @returns {string[]} */
+export function describeTraining({ device, tokensAStep, learners, forwardMs }) {
+  const [ours, ...others] = learners;
+  const lines = [`Training on ${device}, ${tokensAStep} tokens a step`];
+  for (const { name, description, ms, losses } of learners) {
+    const rates = ms.map((one) => (1000 * tokensAStep) / one);
+    const learned = `loss ${losses[0].toFixed(3)}, ${losses.at(-1)?.toFixed(3)} after ${losses.length - 1} steps`;
+    lines.push(
+      `  ${name.padEnd(24)}${cell(spread(rates))} tokens a second; ${description}; ${learned}`,
+    );
+  }
+  for (const { name, ms } of others) {
+    const ratio = median(ms) / median(ours.ms);
+    lines.push(
+      `  ${ours.name} trains ${ratio.toFixed(ratio < 10 ? 2 : 1)} times as fast as ${name}`,
+    );
+  }
+  if (forwardMs) {
+    const [step, forward] = [median(ours.ms), median(forwardMs)];
+    lines.push(
+      `  a step takes ${(step / forward).toFixed(2)} times the way forward of the same rows ` +
+        `(${step.toFixed(0)} ms, ${forward.toFixed(0)} ms)`,
+    );
   }
   return lines;
 }

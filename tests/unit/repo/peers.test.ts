@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   type Run,
+  type TrainingRun,
   compare,
   describeRun,
+  describeTraining,
   median,
   ratiosOf,
   threadsIn,
@@ -25,9 +27,9 @@ import { repositoryFiles, root } from './files.ts';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-describe('the peers', () => {
-  const manifest = JSON.parse(read('scripts/peers/package.json'));
-  const lock = JSON.parse(read('scripts/peers/package-lock.json'));
+describe.each(['scripts/peers', 'scripts/peers/training'])('the peers of %s', (folder) => {
+  const manifest = JSON.parse(read(`${folder}/package.json`));
+  const lock = JSON.parse(read(`${folder}/package-lock.json`));
 
   test('are pinned to one version, by a lock file that names no host', () => {
     const versions = Object.entries<string>(manifest.devDependencies);
@@ -39,17 +41,21 @@ describe('the peers', () => {
     expect(lock.packages[''].devDependencies).toEqual(manifest.devDependencies);
     expect(JSON.stringify(lock)).not.toContain('"resolved"');
   });
+});
 
-  test('are named by nothing that is installed, built, served or tested', () => {
-    const own = /^scripts\/peers|^tests\/(?:support|unit\/repo)\/peers\b|\.md$/;
-    const elsewhere = repositoryFiles()
-      .filter((file) => !own.test(file) && /\.(?:m?[jt]sx?|json|html|css|yml)$/.test(file))
-      .filter((file) => !/^(?:public\/models|tests\/fixtures)\//.test(file))
-      .filter((file) => /['"`/]onnxruntime|peers\.(?:mjs|ts)|scripts\/peers/.test(read(file)));
-    // The command that runs it, and what would call its page's part unused.
-    expect(elsewhere).toEqual(['knip.json', 'package.json']);
-    expect(read('package.json').match(/onnxruntime|peers\.mjs/g)).toEqual(['peers.mjs']);
-  });
+test('nothing that is installed, built, served or tested names a peer', () => {
+  const own = /^scripts\/peers|^tests\/support\/(?:peers|tfjs)|^tests\/unit\/repo\/peers|\.md$/;
+  const named =
+    /['"`/]onnxruntime|@genai-fi|@tensorflow|tfjs|peers(?:\/\w+)?\.(?:mjs|ts)|scripts\/peers/;
+  const elsewhere = repositoryFiles()
+    .filter((file) => !own.test(file) && /\.(?:m?[jt]sx?|json|html|css|yml)$/.test(file))
+    .filter((file) => !/^(?:public\/models|tests\/fixtures)\//.test(file))
+    .filter((file) => named.test(read(file)));
+  // The command that runs it, and what would call its page's part unused.
+  expect(elsewhere).toEqual(['knip.json', 'package.json']);
+  expect(read('package.json').match(/onnxruntime|@genai-fi|tensorflow|peers\.mjs/g)).toEqual([
+    'peers.mjs',
+  ]);
 });
 
 describe('the weights for both', () => {
@@ -152,6 +158,28 @@ describe('the words', () => {
     expect(said).toContain('a prompt: ours, fp32 is 1.30 times as fast as peer (rounds 1.27–1.33)');
     expect(said).toContain('a token: ours, fp32 is a tie with peer (1.07; rounds 0.78–1.18)');
     expect(said).toContain('tales: 250 (200–500) tokens a second');
+  });
+
+  test('say how fast each trains, how many times as fast ours does, and what a step is to its way forward', () => {
+    const training: TrainingRun = {
+      device: 'WebGPU',
+      tokensAStep: 1000,
+      learners: [
+        { name: 'ours', description: 'a', ms: [500, 400, 625], losses: [4.85, 4.7, 4.5, 4.25] },
+        { name: 'slow', description: 'b', ms: [20_000, 20_000, 25_000], losses: [4.85, 4.8] },
+        { name: 'near', description: 'c', ms: [1000, 1000, 1000], losses: [4.85, 4.8] },
+      ],
+      forwardMs: [190, 200, 210],
+    };
+    const said = describeTraining(training).join('\n');
+    expect(said).toContain('Training on WebGPU, 1000 tokens a step');
+    expect(said).toMatch(
+      /ours +2000 \(1600–2500\) tokens a second; a; loss 4\.850, 4\.250 after 3 steps/,
+    );
+    expect(said).toContain('ours trains 40.0 times as fast as slow');
+    expect(said).toContain('ours trains 2.00 times as fast as near');
+    expect(said).toContain('a step takes 2.50 times the way forward of the same rows');
+    expect(describeTraining({ ...training, forwardMs: null }).join('\n')).not.toContain('forward');
   });
 
   test('read threads from what computes', () => {
