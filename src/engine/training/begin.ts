@@ -86,6 +86,8 @@ export interface Run extends PlannedRun {
   draw(): Batch;
   /** The checkpoint that it goes on from. */
   readonly resumed: string | null;
+  /** Steps whose checkpoints are known to be there, the last one last. */
+  readonly kept: number[];
   readonly log: LogEntry[];
 }
 
@@ -221,7 +223,8 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     if (trainer.failure) throw trainer.failure;
     const resumed = checkpoint?.name ?? null;
     const draw = (): Batch => drawBatch(batches, random, masks);
-    return { ...planned, trainer, batches, random, draw, resumed, log };
+    const kept = checkpoint ? [checkpoint.step] : [];
+    return { ...planned, trainer, batches, random, draw, resumed, kept, log };
   } catch (error) {
     trainer.dispose();
     throw error;

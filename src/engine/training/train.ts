@@ -32,6 +32,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     const model = trainedModel(run, await fingerprintOf(run.trainer.model));
     isHandedOver = true;
     yield { type: 'done', reason, step: run.trainer.steps, model };
+  } catch (error) {
+    throw run ? withCheckpoint(error, run) : error;
   } finally {
     if (!isHandedOver) {
       run?.trainer.dispose();
@@ -55,8 +57,6 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   const isDue = (every: number): boolean => every > 0 && trainer.steps % every === 0;
   /** Of these very weights; null where they were not measured. */
   let evalLoss: number | null = null;
-  /** Steps whose checkpoints are there, the last one last. */
-  const kept = run.resumed === null ? [] : [trainer.steps];
   if (trainer.steps === 0 && args.eval_steps > 0 && options.validation) {
     yield await evaluated(run);
   }
@@ -65,7 +65,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     const start = performance.now();
     const batches = Array.from({ length: args.gradient_accumulation_steps }, () => run.draw());
     const result = await trainer.step(batches, rate);
-    if (!isFinite(result)) throw await notFinite(run, result, trainer.steps - 1, kept);
+    if (!isFinite(result)) throw await notFinite(run, result, trainer.steps - 1);
     meter.add(result, rate, performance.now() - start);
     const isLast = trainer.steps === args.max_steps || isStopped();
     if (isDue(args.logging_steps) || isLast) {
@@ -83,7 +83,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
       const event = await evaluated(run);
       evalLoss = event.eval_loss;
       if (!Number.isFinite(evalLoss)) {
-        throw await notFinite(run, { loss: evalLoss, gradientNorm: 0 }, trainer.steps, kept);
+        throw await notFinite(run, { loss: evalLoss, gradientNorm: 0 }, trainer.steps);
       }
       run.log.push({ step: event.step, eval_loss: evalLoss });
       yield event;
@@ -93,11 +93,29 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     }
     if (options.checkpoints && args.save_steps > 0 && (isDue(args.save_steps) || isLast)) {
       const event = await keep(run, evalLoss);
-      if (event.type === 'checkpoint') kept.push(event.step);
+      if (event.type === 'checkpoint') run.kept.push(event.step);
       yield event;
     }
   }
   return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+/** A device that is lost takes weights and moments with it: what is left is the last checkpoint. */
+function withCheckpoint(error: unknown, { kept, options }: Run): unknown {
+  if (!(error instanceof EngineError) || error.code !== 'device/lost') return error;
+  const step = kept.at(-1);
+  const rest = options.checkpoints
+    ? 'No checkpoint was kept before that.'
+    : 'The run keeps no checkpoints.';
+  const { code, message, hint } = error;
+  return new EngineError(
+    `${message} ${step === undefined ? rest : `The run stands at checkpoint-${step}.`}`,
+    {
+      code,
+      hint: step === undefined ? hint : 'Go on from there with resume_from_checkpoint.',
+      cause: error,
+    },
+  );
 }
 
 function isFinite({ loss, gradientNorm }: StepResult): boolean {
@@ -108,10 +126,9 @@ function isFinite({ loss, gradientNorm }: StepResult): boolean {
  * Why the run ends, and what is left of it: a checkpoint of the very weights that were measured is no good one, and goes.
  */
 async function notFinite(
-  { trainer, args, options }: Run,
+  { trainer, args, options, kept }: Run,
   { loss, gradientNorm }: StepResult,
   measuredAt: number,
-  kept: readonly number[],
 ): Promise<EngineError> {
   if (kept.at(-1) === measuredAt) await options.checkpoints?.remove(measuredAt);
   const good = kept.filter((step) => step < measuredAt).at(-1);
