@@ -95,13 +95,13 @@ async function trained(
     const targets = Uint32Array.from(whole('targets').data, (id) => id >>> 0);
     const found = [await trainer.step([{ ids, targets }], optimizer.lr)];
     // The optimiser reads gradients and leaves them.
-    const gradients = await stored(trainables.gradients);
+    const gradients = await storedTensors(device, shape, trainables.gradients, layout);
     const weights = await stored(trainables.parameters);
     while (found.length < losses.length) {
       found.push(await trainer.step([{ ids, targets }], optimizer.lr));
     }
     return [
-      gradientGroup(gradients, expected),
+      gradientGroup(gradients, whole),
       stepGroup(before, weights, expected, optimizer.lr),
       curveGroup(
         'losses',
