@@ -1,7 +1,9 @@
 // The gradients of the linear layer: of what went in (`linearBackwardInput`), and of its weight and bias
 // (`linearBackwardWeight`). Both are outer products added up, so both read rows as they lie.
 import inputSource from '../../shaders/linearBackwardInput.wgsl?raw';
+import inputWorkgroupSource from '../../shaders/linearBackwardInputWorkgroup.wgsl?raw';
 import weightSource from '../../shaders/linearBackwardWeight.wgsl?raw';
+import weightWorkgroupSource from '../../shaders/linearBackwardWeightWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { bytesOf } from '../gpu/device.ts';
 import {
@@ -24,6 +26,7 @@ const input = {
     accumulate: 'u32',
     dOutStart: 'u32',
     dXStart: 'u32',
+    width: 'u32',
   },
   bindings: { dOut: 'read', weight: 'read', dX: 'add' },
   meaning: inputMeaning,
@@ -39,6 +42,7 @@ const weight = {
     accumulate: 'u32',
     dOutStart: 'u32',
     xStart: 'u32',
+    width: 'u32',
   },
   bindings: { dOut: 'read', x: 'read', dWeight: 'add', dBias: 'add' },
   meaning: weightMeaning,
@@ -49,14 +53,28 @@ export const linearBackwardInputKernel = defineKernel({
   name: 'linearBackwardInput',
   source: inputSource,
   ...input,
-  overrides: ['K', 'WEIGHT_FORMAT'],
+  overrides: ['WEIGHT_FORMAT'],
+});
+
+export const linearBackwardInputWorkgroupKernel = defineKernel({
+  name: 'linearBackwardInputWorkgroup',
+  source: inputWorkgroupSource,
+  ...input,
+  overrides: ['WEIGHT_FORMAT'],
 });
 
 export const linearBackwardWeightKernel = defineKernel({
   name: 'linearBackwardWeight',
   source: weightSource,
   ...weight,
-  overrides: ['K'],
+  overrides: [],
+});
+
+export const linearBackwardWeightWorkgroupKernel = defineKernel({
+  name: 'linearBackwardWeightWorkgroup',
+  source: weightWorkgroupSource,
+  ...weight,
+  overrides: [],
 });
 
 export interface LinearBackwardInputTensors {
@@ -102,21 +120,28 @@ export interface LinearBackwardWeightOptions {
 interface InputCall {
   readonly tensors: Readonly<Record<keyof typeof input.bindings, Tensor>>;
   readonly params: Readonly<Record<keyof typeof input.params, number>>;
-  readonly overrides: Readonly<Record<'K' | 'WEIGHT_FORMAT', number>>;
+  readonly overrides: Readonly<Record<'WEIGHT_FORMAT', number>>;
 }
 
 interface WeightCall {
   readonly tensors: Readonly<Record<keyof typeof weight.bindings, Tensor>>;
   readonly params: Readonly<Record<keyof typeof weight.params, number>>;
-  readonly overrides: Readonly<Record<'K', number>>;
 }
 
 export const LINEAR_BACKWARD_INPUT: readonly Variant<InputCall>[] = [
   {
+    kernel: linearBackwardInputWorkgroupKernel,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides }) => {
+      const grid = [Math.ceil(params.width / 32), Math.ceil(params.rows / 32), 1] as const;
+      enc.dispatch(linearBackwardInputWorkgroupKernel, tensors, params, grid, overrides);
+    },
+  },
+  {
     kernel: linearBackwardInputKernel,
     fits: () => true,
     record: (enc, { tensors, params, overrides }) => {
-      const grid = [Math.ceil(overrides.K / 64), Math.ceil(params.rows / 8), 1] as const;
+      const grid = [Math.ceil(params.width / 64), Math.ceil(params.rows / 16), 1] as const;
       enc.dispatch(linearBackwardInputKernel, tensors, params, grid, overrides);
     },
   },
@@ -124,11 +149,19 @@ export const LINEAR_BACKWARD_INPUT: readonly Variant<InputCall>[] = [
 
 export const LINEAR_BACKWARD_WEIGHT: readonly Variant<WeightCall>[] = [
   {
+    kernel: linearBackwardWeightWorkgroupKernel,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params }) => {
+      const grid = [Math.ceil(params.width / 32), Math.ceil(params.columns4 / 8), 1] as const;
+      enc.dispatch(linearBackwardWeightWorkgroupKernel, tensors, params, grid, {});
+    },
+  },
+  {
     kernel: linearBackwardWeightKernel,
     fits: () => true,
-    record: (enc, { tensors, params, overrides }) => {
-      const grid = [Math.ceil(overrides.K / 64), params.columns4 / 2, 1] as const;
-      enc.dispatch(linearBackwardWeightKernel, tensors, params, grid, overrides);
+    record: (enc, { tensors, params }) => {
+      const grid = [Math.ceil(params.width / 64), Math.ceil(params.columns4 / 4), 1] as const;
+      enc.dispatch(linearBackwardWeightKernel, tensors, params, grid, {});
     },
   },
 ];
@@ -171,8 +204,9 @@ export function linearBackwardInputCalls(
       accumulate: accumulate || i > 0 ? 1 : 0,
       dOutStart,
       dXStart,
+      width: of.columns,
     },
-    overrides: { K: of.columns, WEIGHT_FORMAT: WEIGHT_FORMATS.indexOf(of.format) },
+    overrides: { WEIGHT_FORMAT: WEIGHT_FORMATS.indexOf(of.format) },
   }));
 }
 
@@ -192,22 +226,22 @@ export function linearBackwardWeightCalls(
       accumulate: accumulate ? 1 : 0,
       dOutStart,
       xStart,
+      width: dWeight.columns,
     },
-    overrides: { K: dWeight.columns },
   }));
 }
 
 /** dX[dXStart + r, k] ← Σ_n dOut[dOutStart + r, dOutColumn + n] · weight[n, k], or dX += that */
 function inputMeaning(
   { dOut, weight: w, dX }: Arrays<keyof typeof input.bindings>,
-  s: Sizes<keyof typeof input.params | 'K'>,
+  s: Sizes<keyof typeof input.params>,
 ): void {
   for (let r = 0; r < s.rows; r++) {
     const from = ((s.dOutStart + r) * s.dOutStride4 + s.dOutColumn4) * 4;
-    for (let k = 0; k < s.K; k++) {
+    for (let k = 0; k < s.width; k++) {
       let sum = 0;
-      for (let n = 0; n < s.columns4 * 4; n++) sum += dOut[from + n] * w[n * s.K + k];
-      const at = (s.dXStart + r) * s.K + k;
+      for (let n = 0; n < s.columns4 * 4; n++) sum += dOut[from + n] * w[n * s.width + k];
+      const at = (s.dXStart + r) * s.width + k;
       dX[at] = s.accumulate ? dX[at] + sum : sum;
     }
   }
@@ -216,7 +250,7 @@ function inputMeaning(
 /** dWeight[n, k] ← Σ_r dOut[dOutStart + r, dOutColumn + n] · x[xStart + r, k], dBias[n] ← Σ_r dOut[…], or += those */
 function weightMeaning(
   { dOut, x, dWeight, dBias }: Arrays<keyof typeof weight.bindings>,
-  s: Sizes<keyof typeof weight.params | 'K'>,
+  s: Sizes<keyof typeof weight.params>,
 ): void {
   const stride = s.dOutStride4 * 4;
   for (let n = 0; n < s.columns4 * 4; n++) {
@@ -224,10 +258,11 @@ function weightMeaning(
     let bias = 0;
     for (let r = 0; r < s.rows; r++) bias += dOut[from + r * stride];
     dBias[n] = s.accumulate ? dBias[n] + bias : bias;
-    for (let k = 0; k < s.K; k++) {
+    for (let k = 0; k < s.width; k++) {
       let sum = 0;
-      for (let r = 0; r < s.rows; r++) sum += dOut[from + r * stride] * x[(s.xStart + r) * s.K + k];
-      const at = n * s.K + k;
+      for (let r = 0; r < s.rows; r++)
+        sum += dOut[from + r * stride] * x[(s.xStart + r) * s.width + k];
+      const at = n * s.width + k;
       dWeight[at] = s.accumulate ? dWeight[at] + sum : sum;
     }
   }
@@ -278,14 +313,10 @@ function into(
 
 function inputTwin(
   tools: TwinTools,
-): Kernel<
-  keyof typeof input.params,
-  keyof typeof input.bindings,
-  'K' | 'WEIGHT_FORMAT'
->['meaning'] {
+): Kernel<keyof typeof input.params, keyof typeof input.bindings, 'WEIGHT_FORMAT'>['meaning'] {
   return ({ dOut, weight: w, dX }, s) => {
     const [N, stride] = [s.columns4 * 4, s.dOutStride4 * 4];
-    const bytes = bytesOf(N * s.K, [s.K], WEIGHT_FORMATS[s.WEIGHT_FORMAT]);
+    const bytes = bytesOf(N * s.width, [s.width], WEIGHT_FORMATS[s.WEIGHT_FORMAT]);
     const from = s.dOutStart * stride + s.dOutColumn4 * 4;
     const p: Product = {
       a: addressOf('dOut', dOut, from + (s.rows - 1) * stride + N) + from * 4,
@@ -295,32 +326,32 @@ function inputTwin(
       L: N,
       aRow: stride,
       aColumn: 1,
-      K: s.K,
+      K: s.width,
       format: s.WEIGHT_FORMAT,
     };
-    const out = addressOf('dX', dX, (s.dXStart + s.rows) * s.K) + s.dXStart * s.K * 4;
-    into(tools, 'dX', out, s.rows * s.K, s.accumulate, (to) => product(tools, to, p));
+    const out = addressOf('dX', dX, (s.dXStart + s.rows) * s.width) + s.dXStart * s.width * 4;
+    into(tools, 'dX', out, s.rows * s.width, s.accumulate, (to) => product(tools, to, p));
   };
 }
 
 function weightTwin(
   tools: TwinTools,
-): Kernel<keyof typeof weight.params, keyof typeof weight.bindings, 'K'>['meaning'] {
+): Kernel<keyof typeof weight.params, keyof typeof weight.bindings, never>['meaning'] {
   return ({ dOut, x, dWeight, dBias }, s) => {
     const [N, stride] = [s.columns4 * 4, s.dOutStride4 * 4];
     const from = s.dOutStart * stride + s.dOutColumn4 * 4;
     const p = {
       a: addressOf('dOut', dOut, from + (s.rows - 1) * stride + N) + from * 4,
-      b: addressOf('x', x, (s.xStart + s.rows) * s.K) + s.xStart * s.K * 4,
+      b: addressOf('x', x, (s.xStart + s.rows) * s.width) + s.xStart * s.width * 4,
       I: N,
       L: s.rows,
       aRow: 1,
       aColumn: stride,
-      K: s.K,
+      K: s.width,
       format: F32,
     };
-    const out = addressOf('dWeight', dWeight, N * s.K);
-    into(tools, 'dWeight', out, N * s.K, s.accumulate, (to) => {
+    const out = addressOf('dWeight', dWeight, N * s.width);
+    into(tools, 'dWeight', out, N * s.width, s.accumulate, (to) => {
       const bias = addressOf('dBias', dBias, N);
       into(tools, 'dBias', bias, N, s.accumulate, (sum) => product(tools, to, { ...p, sum }));
     });

@@ -41,10 +41,10 @@ function capped(device: Device, rows: number, columns: number): Device {
 
 const CASES = [
   { rows: 1, n: 8, k: 8, reason: 'the smallest' },
-  { rows: 9, n: 40, k: 24, reason: 'one row more than a tile' },
-  { rows: 37, n: 72, k: 104, reason: 'ragged last tiles of all sizes' },
+  { rows: 9, n: 40, k: 24, reason: 'ragged tiles of sixteen' },
+  { rows: 37, n: 72, k: 104, reason: 'one more row than two turns of four, ragged tiles of 32' },
   { rows: 64, n: 64, k: 64, reason: 'whole tiles' },
-  { rows: 100, n: 136, k: 72, reason: 'more rows than a slice' },
+  { rows: 100, n: 136, k: 72, reason: 'several tiles each way' },
 ];
 
 describe('linearBackwardInput', () => {

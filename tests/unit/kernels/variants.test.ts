@@ -6,6 +6,12 @@ import { ATTENTION, attentionCall } from '../../../src/kernels/attention.ts';
 import { CROSS_ENTROPY, crossEntropyCall } from '../../../src/kernels/crossEntropy.ts';
 import { LAYER_NORM, layerNormCall } from '../../../src/kernels/layerNorm.ts';
 import { LINEAR, linearCalls } from '../../../src/kernels/linear.ts';
+import {
+  LINEAR_BACKWARD_INPUT,
+  LINEAR_BACKWARD_WEIGHT,
+  linearBackwardInputCalls,
+  linearBackwardWeightCalls,
+} from '../../../src/kernels/linearBackward.ts';
 import { TOP_TOKEN, topTokenCall } from '../../../src/kernels/topToken.ts';
 import { MOST_WORKGROUPS, choose, gridOf, stretches } from '../../../src/kernels/variants.ts';
 import { planTensor, planWeightMatrix } from '../../../src/kernels/weightMatrix.ts';
@@ -38,6 +44,20 @@ describe('linear', () => {
     expect(taken(imitated, rows, n, k, often)).toBe(plain);
     expect(taken(real, rows, n, k, often)).toBe(lanes);
   });
+});
+
+it('gradients of a linear layer share tiles of workgroup memory where lanes are real', () => {
+  const [rows, n, k] = [9, 24, 16];
+  const [weight, dOut] = [planWeightMatrix(device, n, k, 'f32'), f32(rows, n)];
+  const [input] = linearBackwardInputCalls({ dOut, weight, dX: f32(rows, k) }, { rows });
+  const t = { dOut, x: f32(rows, k), dWeight: weight, dBias: [f32(n)] };
+  const [ofWeight] = linearBackwardWeightCalls(t, { rows });
+  const names = (traits: Traits): string[] => [
+    choose(LINEAR_BACKWARD_INPUT, traits, input).kernel.name,
+    choose(LINEAR_BACKWARD_WEIGHT, traits, ofWeight).kernel.name,
+  ];
+  expect(names(imitated)).toEqual(['linearBackwardInput', 'linearBackwardWeight']);
+  expect(names(real)).toEqual(['linearBackwardInputWorkgroup', 'linearBackwardWeightWorkgroup']);
 });
 
 describe('attention', () => {
