@@ -13,9 +13,9 @@
 //   delta  (R, H)     f32   in    dOut · out, by attentionBackwardQueries
 //   dQkv   (B, T, Q)  f32   out   the keys' and the values' part
 //
-// One thread four keys of a text, a head and 32 of its channels; weights are computed again, four rows at a time, each
+// One thread four keys of a text, a head and 16 of its channels; weights are computed again, four rows at a time, each
 // loaded once for the four keys. No barrier, no workgroup memory: the shape for software adapters.
-// Dispatch (⌈H · ⌈D'/32⌉ / 4⌉, ⌈T/4⌉, B).
+// Dispatch (⌈H · ⌈D'/16⌉ / 4⌉, ⌈T/4⌉, B).
 // Source: Dao et al. 2022, arXiv:2205.14135, appendix B.2.
 
 struct Params {
@@ -52,9 +52,9 @@ fn kept4(e: u32) -> vec4<f32> {
 
 @compute @workgroup_size(4, 1, 1)
 fn attentionBackwardKeys(@builtin(global_invocation_id) gid: vec3<u32>) {
-  let chunks = (HEAD_STRIDE4 + 7u) / 8u;
+  let chunks = (HEAD_STRIDE4 + 3u) / 4u;
   let h = gid.x / chunks;
-  let d0 = (gid.x % chunks) * 8u;
+  let d0 = (gid.x % chunks) * 4u;
   let s = gid.y * 4u;
   let first = gid.z * params.tokens;
   if (s >= params.tokens || first >= params.rows || h >= params.heads) {
@@ -73,66 +73,34 @@ fn attentionBackwardKeys(@builtin(global_invocation_id) gid: vec3<u32>) {
   var k0_1 = vec4<f32>(0.0);
   var k0_2 = vec4<f32>(0.0);
   var k0_3 = vec4<f32>(0.0);
-  var k0_4 = vec4<f32>(0.0);
-  var k0_5 = vec4<f32>(0.0);
-  var k0_6 = vec4<f32>(0.0);
-  var k0_7 = vec4<f32>(0.0);
   var k1_0 = vec4<f32>(0.0);
   var k1_1 = vec4<f32>(0.0);
   var k1_2 = vec4<f32>(0.0);
   var k1_3 = vec4<f32>(0.0);
-  var k1_4 = vec4<f32>(0.0);
-  var k1_5 = vec4<f32>(0.0);
-  var k1_6 = vec4<f32>(0.0);
-  var k1_7 = vec4<f32>(0.0);
   var k2_0 = vec4<f32>(0.0);
   var k2_1 = vec4<f32>(0.0);
   var k2_2 = vec4<f32>(0.0);
   var k2_3 = vec4<f32>(0.0);
-  var k2_4 = vec4<f32>(0.0);
-  var k2_5 = vec4<f32>(0.0);
-  var k2_6 = vec4<f32>(0.0);
-  var k2_7 = vec4<f32>(0.0);
   var k3_0 = vec4<f32>(0.0);
   var k3_1 = vec4<f32>(0.0);
   var k3_2 = vec4<f32>(0.0);
   var k3_3 = vec4<f32>(0.0);
-  var k3_4 = vec4<f32>(0.0);
-  var k3_5 = vec4<f32>(0.0);
-  var k3_6 = vec4<f32>(0.0);
-  var k3_7 = vec4<f32>(0.0);
   var v0_0 = vec4<f32>(0.0);
   var v0_1 = vec4<f32>(0.0);
   var v0_2 = vec4<f32>(0.0);
   var v0_3 = vec4<f32>(0.0);
-  var v0_4 = vec4<f32>(0.0);
-  var v0_5 = vec4<f32>(0.0);
-  var v0_6 = vec4<f32>(0.0);
-  var v0_7 = vec4<f32>(0.0);
   var v1_0 = vec4<f32>(0.0);
   var v1_1 = vec4<f32>(0.0);
   var v1_2 = vec4<f32>(0.0);
   var v1_3 = vec4<f32>(0.0);
-  var v1_4 = vec4<f32>(0.0);
-  var v1_5 = vec4<f32>(0.0);
-  var v1_6 = vec4<f32>(0.0);
-  var v1_7 = vec4<f32>(0.0);
   var v2_0 = vec4<f32>(0.0);
   var v2_1 = vec4<f32>(0.0);
   var v2_2 = vec4<f32>(0.0);
   var v2_3 = vec4<f32>(0.0);
-  var v2_4 = vec4<f32>(0.0);
-  var v2_5 = vec4<f32>(0.0);
-  var v2_6 = vec4<f32>(0.0);
-  var v2_7 = vec4<f32>(0.0);
   var v3_0 = vec4<f32>(0.0);
   var v3_1 = vec4<f32>(0.0);
   var v3_2 = vec4<f32>(0.0);
   var v3_3 = vec4<f32>(0.0);
-  var v3_4 = vec4<f32>(0.0);
-  var v3_5 = vec4<f32>(0.0);
-  var v3_6 = vec4<f32>(0.0);
-  var v3_7 = vec4<f32>(0.0);
   for (var t = s; t < params.tokens; t += 4u) {
     // Rows past the last are read from it again, and count for nothing.
     let position = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -174,8 +142,12 @@ fn attentionBackwardKeys(@builtin(global_invocation_id) gid: vec3<u32>) {
     var p3 = s3;
     if (DROPS) {
       let bits = (vec4<u32>(maskHead) + at) * params.tokens + s;
-      // By rows as they lie, and then by keys.
-      let kept = transpose(mat4x4<f32>(kept4(bits.x), kept4(bits.y), kept4(bits.z), kept4(bits.w)));
+      // By rows as they lie, and then by keys. In a loop, because what is written once compiles once.
+      var byRows: mat4x4<f32>;
+      for (var j = 0u; j < 4u; j++) {
+        byRows[j] = kept4(bits[j]);
+      }
+      let kept = transpose(byRows);
       p0 *= kept[0];
       e0 *= kept[0];
       p1 *= kept[1];
@@ -232,65 +204,23 @@ fn attentionBackwardKeys(@builtin(global_invocation_id) gid: vec3<u32>) {
     v1_3 += n3 * p1;
     v2_3 += n3 * p2;
     v3_3 += n3 * p3;
-    if (HEAD_STRIDE4 > 4u) {
-      let m4 = mat4x4<f32>(qkv[a.x + 4u], qkv[a.y + 4u], qkv[a.z + 4u], qkv[a.w + 4u]);
-      k0_4 += m4 * s0;
-      k1_4 += m4 * s1;
-      k2_4 += m4 * s2;
-      k3_4 += m4 * s3;
-      let n4 = mat4x4<f32>(dOut[c.x + 4u], dOut[c.y + 4u], dOut[c.z + 4u], dOut[c.w + 4u]);
-      v0_4 += n4 * p0;
-      v1_4 += n4 * p1;
-      v2_4 += n4 * p2;
-      v3_4 += n4 * p3;
-      let m5 = mat4x4<f32>(qkv[a.x + 5u], qkv[a.y + 5u], qkv[a.z + 5u], qkv[a.w + 5u]);
-      k0_5 += m5 * s0;
-      k1_5 += m5 * s1;
-      k2_5 += m5 * s2;
-      k3_5 += m5 * s3;
-      let n5 = mat4x4<f32>(dOut[c.x + 5u], dOut[c.y + 5u], dOut[c.z + 5u], dOut[c.w + 5u]);
-      v0_5 += n5 * p0;
-      v1_5 += n5 * p1;
-      v2_5 += n5 * p2;
-      v3_5 += n5 * p3;
-      let m6 = mat4x4<f32>(qkv[a.x + 6u], qkv[a.y + 6u], qkv[a.z + 6u], qkv[a.w + 6u]);
-      k0_6 += m6 * s0;
-      k1_6 += m6 * s1;
-      k2_6 += m6 * s2;
-      k3_6 += m6 * s3;
-      let n6 = mat4x4<f32>(dOut[c.x + 6u], dOut[c.y + 6u], dOut[c.z + 6u], dOut[c.w + 6u]);
-      v0_6 += n6 * p0;
-      v1_6 += n6 * p1;
-      v2_6 += n6 * p2;
-      v3_6 += n6 * p3;
-      let m7 = mat4x4<f32>(qkv[a.x + 7u], qkv[a.y + 7u], qkv[a.z + 7u], qkv[a.w + 7u]);
-      k0_7 += m7 * s0;
-      k1_7 += m7 * s1;
-      k2_7 += m7 * s2;
-      k3_7 += m7 * s3;
-      let n7 = mat4x4<f32>(dOut[c.x + 7u], dOut[c.y + 7u], dOut[c.z + 7u], dOut[c.w + 7u]);
-      v0_7 += n7 * p0;
-      v1_7 += n7 * p1;
-      v2_7 += n7 * p2;
-      v3_7 += n7 * p3;
-    }
   }
   // One store in a loop, not one a sum.
-  var ofKeys = array<vec4<f32>, 32>(
-    k0_0, k0_1, k0_2, k0_3, k0_4, k0_5, k0_6, k0_7,
-    k1_0, k1_1, k1_2, k1_3, k1_4, k1_5, k1_6, k1_7,
-    k2_0, k2_1, k2_2, k2_3, k2_4, k2_5, k2_6, k2_7,
-    k3_0, k3_1, k3_2, k3_3, k3_4, k3_5, k3_6, k3_7,
+  var ofKeys = array<vec4<f32>, 16>(
+    k0_0, k0_1, k0_2, k0_3,
+    k1_0, k1_1, k1_2, k1_3,
+    k2_0, k2_1, k2_2, k2_3,
+    k3_0, k3_1, k3_2, k3_3,
   );
-  var ofValues = array<vec4<f32>, 32>(
-    v0_0, v0_1, v0_2, v0_3, v0_4, v0_5, v0_6, v0_7,
-    v1_0, v1_1, v1_2, v1_3, v1_4, v1_5, v1_6, v1_7,
-    v2_0, v2_1, v2_2, v2_3, v2_4, v2_5, v2_6, v2_7,
-    v3_0, v3_1, v3_2, v3_3, v3_4, v3_5, v3_6, v3_7,
+  var ofValues = array<vec4<f32>, 16>(
+    v0_0, v0_1, v0_2, v0_3,
+    v1_0, v1_1, v1_2, v1_3,
+    v2_0, v2_1, v2_2, v2_3,
+    v3_0, v3_1, v3_2, v3_3,
   );
-  for (var i = 0u; i < 32u; i++) {
-    let to = s + i / 8u;
-    let d = d0 + i % 8u;
+  for (var i = 0u; i < 16u; i++) {
+    let to = s + i / 4u;
+    let d = d0 + i % 4u;
     if (to < params.tokens && d < HEAD_STRIDE4) {
       let at = base + to * stride + params.partStride4 + d;
       dQkv[at] = ofKeys[i] * scale;

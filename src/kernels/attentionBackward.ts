@@ -2,7 +2,9 @@
 // what the forward pass kept (its outputs and ln Σ e^score), so none is ever stored; each gradient is summed by one
 // thread, so none is added atomically.
 import keysSource from '../../shaders/attentionBackwardKeys.wgsl?raw';
+import keysWorkgroupSource from '../../shaders/attentionBackwardKeysWorkgroup.wgsl?raw';
 import queriesSource from '../../shaders/attentionBackwardQueries.wgsl?raw';
+import queriesWorkgroupSource from '../../shaders/attentionBackwardQueriesWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, type TwinTools, defineKernel } from '../gpu/kernel.ts';
 import {
@@ -12,10 +14,12 @@ import {
   type AttentionTrainingSize,
   type AttentionTrainingSizes,
   attentionTrainingSizes,
+  isNarrow,
   keptScale,
   maskAddress,
   shareHeads,
   tileGrid,
+  workgroupGrid,
 } from './attentionTraining.ts';
 import { checkShape } from './checkShape.ts';
 import { type Variant, choose } from './variants.ts';
@@ -58,9 +62,21 @@ const queriesKernel = defineKernel({
   ...queries,
 });
 
+const queriesWorkgroupKernel = defineKernel({
+  name: 'attentionBackwardQueriesWorkgroup',
+  source: queriesWorkgroupSource,
+  ...queries,
+});
+
 const keysKernel = defineKernel({
   name: 'attentionBackwardKeys',
   source: keysSource,
+  ...keys,
+});
+
+const keysWorkgroupKernel = defineKernel({
+  name: 'attentionBackwardKeysWorkgroup',
+  source: keysWorkgroupSource,
   ...keys,
 });
 
@@ -91,19 +107,34 @@ interface KeysCall extends AttentionTrainingSizes {
 
 export const ATTENTION_BACKWARD_QUERIES: readonly Variant<QueriesCall>[] = [
   {
+    kernel: queriesWorkgroupKernel,
+    can: ({ options }) => isNarrow(options),
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides, options }) =>
+      enc.dispatch(queriesWorkgroupKernel, tensors, params, workgroupGrid(options, 1), overrides),
+  },
+  {
     kernel: queriesKernel,
     fits: () => true,
     record: (enc, { tensors, params, overrides, options }) =>
-      enc.dispatch(queriesKernel, tensors, params, tileGrid(options), overrides),
+      enc.dispatch(queriesKernel, tensors, params, tileGrid(options, 32), overrides),
   },
 ];
 
 export const ATTENTION_BACKWARD_KEYS: readonly Variant<KeysCall>[] = [
   {
+    kernel: keysWorkgroupKernel,
+    can: ({ options }) => isNarrow(options),
+    fits: ({ lanes }) => lanes === 'real',
+    // Keys and values apart.
+    record: (enc, { tensors, params, overrides, options }) =>
+      enc.dispatch(keysWorkgroupKernel, tensors, params, workgroupGrid(options, 2), overrides),
+  },
+  {
     kernel: keysKernel,
     fits: () => true,
     record: (enc, { tensors, params, overrides, options }) =>
-      enc.dispatch(keysKernel, tensors, params, tileGrid(options), overrides),
+      enc.dispatch(keysKernel, tensors, params, tileGrid(options, 16), overrides),
   },
 ];
 

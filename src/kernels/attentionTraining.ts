@@ -1,5 +1,6 @@
 // Causal attention of whole texts, with dropout on its weights; what its backward pass needs is kept.
 import plainSource from '../../shaders/attentionTraining.wgsl?raw';
+import workgroupSource from '../../shaders/attentionTrainingWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import {
   type Arrays,
@@ -48,6 +49,14 @@ const attentionTrainingKernel = defineKernel({
   ...interface_,
 });
 
+const attentionTrainingWorkgroupKernel = defineKernel({
+  name: 'attentionTrainingWorkgroup',
+  source: workgroupSource,
+  ...interface_,
+});
+
+/** Rows of a text, or keys, that a workgroup of the kernels for real lanes takes, a lane each. */
+const WORKGROUP_ROWS = 64;
 /** Rows of a text that a thread of the plain kernels takes, and keys. */
 const TILE_ROWS = 4;
 
@@ -84,16 +93,45 @@ interface AttentionTrainingCall extends AttentionTrainingSizes {
 
 export const ATTENTION_TRAINING: readonly Variant<AttentionTrainingCall>[] = [
   {
+    kernel: attentionTrainingWorkgroupKernel,
+    can: ({ options }) => isNarrow(options),
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides, options }) =>
+      enc.dispatch(
+        attentionTrainingWorkgroupKernel,
+        tensors,
+        params,
+        workgroupGrid(options, 1),
+        overrides,
+      ),
+  },
+  {
     kernel: attentionTrainingKernel,
     fits: () => true,
     record: (enc, { tensors, params, overrides, options }) =>
-      enc.dispatch(attentionTrainingKernel, tensors, params, tileGrid(options), overrides),
+      enc.dispatch(attentionTrainingKernel, tensors, params, tileGrid(options, 32), overrides),
   },
 ];
 
-/** A thread of the plain kernels takes a head, 32 of its channels, and four rows (or keys) of one text. */
-export function tileGrid(o: AttentionTrainingOptions): readonly [number, number, number] {
-  const across = Math.ceil((o.nHead * Math.ceil(o.headStride / 32)) / 4);
+/** Whether a row of a head fits the registers of a lane. */
+export function isNarrow({ headStride }: HeadLayout): boolean {
+  return headStride <= 64;
+}
+
+/** Workgroups of 64 rows of one text, `times` of them for the same rows, and a head. */
+export function workgroupGrid(
+  o: AttentionTrainingOptions,
+  times: number,
+): readonly [number, number, number] {
+  return [times * Math.ceil(o.tokens / WORKGROUP_ROWS), o.nHead, o.rows / o.tokens];
+}
+
+/** A thread of the plain kernels takes a head, `channels` of its channels, and four rows (or keys) of one text. */
+export function tileGrid(
+  o: AttentionTrainingOptions,
+  channels: number,
+): readonly [number, number, number] {
+  const across = Math.ceil((o.nHead * Math.ceil(o.headStride / channels)) / 4);
   return [across, Math.ceil(o.tokens / TILE_ROWS), o.rows / o.tokens];
 }
 

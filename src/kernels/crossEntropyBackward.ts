@@ -1,8 +1,9 @@
 // Loss of each target and the gradient of its logits, in their place.
 import plainSource from '../../shaders/crossEntropyBackward.wgsl?raw';
+import workgroupSource from '../../shaders/crossEntropyBackwardWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, type TwinTools, defineKernel, floatBits } from '../gpu/kernel.ts';
-import { type Variant, choose } from './variants.ts';
+import { MOST_WORKGROUPS, type Variant, choose } from './variants.ts';
 import { addressOf } from './wasm/address.ts';
 
 const interface_ = {
@@ -16,6 +17,12 @@ const interface_ = {
 const crossEntropyBackwardKernel = defineKernel({
   name: 'crossEntropyBackward',
   source: plainSource,
+  ...interface_,
+});
+
+const crossEntropyBackwardWorkgroupKernel = defineKernel({
+  name: 'crossEntropyBackwardWorkgroup',
+  source: workgroupSource,
   ...interface_,
 });
 
@@ -45,6 +52,19 @@ interface CrossEntropyBackwardCall {
 }
 
 export const CROSS_ENTROPY_BACKWARD: readonly Variant<CrossEntropyBackwardCall>[] = [
+  {
+    kernel: crossEntropyBackwardWorkgroupKernel,
+    can: ({ params }) => params.rows <= MOST_WORKGROUPS,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params }) =>
+      enc.dispatch(
+        crossEntropyBackwardWorkgroupKernel,
+        { ...tensors },
+        params,
+        [params.rows, 1, 1],
+        {},
+      ),
+  },
   {
     kernel: crossEntropyBackwardKernel,
     fits: () => true,

@@ -1,10 +1,12 @@
 // LayerNorm backwards: the gradient of the rows, then that of weight and bias.
 import inputSource from '../../shaders/layerNormBackwardInput.wgsl?raw';
+import inputWorkgroupSource from '../../shaders/layerNormBackwardInputWorkgroup.wgsl?raw';
 import weightSource from '../../shaders/layerNormBackwardWeight.wgsl?raw';
+import weightWorkgroupSource from '../../shaders/layerNormBackwardWeightWorkgroup.wgsl?raw';
 import type { Encoder, Tensor } from '../gpu/device.ts';
 import { type Arrays, type Sizes, type TwinTools, defineKernel, floatBits } from '../gpu/kernel.ts';
 import { checkShape } from './checkShape.ts';
-import { type Variant, choose } from './variants.ts';
+import { MOST_WORKGROUPS, type Variant, choose } from './variants.ts';
 import { PIECE_WORK, addressOf } from './wasm/address.ts';
 
 const input = {
@@ -36,9 +38,21 @@ const inputKernel = defineKernel({
   ...input,
 });
 
+const inputWorkgroupKernel = defineKernel({
+  name: 'layerNormBackwardInputWorkgroup',
+  source: inputWorkgroupSource,
+  ...input,
+});
+
 const weightKernel = defineKernel({
   name: 'layerNormBackwardWeight',
   source: weightSource,
+  ...weight,
+});
+
+const weightWorkgroupKernel = defineKernel({
+  name: 'layerNormBackwardWeightWorkgroup',
+  source: weightWorkgroupSource,
   ...weight,
 });
 
@@ -84,6 +98,13 @@ interface WeightCall {
 
 export const LAYER_NORM_BACKWARD_INPUT: readonly Variant<InputCall>[] = [
   {
+    kernel: inputWorkgroupKernel,
+    can: ({ params }) => params.rows <= MOST_WORKGROUPS,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params, overrides }) =>
+      enc.dispatch(inputWorkgroupKernel, tensors, params, [params.rows, 1, 1], overrides),
+  },
+  {
     kernel: inputKernel,
     fits: () => true,
     record: (enc, { tensors, params, overrides }) => {
@@ -94,6 +115,14 @@ export const LAYER_NORM_BACKWARD_INPUT: readonly Variant<InputCall>[] = [
 ];
 
 export const LAYER_NORM_BACKWARD_WEIGHT: readonly Variant<WeightCall>[] = [
+  {
+    kernel: weightWorkgroupKernel,
+    fits: ({ lanes }) => lanes === 'real',
+    record: (enc, { tensors, params }) => {
+      const grid = [Math.ceil(params.stride4 / 8), 1, 1] as const;
+      enc.dispatch(weightWorkgroupKernel, tensors, params, grid, {});
+    },
+  },
   {
     kernel: weightKernel,
     fits: () => true,

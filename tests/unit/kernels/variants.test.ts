@@ -3,8 +3,26 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import type { Traits } from '../../../src/gpu/device.ts';
 import { ATTENTION, attentionCall } from '../../../src/kernels/attention.ts';
+import {
+  ATTENTION_BACKWARD_KEYS,
+  ATTENTION_BACKWARD_QUERIES,
+  attentionBackwardCalls,
+} from '../../../src/kernels/attentionBackward.ts';
+import {
+  ATTENTION_TRAINING,
+  attentionTrainingCall,
+} from '../../../src/kernels/attentionTraining.ts';
 import { CROSS_ENTROPY, crossEntropyCall } from '../../../src/kernels/crossEntropy.ts';
+import {
+  CROSS_ENTROPY_BACKWARD,
+  crossEntropyBackwardCall,
+} from '../../../src/kernels/crossEntropyBackward.ts';
 import { LAYER_NORM, layerNormCall } from '../../../src/kernels/layerNorm.ts';
+import {
+  LAYER_NORM_BACKWARD_INPUT,
+  LAYER_NORM_BACKWARD_WEIGHT,
+  layerNormBackwardCalls,
+} from '../../../src/kernels/layerNormBackward.ts';
 import { LINEAR, linearCalls } from '../../../src/kernels/linear.ts';
 import {
   LINEAR_BACKWARD_INPUT,
@@ -91,6 +109,42 @@ describe('attention', () => {
   });
 });
 
+describe("training's attention", () => {
+  const taken = (traits: Traits, headStride: number): string[] => {
+    const o = {
+      nHead: 2,
+      headSize: headStride,
+      headStride,
+      partStride: 2 * headStride,
+      rowStride: 6 * headStride,
+      rows: 8,
+      tokens: 4,
+      scoreScale: 0.125,
+      dropout: null,
+    };
+    const [qkv, dQkv] = [f32(8, o.rowStride), f32(8, o.rowStride)];
+    const [out, dOut] = [f32(8, o.partStride), f32(8, o.partStride)];
+    const [lse, delta] = [f32(8, 2), f32(8, 2)];
+    const t = { qkv, mask: null, out, lse, dOut, delta, dQkv };
+    const calls = attentionBackwardCalls(t, o);
+    return [
+      choose(ATTENTION_TRAINING, traits, attentionTrainingCall(t, o)),
+      choose(ATTENTION_BACKWARD_QUERIES, traits, calls.queries),
+      choose(ATTENTION_BACKWARD_KEYS, traits, calls.keys),
+    ].map(({ kernel }) => kernel.name);
+  };
+  const plain = ['attentionTraining', 'attentionBackwardQueries', 'attentionBackwardKeys'];
+  it.each([
+    [4, plain.map((name) => `${name}Workgroup`)],
+    [64, plain.map((name) => `${name}Workgroup`)],
+    // Wider than a lane's registers.
+    [68, plain],
+  ])('takes heads of %i to the plain kernels or to %o', (headStride, lanes) => {
+    expect(taken(imitated, headStride)).toEqual(plain);
+    expect(taken(real, headStride)).toEqual(lanes);
+  });
+});
+
 it('ops of rows take a workgroup a row where lanes are real', () => {
   const [rows, width] = [3, 16];
   const norm = { x: f32(rows, width), weight: f32(width), bias: f32(width), out: f32(rows, width) };
@@ -99,13 +153,30 @@ it('ops of rows take a workgroup a row where lanes are real', () => {
   const logits = f32(rows, width);
   const scores = { logits, targets: u32, loss: f32(rows), rank: u32 };
   const top = { logits, token: u32, logprob: f32(rows) };
+  const [dX, dOut, weight] = [f32(rows, width), f32(rows, width), f32(width)];
+  const statistics = f32(rows, 2);
+  const gradients = { dWeight: f32(width), dBias: f32(width), residual: null };
+  const t = { x: norm.x, weight, dOut, statistics, dX, ...gradients };
+  const back = layerNormBackwardCalls(t, options);
+  const loss = crossEntropyBackwardCall(scores, { rows, vocab: 9, start: 0, scale: 1 });
   const names = (traits: Traits): string[] => [
     choose(LAYER_NORM, traits, layerNormCall(norm, options)).kernel.name,
+    choose(LAYER_NORM_BACKWARD_INPUT, traits, back.input).kernel.name,
+    choose(LAYER_NORM_BACKWARD_WEIGHT, traits, back.weight).kernel.name,
+    choose(CROSS_ENTROPY_BACKWARD, traits, loss).kernel.name,
     choose(CROSS_ENTROPY, traits, crossEntropyCall(scores, { rows, vocab: 9 })).kernel.name,
     choose(TOP_TOKEN, traits, topTokenCall(top, { rows, vocab: 9 })).kernel.name,
   ];
-  expect(names(imitated)).toEqual(['layerNorm', 'crossEntropy', 'topToken']);
-  expect(names(real)).toEqual(['layerNormWorkgroup', 'crossEntropyWorkgroup', 'topTokenWorkgroup']);
+  const plain = [
+    'layerNorm',
+    'layerNormBackwardInput',
+    'layerNormBackwardWeight',
+    'crossEntropyBackward',
+    'crossEntropy',
+    'topToken',
+  ];
+  expect(names(imitated)).toEqual(plain);
+  expect(names(real)).toEqual(plain.map((name) => `${name}Workgroup`));
 });
 
 it('a grid has rows where a side of it has too few workgroups', () => {
