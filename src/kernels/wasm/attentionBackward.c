@@ -56,9 +56,17 @@ INLINE f32x4 kept4(const u32 *mask, const Sizes *s, u32 e) {
   return (f32x4)(isKept & (u32x4)all(s->keptScale));
 }
 
-/** The same of a single one. */
-INLINE float keptOf(const u32 *mask, const Sizes *s, u32 e) {
-  return mask[s->maskStart + e / 32] >> (e % 32) & 1 ? s->keptScale : 0;
+/** Bits b and b + 1 of the mask, the lowest of what is given. Nothing is read beyond the last word. */
+INLINE u32 bitsOf(const u32 *mask, const Sizes *s, u32 b) {
+  typedef u16 u16u __attribute__((aligned(1)));
+  // Two bytes hold both, the last two where b is in the last one.
+  u32 last = (s->rows * s->heads * s->tokens + 31) / 32 * 4 - 2, at = b / 8 < last ? b / 8 : last;
+  return *(const u16u *)((const char *)(mask + s->maskStart) + at) >> (b - at * 8);
+}
+
+/** keptScale in the lanes whose bit is 1, 0 in others. */
+INLINE f32x4 keptOf(u32x4 bits, u32 bit, float keptScale) {
+  return (f32x4)((u32x4)((bits & bit) != 0) & (u32x4)all(keptScale));
 }
 
 /** p ← kept · p for the first `count` keys of a row, whose mask begins at bit e; up to three numbers more are changed. */
@@ -170,11 +178,11 @@ void attentionBackwardKeys(const Keys *p, u32 piece, u32 of, float *scratch) {
       f32x4 kept0 = all(1), kept1 = kept0;
       if (s->DROPS) {
         // Bits of the first key lie a text's length apart, the second key's beside them.
-        u32 bit = (head * s->tokens + key) * s->tokens + key, b0 = bit + t * s->tokens, b1 = bit + t1 * s->tokens;
-        u32 b2 = bit + t2 * s->tokens, b3 = bit + t3 * s->tokens;
-        kept0 = (f32x4){keptOf(p->mask, s, b0), keptOf(p->mask, s, b1), keptOf(p->mask, s, b2), keptOf(p->mask, s, b3)};
-        b0 += two, b1 += two, b2 += two, b3 += two;
-        kept1 = (f32x4){keptOf(p->mask, s, b0), keptOf(p->mask, s, b1), keptOf(p->mask, s, b2), keptOf(p->mask, s, b3)};
+        u32 bit = (head * s->tokens + key) * s->tokens + key, step = s->tokens;
+        u32x4 bits = {bitsOf(p->mask, s, bit + t * step), bitsOf(p->mask, s, bit + t1 * step), bitsOf(p->mask, s, bit + t2 * step),
+                      bitsOf(p->mask, s, bit + t3 * step)};
+        kept0 = keptOf(bits, 1, s->keptScale);
+        kept1 = keptOf(bits, 2, s->keptScale);
       }
       f32x4 weight = exp4(*(f32x4u *)(s0 + t) - logs), dWeight = kept0 * *(f32x4u *)(e0 + t);
       *(f32x4u *)(s0 + t) = weight * (dWeight - deltas);
