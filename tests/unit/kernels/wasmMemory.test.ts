@@ -7,6 +7,12 @@ import { attention } from '../../../src/kernels/attention.ts';
 import { attentionScores } from '../../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
 import { causalSoftmax } from '../../../src/kernels/causalSoftmax.ts';
+import { attentionBackward } from '../../../src/kernels/attentionBackward.ts';
+import { attentionTraining } from '../../../src/kernels/attentionTraining.ts';
+import { crossEntropyBackward } from '../../../src/kernels/crossEntropyBackward.ts';
+import { layerNorm } from '../../../src/kernels/layerNorm.ts';
+import { layerNormBackward } from '../../../src/kernels/layerNormBackward.ts';
+import { attentionInputs, attentionOptions } from '../../support/attentionTraining.ts';
 import { crossEntropy } from '../../../src/kernels/crossEntropy.ts';
 import { addDropped, dropoutMask, dropped } from '../../../src/kernels/dropout.ts';
 import { embedding } from '../../../src/kernels/embedding.ts';
@@ -108,6 +114,51 @@ const OPS: Readonly<Record<string, Op>> = {
     const scalars = arena.zeros('scalars', [2], 'f32');
     gradientNorm(enc, { pools, partials, scalars }, { maxNorm: 1 });
     return { out: scalars, count: 2 };
+  },
+  'attention of training': (_d, enc, arena) => {
+    const o = attentionOptions({
+      batch: 2,
+      tokens: 37,
+      nHead: 3,
+      headSize: 12,
+      keep: 0.8,
+      reason: '',
+    });
+    const { qkv, mask, dOut } = attentionInputs(arena, o);
+    const out = arena.zeros('out', dOut.shape, 'f32');
+    const [lse, delta] = ['lse', 'delta'].map((l) => arena.zeros(l, [o.rows, o.nHead], 'f32'));
+    const dQkv = arena.zeros('dQkv', qkv.shape, 'f32');
+    attentionTraining(enc, { qkv, mask, out, lse }, o);
+    attentionBackward(enc, { qkv, mask, out, dOut, lse, delta, dQkv }, o);
+    return { out: dQkv, count: o.rows * o.rowStride };
+  },
+  'layerNorm and its gradients': (_d, enc, arena) => {
+    const [x, dOut, out, dX] = [1, 2, 3, 4].map((seed) =>
+      arena.upload(`${seed}`, [130, 72], 'f32', noise(130 * 72, seed)),
+    );
+    const [weight, bias, dWeight, dBias] = [5, 6, 7, 8].map((seed) =>
+      arena.upload(`${seed}`, [72], 'f32', noise(72, seed)),
+    );
+    const statistics = arena.zeros('statistics', [130, 2], 'f32');
+    const options = { rows: 130, channels: 72, epsilon: 1e-5, byVariance: true, accumulate: true };
+    layerNorm(enc, { x, weight, bias, out }, options);
+    const t = { x, weight, dOut, residual: out, statistics, dX, dWeight, dBias };
+    layerNormBackward(enc, t, options);
+    const all = arena.zeros('all', [131 * 72], 'f32');
+    enc.copy(dX, all, { from: 0, to: 0, count: 130 * 72 });
+    enc.copy(dWeight, all, { from: 0, to: 130 * 72, count: 72 });
+    return { out: all, count: 131 * 72 };
+  },
+  'gradient of logits': (_d, enc, arena) => {
+    const logits = arena.upload('logits', [9, 104], 'f32', noise(9 * 104, 4));
+    const targets = arena.upload('targets', [9], 'u32', Uint32Array.of(1, 2, 3, 99, 5, 6, 7, 8, 9));
+    const loss = arena.zeros('loss', [9], 'f32');
+    crossEntropyBackward(
+      enc,
+      { logits, targets, loss },
+      { rows: 9, vocab: 99, start: 0, scale: 1 },
+    );
+    return { out: logits, count: 9 * 104 };
   },
   adamW: (d, enc, arena) => recordAdamW(d, enc, arena, ADAM_W[1]),
   embedding: (d, enc, arena) => {
