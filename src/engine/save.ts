@@ -245,7 +245,7 @@ async function tokenizerFiles(
   ];
 }
 
-function jsonFile(name: string, value: unknown): SavedFile {
+export function jsonFile(name: string, value: unknown): SavedFile {
   return textFile(name, `${JSON.stringify(value, null, 2)}\n`);
 }
 

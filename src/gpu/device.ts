@@ -85,9 +85,9 @@ export interface Encoder {
   clear(tensor: Tensor): void;
   /**
    * Names what `record` records, for whoever hears of a fault in it. Names in one another are joined: `attn`
-   * within `h.3` is `h.3.attn`.
+   * within `h.3` is `h.3.attn`. What `record` gives is given.
    */
-  within(name: string, record: () => void): void;
+  within<T>(name: string, record: () => T): T;
   /**
    * Values of `count` elements from `from`, as they are at this point of the recording; whole rows of
    * `int8`, an even `from` of `f16`. Rejects where a step of its submit fails, and says which.

@@ -11,7 +11,7 @@ export function createNames(): { readonly now: () => string; readonly within: En
       const before = now;
       now = before === '' ? name : `${before}.${name}`;
       try {
-        record();
+        return record();
       } finally {
         now = before;
       }

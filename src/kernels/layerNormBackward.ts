@@ -74,6 +74,9 @@ export interface LayerNormBackwardTensors {
   readonly dBias: Tensor;
 }
 
+/** Of a layer whose weight and bias get no gradient. */
+export type FrozenLayerNormTensors = Omit<LayerNormBackwardTensors, 'dWeight' | 'dBias'>;
+
 export interface LayerNormBackwardOptions {
   readonly rows: number;
   /** True C, without padding. */
@@ -147,29 +150,44 @@ export function layerNormBackward(
   choose(LAYER_NORM_BACKWARD_WEIGHT, enc.traits, calls.weight).record(enc, calls.weight);
 }
 
+/** Records the first of both: dX, and nothing for weight and bias. */
+export function layerNormBackwardInput(
+  enc: Encoder,
+  t: FrozenLayerNormTensors,
+  o: Omit<LayerNormBackwardOptions, 'accumulate'>,
+): void {
+  const call = inputCall(t, o);
+  choose(LAYER_NORM_BACKWARD_INPUT, enc.traits, call).record(enc, call);
+}
+
 export function layerNormBackwardCalls(
   t: LayerNormBackwardTensors,
   o: LayerNormBackwardOptions,
 ): { readonly input: InputCall; readonly weight: WeightCall } {
-  const { rows, channels, epsilon, byVariance, accumulate = false } = o;
-  const { x, dOut, statistics, dX, dWeight, dBias } = t;
+  const { rows, accumulate = false } = o;
+  const { x, dOut, statistics, dWeight, dBias } = t;
   const stride = x.shape.at(-1) ?? 0;
-  checkShape('layerNormBackward', {
-    weight: [t.weight, [stride]],
-    dWeight: [dWeight, [stride]],
-    dBias: [dBias, [stride]],
-  });
+  checkShape('layerNormBackward', { dWeight: [dWeight, [stride]], dBias: [dBias, [stride]] });
   return {
-    input: {
-      // A shader has all its tensors: where nothing flows past, another one stands there unread.
-      tensors: { x, weight: t.weight, dOut, residual: t.residual ?? dOut, statistics, dX },
-      params: { rows, channels, stride4: stride / 4, hasResidual: t.residual ? 1 : 0 },
-      overrides: { EPSILON: epsilon, BY_VARIANCE: byVariance ? 1 : 0 },
-    },
+    input: inputCall(t, o),
     weight: {
       tensors: { x, dOut, statistics, dWeight, dBias },
       params: { rows, stride4: stride / 4, accumulate: accumulate ? 1 : 0 },
     },
+  };
+}
+
+function inputCall(
+  { x, weight: w, dOut, residual, statistics, dX }: FrozenLayerNormTensors,
+  { rows, channels, epsilon, byVariance }: LayerNormBackwardOptions,
+): InputCall {
+  const stride = x.shape.at(-1) ?? 0;
+  checkShape('layerNormBackward', { weight: [w, [stride]] });
+  return {
+    // A shader has all its tensors: where nothing flows past, another one stands there unread.
+    tensors: { x, weight: w, dOut, residual: residual ?? dOut, statistics, dX },
+    params: { rows, channels, stride4: stride / 4, hasResidual: residual ? 1 : 0 },
+    overrides: { EPSILON: epsilon, BY_VARIANCE: byVariance ? 1 : 0 },
   };
 }
 

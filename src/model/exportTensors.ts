@@ -2,12 +2,14 @@
 // weights input first, a piece at a time.
 import type { Device } from '../gpu/device.ts';
 import { halfToFloat, toHalf } from '../gpu/half.ts';
+import type { WeightMatrix } from '../kernels/weightMatrix.ts';
 import type { GptConfig } from './config.ts';
 import type { Gpt } from './gpt.ts';
 import { HUGGING_FACE, type Layout, NOTEBOOK, isInputFirst } from './layouts.ts';
 import {
   type MatrixSpec,
   type Parameters,
+  type PlacedMatrix,
   inPlace,
   isMatrix,
   parameterTable,
@@ -77,7 +79,7 @@ export async function exportTensors(
           if (isTransposed) return conv1dChunks(device, spec, p, dtype);
           const isPlain = spec.rowOf === inPlace && spec.columnOf === inPlace;
           if (isPlain) return tableChunks(device, spec, p, dtype);
-          return linearChunks(device, spec, p, dtype, first, rows);
+          return linearChunks(device, spec, spec.of(p), dtype, first, rows);
         },
       });
     }
@@ -91,15 +93,14 @@ export function savedLayout({ layerNormDenominator }: GptConfig): Layout {
 }
 
 /** Rows `first` … `first + rows` of a matrix whose rows or columns lie padded inside; it is read whole. */
-async function* linearChunks(
+export async function* linearChunks(
   device: Device,
-  spec: MatrixSpec,
-  p: Parameters,
+  spec: PlacedMatrix,
+  matrix: WeightMatrix,
   dtype: ExportedTensor['dtype'],
   first: number,
   rows: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const matrix = spec.of(p);
   const [, width] = spec.shape;
   const padded = await readRows(device, matrix, 0, matrix.rows);
   const columns = Int32Array.from({ length: width }, (_, k) => spec.columnOf(k));

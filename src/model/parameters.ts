@@ -87,6 +87,9 @@ export interface MatrixSpec extends Spec {
   of(p: Parameters): WeightMatrix;
 }
 
+/** A matrix and where it lies, in a model or beside one. */
+export type PlacedMatrix = Omit<MatrixSpec, 'of'>;
+
 export interface VectorSpec extends Spec {
   readonly kind: 'bias' | 'norm';
   readonly shape: readonly [length: number];
@@ -214,7 +217,7 @@ export function tensorsOf(spec: ParameterSpec, p: Parameters): readonly Tensor[]
 
 /** Makes what parameters lie in. */
 export interface ParameterMaker {
-  matrix(spec: MatrixSpec): WeightMatrix;
+  matrix(spec: PlacedMatrix): WeightMatrix;
   vector(path: string, length: number): Tensor;
 }
 

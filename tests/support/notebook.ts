@@ -64,7 +64,7 @@ export async function runNotebook(
 
     const enc = device.createEncoder();
     const dropout = { masks, moment: { seed, microStep: 0 } };
-    encodeForward({ enc, model, buffers, ...windows, dropout });
+    encodeForward({ enc, model, buffers, ...windows, dropout, adapters: null });
     const rows = windows.batch * windows.tokens;
     encodeLogits(enc, model, buffers.final, buffers.logits, { rows });
     const stride = buffers.logits.shape[1];

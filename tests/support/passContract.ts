@@ -54,9 +54,9 @@ export function describePasses(name: string, open: () => Promise<Device>): void 
         const names: string[] = [];
         const session = new Session(model, { capacity: 8 });
         const enc = model.device.createEncoder();
-        const within = (step: string, record: () => void): void => {
+        const within = <T>(step: string, record: () => T): T => {
           names.push(step);
-          enc.within(step, record);
+          return enc.within(step, record);
         };
         const pass = session.pass({ tokens: 3, start: 0 }, { lastLogits: true });
         encodePass({ ...enc, within }, model, pass);

@@ -122,7 +122,7 @@ export function noting(
         const before = at;
         at = [...at, name];
         try {
-          encoder.within(name, record);
+          return encoder.within(name, record);
         } finally {
           at = before;
         }

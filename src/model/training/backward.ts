@@ -5,12 +5,14 @@ import { activationBackward } from '../../kernels/activationBackward.ts';
 import { attentionBackward } from '../../kernels/attentionBackward.ts';
 import { dropped } from '../../kernels/dropout.ts';
 import { embeddingBackward, positionBackward } from '../../kernels/embeddingBackward.ts';
-import { layerNormBackward } from '../../kernels/layerNormBackward.ts';
+import { layerNormBackward, layerNormBackwardInput } from '../../kernels/layerNormBackward.ts';
 import { linearBackwardInput, linearBackwardWeight } from '../../kernels/linearBackward.ts';
 import type { Linear, Norm, Parameters } from '../parameters.ts';
-import type { Drop } from './dropout.ts';
+import type { BlockDrops, Drop } from './dropout.ts';
+import { encodeAdapterBackward } from './lora/adapterPass.ts';
 import {
   type TrainingPass,
+  adapterPass,
   blockDrops,
   blockWeights,
   branchOf,
@@ -20,84 +22,124 @@ import {
 
 /** Where gradients go. */
 export interface BackwardOptions {
-  readonly gradients: Parameters;
+  /** Null where the model is frozen, and adapters alone train. */
+  readonly gradients: Parameters | null;
   /** Adds to what is there: micro-batches of a step after the first. */
   readonly accumulate: boolean;
   /** How many tokens of the vocabulary the batch has. */
   readonly distinct: number;
 }
 
-/** Records everything from the final LayerNorm's gradient (`dNormed`, of encodeLoss) on. */
+/**
+ * Records everything from the final LayerNorm's gradient (`dNormed`, of encodeLoss) on, as far down as anything trains.
+ */
 export function encodeBackward(pass: TrainingPass, options: BackwardOptions): void {
   const { enc, model, buffers } = pass;
   const { dStream, dNormed } = buffers;
   const { lnF, h } = model.parameters;
   const x = buffers.blocks.at(-1)?.output ?? buffers.summed;
   enc.within('lnF', () =>
-    encodeNormBackward(pass, options, lnF, options.gradients.lnF, x, dNormed, null, dStream[0]),
+    encodeNormBackward(pass, options, lnF, options.gradients?.lnF, x, dNormed, null, dStream[0]),
   );
   for (let l = h.length - 1; l >= 0; l--) {
-    enc.within(`h.${l}`, () => encodeBlockBackward(pass, options, l));
+    const goesOn = enc.within(`h.${l}`, () => encodeBlockBackward(pass, options, l));
     pass.onPiece?.(2 * rowsOf(pass) * blockWeights(model));
+    if (!goesOn) return;
   }
   encodeEmbeddingBackward(pass, options);
 }
 
-/** From the gradient of a block's output to that of its input, both in dStream[0]; dStream[1] is between them. */
-function encodeBlockBackward(pass: TrainingPass, options: BackwardOptions, l: number): void {
-  const { enc, model, buffers, tokens } = pass;
-  const { ln1, attn, ln2, mlp } = model.parameters.h[l];
-  const d = options.gradients.h[l];
+/**
+ * From the gradient of a block's output to that of its input, both in dStream[0]; dStream[1] is between them. False where
+ * it ended before that, because nothing further down trains.
+ */
+function encodeBlockBackward(pass: TrainingPass, options: BackwardOptions, l: number): boolean {
+  const { enc, model, buffers } = pass;
+  const { ln1, ln2 } = model.parameters.h[l];
+  const d = options.gradients?.h[l];
   const x = buffers.blocks[l];
-  const { dStream, dNormed, dHeads, dQkv, dInner, dBefore, delta } = buffers;
+  const { dStream, dNormed } = buffers;
   const [dOut, dMiddle] = dStream;
-  const rows = rowsOf(pass);
   const drops = blockDrops(pass, l);
 
-  enc.within('mlp', () => {
-    const dBranch = encodeDropBackward(pass, dOut, drops.mlp);
-    encodeLinearBackward(pass, options, mlp.cProj, d.mlp.cProj, x.inner, dBranch, dInner);
-    const { activation } = model.config;
-    const count = rows * model.widths.inner;
-    activationBackward(enc, { x: x.beforeGelu, dOut: dInner, dX: dBefore }, { count, activation });
-    encodeLinearBackward(pass, options, mlp.cFc, d.mlp.cFc, x.ln2, dBefore, dNormed);
-  });
+  if (!enc.within('mlp', () => encodeMlpBackward(pass, options, l, drops.mlp))) return false;
   enc.within('ln2', () =>
-    encodeNormBackward(pass, options, ln2, d.ln2, x.middle, dNormed, dOut, dMiddle),
+    encodeNormBackward(pass, options, ln2, d?.ln2, x.middle, dNormed, dOut, dMiddle),
   );
-
-  enc.within('attn', () => {
-    const dBranch = encodeDropBackward(pass, dMiddle, drops.residual);
-    encodeLinearBackward(pass, options, attn.cProj, d.attn.cProj, x.heads, dBranch, dHeads);
-    const scoreScale = model.scoreScales[l];
-    const mask = drops.attention?.mask ?? null;
-    const t = { qkv: x.qkv, mask, out: x.heads, lse: x.lse, delta };
-    attentionBackward(
-      enc,
-      { ...t, dOut: dHeads, dQkv },
-      { ...model.widths.head, rows, tokens, scoreScale, dropout: drops.attention },
-    );
-    encodeLinearBackward(pass, options, attn.cAttn, d.attn.cAttn, x.ln1, dQkv, dNormed);
-  });
+  if (!enc.within('attn', () => encodeAttentionBackward(pass, options, l, drops))) return false;
   enc.within('ln1', () =>
-    encodeNormBackward(pass, options, ln1, d.ln1, x.input, dNormed, dMiddle, dOut),
+    encodeNormBackward(pass, options, ln1, d?.ln1, x.input, dNormed, dMiddle, dOut),
   );
+  return true;
 }
 
-/** dX = dOut · W, and what the layer's weights and biases get. */
+/** From the gradient of a block's output to that of ln2's, in dNormed; false where it ended before that. */
+function encodeMlpBackward(
+  pass: TrainingPass,
+  options: BackwardOptions,
+  l: number,
+  drop: Drop | null,
+): boolean {
+  const { enc, model, buffers } = pass;
+  const { cFc, cProj } = model.parameters.h[l].mlp;
+  const d = options.gradients?.h[l].mlp;
+  const { inner, beforeGelu, ln2 } = buffers.blocks[l];
+  const { dStream, dInner, dBefore, dNormed } = buffers;
+  const dBranch = encodeDropBackward(pass, dStream[0], drop);
+  if (!encodeLinearBackward(pass, options, cProj, d?.cProj, inner, dBranch, dInner)) return false;
+  const { activation } = model.config;
+  const count = rowsOf(pass) * model.widths.inner;
+  activationBackward(enc, { x: beforeGelu, dOut: dInner, dX: dBefore }, { count, activation });
+  return encodeLinearBackward(pass, options, cFc, d?.cFc, ln2, dBefore, dNormed);
+}
+
+/** From the gradient of the stream between attention and MLP to that of ln1's output, in dNormed; false as above. */
+function encodeAttentionBackward(
+  pass: TrainingPass,
+  options: BackwardOptions,
+  l: number,
+  { attention: dropout, residual }: BlockDrops,
+): boolean {
+  const { enc, model, buffers, tokens } = pass;
+  const { cAttn, cProj } = model.parameters.h[l].attn;
+  const d = options.gradients?.h[l].attn;
+  const { ln1, qkv, heads, lse } = buffers.blocks[l];
+  const { dStream, dHeads, dQkv, dNormed, delta } = buffers;
+  const dBranch = encodeDropBackward(pass, dStream[1], residual);
+  if (!encodeLinearBackward(pass, options, cProj, d?.cProj, heads, dBranch, dHeads)) return false;
+  const t = { qkv, mask: dropout?.mask ?? null, out: heads, lse, delta };
+  const scoreScale = model.scoreScales[l];
+  attentionBackward(
+    enc,
+    { ...t, dOut: dHeads, dQkv },
+    { ...model.widths.head, rows: rowsOf(pass), tokens, scoreScale, dropout },
+  );
+  return encodeLinearBackward(pass, options, cAttn, d?.cAttn, ln1, dQkv, dNormed);
+}
+
+/**
+ * dX = dOut · W, and what the layer's weights and biases get, where they train, or its adapter. False for the first layer
+ * that has an adapter: nobody needs its dX.
+ */
 function encodeLinearBackward(
   pass: TrainingPass,
   { accumulate }: BackwardOptions,
-  { weight }: Linear,
-  d: Linear,
+  layer: Linear,
+  d: Linear | undefined,
   x: Tensor,
   dOut: Tensor,
   dX: Tensor,
-): void {
+): boolean {
   const { enc } = pass;
   const rows = rowsOf(pass);
-  linearBackwardInput(enc, { dOut, weight, dX }, { rows });
-  linearBackwardWeight(enc, { dOut, x, dWeight: d.weight, dBias: d.bias }, { rows, accumulate });
+  const goesOn = layer !== pass.adapters?.first;
+  if (goesOn) linearBackwardInput(enc, { dOut, weight: layer.weight, dX }, { rows });
+  if (d) {
+    const t = { dOut, x, dWeight: d.weight, dBias: d.bias };
+    linearBackwardWeight(enc, t, { rows, accumulate });
+  }
+  encodeAdapterBackward(adapterPass(pass), layer, { x, dOut, dX: goesOn ? dX : null }, accumulate);
+  return goesOn;
 }
 
 /** dX = residual + the gradient through a LayerNorm of x. */
@@ -105,7 +147,7 @@ function encodeNormBackward(
   pass: TrainingPass,
   { accumulate }: BackwardOptions,
   { weight }: Norm,
-  d: Norm,
+  d: Norm | undefined,
   x: Tensor,
   dOut: Tensor,
   residual: Tensor | null,
@@ -114,10 +156,14 @@ function encodeNormBackward(
   const { enc, model, buffers } = pass;
   const { nEmbd: channels, layerNormEpsilon: epsilon, layerNormDenominator } = model.config;
   const { statistics } = buffers;
-  const t = { x, weight, dOut, residual, statistics, dX, dWeight: d.weight, dBias: d.bias };
+  const t = { x, weight, dOut, residual, statistics, dX };
   const byVariance = layerNormDenominator === 'variance';
-  const options = { rows: rowsOf(pass), channels, epsilon, byVariance, accumulate };
-  layerNormBackward(enc, t, options);
+  const options = { rows: rowsOf(pass), channels, epsilon, byVariance };
+  if (!d) {
+    layerNormBackwardInput(enc, t, options);
+    return;
+  }
+  layerNormBackward(enc, { ...t, dWeight: d.weight, dBias: d.bias }, { ...options, accumulate });
 }
 
 /** What is kept of a gradient where the way forward dropped; the gradient itself where it did not. */
@@ -134,6 +180,7 @@ function encodeDropBackward(pass: TrainingPass, dOut: Tensor, drop: Drop | null)
 function encodeEmbeddingBackward(pass: TrainingPass, options: BackwardOptions): void {
   const { enc, model, buffers, batch, tokens } = pass;
   const { accumulate, distinct, gradients } = options;
+  if (!gradients) return;
   enc.within('embedding', () => {
     const dX = encodeDropBackward(pass, buffers.dStream[0], embeddingDrop(pass));
     // A head that is the embedding has overwritten what was there; alone, only a batch's tokens would be written to.

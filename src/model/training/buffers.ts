@@ -62,8 +62,8 @@ export interface StepSizes {
 /** Logits are had for so many bytes of rows at a time. */
 const LOGITS_BYTES = 16 << 20;
 
-/** One entry of `TrainingBuffers` before there is memory for it. */
-type Shapes = (name: string, shape: readonly number[], format?: 'f32' | 'u32') => Tensor;
+/** Makes one buffer of a step, or counts it. */
+export type Shapes = (name: string, shape: readonly number[], format?: 'f32' | 'u32') => Tensor;
 
 /** Rows whose logits are had at a time: as many as fit into a share of memory, a multiple of 8, all where they do. */
 function logitRows(rows: number, vocab: number, maxBindingBytes: number): number {

@@ -10,6 +10,7 @@ import { encodeNorm } from '../forward.ts';
 import type { Gpt } from '../gpt.ts';
 import type { Linear } from '../parameters.ts';
 import type { TrainingBuffers } from './buffers.ts';
+import { type Adapters, type AdapterPass, encodeAdapter } from './lora/adapterPass.ts';
 import {
   type BlockDrops,
   type Drop,
@@ -27,6 +28,8 @@ export interface TrainingPass {
   readonly tokens: number;
   /** Null for a pass without dropout. */
   readonly dropout: { readonly masks: Masks; readonly moment: MaskedPass } | null;
+  /** What is added to linear layers of a frozen model; null where the model itself trains. */
+  readonly adapters: Adapters | null;
   /** Hears that a piece of the work has been recorded: rows times weights that it multiplies. */
   readonly onPiece?: (work: number) => void;
 }
@@ -97,15 +100,18 @@ function encodeBlock(pass: TrainingPass, l: number): void {
   });
 }
 
-function encodeLinear(pass: TrainingPass, { weight, bias }: Linear, x: Tensor, out: Tensor): void {
+/** out = x · layer, and what its adapter adds */
+function encodeLinear(pass: TrainingPass, layer: Linear, x: Tensor, out: Tensor): void {
   const { enc, model } = pass;
-  linear(enc, { x, weight, bias, scale: model.allOn, out }, { rows: rowsOf(pass), often: true });
+  const t = { x, ...layer, scale: model.allOn, out };
+  linear(enc, t, { rows: rowsOf(pass), often: true });
+  encodeAdapter(adapterPass(pass), layer, x, out);
 }
 
 /** out = x + dropout(y · cProj) */
 function encodeSum(
   pass: TrainingPass,
-  { weight, bias }: Linear,
+  cProj: Linear,
   y: Tensor,
   x: Tensor,
   out: Tensor,
@@ -115,13 +121,14 @@ function encodeSum(
   const rows = rowsOf(pass);
   if (drop === null) {
     enc.copy(x, out);
-    const t = { x: y, weight, bias, scale: model.allOn, out };
+    const t = { x: y, ...cProj, scale: model.allOn, out };
     linear(enc, t, { rows, accumulate: true, often: true });
+    encodeAdapter(adapterPass(pass), cProj, y, out);
     return;
   }
   const { mask, ...rest } = drop;
   const branch = branchOf(buffers);
-  encodeLinear(pass, { weight, bias }, y, branch);
+  encodeLinear(pass, cProj, y, branch);
   const options = { rows, channels: model.config.nEmbd, ...rest };
   addDropped(enc, { x, y: branch, mask, out }, options);
 }
@@ -130,6 +137,12 @@ function encodeSum(
 export function branchOf({ branch }: TrainingBuffers): Tensor {
   if (branch === null) throw new Error('These buffers were made for passes without dropout.');
   return branch;
+}
+
+/** What adapters need to know of a pass. */
+export function adapterPass(pass: TrainingPass): AdapterPass {
+  const { enc, adapters, dropout } = pass;
+  return { enc, adapters, rows: rowsOf(pass), moment: dropout?.moment ?? null };
 }
 
 export function rowsOf({ batch, tokens }: TrainingPass): number {

@@ -2,10 +2,13 @@
 import { EngineError } from '../../errors.ts';
 import { type Device, type Tensor, bytesOf, elementCount } from '../../gpu/device.ts';
 import type { GptConfig } from '../config.ts';
-import { type StepSizes, buffersOf } from './buffers.ts';
+import { type Shapes, type StepSizes, buffersOf } from './buffers.ts';
 import { type Dropout, drops, philoxWords } from './dropout.ts';
+import { LORA_MASK, adapterBuffersOf } from './lora/adapters.ts';
+import { loraFactors } from './lora/factors.ts';
+import type { LoraConfig } from './lora/loraConfig.ts';
 import { planMasks } from './masks.ts';
-import { type DecayRule, planPools } from './pools.ts';
+import { type DecayRule, REGION, type Trained, allParameters, planPools } from './pools.ts';
 
 export interface PlanSizes {
   /** Windows of a micro-batch, and tokens of each. */
@@ -14,15 +17,22 @@ export interface PlanSizes {
   readonly accumulation: number;
   readonly dropout: Dropout;
   readonly decay: DecayRule;
+  /** What trains in place of all parameters, where it is an adapter. */
+  readonly lora?: LoraConfig;
+  /** Bytes of a loaded model that stays beside it: frozen, or the one whose weights were taken. */
+  readonly base?: number;
   /** Whether all layers' masks are there at once. */
   readonly masks: 'philox' | 'given';
 }
 
 /** In bytes. */
 export interface MemoryPlan {
+  /** Of a loaded model that stays beside what trains; 0 for none. */
+  readonly base: number;
+  /** Those that train. */
   readonly weights: number;
   readonly gradients: number;
-  /** Both running means that AdamW keeps of each gradient. */
+  /** Both running means that AdamW keeps of each gradient, and which of the weights decay. */
   readonly moments: number;
   /** What the way back needs of every block, and gradients on their way. */
   readonly activations: number;
@@ -40,7 +50,7 @@ export interface MemoryPlan {
   readonly suggestion: { readonly batch: number; readonly accumulation: number } | null;
 }
 
-/** Counts what `createTrainables`, `createBuffers` and the masks would take. */
+/** Counts what `createTrainables`, `createBuffers`, adapters and the masks would take. Throws `training/lora`. */
 export function planMemory(device: Device, config: GptConfig, sizes: PlanSizes): MemoryPlan {
   const plan = count(device, config, sizes);
   if (plan.problem === null) return { ...plan, suggestion: null };
@@ -61,7 +71,7 @@ export function checkPlan({ problem, suggestion }: MemoryPlan): void {
     code: 'training/memory',
     hint: suggestion
       ? `Take per_device_train_batch_size ${suggestion.batch} and gradient_accumulation_steps ${suggestion.accumulation}: the same windows a step, fewer at a time.`
-      : 'Take a smaller model, shorter windows, or train an adapter (LoRA) instead of all weights.',
+      : 'Take a smaller model, shorter windows, or train fewer weights: a LoRA, of fewer layers.',
   });
 }
 
@@ -70,27 +80,34 @@ function count(
   config: GptConfig,
   sizes: PlanSizes,
 ): Omit<MemoryPlan, 'suggestion'> {
-  const { lengths } = planPools(device, config, sizes.decay);
-  const pooled = 4 * lengths.reduce((sum, length) => sum + length, 0);
+  const { lora, base = 0 } = sizes;
+  const trained: Trained<unknown> = lora ? loraFactors(config, lora) : allParameters(config);
+  const { lengths } = planPools(device, trained, sizes.decay);
+  const elements = lengths.reduce((sum, length) => sum + length, 0);
+  const pooled = 4 * elements;
+  const moments = 2 * pooled + 4 * (elements / REGION);
   let largest = { label: 'weights', bytes: 4 * Math.max(...lengths) };
-  let [activations, logits] = [0, 0];
-  const steps: StepSizes = { ...sizes, drops: drops(sizes.dropout) };
-  buffersOf(config, steps, device.traits.maxBindingBytes, (label, shape, format = 'f32') => {
+  let [activations, logits, masks] = [0, 0, 0];
+  const make: Shapes = (label, shape, format = 'f32') => {
     const sizeBytes = bytesOf(elementCount(shape), shape, format);
     if (sizeBytes > largest.bytes) largest = { label, bytes: sizeBytes };
     if (label === 'logits') logits += sizeBytes;
+    else if (label === LORA_MASK) masks += sizeBytes;
     else activations += sizeBytes;
     return { id: 0, label, shape, format, sizeBytes } satisfies Tensor;
-  });
+  };
+  const steps: StepSizes = { ...sizes, drops: drops(sizes.dropout) };
+  buffersOf(config, steps, device.traits.maxBindingBytes, make);
+  if (lora) adapterBuffersOf(config, lora, sizes, make);
   const plan = planMasks(config, sizes, sizes.dropout);
-  const words = sizes.masks === 'given' ? plan.words : philoxWords(plan);
-  const masks = 4 * words;
-  const total = 4 * pooled + activations + logits + masks;
+  masks += 4 * (sizes.masks === 'given' ? plan.words : philoxWords(plan));
+  const total = base + 2 * pooled + moments + activations + logits + masks;
   const limit = limitOf(device);
   return {
+    base,
     weights: pooled,
     gradients: pooled,
-    moments: 2 * pooled,
+    moments,
     activations,
     logits,
     masks,

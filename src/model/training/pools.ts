@@ -4,16 +4,16 @@ import { type Arena, type Device, type Tensor, roundUp } from '../../gpu/device.
 import { type WeightMatrix, planWeightMatrix } from '../../kernels/weightMatrix.ts';
 import type { GptConfig } from '../config.ts';
 import {
-  type MatrixSpec,
   type ParameterMaker,
   type ParameterSpec,
   type Parameters,
+  type PlacedMatrix,
   createParameters,
   parameterTable,
 } from '../parameters.ts';
 
 /** Elements that share one word of `decays`, and what every region begins at a multiple of: 256 bytes. */
-const REGION = 64;
+export const REGION = 64;
 /** No pool is larger, in bytes: memory is found for several of these where it is not for one. */
 const POOL_BYTES = 256 << 20;
 
@@ -31,16 +31,31 @@ export interface Pool {
   readonly decays: Tensor;
 }
 
+/** What trains: all parameters of a model, or what is beside a frozen one (`lora/`). */
+export interface Trained<P> {
+  /** By path. What `create` asks for and is not here is read and written by kernels alone. */
+  readonly specs: ReadonlyMap<string, Pick<ParameterSpec, 'decays' | 'shape'>>;
+  readonly create: (make: ParameterMaker) => P;
+}
+
 /** Everything that trains. */
-export interface Trainables {
+export interface Trainables<P = Parameters> {
   readonly pools: readonly Pool[];
   /** Views of the pools' weights. */
-  readonly parameters: Parameters;
+  readonly parameters: P;
   /** Views of the pools' gradients; what the model has not, and kernels write all the same, lies elsewhere. */
-  readonly gradients: Parameters;
+  readonly gradients: P;
   /** Views of both moments, for whoever keeps them by name. */
-  readonly m: Parameters;
-  readonly v: Parameters;
+  readonly m: P;
+  readonly v: P;
+}
+
+/** All parameters of a model of this shape. */
+export function allParameters(config: GptConfig): Trained<Parameters> {
+  return {
+    specs: new Map(parameterTable(config).map((spec) => [spec.path, spec])),
+    create: (make) => createParameters(config, make),
+  };
 }
 
 /** Where a piece of a parameter lies. */
@@ -59,13 +74,16 @@ export interface PoolPlan {
   readonly regions: readonly Region[];
 }
 
-/** Cuts pools for a model of this shape. */
-export function planPools(device: Device, config: GptConfig, rule: DecayRule): PoolPlan {
+/** Cuts pools for what trains. */
+export function planPools<P>(
+  device: Device,
+  { specs, create }: Trained<P>,
+  rule: DecayRule,
+): PoolPlan {
   const most = Math.min(device.traits.maxBindingBytes, POOL_BYTES) / 4;
   const lengths = [0];
   const regions: Region[] = [];
-  const specs = specsOf(config);
-  const place = (spec: ParameterSpec, elements: number): void => {
+  const place = (spec: Pick<ParameterSpec, 'decays' | 'shape'>, elements: number): void => {
     const length = roundUp(elements, REGION);
     let pool = lengths.length - 1;
     if (lengths[pool] > 0 && lengths[pool] + length > most) pool = lengths.push(0) - 1;
@@ -73,7 +91,7 @@ export function planPools(device: Device, config: GptConfig, rule: DecayRule): P
     lengths[pool] += length;
   };
   const nothing = { id: 0, label: 'planned', shape: [], format: 'f32', sizeBytes: 0 } as const;
-  createParameters(config, {
+  create({
     matrix(spec) {
       const matrix = planMatrix(device, spec);
       for (const { rows } of matrix.parts) place(spec, rows * matrix.columns);
@@ -92,14 +110,14 @@ export function planPools(device: Device, config: GptConfig, rule: DecayRule): P
  * Takes memory for all that trains, zeros: weights in an arena of their own, because they outlive the rest. Throws
  * `device/out-of-memory`.
  */
-export function createTrainables(
+export function createTrainables<P>(
   device: Device,
   weights: Arena,
   rest: Arena,
-  config: GptConfig,
+  trained: Trained<P>,
   rule: DecayRule,
-): Trainables {
-  const { lengths, regions } = planPools(device, config, rule);
+): Trainables<P> {
+  const { lengths, regions } = planPools(device, trained, rule);
   const pools = lengths.map((length, i): Pool => {
     const zeros = (arena: Arena, name: string): Tensor =>
       arena.zeros(`${name}[${i}]`, [length], 'f32');
@@ -118,14 +136,14 @@ export function createTrainables(
       decays: rest.upload(`decays[${i}]`, [decays.length], 'u32', decays),
     };
   });
-  const viewsOf = (kind: Exclude<keyof Pool, 'decays'>): Parameters => {
+  const viewsOf = (kind: Exclude<keyof Pool, 'decays'>): P => {
     const arena = kind === 'weights' ? weights : rest;
     let next = 0;
     const view = (label: string, shape: readonly number[]): Tensor => {
       const { pool, from } = regions[next++];
       return arena.view(pools[pool][kind], label, shape, from);
     };
-    return createParameters(config, makerOf(device, arena, config, view));
+    return trained.create(makerOf(device, arena, trained, view));
   };
   return {
     pools,
@@ -140,10 +158,9 @@ export function createTrainables(
 function makerOf(
   device: Device,
   arena: Arena,
-  config: GptConfig,
+  { specs }: Pick<Trained<unknown>, 'specs'>,
   view: (label: string, shape: readonly number[]) => Tensor,
 ): ParameterMaker {
-  const specs = specsOf(config);
   return {
     matrix(spec) {
       const plan = planMatrix(device, spec);
@@ -159,14 +176,10 @@ function makerOf(
   };
 }
 
-function planMatrix(device: Device, { padded: [rows, columns] }: MatrixSpec): WeightMatrix {
+function planMatrix(device: Device, { padded: [rows, columns] }: PlacedMatrix): WeightMatrix {
   return planWeightMatrix(device, rows, columns, 'f32');
 }
 
-function specsOf(config: GptConfig): ReadonlyMap<string, ParameterSpec> {
-  return new Map(parameterTable(config).map((spec) => [spec.path, spec]));
-}
-
-function decaysBy(rule: DecayRule, spec: ParameterSpec): boolean {
+function decaysBy(rule: DecayRule, spec: Pick<ParameterSpec, 'decays' | 'shape'>): boolean {
   return rule === 'mingpt' ? spec.decays : spec.shape.length >= 2;
 }

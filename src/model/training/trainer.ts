@@ -9,8 +9,9 @@ import type { GptConfig } from '../config.ts';
 import { encodeLogits } from '../forward.ts';
 import { Gpt } from '../gpt.ts';
 import { withoutPadding } from '../padding.ts';
+import type { Parameters } from '../parameters.ts';
 import { encodeBackward } from './backward.ts';
-import { type TrainingBuffers, createBuffers } from './buffers.ts';
+import { type StepSizes, type TrainingBuffers, createBuffers } from './buffers.ts';
 import { type TrainingPass, encodeForward } from './forward.ts';
 import { encodeLoss } from './loss.ts';
 import {
@@ -21,7 +22,14 @@ import {
   createPhiloxMasks,
   drops,
 } from './dropout.ts';
-import { type DecayRule, type Trainables, createTrainables } from './pools.ts';
+import type { Adapters } from './lora/adapterPass.ts';
+import {
+  type DecayRule,
+  type Trainables,
+  type Trained,
+  allParameters,
+  createTrainables,
+} from './pools.ts';
 
 /** AdamW as PyTorch has it. Source: Loshchilov & Hutter 2017, arXiv:1711.05101. */
 export interface OptimiserOptions {
@@ -66,21 +74,47 @@ export interface StepResult {
 /** Multiply-adds that one submit holds at most, about: a software adapter has no more time, if a page is to breathe. */
 const SUBMIT_WORK = { imitated: 2e8, real: 1e10 } as const;
 
-/**
- * A model with its gradients and moments. `model` is an ordinary one, to read and to write with, at any time between two
- * steps. Throws `device/out-of-memory`. Dispose it when done.
- */
-export class Trainer {
+/** What a step learns: which parameters, and in which model. */
+export interface Lesson<P> {
+  readonly config: GptConfig;
+  readonly trained: Trained<P>;
+  /** Whether it drops anything besides what `TrainerOptions.dropout` says. */
+  readonly drops?: boolean;
+  /** Called once, with memory for what trains: `weights` owns that, `working` is for what a step works in. */
+  begin(
+    trainables: Trainables<P>,
+    arenas: { readonly weights: Arena; readonly working: Arena },
+    sizes: StepSizes,
+  ): TrainedModel;
+}
+
+/** The model that is read forward, and what learns on the way back. */
+export interface TrainedModel {
   readonly model: Gpt;
-  readonly trainables: Trainables;
+  /** Of the model's own parameters; null where they are frozen. */
+  readonly gradients: Parameters | null;
+  /** Null where the model has none. */
+  readonly adapters: Adapters | null;
+}
+
+/**
+ * Takes steps of AdamW, whatever it is that trains: all parameters (`Trainer`), or the factors of a LoRA (`LoraTrainer`).
+ * Throws `device/out-of-memory`. Dispose it when done.
+ */
+export class AnyTrainer<P> {
+  /** An ordinary model, to read with at any time between two steps; what adapters add is not in it. */
+  readonly model: Gpt;
+  readonly trainables: Trainables<P>;
   readonly options: TrainerOptions;
-  /** Owner of the weights. */
+  /** Owner of the weights that train. */
   readonly arena: Arena;
   /** Owner of gradients and moments. */
   readonly #learning: Arena;
   readonly #device: Device;
   readonly #working: Arena;
   readonly #buffers: TrainingBuffers;
+  readonly #gradients: Parameters | null;
+  readonly #adapters: Adapters | null;
   /** Partial sums of the gradient's norm; the norm, and what clipping multiplies by. */
   readonly #partials: Tensor;
   readonly #scalars: Tensor;
@@ -90,9 +124,10 @@ export class Trainer {
   #steps = 0;
   #microSteps = 0;
 
-  constructor(device: Device, config: GptConfig, options: TrainerOptions) {
+  constructor(device: Device, lesson: Lesson<P>, options: TrainerOptions) {
     this.options = options;
     this.#device = device;
+    const { config, trained } = lesson;
     const { batch, tokens, optimiser, dropout = NO_DROPOUT } = options;
     if (tokens > config.nCtx) {
       throw new EngineError(
@@ -103,27 +138,26 @@ export class Trainer {
     this.arena = device.createArena('parameters');
     this.#learning = device.createArena('training');
     this.#working = device.createArena('training activations');
+    const [weights, working] = [this.arena, this.#working];
     try {
-      this.trainables = createTrainables(
-        device,
-        this.arena,
-        this.#learning,
-        config,
-        optimiser.decay,
-      );
-      this.model = new Gpt(device, this.arena, config, this.trainables.parameters);
-      const sums = partialSums(this.trainables.pools.map(({ gradients }) => gradients));
-      this.#partials = this.#working.zeros('partials', [sums], 'f32');
-      this.#scalars = this.#working.zeros('scalars', [4], 'f32');
       const sizes = { batch, tokens, drops: drops(dropout) };
-      this.#buffers = createBuffers(device, this.#working, config, sizes);
+      this.trainables = createTrainables(device, weights, this.#learning, trained, optimiser.decay);
+      const { pools } = this.trainables;
+      const begun = lesson.begin(this.trainables, { weights, working }, sizes);
+      this.model = begun.model;
+      this.#gradients = begun.gradients;
+      this.#adapters = begun.adapters;
+      const sums = partialSums(pools.map(({ gradients }) => gradients));
+      this.#partials = working.zeros('partials', [sums], 'f32');
+      this.#scalars = working.zeros('scalars', [4], 'f32');
+      this.#buffers = createBuffers(device, working, config, sizes);
       this.#given =
-        options.masks === 'given' ? createGivenMasks(this.#working, config, sizes, dropout) : null;
+        options.masks === 'given' ? createGivenMasks(working, config, sizes, dropout) : null;
+      const isDropping = sizes.drops || lesson.drops === true;
       this.#masks =
-        this.#given ??
-        (sizes.drops ? createPhiloxMasks(this.#working, config, sizes, dropout) : null);
+        this.#given ?? (isDropping ? createPhiloxMasks(working, config, sizes, dropout) : null);
     } catch (error) {
-      this.#release();
+      this.release();
       this.arena.dispose();
       throw error;
     }
@@ -145,7 +179,7 @@ export class Trainer {
     this.#microSteps = microSteps;
   }
 
-  /** Bytes on the device: weights, gradients and moments; and what a step works in. */
+  /** Bytes that it took: weights that train, gradients and moments; and what a step works in. */
   get sizeBytes(): number {
     return this.arena.sizeBytes + this.#learning.sizeBytes + this.#working.sizeBytes;
   }
@@ -162,12 +196,7 @@ export class Trainer {
     const losses: Promise<Float32Array>[] = [];
     batches.forEach((batch, i) => {
       const pass = this.#pass(enc, batch, true);
-      const { gradients } = this.trainables;
-      const accumulate = i > 0;
-      encodeForward(pass);
-      encodeLoss(pass, { scale, gradients, accumulate });
-      const distinct = this.#group(batch.ids);
-      encodeBackward(pass, { gradients, accumulate, distinct });
+      this.#encodeBothWays(pass, scale, i > 0, this.#group(batch.ids));
       losses.push(enc.read(this.#buffers.loss, 0, batch.ids.length));
       enc.submit();
     });
@@ -185,7 +214,7 @@ export class Trainer {
     const enc = this.#device.createEncoder();
     const pass = this.#pass(enc, batch, false);
     encodeForward(pass);
-    encodeLoss(pass, { scale: 1, gradients: null, accumulate: false });
+    encodeLoss(pass, { scale: 1, wayBack: null });
     const reading = enc.read(this.#buffers.loss, 0, batch.ids.length);
     enc.submit();
     return { sum: total(await reading), count };
@@ -218,14 +247,19 @@ export class Trainer {
     const microSteps = this.#microSteps;
     await this.#device.prepare((enc) => {
       const pass = { ...this.#pass(enc, { ids, targets: ids }, true), onPiece: undefined };
-      const { gradients } = this.trainables;
-      encodeForward(pass);
-      encodeLoss(pass, { scale: 1, gradients, accumulate: false });
-      encodeBackward(pass, { gradients, accumulate: false, distinct: 1 });
+      this.#encodeBothWays(pass, 1, false, 1);
       this.#update(enc, 0);
     });
     // Nothing ran: a run that goes on draws the masks that come next.
     this.#microSteps = microSteps;
+  }
+
+  /** The gradient of the loss, times `scale`, with respect to everything that trains. */
+  #encodeBothWays(pass: TrainingPass, scale: number, accumulate: boolean, distinct: number): void {
+    const gradients = this.#gradients;
+    encodeForward(pass);
+    encodeLoss(pass, { scale, wayBack: { gradients, accumulate } });
+    encodeBackward(pass, { gradients, accumulate, distinct });
   }
 
   /** The beginning of a pass over a batch, which is on the device when the pass runs. */
@@ -250,6 +284,7 @@ export class Trainer {
         withDropout && this.#masks
           ? { masks: this.#masks, moment: { seed, microStep: this.#microSteps++ } }
           : null,
+      adapters: this.#adapters,
       onPiece: (done) => {
         work += done;
         if (work < most) return;
@@ -294,21 +329,44 @@ export class Trainer {
     return count;
   }
 
+  /** Frees everything but the weights: gradients, moments, what a step works in. Idempotent. */
+  protected release(): void {
+    this.#working.dispose();
+    this.#learning.dispose();
+  }
+
+  /** Frees all memory that it took. Idempotent. */
+  dispose(): void {
+    this.release();
+    this.arena.dispose();
+  }
+}
+
+/** Trains all parameters of a model that is its own: zeros, until somebody writes to them (`initialise`, `adopt`). */
+export class Trainer extends AnyTrainer<Parameters> {
+  constructor(device: Device, config: GptConfig, options: TrainerOptions) {
+    const lesson: Lesson<Parameters> = {
+      config,
+      trained: allParameters(config),
+      begin: ({ parameters, gradients }, { weights }) => ({
+        model: new Gpt(device, weights, config, parameters),
+        gradients,
+        adapters: null,
+      }),
+    };
+    super(device, lesson, options);
+  }
+
   /** Ends the training: what is left is the model, which is the caller's to dispose of. */
   finish(): Gpt {
-    this.#release();
+    this.release();
     return this.model;
   }
 
   /** Frees all memory, the model's too. Idempotent. */
-  dispose(): void {
-    this.#release();
+  override dispose(): void {
+    super.dispose();
     this.model.dispose();
-  }
-
-  #release(): void {
-    this.#working.dispose();
-    this.#learning.dispose();
   }
 }
 
