@@ -75,13 +75,14 @@ INLINE void twoRows(const float *a0, const float *a1, u32 step, const f32x4 *b, 
   out1[3] = isFirst ? t3 : out1[3] + t3;
 }
 
-/** Rows i … of `sum`; I is a multiple of 4, and i lies beside the next i. */
-INLINE void sums(const LinearBackward *p, u32 i, u32 end) {
-  for (; i < end; i += 4) {
-    const float *a = p->a + i;
-    f32x4 sum = all(0);
-    for (u32 l = 0; l < p->L; l++, a += p->aColumn) sum += *(const f32x4 *)a;
-    *(f32x4 *)(p->sum + i) = sum;
+/** Rows `first` … of `sum`; I is a multiple of 4, and i lies beside the next i. One l after the other, as a lies. */
+INLINE void sums(const LinearBackward *p, u32 first, u32 last) {
+  f32x4 *sum = (f32x4 *)(p->sum + first);
+  const float *a = p->a + first;
+  u32 count4 = (last - first) / 4;
+  for (u32 i = 0; i < count4; i++) sum[i] = all(0);
+  for (u32 l = 0; l < p->L; l++, a += p->aColumn) {
+    for (u32 i = 0; i < count4; i++) sum[i] += ((const f32x4 *)a)[i];
   }
 }
 

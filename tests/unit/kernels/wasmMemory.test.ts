@@ -3,6 +3,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { createProcessor } from '../../../src/engine/load/processor.ts';
 import type { Arena, Device, Tensor } from '../../../src/gpu/device.ts';
+import { activationBackward } from '../../../src/kernels/activationBackward.ts';
 import { attention } from '../../../src/kernels/attention.ts';
 import { attentionScores } from '../../../src/kernels/attentionScores.ts';
 import { attentionStatistics } from '../../../src/kernels/attentionStatistics.ts';
@@ -18,6 +19,7 @@ import { addDropped, dropoutMask, dropped } from '../../../src/kernels/dropout.t
 import { embedding } from '../../../src/kernels/embedding.ts';
 import { gradientNorm, partialSums } from '../../../src/kernels/gradientNorm.ts';
 import { type LinearOptions, linear } from '../../../src/kernels/linear.ts';
+import { linearBackwardInput, linearBackwardWeight } from '../../../src/kernels/linearBackward.ts';
 import { topToken } from '../../../src/kernels/topToken.ts';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../../src/kernels/weightMatrix.ts';
 import { ADAM_W, recordAdamW } from '../../support/optimiserCases.ts';
@@ -97,6 +99,18 @@ const OPS: Readonly<Record<string, Op>> = {
     enc.copy(logprob, all, { from: 0, to: 0, count: 9 });
     enc.copy(loss, all, { from: 0, to: 9, count: 9 });
     return { out: all, count: 18 };
+  },
+  'gradients of a linear layer': (d, enc, arena) => {
+    const [rows, n, k] = [130, 264, 72];
+    const dY = arena.upload('dY', [rows, n], 'f32', noise(rows * n, 6));
+    const dOut = arena.zeros('dOut', [rows, n], 'f32');
+    activationBackward(enc, { x: dY, dOut: dY, dX: dOut }, { count: rows * n, activation: 'silu' });
+    const dX = arena.zeros('dX', [rows, k], 'f32');
+    linearBackwardInput(enc, { dOut, weight: weights(d, arena, 'f16', n, k), dX }, { rows });
+    const dWeight = weights(d, arena, 'f32', n, k);
+    const dBias = [arena.zeros('dBias', [n], 'f32')];
+    linearBackwardWeight(enc, { dOut, x: dX, dWeight, dBias }, { rows, accumulate: true });
+    return { out: dWeight.parts[0].tensor, count: n * k };
   },
   dropout: (_d, enc, arena) => {
     const mask = arena.zeros('mask', [900], 'u32');
