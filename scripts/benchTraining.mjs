@@ -69,8 +69,9 @@ export function describeTraining(result) {
     `  ${dispatches} launches in ${submits} submits, ${dispatchesOfBlock} of them a block   ` +
       `memory ${megabytes(sizeBytes)}${grown}   longest pause of a worker ${longestPauseMs.toFixed(0)} ms`,
     ...kernels.map(
-      ({ kernel, calls, ms }) =>
-        `  ${kernel.padEnd(28)} ${String(calls).padStart(3)} ×  ${ms.toFixed(2).padStart(9)} ms`,
+      ({ kernel, calls, ms, longestMs }) =>
+        `  ${kernel.padEnd(28)} ${String(calls).padStart(3)} ×  ${ms.toFixed(2).padStart(9)} ms` +
+        (longestMs === undefined ? '' : `   the longest ${longestMs.toFixed(1)} ms`),
     ),
   ];
 }

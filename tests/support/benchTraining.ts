@@ -37,6 +37,8 @@ export interface TrainingKernelTime {
   readonly calls: number;
   /** Of all these calls. */
   readonly ms: number;
+  /** Of the longest, on the processor: its thread hears nothing meanwhile. */
+  readonly longestMs?: number;
 }
 
 export interface TrainingBenchResult {
@@ -176,7 +178,7 @@ async function replayed(
 /** Times what kernels compute on the processor, whatever else a step does. */
 class KernelClock {
   readonly #timed = new Map<Kernel, Kernel>();
-  readonly #times = new Map<string, { calls: number; ms: number }>();
+  readonly #times = new Map<string, { calls: number; ms: number; longestMs: number }>();
 
   reset(): void {
     this.#times.clear();
@@ -184,10 +186,11 @@ class KernelClock {
 
   /** Of one of the steps that took `times` and were all that ran since `reset`. */
   shares(times: readonly number[]): Shares {
-    const kernels = [...this.#times].map(([kernel, { calls, ms }]) => ({
+    const kernels = [...this.#times].map(([kernel, { calls, ms, longestMs }]) => ({
       kernel,
       calls: calls / times.length,
       ms: ms / times.length,
+      longestMs,
     }));
     const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
     const alone = sum(kernels.map(({ ms }) => ms));
@@ -226,8 +229,13 @@ class KernelClock {
     return (arrays, sizes) => {
       const start = performance.now();
       run(arrays, sizes);
-      const { calls, ms } = this.#times.get(name) ?? { calls: 0, ms: 0 };
-      this.#times.set(name, { calls: calls + 1, ms: ms + performance.now() - start });
+      const took = performance.now() - start;
+      const { calls, ms, longestMs } = this.#times.get(name) ?? { calls: 0, ms: 0, longestMs: 0 };
+      this.#times.set(name, {
+        calls: calls + 1,
+        ms: ms + took,
+        longestMs: Math.max(longestMs, took),
+      });
     };
   }
 }
