@@ -7,9 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { openEnginePage } from '../enginePage.mjs';
 import { fetched } from '../fetched.mjs';
 
-/** 4 layers of 128 channels in 4 heads, a vocabulary of 128; 8 windows of 128 tokens a step. */
-const SHAPE = { layers: 4, heads: 4, channels: 128, vocabulary: 128, batch: 8, tokens: 128 };
-const TOKENS_A_STEP = SHAPE.batch * SHAPE.tokens;
 const OURS = 'ours';
 /** Threads that ours computes with on the processor. */
 const THREADS = 2;
@@ -71,11 +68,12 @@ export async function trainOnWebGpu({ nanoGpt, tfjs, backend }, steps) {
     await calls[2]('loadTfjs', names[2], tfjsFiles);
     const learners = await inTurns(names, calls, steps);
     checkSame(learners[0], learners[2]);
-    learners.forEach(checkLearns);
+    const sizes = await calls[0]('sizes');
+    for (const learner of learners) checkLearns(learner, sizes);
     return {
       browser: browserOf(engine),
       device: 'WebGPU',
-      tokensAStep: TOKENS_A_STEP,
+      tokensAStep: sizes.batch * sizes.tokens,
       learners,
       forwardMs: null,
     };
@@ -99,12 +97,13 @@ export async function trainOnProcessor({ steps, python, wasm }) {
     for (let i = 0; i < STEPS_ALONE * steps; i++) {
       forwardMs.push((await call('timeForward', OURS, 100 + i)).ms);
     }
-    learners.forEach(checkLearns);
-    if (python) learners.push(pyTorch(python));
+    const sizes = await call('sizes');
+    for (const learner of learners) checkLearns(learner, sizes);
+    if (python) learners.push(pyTorch(python, sizes));
     return {
       browser: browserOf(engine),
       device: 'the processor',
-      tokensAStep: TOKENS_A_STEP,
+      tokensAStep: sizes.batch * sizes.tokens,
       learners,
       forwardMs,
     };
@@ -164,19 +163,22 @@ function checkSame(one, other) {
   });
 }
 
-/** Throws where a loss is no number, or none at which a model of that vocabulary begins. @param {Learner} learner */
-function checkLearns({ name, losses }) {
-  const blind = Math.log(SHAPE.vocabulary);
+/**
+ * Throws where a loss is no number, or none at which a model of that vocabulary begins.
+ * @param {Learner} learner @param {Record<string, number>} sizes
+ */
+function checkLearns({ name, losses }, { vocabulary }) {
+  const blind = Math.log(vocabulary);
   if (losses.every(Number.isFinite) && Math.abs(losses[0] - blind) < 0.1 * blind) return;
   throw new Error(`${name} trains something else: its losses are ${losses.join(', ')}.`);
 }
 
-/** @param {string} python @returns {Learner} */
-function pyTorch(python) {
+/** @param {string} python @param {Record<string, number>} sizes @returns {Learner} */
+function pyTorch(python, sizes) {
   const script = fileURLToPath(new URL('training/train.py', import.meta.url));
-  const { layers, heads, channels, vocabulary, batch, tokens } = SHAPE;
-  const sizes = [layers, heads, channels, vocabulary, batch, tokens, STEPS_OF_PYTORCH];
-  const { status, stdout, stderr, error } = spawnSync(python, [script, ...sizes.map(String)], {
+  const { layers, heads, channels, vocabulary, batch, tokens } = sizes;
+  const words = [layers, heads, channels, vocabulary, batch, tokens, STEPS_OF_PYTORCH].map(String);
+  const { status, stdout, stderr, error } = spawnSync(python, [script, ...words], {
     encoding: 'utf8',
   });
   if (status !== 0) {

@@ -16,6 +16,13 @@ import {
 
 const SHAPE = TRAINING_SHAPES.small;
 
+/** What is trained, for whoever trains the same outside of a page. */
+export function sizes(): Record<string, number> {
+  const { config, batch, tokens } = SHAPE;
+  const { nLayer: layers, nHead: heads, nEmbd: channels, vocabSize: vocabulary } = config;
+  return { layers, heads, channels, vocabulary, batch, tokens };
+}
+
 interface Learner {
   /** What computes, in its own words. */
   readonly description: string;
