@@ -11,7 +11,12 @@ import { parseArgs } from 'node:util';
 import { buildConstants } from './constants.mjs';
 import { BOUNDS, installRuntime, measureReading } from './peers/reading.mjs';
 import { describeRun, describeTraining, ratiosOf } from './peers/report.mjs';
-import { installTrainers, trainOnProcessor, trainOnWebGpu } from './peers/training.mjs';
+import {
+  checkPython,
+  installTrainers,
+  trainOnProcessor,
+  trainOnWebGpu,
+} from './peers/training.mjs';
 import { SEED } from './peers/weights.mjs';
 import { fail, root } from './setup.mjs';
 
@@ -46,6 +51,7 @@ const runs = [];
 const training = [];
 let browser = '';
 try {
+  if (asked.python !== undefined) checkPython(asked.python);
   if (asked.parts.includes('reading')) {
     const runtime = installRuntime();
     versions['onnxruntime-web'] = runtime.version;

@@ -173,6 +173,14 @@ function checkLearns({ name, losses }, { vocabulary }) {
   throw new Error(`${name} trains something else: its losses are ${losses.join(', ')}.`);
 }
 
+/** Throws where `python` has no PyTorch: before anything is measured. @param {string} python */
+export function checkPython(python) {
+  const { status, stderr, error } = spawnSync(python, ['-c', 'import torch'], { encoding: 'utf8' });
+  if (status === 0) return;
+  const why = error?.message ?? stderr.trim().split('\n').at(-1);
+  throw new Error(`--python ${python} cannot import torch: ${why}`);
+}
+
 /** @param {string} python @param {Record<string, number>} sizes @returns {Learner} */
 function pyTorch(python, sizes) {
   const script = fileURLToPath(new URL('training/train.py', import.meta.url));
