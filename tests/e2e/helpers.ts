@@ -109,7 +109,16 @@ function withSeed(at: string, seed: number): string {
 
 /** The model is loaded, the bars and the map are there. */
 export async function untilReady(page: Page): Promise<void> {
-  await expect(bars(page).first()).toBeVisible();
+  await untilSeen(bars(page).first());
+}
+
+/**
+ * What takes the page seconds to show. An `expect` that waits for it would take the whole page down in words with each
+ * look, for its message, and keep a core from what it waits for.
+ */
+export async function untilSeen(shown: Locator): Promise<void> {
+  await shown.waitFor({ timeout: 60_000 });
+  await expect(shown).toBeVisible();
 }
 
 export const prompt = (page: Page): Locator => page.getByRole('textbox', { name: 'Prompt' });
@@ -165,12 +174,12 @@ export async function copyLink(page: Page): Promise<string> {
 export async function generate(page: Page): Promise<void> {
   // The button says Stop from the click on; a short run may be over before anybody looks.
   await generateButton(page).click();
-  await expect(generateButton(page)).toBeVisible();
+  await untilSeen(generateButton(page));
 }
 
 export async function writePrompt(page: Page, text: string, tokens?: number): Promise<void> {
   await prompt(page).fill(text);
-  if (tokens === undefined) await expect(page.getByText(/^\d+ tokens?$/u)).toBeVisible();
+  if (tokens === undefined) await untilSeen(page.getByText(/^\d+ tokens?$/u));
   else await expect(chips(page)).toHaveCount(tokens);
 }
 

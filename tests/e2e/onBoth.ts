@@ -18,6 +18,7 @@ import {
   setLength,
   setSeed,
   untilReady,
+  untilSeen,
   wholeText,
 } from './helpers.ts';
 
@@ -37,7 +38,7 @@ export async function expectStream(page: Page): Promise<void> {
     page.evaluate(() => (globalThis as unknown as { lengths: number[] }).lengths);
   await generateButton(page).click();
   await expect.poll(async () => (await seen()).length).toBeGreaterThan(3);
-  await expect(chip(page, 14)).toBeVisible();
+  await untilSeen(chip(page, 14));
   await page.keyboard.press('Escape');
   await expect(generateButton(page)).toBeVisible();
   const lengths = await seen();

@@ -223,8 +223,10 @@ test.describe('the verdict on the GPU', () => {
         device.destroy();
       }
     });
-    await expect(page.getByText(/The GPU went away/u)).toBeVisible();
-    await expect(page.getByText(/The GPU went away/u)).toBeHidden();
+    const lost = page.getByText(/The GPU went away/u);
+    await expect(lost).toBeVisible();
+    await lost.waitFor({ state: 'hidden', timeout: 60_000 });
+    await expect(lost).toBeHidden();
     expect(await wholeText(page)).toBe(text);
     await generate(page);
     await expect(chips(page)).toHaveCount(18);
@@ -384,10 +386,13 @@ test.describe('the page', () => {
 
     await button(page, 'Undo').focus();
     await expect
-      .poll(async () => {
-        await page.keyboard.press('Enter');
-        return button(page, 'Undo').isDisabled();
-      })
+      .poll(
+        async () => {
+          await page.keyboard.press('Enter');
+          return button(page, 'Undo').isDisabled();
+        },
+        { intervals: [50] },
+      )
       .toBe(true);
     await expect(focused).toHaveText('Undo');
   });

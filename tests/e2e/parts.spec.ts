@@ -8,6 +8,7 @@ import {
   open,
   openView,
   setLength,
+  untilSeen,
 } from './helpers.ts';
 import { expectPartsOff } from './onBoth.ts';
 import { test } from './window.ts';
@@ -65,7 +66,9 @@ test.describe('switching parts off', () => {
     await expect(sweep).toContainText(/Ended after \d+ heads/u);
     // Ten tokens, so that the default run stays short; every further token costs each head the same.
     await sweep.getByRole('button', { name: 'Switch each head off in turn' }).click();
-    await expect(page.getByTestId('sweep-finding')).toContainText(
+    const finding = page.getByTestId('sweep-finding');
+    await untilSeen(finding.filter({ hasText: 'The heads that matter most' }));
+    await expect(finding).toContainText(
       /“was” has 24\s%\. The heads that matter most.*: \d+\.\d+ \(.+\), \d+\.\d+ \(.+\), \d+\.\d+ \(/u,
     );
     expect(await countColours(page.getByTestId('parts-map'))).toBeGreaterThan(blank + 20);

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { expect, type Page, type Worker } from '@playwright/test';
 import { HEADERS, HEADERS_ID, POLICY } from '../../scripts/policy.mjs';
-import { open, untilReady } from './helpers.ts';
+import { open, untilReady, untilSeen } from './helpers.ts';
 import { serveSite } from './site.ts';
 import { test } from './window.ts';
 
@@ -143,7 +143,7 @@ test('in a frame of another site it is not isolated, and works', async ({ page, 
     // As localhost; ours is at 127.0.0.1, which is another site.
     await page.goto(`http://localhost:${(site.address() as AddressInfo).port}/`);
     const inside = page.frameLocator('iframe');
-    await expect(inside.locator('[data-testid="next-token"] [data-bar]').first()).toBeVisible();
+    await untilSeen(inside.locator('[data-testid="next-token"] [data-bar]').first());
     expect(await inside.locator('body').evaluate(() => crossOriginIsolated)).toBe(false);
   } finally {
     site.closeAllConnections();

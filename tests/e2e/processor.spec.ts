@@ -9,6 +9,7 @@ import {
   open,
   setLength,
   untilReady,
+  untilSeen,
   wholeText,
 } from './helpers.ts';
 import { serveSite } from './site.ts';
@@ -49,15 +50,15 @@ test('it computes in WebAssembly, with all threads, which end with it; the text 
   await expect.poll(helpers).toEqual([]);
   await keepHelpers(engine);
   await button(page, 'Processor').click();
-  await expect(details).toContainText(words);
+  await untilSeen(details.filter({ hasText: words }));
 
   await setLength(page, 30);
   await generateButton(page).click();
-  await expect(chip(page, 12)).toBeVisible();
+  await untilSeen(chip(page, 12));
   await engine.evaluate(() => {
     for (const helper of helpersOf()) helper.terminate();
   });
-  await expect(chip(page, 39)).toBeVisible();
+  await untilSeen(chip(page, 39));
   await expect(page.getByTestId('problem')).toBeHidden();
 
   // Another precision takes memory of its own before it lets go of the old.

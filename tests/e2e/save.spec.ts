@@ -9,7 +9,15 @@ import {
   toFloat32,
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
-import { button, chips, closeViews, generateButton, open, setLength } from './helpers.ts';
+import {
+  button,
+  chips,
+  closeViews,
+  generateButton,
+  open,
+  setLength,
+  untilSeen,
+} from './helpers.ts';
 import { test } from './window.ts';
 
 const TALES = new URL('../../public/models/tales-7m/', import.meta.url);
@@ -43,7 +51,9 @@ test('the device is checked once the page rests', async ({ page, context }) => {
   await open(page);
   await openDetails(page);
   const check = page.getByTestId('self-check');
-  await expect(check).toContainText('Checked: computes like the reference on this device.');
+  await untilSeen(
+    check.filter({ hasText: 'Checked: computes like the reference on this device.' }),
+  );
   await expect(button(page, /tales-7m.* · checked/u)).toBeVisible();
   // The model is there before it is checked, and says so.
   const facts = (await said()).map((words) => words.split(' · ').at(-1));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Locator, type Page } from '@playwright/test';
-import { open, writePrompt } from './helpers.ts';
+import { open, untilSeen, writePrompt } from './helpers.ts';
 import { test } from './window.ts';
 
 const PROMPT = 'The king said: "Go, and fetch me the golden bird"';
@@ -113,7 +113,9 @@ test('every view can be taken away as PNG, SVG, CSV and JSON, and each file read
   await writePrompt(page, PROMPT);
   const groups = page.getByRole('group', { name: 'Save this view' });
 
-  await expect(page.getByTestId('head-sentence')).toContainText('on repeated random tokens');
+  await untilSeen(
+    page.getByTestId('head-sentence').filter({ hasText: 'on repeated random tokens' }),
+  );
   const [atlas, focus] = [groups.first(), groups.nth(1)];
   const all = await checkFiles(page, atlas);
   expect(all.shape.slice(0, 2)).toEqual([12, 12]);

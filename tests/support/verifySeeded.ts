@@ -255,8 +255,8 @@ const FIRST_LOSS_BOUND = 1e-4;
 const VALIDATION_BOUND = 0.02;
 
 /**
- * The run under `url` over the corpus at `corpusUrl`; `steps` breaks it off at one of the hundreds that PyTorch
- * validated at.
+ * The run under `url` over the corpus at `corpusUrl`; `steps` breaks it off. It is validated where PyTorch did: before the
+ * first step and after each hundred.
  */
 export async function verifyLearns(
   url: string,
