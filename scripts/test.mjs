@@ -37,31 +37,35 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 /** @type {Counts} */
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-// Half of a kernel test is waiting for the browser, so what needs none runs beside them. Page tests run alone.
-const built = (await Promise.all([vitest('gpu', 25 * MINUTE).then(add), withoutBrowser()]))[1];
-if (built) {
-  add(await playwright(35 * MINUTE));
-} else {
-  report('e2e', { passed: 0, failed: 1, skipped: 0 }, 'the site could not be built');
-  total.failed += 1;
-}
+// Half of a test in a browser is waiting, so two rows of stages run side by side. Neither waits for the other: no test
+// depends on speed, and no core has nothing to do before the last stage of one of them.
+await Promise.all([kernelsAndUnits(), checksAndPages()]);
 
 rmSync(scratch, { recursive: true, force: true });
 const tail = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${tail}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** Everything but the tests in a browser, one after the other. @returns {Promise<boolean>} whether there is a site */
-async function withoutBrowser() {
+/** The kernels in a browser, shown as they go; then what needs none. */
+async function kernelsAndUnits() {
+  add(await vitest('gpu', LONGEST));
+  add(await vitest('unit', LONGEST, true));
+}
+
+/** What is said without running the program, the built page and the library, and the tests of the page. */
+async function checksAndPages() {
   add(await single('check', ['scripts/check.mjs']));
   add(await naga());
   // The modules of WebAssembly, built again: they are committed, and must be what their sources give.
   add(await single('wasm', ['scripts/wasm.mjs', '--check']));
-  add(await vitest('unit', 20 * MINUTE, true));
-  const code = await run('build', [VITE, 'build', '--logLevel', 'warn'], 10 * MINUTE, {}, true);
-  if (code === 0) add(await single('size', ['scripts/size.mjs']));
   add(await single('library', ['scripts/library.mjs']));
-  return code === 0;
+  const code = await run('build', [VITE, 'build', '--logLevel', 'warn'], 10 * MINUTE, {}, true);
+  if (code === 0) {
+    add(await single('size', ['scripts/size.mjs']));
+    add(await playwright(LONGEST));
+  } else {
+    add(report('e2e', { passed: 0, failed: 1, skipped: 0 }, 'the site could not be built'));
+  }
 }
 
 /** A stage that is one test: its exit code. @param {string} name @param {string[]} args */
@@ -87,7 +91,7 @@ async function vitest(project, limitMs, isBeside) {
       'run',
       '--project',
       project,
-      // By default they leave one core to others: to the browser's tests, which end long before them.
+      // By default they leave one core to others: to the page's tests, which wait half of the time.
       ...(project === 'unit' ? ['--maxWorkers=100%'] : []),
       '--reporter=default',
       '--reporter=json',
@@ -115,11 +119,12 @@ function brokeBeforeItsTests(file) {
 /** The page tests. @param {number} limitMs */
 async function playwright(limitMs) {
   const file = join(scratch, 'e2e.json');
-  const code = await run('e2e', [PLAYWRIGHT, 'test', '--reporter=list,json'], limitMs, {
+  const env = {
     GLASS_E2E_BUILT: '1',
     GLASS_E2E_QUICK: '1',
     PLAYWRIGHT_JSON_OUTPUT_NAME: file,
-  });
+  };
+  const code = await run('e2e', [PLAYWRIGHT, 'test', '--reporter=list,json'], limitMs, env, true);
   return settle('e2e', code, file, ({ stats, errors }) => ({
     passed: stats.expected,
     failed: stats.unexpected + stats.flaky + errors.length,
