@@ -132,8 +132,8 @@ export async function loadNanoGpt(name: string, base: string): Promise<void> {
   const PreTrainer = (await load('training/PreTrainer.js')).default as NanoGpt['trainer'];
   const { config, batch, tokens } = SHAPE;
   const { vocabSize, nLayer, nHead, nEmbd: nEmbed } = config;
-  const sizes = { vocabSize, blockSize: tokens, nLayer, nHead, nEmbed, mlpFactor: 4 };
-  const model = new Model({ ...sizes, modelType: 'GenAI_NanoGPT_v1', useRope: false });
+  const shape = { vocabSize, blockSize: tokens, nLayer, nHead, nEmbed, mlpFactor: 4 };
+  const model = new Model({ ...shape, modelType: 'GenAI_NanoGPT_v1', useRope: false });
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm: clipNorm } = ADAM_W;
   const optimiser = { learningRate: LEARNING_RATE, beta1, beta2, epsilon, weightDecay, clipNorm };
   const trainer = new PreTrainer(model, null, { ...optimiser, warmupSteps: 0 });
