@@ -37,6 +37,8 @@ interface TrainingFile {
 const GRADIENT_BOUND = 1e-5;
 /** Of the tensor's largest magnitude. */
 const STEP_BOUND = 1e-4;
+/** Of the larger one that it stands beside: smaller gradients are none. */
+const NO_GRADIENT = 1e-6;
 const LOSS_BOUND = 1e-5;
 
 /**
@@ -172,7 +174,11 @@ function third(values: Float32Array, part: number): Float32Array {
   return values.subarray(part * size, (part + 1) * size);
 }
 
-/** A tensor whose true gradient is zero moves by rounding alone: within the learning rate, no more. */
+/**
+ * Where there is no true gradient, weights move by rounding alone: within the learning rate, no more. That is a tensor
+ * that has none beside the model's largest, and an element that has none beside its tensor's: AdamW's first step is the
+ * gradient's sign but for a gradient near ε, and 10⁻⁷ of the largest is what float32 cannot tell.
+ */
 function stepGroup(
   before: ReadonlyMap<string, Float32Array>,
   found: ReadonlyMap<string, Float32Array>,
@@ -181,17 +187,28 @@ function stepGroup(
 ): GroupResult {
   const largest = Math.max(...[...found.keys()].map((name) => gradientOf(name, expected)));
   let [absolute, relative, ok] = [0, 0, true];
-  let without = 0;
+  let [tensors, elements] = [0, 0];
   for (const [name, values] of found) {
-    if (gradientOf(name, expected) < 1e-6 * largest) {
-      without++;
-      const moved = compare(values, before.get(name) ?? []).absolute;
-      ok &&= moved <= 1.001 * learningRate;
-      continue;
-    }
-    const error = compare(values, expected(`step1.${name}`).data);
-    absolute = Math.max(absolute, error.absolute);
-    relative = Math.max(relative, error.relative);
+    const gradient = expected(`grad.${name}`).data;
+    const wanted = expected(`step1.${name}`).data;
+    const first = before.get(name) ?? new Float32Array();
+    if (values.length !== wanted.length) throw new Error(`${name}: ${values.length} values.`);
+    const ofTensor = gradientOf(name, expected);
+    const hasNone = ofTensor < NO_GRADIENT * largest;
+    if (hasNone) tensors++;
+    let worst = 0;
+    values.forEach((value, i) => {
+      const size = Math.abs(gradient[i]);
+      if (size > 0 && (hasNone || size < NO_GRADIENT * ofTensor)) {
+        if (!hasNone) elements++;
+        ok &&= Math.abs(value - first[i]) <= 1.001 * learningRate;
+        return;
+      }
+      const error = Math.abs(value - wanted[i]);
+      if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error;
+    });
+    absolute = Math.max(absolute, worst);
+    relative = Math.max(relative, worst / largestOf(wanted));
   }
   return {
     group: 'step1',
@@ -199,7 +216,7 @@ function stepGroup(
     relative,
     bound: `relative ${STEP_BOUND}`,
     ok: ok && relative <= STEP_BOUND,
-    note: `${found.size} tensors${without > 0 ? `, ${without} of them without a true gradient` : ''}`,
+    note: `${found.size} tensors; without a true gradient ${tensors} of them, and ${elements} elements of others`,
   };
 }
 
@@ -216,13 +233,15 @@ function curveGroup(
   wanted.forEach((value, i) => {
     const error = Math.abs(found[i] - value);
     absolute = error <= absolute ? absolute : error;
-    relative = error / value <= relative ? relative : error / value;
+    // A loss that is nearly learned is compared as it is.
+    const size = Math.max(1, value);
+    relative = error / size <= relative ? relative : error / size;
   });
   return {
     group: name,
     absolute,
     relative,
-    bound: `relative ${LOSS_BOUND}`,
+    bound: `relative ${LOSS_BOUND}, of 1 where smaller`,
     ok: relative <= LOSS_BOUND,
     note: `${wanted.length} steps`,
   };

@@ -114,7 +114,25 @@ function encodeAttentionBackward(
     { ...t, dOut: dHeads, dQkv },
     { ...model.widths.head, rows: rowsOf(pass), tokens, scoreScale, dropout },
   );
-  return encodeLinearBackward(pass, options, cAttn, d?.cAttn, ln1, dQkv, dNormed);
+  const goesOn = encodeLinearBackward(pass, options, cAttn, d?.cAttn, ln1, dQkv, dNormed);
+  if (d && model.config.qkvBias) encodeKeysBias(pass, d.cAttn.bias);
+  return goesOn;
+}
+
+/**
+ * The gradient of the keys' bias is 0: it adds the same to all scores of a row, and no softmax sees that. What a sum over
+ * the keys' gradients gives is rounding alone, which AdamW would take steps of full size by.
+ */
+function encodeKeysBias({ enc, model, buffers }: TrainingPass, bias: readonly Tensor[]): void {
+  const { partStride: first } = model.widths.head;
+  let start = 0;
+  for (const part of bias) {
+    const [length] = part.shape;
+    const from = Math.max(first, start);
+    const to = Math.min(2 * first, start + length);
+    if (from < to) enc.copy(buffers.zeros, part, { from: 0, to: from - start, count: to - from });
+    start += length;
+  }
 }
 
 /**

@@ -43,6 +43,8 @@ export interface TrainingBuffers {
   readonly delta: Tensor;
   /** (R, 2) of a LayerNorm's rows. */
   readonly statistics: Tensor;
+  /** As many zeros as there are keys' channels. */
+  readonly zeros: Tensor;
   /** Rows of the batch by token: which rows (R), where each token's begin (R + 1), the tokens (R). */
   readonly order: Tensor;
   readonly starts: Tensor;
@@ -60,7 +62,7 @@ export interface StepSizes {
 }
 
 /** Logits are had for so many bytes of rows at a time. */
-const LOGITS_BYTES = 16 << 20;
+const LOGITS_BYTES = 4 << 20;
 
 /** Makes one buffer of a step, or counts it. */
 export type Shapes = (name: string, shape: readonly number[], format?: 'f32' | 'u32') => Tensor;
@@ -129,6 +131,7 @@ export function buffersOf(
     dBefore: make('dBefore', [rows, w.inner]),
     delta: make('delta', [rows, config.nHead]),
     statistics: make('statistics', [rows, 2]),
+    zeros: make('zeros', [w.head.partStride]),
     order: make('order', [rows], 'u32'),
     starts: make('starts', [rows + 1], 'u32'),
     tokens: make('tokens', [rows], 'u32'),
