@@ -18,12 +18,13 @@ import { type Batch, Trainer } from '../../model/training/trainer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
+import { checkRun } from './checkRun.ts';
 import { type CheckpointStore, type KeepLimits, lastCheckpoint } from './checkpointStore.ts';
 import { restore } from './checkpoints.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
 import type { Ids } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
-import { type Batches, checkWindows, orderedWindows, randomWindows } from './windows.ts';
+import { type Batches, orderedWindows, randomWindows } from './windows.ts';
 
 /** A model that begins with this run. */
 export interface NewModel {
@@ -96,26 +97,15 @@ const DEFAULT_GENERATOR = 'philox';
 
 /**
  * Checks everything that can be checked before memory is taken, and plans that. Throws `training/options`,
- * `training/text`, `tokens/vocabulary`, `config/…`, `webgpu/…`.
+ * `training/text`, `training/checkpoint`, `tokens/vocabulary`, `tokenizer/byte`, `sampling/options`, `config/…`,
+ * `webgpu/…`.
  */
 export async function planRun(options: TrainOptions): Promise<PlannedRun> {
   const { config } = options.model;
   checkConfig(config);
   const args = toArguments(argumentsOf(options), config.nCtx);
   const { per_device_train_batch_size: batch, block_size: tokens } = args;
-  checkWindows(options.train, { batch, tokens });
-  if (options.validation && args.eval_steps > 0)
-    checkWindows(options.validation, { batch, tokens });
-  checkTokenizer(options.tokenizer, config);
-  if (options.generator === 'torch' && (options.order ?? DEFAULT_ORDER) !== 'random') {
-    throw new EngineError(
-      `order is ${options.order}; PyTorch's generator draws windows at random.`,
-      {
-        code: 'training/options',
-        hint: 'Leave order or generator out.',
-      },
-    );
-  }
+  await checkRun(options, args, config);
   const { device: wish, processor } = options;
   const device = await openDevice(wish, { processor });
   try {
@@ -156,17 +146,6 @@ function argumentsOf(options: TrainOptions): Partial<TrainingArguments> {
     ...args
   } = options;
   return args;
-}
-
-function checkTokenizer(tokenizer: Tokenizer | null, { vocabSize }: GptConfig): void {
-  if (!tokenizer || tokenizer.vocabSize <= vocabSize) return;
-  throw new EngineError(
-    `The tokenizer has ${tokenizer.vocabSize} tokens; the model's vocabulary has ${vocabSize}.`,
-    {
-      code: 'tokens/vocabulary',
-      hint: `Give the model a vocabulary of ${tokenizer.vocabSize}, or make a smaller tokenizer.`,
-    },
-  );
 }
 
 /**

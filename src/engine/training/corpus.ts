@@ -7,7 +7,7 @@ import { documentParts } from '../../text/training/documents.ts';
 import { encodeParts } from '../../text/training/encodeParts.ts';
 import type { TextSource } from '../../text/training/textSource.ts';
 import { END_OF_TEXT, type Tokenizer } from '../../text/tokenizer.ts';
-import { TokenIds } from './tokenIds.ts';
+import { type Ids, TokenIds } from './tokenIds.ts';
 
 export interface CorpusOptions {
   /**
@@ -83,7 +83,7 @@ export async function readCorpus(
 }
 
 /** Throws `tokens/vocabulary` where a text has ids that a model with `vocab_size` rows lacks. */
-export function checkVocabulary({ ids }: Pick<Corpus, 'ids'>, vocab_size: number): void {
+export function checkVocabulary(ids: Pick<Ids, 'highest'>, vocab_size: number): void {
   if (ids.highest < vocab_size) return;
   throw new EngineError(
     `The text has token ${ids.highest}; the model's vocabulary has ${vocab_size} tokens, 0 to ${vocab_size - 1}.`,

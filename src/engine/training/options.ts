@@ -155,6 +155,11 @@ function show(value: unknown): string {
   return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
 }
 
+/** How samples are written where nothing else is said; `GenerationOptions` has seeds of 32 bits. */
+export function samplingOf({ seed }: TrainingArguments) {
+  return { do_sample: true, max_new_tokens: 100, seed: seed % 2 ** 32 };
+}
+
 /** Dropout by the trainer's names. */
 export function dropoutOf(o: TrainingArguments): Dropout {
   return { embd: o.embd_pdrop, attn: o.attn_pdrop, resid: o.resid_pdrop };

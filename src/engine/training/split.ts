@@ -82,6 +82,11 @@ class IdRanges implements Ids {
   /** Where each range begins here. */
   readonly #starts: Float64Array;
 
+  /** Of all the text. */
+  get highest(): number {
+    return this.length > 0 ? this.#ids.highest : -1;
+  }
+
   constructor(ids: Ids, ranges: readonly Range[]) {
     this.#ids = ids;
     this.#ranges = ranges;

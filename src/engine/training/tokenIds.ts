@@ -6,6 +6,8 @@ const BLOCK = 1 << 16;
 /** What can be read from: ids one behind the other. */
 export interface Ids {
   readonly length: number;
+  /** No id is above it; -1 where there are none. */
+  readonly highest: number;
   /** Copies ids `from` … `from + count` into `target`, from its `at` on. All of them must be there. */
   copyTo(target: Uint32Array, at: number, from: number, count: number): void;
 }
@@ -32,7 +34,6 @@ export class TokenIds implements Ids {
     return this.#length;
   }
 
-  /** -1 where there are none. */
   get highest(): number {
     return this.#highest;
   }

@@ -8,16 +8,17 @@ import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from '.
 import { removeOldest, sizeOf } from './checkpointStore.ts';
 import { checkpointFiles } from './checkpoints.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
-import { dropoutOf } from './options.ts';
+import { dropoutOf, samplingOf } from './options.ts';
 import { learningRateAt } from './schedule.ts';
 import { fingerprintOf, trainedModel } from './trainedModel.ts';
 import { wholeWindows } from './windows.ts';
 
 /**
  * Trains, and tells what happens: first the plan of its memory, before any is taken, at last the model, which is the
- * listener's then. Leaving the loop before that frees everything. Aborting `signal` stops after the step in hand; the
- * model is there all the same. Throws `training/memory`, `training/not-finite`, `training/options`, `training/text`,
- * `training/checkpoint`, `device/…`; nothing stays allocated then.
+ * listener's then. Leaving the loop before that frees everything. Aborting `signal` stops after the step in hand, which
+ * is measured and kept as a last step is; the model is there all the same. Throws what `planRun` throws,
+ * `training/memory`, `training/not-finite`, `device/…`, and the signal's reason where it is aborted before the first
+ * step; nothing stays allocated then.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
   const planned = await planRun(options);
@@ -54,9 +55,46 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     checkpoint: run.resumed,
   };
   const isStopped = (): boolean => options.signal?.aborted === true;
-  const isDue = (every: number): boolean => every > 0 && trainer.steps % every === 0;
+  const { steps: begun } = trainer;
+  /** At which step each was told, or done, last; what a run goes on from was seen to by the run before. */
+  const seen = { step: begun, evaluation: begun, sample: begun, checkpoint: begun };
+  /** Whether it is due, which it then is no more. Asked right before each: a signal may come while another is told. */
+  const claim = (what: keyof typeof seen, every: number): boolean => {
+    const isEnd = trainer.steps === args.max_steps || isStopped();
+    if (every === 0 || seen[what] === trainer.steps) return false;
+    if (!isEnd && trainer.steps % every !== 0) return false;
+    seen[what] = trainer.steps;
+    return true;
+  };
   /** Of these very weights; null where they were not measured. */
   let evalLoss: number | null = null;
+  async function* between(): AsyncGenerator<TrainEvent, void, undefined> {
+    if (claim('step', args.logging_steps)) {
+      const event = meter.read();
+      run.log.push({
+        step: event.step,
+        loss: event.loss,
+        learning_rate: event.learning_rate,
+        grad_norm: event.grad_norm,
+      });
+      yield event;
+    }
+    if (options.validation && claim('evaluation', args.eval_steps)) {
+      const event = await evaluated(run);
+      evalLoss = event.eval_loss;
+      if (!Number.isFinite(evalLoss)) {
+        throw await notFinite(run, { loss: evalLoss, gradientNorm: 0 }, trainer.steps);
+      }
+      run.log.push({ step: event.step, eval_loss: evalLoss });
+      yield event;
+    }
+    if (claim('sample', args.sample_steps)) yield* samples(run);
+    if (options.checkpoints && claim('checkpoint', args.save_steps)) {
+      const event = await keep(run, evalLoss);
+      if (event.type === 'checkpoint') noteKept(run, event);
+      yield event;
+    }
+  }
   if (trainer.steps === 0 && args.eval_steps > 0 && options.validation) {
     yield await evaluated(run);
   }
@@ -67,37 +105,17 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     const result = await trainer.step(batches, rate);
     if (!isFinite(result)) throw await notFinite(run, result, trainer.steps - 1);
     meter.add(result, rate, performance.now() - start);
-    const isLast = trainer.steps === args.max_steps || isStopped();
-    if (isDue(args.logging_steps) || isLast) {
-      const event = meter.read();
-      run.log.push({
-        step: event.step,
-        loss: event.loss,
-        learning_rate: event.learning_rate,
-        grad_norm: event.grad_norm,
-      });
-      yield event;
-    }
     evalLoss = null;
-    if (options.validation && args.eval_steps > 0 && (isDue(args.eval_steps) || isLast)) {
-      const event = await evaluated(run);
-      evalLoss = event.eval_loss;
-      if (!Number.isFinite(evalLoss)) {
-        throw await notFinite(run, { loss: evalLoss, gradientNorm: 0 }, trainer.steps);
-      }
-      run.log.push({ step: event.step, eval_loss: evalLoss });
-      yield event;
-    }
-    if (args.sample_steps > 0 && (isDue(args.sample_steps) || isLast)) {
-      yield* samples(run);
-    }
-    if (options.checkpoints && args.save_steps > 0 && (isDue(args.save_steps) || isLast)) {
-      const event = await keep(run, evalLoss);
-      if (event.type === 'checkpoint') run.kept.push(event.step);
-      yield event;
-    }
+    yield* between();
   }
+  // A signal that came after something was found not to be due.
+  yield* between();
   return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+/** What is kept now that a checkpoint was, and others gave way. */
+function noteKept({ kept }: Run, { step, removed }: CheckpointEvent): void {
+  kept.splice(0, Infinity, ...kept.filter((each) => !removed.includes(each)), step);
 }
 
 /** A device that is lost takes weights and moments with it: what is left is the last checkpoint. */
@@ -167,7 +185,7 @@ async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> 
       const ids = startOf(prompt, model);
       const written: number[] = [];
       let text = '';
-      const chosen = { do_sample: true, max_new_tokens: 100, seed: args.seed, ...sampling };
+      const chosen = { ...samplingOf(args), ...sampling };
       for await (const token of model.generate(ids, chosen)) {
         written.push(token.token_id);
         text += token.text;

@@ -102,8 +102,14 @@ export function* wholeWindows(
   }
 }
 
-/** Throws `training/text` for a text without a window, `training/options` for a size that is none. */
-export function checkWindows(ids: Ids, { batch, tokens }: WindowSize): void {
+/**
+ * Throws `training/text` for a text without a window, which it calls `what`, `training/options` for a size that is none.
+ */
+export function checkWindows(
+  { length }: Pick<Ids, 'length'>,
+  { batch, tokens }: WindowSize,
+  what: 'text' | 'text to learn from' | 'text for validation' = 'text',
+): void {
   for (const [name, value] of Object.entries({ batch, tokens })) {
     if (Number.isInteger(value) && value >= 1) continue;
     throw new EngineError(
@@ -114,12 +120,15 @@ export function checkWindows(ids: Ids, { batch, tokens }: WindowSize): void {
       },
     );
   }
-  if (ids.length > tokens) return;
+  if (length > tokens) return;
   throw new EngineError(
-    `The text is too short for one window: it has ${ids.length} tokens, and ${tokens + 1} are needed (${tokens} and the one that follows them).`,
+    `The ${what} is too short for one window: it has ${length} tokens, and ${tokens + 1} are needed (${tokens} and the one that follows them).`,
     {
       code: 'training/text',
-      hint: 'Take a longer text, or train with a shorter context; a split may have left little of it.',
+      hint:
+        what === 'text for validation'
+          ? 'Keep a larger share for it, train with shorter windows (block_size), or measure nothing (eval_steps: 0).'
+          : 'Take a longer text, or train with shorter windows (block_size); a split may have left little of it.',
     },
   );
 }

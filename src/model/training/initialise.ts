@@ -15,7 +15,8 @@ import type { TorchRandom } from './torchRandom.ts';
  * linear layers. `mingpt`: N(0, 0.02), no bias, no position. `nanogpt`: N(0, 0.02), positions too, and
  * N(0, 0.02/√(2 · layers)) for what adds to the residual stream; GPT-2's own.
  */
-export type InitialRule = 'notebook' | 'mingpt' | 'nanogpt';
+export const INITIAL_RULES = ['notebook', 'mingpt', 'nanogpt'] as const;
+export type InitialRule = (typeof INITIAL_RULES)[number];
 
 /** How the elements of a tensor are distributed. */
 type Distribution =

@@ -88,8 +88,8 @@ describe('a corpus', () => {
 
   test('whose ids a model lacks is refused', async () => {
     const corpus = await readCorpus('abc', characters('cab'));
-    expect(() => checkVocabulary(corpus, 3)).not.toThrow();
-    expect(() => checkVocabulary(corpus, 2)).toThrow(
+    expect(() => checkVocabulary(corpus.ids, 3)).not.toThrow();
+    expect(() => checkVocabulary(corpus.ids, 2)).toThrow(
       "The text has token 2; the model's vocabulary has 2 tokens, 0 to 1.",
     );
   });

@@ -11,6 +11,7 @@ import type { CheckpointStore } from '../../../../src/engine/training/checkpoint
 import { readCorpus } from '../../../../src/engine/training/corpus.ts';
 import type { TrainEvent } from '../../../../src/engine/training/events.ts';
 import { splitCorpus } from '../../../../src/engine/training/split.ts';
+import { TokenIds } from '../../../../src/engine/training/tokenIds.ts';
 import { train } from '../../../../src/engine/training/train.ts';
 import { PRESETS } from '../../../../src/model/config.ts';
 import { parameterTable, tensorsOf } from '../../../../src/model/parameters.ts';
@@ -128,15 +129,11 @@ describe('train', () => {
     async (_name, more) => {
       const whole = await eventsOf(await smallRun(more));
       const checkpoints = openCheckpointFolder(newFolder());
-      const stop = new AbortController();
-      const broken = await smallRun({ ...more, checkpoints, signal: stop.signal });
       const before: TrainEvent[] = [];
-      for await (const event of train(broken)) {
+      for await (const event of train(await smallRun({ ...more, checkpoints }))) {
         before.push(event);
-        if (event.type === 'step' && event.step === 5) stop.abort();
-        if (event.type === 'done') await event.model.dispose();
+        if (event.type === 'step' && event.step === 5) break;
       }
-      expect(of(before, 'done')[0].reason).toBe('stopped');
       expect(of(before, 'checkpoint').map(({ step }) => step)).toEqual([4]);
       const after = await eventsOf(
         await smallRun({ ...more, checkpoints, resume_from_checkpoint: true }),
@@ -147,6 +144,40 @@ describe('train', () => {
       expect(of(after, 'step').map(({ loss }) => loss)).toEqual(losses.slice(4));
       const [model, resumed] = [of(whole, 'done')[0].model, of(after, 'done')[0].model];
       expect(await sha256Of(resumed)).toBe(await sha256Of(model));
+    },
+  );
+
+  test.each(['step', 'evaluation', 'sample'] as const)(
+    'stopped while its %s is told, a run is kept as it is then, and goes on from there to the bit',
+    async (type) => {
+      const more = { eval_steps: 3, sample_steps: 3, sampling: { max_new_tokens: 2 } };
+      const whole = await eventsOf(await smallRun(more));
+      const checkpoints = openCheckpointFolder(newFolder());
+      const stop = new AbortController();
+      const before: TrainEvent[] = [];
+      const broken = await smallRun({ ...more, checkpoints, signal: stop.signal });
+      for await (const event of train(broken)) {
+        before.push(event);
+        if (event.type === type && event.step === 3) stop.abort();
+        if (event.type === 'done') await event.model.dispose();
+      }
+      const last = before.slice(
+        before.findIndex((event) => event.type === 'step' && event.step === 3),
+      );
+      expect(last.map((event) => event.type)).toEqual([
+        'step',
+        'evaluation',
+        'sample',
+        'checkpoint',
+        'done',
+      ]);
+      expect(of(before, 'done')[0]).toMatchObject({ reason: 'stopped', step: 3 });
+      const after = await eventsOf(
+        await smallRun({ ...more, checkpoints, resume_from_checkpoint: true }),
+      );
+      expect(of(after, 'start')[0].checkpoint).toBe('checkpoint-3');
+      const losses = of(whole, 'step').map(({ loss }) => loss);
+      expect(of(after, 'step').map(({ loss }) => loss)).toEqual(losses.slice(3));
     },
   );
 
@@ -185,6 +216,15 @@ describe('train', () => {
     expect(error.hint).toContain('learning_rate than 1000');
   });
 
+  test('names no checkpoint that gave way to the one that went', async () => {
+    const checkpoints = openCheckpointFolder(newFolder());
+    const options = { learning_rate: 1e3, lr_scheduler_type: 'constant', save_steps: 1 } as const;
+    const run = { ...options, max_steps: 200, eval_steps: 0, checkpoints };
+    const error = await refused(await smallRun({ ...run, keep: { save_total_limit: 1 } }));
+    expect(error.message).toMatch(/No good checkpoint is left\.$/);
+    expect(await checkpoints.list()).toEqual([]);
+  });
+
   test('goes on where there is no room for a checkpoint, and says so', async () => {
     const full: CheckpointStore = {
       list: () => Promise.resolve([]),
@@ -217,8 +257,29 @@ describe('train', () => {
     const config = { ...rest.model.config, vocabSize: 4 };
     const small = await refused({ ...rest, train: ids, model: { config } });
     expect(small.code).toBe('tokens/vocabulary');
+    const wide = { ...rest, tokenizer: null, train: TokenIds.from(Array(50).fill(14)) };
+    expect((await refused(wide)).message).toContain('The text has token 14; the model');
+    const few = { ...rest, train: ids, validation: TokenIds.from([1, 2, 3]) };
+    expect((await refused(few)).message).toContain(
+      'The text for validation is too short for one window: it has 3 tokens, and 17 are needed',
+    );
+    for (const [more, message] of [
+      [{ order: 'any' as 'random' }, 'order is "any"; expected random, shuffled, sequential.'],
+      [{ generator: 'any' as 'torch' }, 'generator is "any"; expected philox, torch.'],
+      [
+        { keep: { save_total_limit: NaN } },
+        'save_total_limit is NaN; expected a number from 1 on.',
+      ],
+      [{ sample_steps: 500, sampling: { temperature: -1 } }, 'temperature is -1; expected'],
+      [{ sample_steps: 500, prompts: ['Ü'] }, '"Ü" (U+00DC) is none of its 14'],
+    ] as const) {
+      expect((await refused(await smallRun(more))).message).toContain(message);
+    }
     const other = await smallRun({ checkpoints: openCheckpointFolder(newFolder()) });
     await eventsOf(other);
+    expect((await refused(other)).message).toBe(
+      'There is checkpoint-8 of a run already, where this one would be kept.',
+    );
     const changed = await refused({ ...other, seed: 1, resume_from_checkpoint: true });
     expect(changed.message).toContain('checkpoint-8 is of a run with seed 42; this one has 1.');
   });

@@ -136,7 +136,10 @@ describe('a split', () => {
     const { train, validation } = splitCorpus(corpus, { by: 'share', validation: 0.1 });
     expect(all(train)).toEqual(all(upTo(18)));
     expect(all(validation)).toEqual([18, 19]);
-    const long = { ...corpus, ids: { length: 1_115_394, copyTo: () => undefined } as Ids };
+    const long = {
+      ...corpus,
+      ids: { length: 1_115_394, highest: 0, copyTo: () => undefined } as Ids,
+    };
     expect(splitCorpus(long, { by: 'share', validation: 0.1 }).train.length).toBe(1_003_854);
     const none = splitCorpus(corpus, { by: 'share', validation: 0 });
     expect([none.train.length, none.validation.length]).toEqual([20, 0]);
