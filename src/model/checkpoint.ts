@@ -2,9 +2,10 @@
 // to whole vec4s, everything else padded to multiples of eight with zeros.
 import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
-import type { Arena, Device } from '../gpu/device.ts';
+import type { Arena, Device, Tensor } from '../gpu/device.ts';
 import {
   type WeightFormat,
+  type WeightMatrix,
   createWeightMatrix,
   planTensor,
   planWeightMatrix,
@@ -13,8 +14,8 @@ import {
 import type { GptConfig } from './config.ts';
 import { type Layout, isInputFirst } from './layouts.ts';
 import {
-  type MatrixSpec,
   type Parameters,
+  type PlacedMatrix,
   type Places,
   type VectorSpec,
   createParameters,
@@ -102,6 +103,22 @@ class Scratch {
   }
 }
 
+/** A matrix to be filled: how it lies, where, and under which names it is stored, one or several of equal rows. */
+export interface MatrixFilling {
+  readonly spec: PlacedMatrix;
+  readonly matrix: WeightMatrix;
+  readonly names: readonly string[];
+  /** Whether it is stored (inputs, outputs). */
+  readonly isInputFirst: boolean;
+}
+
+/** As `MatrixFilling`, for a vector, which lies in one tensor after the other. */
+interface VectorFilling {
+  readonly spec: Pick<VectorSpec, 'shape' | 'padded' | 'rowOf'>;
+  readonly tensors: readonly Tensor[];
+  readonly names: readonly string[];
+}
+
 /** A stored tensor, and where its rows go: of queries, keys and values, each is a third of one parameter. */
 interface Stored {
   readonly name: string;
@@ -140,6 +157,23 @@ export async function fillParameters(
   onTensor: (name: string) => void = () => {},
   signal?: AbortSignal,
 ): Promise<void> {
+  const fillings = parameterTable(config).map((spec): MatrixFilling | VectorFilling => {
+    const names = layout.namesOf(spec.path);
+    return isMatrix(spec)
+      ? { spec, matrix: spec.of(parameters), names, isInputFirst: isInputFirst(layout, spec) }
+      : { spec, tensors: spec.of(parameters), names };
+  });
+  await fillAll(arena, fillings, source, onTensor, signal);
+}
+
+/** As `fillParameters`, for whatever lies as parameters do. */
+export async function fillAll(
+  arena: Arena,
+  fillings: readonly (MatrixFilling | VectorFilling)[],
+  source: TensorSource,
+  onTensor: (name: string) => void = () => {},
+  signal?: AbortSignal,
+): Promise<void> {
   const placings = new Map<string, Placing>();
   const scratch = new Scratch();
   const room = new Float32Array(PIECE_ELEMENTS);
@@ -149,17 +183,17 @@ export async function fillParameters(
     return values;
   };
 
-  const vector = (spec: VectorSpec, stored: readonly Stored[]): void => {
+  const vector = ({ spec, tensors }: VectorFilling, stored: readonly Stored[]): void => {
     const values = new Float32Array(spec.padded[0]);
     for (const { name, rowOf } of stored) {
       placings.set(name, async () => {
         (await read(name)).forEach((value, n) => (values[rowOf(n)] = value));
-        writeVector(arena, spec.of(parameters), values);
+        writeVector(arena, tensors, values);
       });
     }
   };
   /** A matrix that is stored as it lies here, but for padding: it is uploaded in pieces. */
-  const rowByRow = (spec: MatrixSpec, { name }: Stored): void => {
+  const rowByRow = ({ spec, matrix }: MatrixFilling, { name }: Stored): void => {
     const [rows, width] = spec.shape;
     const step = Math.max(8, Math.floor(PIECE_ELEMENTS / width / 8) * 8);
     placings.set(name, async () => {
@@ -169,13 +203,13 @@ export async function fillParameters(
         const values = await read(name, row * width, count * width);
         const padded = scratch.take(count * spec.padded[1]);
         arrange(padded, spec.padded[1], values, count, width, false, inPlace, spec.columnOf);
-        writeRows(arena, spec.of(parameters), row, padded);
+        writeRows(arena, matrix, row, padded);
       }
     });
   };
   /** A matrix that is put together on this side: transposed, or out of three. */
-  const assembled = (spec: MatrixSpec, stored: readonly Stored[]): void => {
-    const inputFirst = isInputFirst(layout, spec);
+  const assembled = (filling: MatrixFilling, stored: readonly Stored[]): void => {
+    const { spec, matrix, isInputFirst: inputFirst } = filling;
     const outputs = spec.shape[0] / stored.length;
     const inputs = spec.shape[1];
     const size = spec.padded[0] * spec.padded[1];
@@ -201,22 +235,22 @@ export async function fillParameters(
           arrange(padded, spec.padded[1], values, n, k, inputFirst, toRow, toColumn);
         }
         if (--missing > 0) return;
-        writeRows(arena, spec.of(parameters), 0, padded);
+        writeRows(arena, matrix, 0, padded);
         padded = null;
       });
     }
   };
 
-  for (const spec of parameterTable(config)) {
-    const names = layout.namesOf(spec.path);
+  for (const filling of fillings) {
+    const { spec, names } = filling;
     const each = spec.shape[0] / names.length;
     const stored = names.map((name, i): Stored => {
       const rowOf: Places = i === 0 ? spec.rowOf : (n) => spec.rowOf(i * each + n);
       return { name, rowOf };
     });
-    if (!isMatrix(spec)) vector(spec, stored);
-    else if (spec.rowOf === inPlace && !isInputFirst(layout, spec)) rowByRow(spec, stored[0]);
-    else assembled(spec, stored);
+    if ('tensors' in filling) vector(filling, stored);
+    else if (spec.rowOf === inPlace && !filling.isInputFirst) rowByRow(filling, stored[0]);
+    else assembled(filling, stored);
   }
 
   for (const name of source.shapes.keys()) {

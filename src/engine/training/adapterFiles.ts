@@ -1,5 +1,6 @@
 // A trained LoRA as the files of a PEFT adapter.
 import { type Lora, exportFactors, toAdapterConfig } from '../../model/training/lora/saved.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../../hub/modelFolder.ts';
 import { type SavedFile, jsonFile, tensorsFile } from '../save.ts';
 
 /**
@@ -10,7 +11,7 @@ import { type SavedFile, jsonFile, tensorsFile } from '../save.ts';
 export function adapterFiles(trainer: Lora, base: string | null): SavedFile[] {
   const tensors = exportFactors(trainer, trainer.trainables.parameters);
   return [
-    jsonFile('adapter_config.json', toAdapterConfig(trainer.lora, base)),
-    tensorsFile('adapter_model.safetensors', tensors),
+    jsonFile(ADAPTER_CONFIG, toAdapterConfig(trainer.lora, base)),
+    tensorsFile(ADAPTER_WEIGHTS, tensors),
   ];
 }

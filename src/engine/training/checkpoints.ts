@@ -49,7 +49,7 @@ const WEIGHTS = 'model.safetensors';
 export const OPTIMIZER = 'optimizer.safetensors';
 
 /** What the moments' names begin with: PyTorch's words for the running means of the gradient, and of its square. */
-const MOMENTS = { m: 'exp_avg.', v: 'exp_avg_sq.' } as const;
+export const MOMENTS = { m: 'exp_avg.', v: 'exp_avg_sq.' } as const;
 
 /**
  * The files of a checkpoint, where a run stands last. Their chunks are made as they are asked for, and
@@ -62,16 +62,22 @@ export async function checkpointFiles(
   state: TrainerState,
 ): Promise<SavedFile[]> {
   const { device, config } = model;
-  const moments = new Map<string, ExportedTensor>();
+  const tensorsOf = (parameters: Parameters) =>
+    exportTensors({ device, config, parameters }, 'F32');
+  const moments = { m: await tensorsOf(trainables.m), v: await tensorsOf(trainables.v) };
+  return [...(await modelFiles(model, described, beside, 'fp32')), ...runFiles(moments, state)];
+}
+
+/** What a checkpoint has beside what was learned: both moments, and where the run stands. */
+export function runFiles(
+  moments: Readonly<Record<keyof typeof MOMENTS, ReadonlyMap<string, ExportedTensor>>>,
+  state: TrainerState,
+): SavedFile[] {
+  const tensors = new Map<string, ExportedTensor>();
   for (const key of ['m', 'v'] as const) {
-    const tensors = await exportTensors({ device, config, parameters: trainables[key] }, 'F32');
-    for (const [name, tensor] of tensors) moments.set(MOMENTS[key] + name, tensor);
+    for (const [name, tensor] of moments[key]) tensors.set(MOMENTS[key] + name, tensor);
   }
-  return [
-    ...(await modelFiles(model, described, beside, 'fp32')),
-    tensorsFile(OPTIMIZER, moments),
-    textFile(TRAINER_STATE, writeTrainerState(state)),
-  ];
+  return [tensorsFile(OPTIMIZER, tensors), textFile(TRAINER_STATE, writeTrainerState(state))];
 }
 
 /** Where the run of a checkpoint stands. Throws `training/checkpoint`. */
@@ -96,29 +102,40 @@ export async function restore(
   const { config } = model;
   checkSame(state.config, config, files.name);
   const layout = savedLayout(config);
-  const weights = await openTensors(files, WEIGHTS);
+  await withTensors(files, WEIGHTS, async (weights, moments) => {
+    const parts: readonly [Parameters, TensorSource, Layout][] = [
+      [model.parameters, weights, layout],
+      [trainables.m, moments, prefixed(layout, MOMENTS.m)],
+      [trainables.v, moments, prefixed(layout, MOMENTS.v)],
+    ];
+    for (const [, { shapes, unreadable }, names] of parts) {
+      checkTensors(names, config, shapes, unreadable);
+    }
+    for (const [parameters, tensors, names] of parts) {
+      await fillParameters(arena, parameters, tensors, names, config, () => {}, signal);
+    }
+  });
+  learner.resume(state.step, state.microSteps);
+  return state;
+}
+
+/** Opens what was learned, and its moments, for as long as `use` takes. Throws `training/checkpoint`, `safetensors/…`. */
+export async function withTensors(
+  files: CheckpointFiles,
+  learned: string,
+  use: (learned: TensorSource, moments: TensorSource) => Promise<void>,
+): Promise<void> {
+  const weights = await openTensors(files, learned);
   try {
     const moments = await openTensors(files, OPTIMIZER);
     try {
-      const parts: readonly [Parameters, TensorSource, Layout][] = [
-        [model.parameters, weights.tensors, layout],
-        [trainables.m, moments.tensors, prefixed(layout, MOMENTS.m)],
-        [trainables.v, moments.tensors, prefixed(layout, MOMENTS.v)],
-      ];
-      for (const [, { shapes, unreadable }, names] of parts) {
-        checkTensors(names, config, shapes, unreadable);
-      }
-      for (const [parameters, tensors, names] of parts) {
-        await fillParameters(arena, parameters, tensors, names, config, () => {}, signal);
-      }
+      await use(weights.tensors, moments.tensors);
     } finally {
       await moments.close();
     }
   } finally {
     await weights.close();
   }
-  learner.resume(state.step, state.microSteps);
-  return state;
 }
 
 async function openTensors(
@@ -140,7 +157,7 @@ function prefixed(layout: Layout, prefix: string): Layout {
 }
 
 /** Throws `training/checkpoint` where a checkpoint is of another model. */
-function checkSame(stored: GptConfig, own: GptConfig, name: string): void {
+export function checkSame(stored: GptConfig, own: GptConfig, name: string): void {
   const keys = Object.keys(own) as (keyof GptConfig)[];
   const other = keys.find((key) => stored[key] !== own[key]);
   if (other === undefined) return;
@@ -153,7 +170,7 @@ function checkSame(stored: GptConfig, own: GptConfig, name: string): void {
   );
 }
 
-function lacks({ name }: CheckpointFiles, file: string): EngineError {
+export function lacks({ name }: CheckpointFiles, file: string): EngineError {
   return new EngineError(`${name} has no ${file}.`, {
     code: 'training/checkpoint',
     hint: 'The checkpoint is not whole: go on from the one before it.',

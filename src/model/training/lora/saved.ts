@@ -2,7 +2,7 @@
 import { EngineError } from '../../../errors.ts';
 import { writeRows } from '../../../kernels/weightMatrix.ts';
 import { addLowRank, toLowRank } from '../../adapters/lowRank.ts';
-import { zeroParameters } from '../../checkpoint.ts';
+import { type MatrixFilling, zeroParameters } from '../../checkpoint.ts';
 import { type ExportedTensor, linearChunks, savedLayout } from '../../exportTensors.ts';
 import { Gpt } from '../../gpt.ts';
 import { HUGGING_FACE } from '../../layouts.ts';
@@ -18,14 +18,32 @@ export interface Lora {
   readonly trainables: { readonly parameters: readonly Factors[] };
 }
 
+/** Where the tensors of adapter_model.safetensors lie in `factors`, or in what lies like them, each by PEFT's name. */
+export function factorFillings(
+  { model: { config }, lora }: Pick<Lora, 'model' | 'lora'>,
+  factors: readonly Factors[],
+  prefix = '',
+): MatrixFilling[] {
+  return loraSites(config, lora).flatMap((site, i) => {
+    const specs = factorSpecs(site, lora);
+    return (['a', 'b'] as const).map((which) => ({
+      spec: specs[which],
+      matrix: factors[i][which],
+      names: [`${prefix}base_model.model.${specs[which].path}`],
+      isInputFirst: false,
+    }));
+  });
+}
+
 /**
  * The tensors of adapter_model.safetensors, as PEFT names them for transformers' GPT-2; `factors` are the adapter's own,
  * or what lies like them (moments). Throws `training/lora` for a model that transformers has none for.
  */
 export function exportFactors(
-  { model: { device, config }, lora }: Lora,
+  of: Pick<Lora, 'model' | 'lora'>,
   factors: readonly Factors[],
 ): Map<string, ExportedTensor> {
+  const { device, config } = of.model;
   if (savedLayout(config) !== HUGGING_FACE) {
     throw new EngineError(
       'A PEFT adapter belongs to a model of transformers, which has no GPT-2 whose LayerNorm divides by the standard deviation.',
@@ -33,15 +51,11 @@ export function exportFactors(
     );
   }
   const tensors = new Map<string, ExportedTensor>();
-  loraSites(config, lora).forEach((site, i) => {
-    const specs = factorSpecs(site, lora);
-    for (const which of ['a', 'b'] as const) {
-      const spec = specs[which];
-      const chunks: ExportedTensor['chunks'] = () =>
-        linearChunks(device, spec, factors[i][which], 'F32', 0, spec.shape[0]);
-      tensors.set(`base_model.model.${spec.path}`, { dtype: 'F32', shape: spec.shape, chunks });
-    }
-  });
+  for (const { spec, matrix, names } of factorFillings(of, factors)) {
+    const chunks: ExportedTensor['chunks'] = () =>
+      linearChunks(device, spec, matrix, 'F32', 0, spec.shape[0]);
+    tensors.set(names[0], { dtype: 'F32', shape: spec.shape, chunks });
+  }
   return tensors;
 }
 
