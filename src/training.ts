@@ -26,4 +26,6 @@ export type { TrainedTokenizer } from './text/training/trained.ts';
 export { openCheckpointFolder } from './engine/training/checkpointFolder.ts';
 export { openKeptCheckpoints } from './engine/training/keptCheckpoints.ts';
 export type { CheckpointStore, KeepLimits } from './engine/training/checkpointStore.ts';
+export { LORA_DEFAULTS } from './model/training/lora/loraConfig.ts';
+export type { LoraConfig } from './model/training/lora/loraConfig.ts';
 export type { MemoryPlan } from './model/training/plan.ts';

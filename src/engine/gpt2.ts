@@ -147,6 +147,11 @@ export class GPT2 {
     return toAnatomy(this.config, layout, gpt.sizeBytes, file.dropRates);
   }
 
+  /** The tokenizer's own files by name; null where it came with none and is GPT-2's. */
+  get tokenizerFiles(): ReadonlyMap<string, string> | null {
+    return this.#facts.tokenizerFiles;
+  }
+
   /** What computes, underneath. */
   get gpt(): Gpt {
     return this.#facts.gpt;

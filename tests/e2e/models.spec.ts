@@ -436,6 +436,13 @@ const BROKEN: readonly Row[] = [
     says: /is damaged/u,
     code: 'download/hash',
   },
+  // The last: what the next try says of damage is then its own.
+  {
+    what: 'weights that are gone',
+    arrange: (hub) => hub.faults.set(WEIGHTS, { status: 404 }),
+    says: /There is no model\.safetensors/u,
+    code: 'network/not-found',
+  },
 ];
 const RARELY_BROKEN: readonly Row[] = [
   {
@@ -445,12 +452,6 @@ const RARELY_BROKEN: readonly Row[] = [
     code: 'download/size',
   },
   { what: 'a header that lies', id: 'tests/liar', says: /header/u, code: 'safetensors/' },
-  {
-    what: 'weights that are gone',
-    arrange: (hub) => hub.faults.set(WEIGHTS, { status: 404 }),
-    says: /There is no model\.safetensors/u,
-    code: 'network/not-found',
-  },
 ];
 
 /** Said in the card, while the running model stays; of the last row the card is left. */

@@ -16,12 +16,14 @@ export interface GroupResult {
 /** A tensor of a file by its name; throws for one that is not there. */
 export type Expected = (name: string) => { data: Float32Array; dims: readonly number[] };
 
-export async function readExpected(url: string): Promise<Expected> {
+export async function readExpected(
+  url: string,
+): Promise<Expected & { readonly names: readonly string[] }> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   const { tensors } = parseSafetensorsHeader(bytes, bytes.length);
-  return (name) => {
+  const expected: Expected = (name) => {
     const entry = tensors.get(name);
     if (!entry) throw new Error(`${url} has no ${name}.`);
     const raw = bytes.slice(entry.begin, entry.end);
@@ -33,6 +35,7 @@ export async function readExpected(url: string): Promise<Expected> {
           : toFloat32(raw, entry.dtype);
     return { data, dims: entry.shape };
   };
+  return Object.assign(expected, { names: [...tensors.keys()] });
 }
 
 /** A batch of ids or targets as lists. */

@@ -42,7 +42,7 @@ const NO_GRADIENT = 1e-6;
 const LOSS_BOUND = 1e-5;
 
 /**
- * Trains the folder at `url` (with a slash at its end) for as many steps as PyTorch did; no groups where it did not.
+ * Trains the folder at `url` (with a slash at its end) for as many steps as PyTorch did; no groups where its gradients are not there.
  * Throws only where it cannot be run.
  */
 export async function verifyTraining(
@@ -53,6 +53,8 @@ export async function verifyTraining(
   const file = (await fetchJson(`${url}training.json`)) as TrainingFile | null;
   if (!file?.losses || !file.grad_norms) return [];
   const expected = await readExpected(`${url}expected.safetensors`);
+  // The largest case has its way forward alone.
+  if (!expected.names.some((name) => name.startsWith('grad.'))) return [];
   const device = await openDevice(wish, { processor });
   try {
     return await trained(device, url, file, expected);

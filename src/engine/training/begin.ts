@@ -5,22 +5,18 @@ import { type JsonValue, show } from '../../json.ts';
 import type { Device } from '../../gpu/device.ts';
 import { type GptConfig, checkConfig } from '../../model/config.ts';
 import { drops } from '../../model/training/dropout.ts';
-import {
-  type InitialRule,
-  initialise,
-  philoxInitial,
-  torchInitial,
-} from '../../model/training/initialise.ts';
+import { type InitialRule, philoxInitial, torchInitial } from '../../model/training/initialise.ts';
+import { LORA_DEFAULTS, type LoraConfig } from '../../model/training/lora/loraConfig.ts';
 import { type MaskPlan, drawMasks, planMasks } from '../../model/training/masks.ts';
 import { type MemoryPlan, planMemory } from '../../model/training/plan.ts';
 import { TorchRandom } from '../../model/training/torchRandom.ts';
-import { type Batch, Trainer } from '../../model/training/trainer.ts';
+import type { Batch, TrainerOptions } from '../../model/training/trainer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import { openDevice } from '../load/openDevice.ts';
+import type { GPT2 } from '../gpt2.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { checkRun } from './checkRun.ts';
 import { type CheckpointStore, type KeepLimits, lastCheckpoint } from './checkpointStore.ts';
-import { restore } from './checkpoints.ts';
+import { type Learner, deviceOf, loraLearner, wholeLearner } from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
 import type { Ids } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
@@ -34,13 +30,16 @@ export interface NewModel {
 }
 
 export interface TrainOptions extends Partial<TrainingArguments> {
-  readonly model: NewModel;
+  /** A new one, or a loaded one to go on with: that stays as it is, on its device, and what learns begins as it. */
+  readonly model: NewModel | GPT2;
+  /** Trains an adapter of the loaded model in place of all its parameters; what is left out is PEFT's (`LORA_DEFAULTS`). */
+  readonly lora?: Partial<LoraConfig>;
   /** What it learns from, and what says how well; see `readCorpus` and `splitCorpus`. */
   readonly train: Ids;
   readonly validation?: Ids | null;
-  /** Null for a model that reads ids alone. */
-  readonly tokenizer: Tokenizer | null;
-  /** The tokenizer's files by name, for checkpoints; null for GPT-2's own. */
+  /** Null for a model that reads ids alone; a loaded model's own by default. */
+  readonly tokenizer?: Tokenizer | null;
+  /** The tokenizer's files by name, for checkpoints; null for GPT-2's own. Those of a loaded model by default. */
   readonly tokenizerFiles?: ReadonlyMap<string, string> | null;
   /**
    * Where initial weights, windows and masks come from: `philox`, functions of the seed, by default; or `torch`,
@@ -70,6 +69,11 @@ export interface PlannedRun {
   readonly options: TrainOptions;
   readonly args: TrainingArguments;
   readonly config: GptConfig;
+  /** The loaded model that it goes on with. */
+  readonly base: GPT2 | null;
+  readonly lora: LoraConfig | null;
+  readonly tokenizer: Tokenizer | null;
+  readonly tokenizerFiles: ReadonlyMap<string, string> | null;
   readonly device: Device;
   /** Whether the device goes with the model. */
   readonly ownsDevice: boolean;
@@ -78,7 +82,8 @@ export interface PlannedRun {
 
 /** A run between two steps. */
 export interface Run extends PlannedRun {
-  readonly trainer: Trainer;
+  readonly learner: Learner;
+  readonly trainer: Learner['trainer'];
   /** Where batches come from, and at what they are. */
   readonly batches: Batches;
   /** PyTorch's generator, where it draws. */
@@ -92,6 +97,7 @@ export interface Run extends PlannedRun {
   readonly log: LogEntry[];
 }
 
+const DEFAULT_RULE = 'nanogpt';
 const DEFAULT_ORDER = 'random';
 const DEFAULT_GENERATOR = 'philox';
 
@@ -101,33 +107,69 @@ const DEFAULT_GENERATOR = 'philox';
  * `webgpu/…`.
  */
 export async function planRun(options: TrainOptions): Promise<PlannedRun> {
-  const { config } = options.model;
+  const { model, generator } = options;
+  const base = isLoaded(model) ? model : null;
+  const { config } = model;
   checkConfig(config);
   const args = toArguments(argumentsOf(options), config.nCtx);
-  const { per_device_train_batch_size: batch, block_size: tokens } = args;
-  await checkRun(options, args, config);
-  const { device: wish, processor } = options;
-  const device = await openDevice(wish, { processor });
+  const lora = loraOf(options, base);
+  const tokenizer = options.tokenizer === undefined ? (base?.tokenizer ?? null) : options.tokenizer;
+  const tokenizerFiles =
+    options.tokenizer === undefined && base
+      ? base.tokenizerFiles
+      : (options.tokenizerFiles ?? null);
+  await checkRun({ ...options, model: isLoaded(model) ? {} : model, tokenizer }, args, config);
+  const { device, ownsDevice } = await deviceOf(base, options.device, options.processor);
   try {
     const plan = planMemory(device, config, {
-      batch,
-      tokens,
+      batch: args.per_device_train_batch_size,
+      tokens: args.block_size,
       accumulation: args.gradient_accumulation_steps,
       dropout: dropoutOf(args),
       decay: args.decay,
-      masks: options.generator === 'torch' ? 'given' : 'philox',
+      masks: generator === 'torch' ? 'given' : 'philox',
+      ...(lora && { lora }),
+      ...(base && { base: base.gpt.sizeBytes }),
     });
-    return { options, args, config, device, ownsDevice: true, plan };
+    const what = { options, args, config, base, lora, tokenizer, tokenizerFiles };
+    return { ...what, device, ownsDevice, plan };
   } catch (error) {
-    device.dispose();
+    if (ownsDevice) device.dispose();
     throw error;
   }
+}
+
+function isLoaded(model: TrainOptions['model']): model is GPT2 {
+  return 'gpt' in model;
+}
+
+/** Throws `training/options` for an adapter of nothing, or a device beside the loaded model's. */
+function loraOf({ lora, device, processor }: TrainOptions, base: GPT2 | null): LoraConfig | null {
+  if (base && (device !== undefined || processor !== undefined)) {
+    throw new EngineError('A loaded model is trained on its own device; another one was named.', {
+      code: 'training/options',
+      hint: 'Leave device and processor out, or load the model on that device.',
+    });
+  }
+  if (!lora) return null;
+  if (base?.config.layerNormDenominator === 'std') {
+    throw new EngineError(
+      'A PEFT adapter belongs to a model of transformers, which has no GPT-2 whose LayerNorm divides by the standard deviation.',
+      { code: 'training/lora', hint: 'Train all parameters of this model: leave lora out.' },
+    );
+  }
+  if (base) return { ...LORA_DEFAULTS, ...lora };
+  throw new EngineError('A LoRA is trained beside a loaded model; this one begins with the run.', {
+    code: 'training/options',
+    hint: 'Give a model that from_pretrained loaded, or leave lora out.',
+  });
 }
 
 /** What of the options are arguments of the run. */
 function argumentsOf(options: TrainOptions): Partial<TrainingArguments> {
   const {
     model: _model,
+    lora: _lora,
     train: _train,
     validation: _validation,
     tokenizer: _tokenizer,
@@ -153,12 +195,12 @@ function argumentsOf(options: TrainOptions): Partial<TrainingArguments> {
  * `device/out-of-memory`, `training/checkpoint`, the signal's reason; nothing stays allocated then.
  */
 export async function beginRun(planned: PlannedRun): Promise<Run> {
-  const { options, args, config, device } = planned;
+  const { options, args, config, device, base, lora } = planned;
   const { per_device_train_batch_size: batch, block_size: tokens, seed } = args;
   const { generator = DEFAULT_GENERATOR, order = DEFAULT_ORDER, model, signal } = options;
   const dropout = dropoutOf(args);
   const size = { batch, tokens };
-  const trainer = new Trainer(device, config, {
+  const how: TrainerOptions = {
     ...size,
     seed,
     dropout,
@@ -171,7 +213,11 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
       maxGradNorm: args.max_grad_norm,
       decay: args.decay,
     },
-  });
+  };
+  const rule = isLoaded(model) ? DEFAULT_RULE : (model.initial ?? DEFAULT_RULE);
+  const learner =
+    base && lora ? loraLearner(base, lora, how) : wholeLearner(device, base ?? config, rule, how);
+  const { trainer } = learner;
   try {
     const checkpoint = options.resume_from_checkpoint
       ? await lastCheckpoint(options.checkpoints ?? noStore())
@@ -180,16 +226,14 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     let position = 0;
     const log: LogEntry[] = [];
     if (checkpoint) {
-      const state = await restore(trainer, checkpoint, signal);
+      const state = await learner.restore(checkpoint, signal);
       checkSameRun(state.options, optionsToKeep(planned), checkpoint.name);
       if (random) random = generatorOf(state, checkpoint.name);
       position = positionOf(state, checkpoint.name);
       log.push(...state.log);
     } else {
       const draws = random ? torchInitial(random) : philoxInitial(seed);
-      const { arena, trainables } = trainer;
-      const rule = model.initial ?? 'nanogpt';
-      await initialise(arena, trainables.parameters, config, rule, draws, undefined, signal);
+      await learner.begin(draws, signal);
     }
     const batches =
       order === 'random'
@@ -203,7 +247,7 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     const resumed = checkpoint?.name ?? null;
     const draw = (): Batch => drawBatch(batches, random, masks);
     const kept = checkpoint ? [checkpoint.step] : [];
-    return { ...planned, trainer, batches, random, draw, resumed, kept, log };
+    return { ...planned, learner, trainer, batches, random, draw, resumed, kept, log };
   } catch (error) {
     trainer.dispose();
     throw error;
@@ -243,12 +287,14 @@ function noStore(): never {
 }
 
 /** What a checkpoint says of how its run was asked for. */
-export function optionsToKeep({ args, options }: PlannedRun): Record<string, JsonValue> {
+export function optionsToKeep({ args, options, base }: PlannedRun): Record<string, JsonValue> {
   return {
     ...(args as unknown as Record<string, JsonValue>),
     generator: options.generator ?? DEFAULT_GENERATOR,
     order: options.order ?? DEFAULT_ORDER,
     train_tokens: options.train.length,
+    // Of an adapter's run, weights that no checkpoint holds.
+    base: base?.fingerprint ?? null,
   };
 }
 
@@ -258,6 +304,7 @@ const SAME = [
   'generator',
   'order',
   'train_tokens',
+  'base',
   'block_size',
   'per_device_train_batch_size',
   'gradient_accumulation_steps',

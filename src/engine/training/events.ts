@@ -1,6 +1,7 @@
 // What a training run tells, in the order in which it happens.
 import type { MemoryPlan } from '../../model/training/plan.ts';
 import type { GPT2 } from '../gpt2.ts';
+import type { SavedFile } from '../save.ts';
 
 /** Before any memory is taken. */
 export interface PlanEvent {
@@ -13,7 +14,9 @@ export interface StartEvent {
   /** Steps done already, of a run that goes on. */
   readonly step: number;
   readonly max_steps: number;
+  /** Of the model, and how many of them (or of an adapter's) learn. */
   readonly parameters: number;
+  readonly trainable: number;
   /** Targets that a step learns from. */
   readonly tokensAStep: number;
   /** The checkpoint that it goes on from; null for a run from the beginning. */
@@ -80,6 +83,8 @@ export interface DoneEvent {
   readonly reason: 'max_steps' | 'stopped';
   readonly step: number;
   readonly model: GPT2;
+  /** Files of the PEFT adapter, where a LoRA was trained, which `model` has merged; null where it was not. */
+  readonly adapter: readonly SavedFile[] | null;
 }
 
 export type TrainEvent =

@@ -6,7 +6,6 @@ import type { StepResult } from '../../model/training/trainer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from './begin.ts';
 import { removeOldest, sizeOf } from './checkpointStore.ts';
-import { checkpointFiles } from './checkpoints.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
 import { dropoutOf, samplingOf } from './options.ts';
 import { learningRateAt } from './schedule.ts';
@@ -29,10 +28,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     checkPlan(planned.plan);
     run = await beginRun(planned);
     const reason = yield* steps(run);
-    run.trainer.finish();
-    const model = trainedModel(run, await fingerprintOf(run.trainer.model));
+    const { steps: step } = run.trainer;
+    const { gpt, adapter } = await run.learner.finish();
     isHandedOver = true;
-    yield { type: 'done', reason, step: run.trainer.steps, model };
+    const model = trainedModel(run, gpt, await fingerprintOf(gpt));
+    yield { type: 'done', reason, step, model, adapter };
   } catch (error) {
     throw run ? withCheckpoint(error, run) : error;
   } finally {
@@ -51,6 +51,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     step: trainer.steps,
     max_steps: args.max_steps,
     parameters: parameterCount(run.config),
+    trainable: run.learner.parameters,
     tokensAStep: meter.tokensAStep,
     checkpoint: run.resumed,
   };
@@ -178,8 +179,10 @@ async function evaluated({ trainer, args, options }: Run) {
 /** What the model writes after each prompt. */
 async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> {
   const { options, trainer, args } = run;
-  const { prompts = [''], sampling, tokenizer } = options;
-  const model = trainedModel(run);
+  const { prompts = [''], sampling } = options;
+  const { tokenizer } = run;
+  const { gpt, isOwn } = await run.learner.current();
+  const model = trainedModel(run, gpt);
   try {
     for (const prompt of prompts) {
       const ids = startOf(prompt, model);
@@ -194,8 +197,9 @@ async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> 
       yield { type: 'sample', step: trainer.steps, prompt, text: shown };
     }
   } finally {
-    // The model goes on learning: only what read with it ends.
+    // A model that goes on learning stays: only what read with it ends.
     model.readers.dispose();
+    if (isOwn) gpt.dispose();
   }
 }
 
@@ -212,14 +216,14 @@ async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent 
   const store = options.checkpoints;
   if (!store) throw new Error('A run without a store keeps nothing.');
   const step = trainer.steps;
-  const model = trainedModel(run);
+  const model = trainedModel(run, run.base?.gpt ?? (await run.learner.current()).gpt);
   try {
     const { embd, attn, resid } = dropoutOf(args);
     const beside = {
       dropRates: { embd, attn, resid },
-      tokenizerFiles: options.tokenizerFiles ?? null,
+      tokenizerFiles: run.tokenizerFiles,
     };
-    const files = await checkpointFiles(trainer, model, beside, {
+    const files = await run.learner.checkpoint(model, beside, {
       run: options.run ?? 'run',
       step,
       microSteps: trainer.microSteps,

@@ -9,23 +9,28 @@ import { GPT2 } from '../gpt2.ts';
 import type { Run } from './begin.ts';
 import { dropoutOf } from './options.ts';
 
-/** The model as its weights are now; what it is known by counts once they stay as they are (`fingerprintOf`). */
-export function trainedModel(run: Run, fingerprint = ''): GPT2 {
-  const { options, args, device, ownsDevice, trainer } = run;
-  const { tokenizer, tokenizerFiles = null, model } = options;
-  const layout: LayoutName = model.initial ?? 'nanogpt';
+/** A run's model as its weights are now; what it is known by counts once they stay as they are (`fingerprintOf`). */
+export function trainedModel(run: Run, gpt: Gpt, fingerprint = ''): GPT2 {
+  const { options, args, base, device, ownsDevice, tokenizer, tokenizerFiles } = run;
+  const { model } = options;
+  const layout: LayoutName = base
+    ? base.summary.layout
+    : ('initial' in model && model.initial) || 'nanogpt';
   return GPT2.of({
     device,
     ownsDevice,
-    gpt: trainer.model,
+    gpt,
     layout,
     dtype: 'fp32',
     source: '',
     name: options.run ?? 'trained model',
     tokenizer,
     tokenizerFiles,
-    file: { dropRates: dropoutOf(args) },
-    defaults: { do_sample: true },
+    file: {
+      dropRates: dropoutOf(args),
+      ...(base && { bosTokenId: base.bosTokenId ?? undefined, eosTokenIds: base.eosTokenIds }),
+    },
+    defaults: base?.summary.defaults ?? { do_sample: true },
     fingerprint,
   });
 }

@@ -48,7 +48,7 @@ describe('a plan of memory', () => {
       weights,
       gradients: weights,
       moments: 2 * weights + weights / 64,
-      logits: 4 * 80 * 50_264,
+      logits: 4 * 16 * 50_264,
       problem: null,
       suggestion: null,
     });

@@ -1,0 +1,122 @@
+// What learns in a run: a new model, all of a loaded one, or a LoRA beside it. The loop knows no difference.
+import type { DeviceRequest } from '../../api.ts';
+import type { Device } from '../../gpu/device.ts';
+import type { Gpt } from '../../model/gpt.ts';
+import { elementCount } from '../../gpu/device.ts';
+import { parameterCount } from '../../model/parameters.ts';
+import { adopt } from '../../model/training/adopt.ts';
+import {
+  type InitialRandom,
+  type InitialRule,
+  initialise,
+} from '../../model/training/initialise.ts';
+import { factorSpecs } from '../../model/training/lora/factors.ts';
+import { type LoraConfig, loraSites } from '../../model/training/lora/loraConfig.ts';
+import { LoraTrainer } from '../../model/training/lora/loraTrainer.ts';
+import { mergeLora } from '../../model/training/lora/saved.ts';
+import { type AnyTrainer, Trainer, type TrainerOptions } from '../../model/training/trainer.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { openDevice } from '../load/openDevice.ts';
+import type { ProcessorOptions } from '../load/processor.ts';
+import type { BesideWeights, SavedFile } from '../save.ts';
+import { adapterFiles } from './adapterFiles.ts';
+import { type CheckpointFiles, checkpointFiles, restore } from './checkpoints.ts';
+import { loraCheckpointFiles, restoreLora } from './loraCheckpoints.ts';
+import type { TrainerState } from './trainerState.ts';
+
+/** A trainer, and what a run does with it whatever it is. */
+export interface Learner {
+  readonly trainer: Pick<
+    AnyTrainer<unknown>,
+    'step' | 'evaluate' | 'prepare' | 'steps' | 'microSteps' | 'failure' | 'sizeBytes' | 'dispose'
+  >;
+  /** How many parameters learn. */
+  readonly parameters: number;
+  /** Writes the first weights. */
+  begin(draws: InitialRandom, signal?: AbortSignal): Promise<void>;
+  /** Makes the trainer what it was when a checkpoint was written. */
+  restore(files: CheckpointFiles, signal?: AbortSignal): Promise<TrainerState>;
+  checkpoint(described: GPT2, beside: BesideWeights, state: TrainerState): Promise<SavedFile[]>;
+  /** The model as it is now, to write with: `isOwn` is for whoever asked to dispose of. */
+  current(): Promise<{ readonly gpt: Gpt; readonly isOwn: boolean }>;
+  /** Ends the training: what is left is the model, which is the caller's, and an adapter's files, where that is what learned. */
+  finish(): Promise<{ readonly gpt: Gpt; readonly adapter: SavedFile[] | null }>;
+}
+
+/** Where a run computes, and whether that ends with its model: a loaded model's device is its own. */
+export async function deviceOf(
+  base: GPT2 | null,
+  wish: DeviceRequest | GPUDevice | undefined,
+  processor: ProcessorOptions | undefined,
+): Promise<{ readonly device: Device; readonly ownsDevice: boolean }> {
+  if (base) return { device: base.gpt.device, ownsDevice: false };
+  return { device: await openDevice(wish, { processor }), ownsDevice: true };
+}
+
+/** All parameters: of a new model, by the rule of a codebase, or of a loaded one, which stays as it is. */
+export function wholeLearner(
+  device: Device,
+  from: Gpt['config'] | GPT2,
+  rule: InitialRule,
+  options: TrainerOptions,
+): Learner {
+  const base = isLoaded(from) ? from : null;
+  const config = isLoaded(from) ? from.config : from;
+  const trainer = new Trainer(device, config, options);
+  return {
+    trainer,
+    parameters: parameterCount(config),
+    async begin(draws, signal) {
+      const { arena, trainables } = trainer;
+      if (base) await adopt(trainer, base.gpt, signal);
+      else await initialise(arena, trainables.parameters, config, rule, draws, undefined, signal);
+    },
+    restore: (files, signal) => restore(trainer, files, signal),
+    checkpoint: (described, beside, state) => checkpointFiles(trainer, described, beside, state),
+    current: () => Promise.resolve({ gpt: trainer.model, isOwn: false }),
+    finish: () => Promise.resolve({ gpt: trainer.finish(), adapter: null }),
+  };
+}
+
+/** A LoRA beside a loaded model, whose weights stay as they are. Throws `training/lora`. */
+export function loraLearner(base: GPT2, lora: LoraConfig, options: TrainerOptions): Learner {
+  const trainer = new LoraTrainer(base.gpt, lora, options);
+  const source = base.summary.source === '' ? null : base.summary.source;
+  const specs = loraSites(base.config, lora).map((site) => factorSpecs(site, lora));
+  return {
+    trainer,
+    parameters: specs.reduce(
+      (sum, { a, b }) => sum + elementCount(a.shape) + elementCount(b.shape),
+      0,
+    ),
+    // It has begun already, as PEFT does: adding nothing.
+    begin: () => Promise.resolve(),
+    restore: (files, signal) => restoreLora(trainer, files, signal),
+    checkpoint: (_described, _beside, state) =>
+      Promise.resolve(loraCheckpointFiles(trainer, source, state)),
+    current: async () => ({ gpt: await mergeLora(trainer), isOwn: true }),
+    async finish() {
+      const gpt = await mergeLora(trainer);
+      const adapter = await Promise.all(adapterFiles(trainer, source).map(inMemory));
+      trainer.dispose();
+      return { gpt, adapter };
+    },
+  };
+}
+
+function isLoaded(from: Gpt['config'] | GPT2): from is GPT2 {
+  return 'gpt' in from;
+}
+
+/** The file as it is now: what it is made from will be gone. */
+async function inMemory({ name, sizeBytes, chunks }: SavedFile): Promise<SavedFile> {
+  const kept: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of chunks()) kept.push(chunk.slice());
+  return {
+    name,
+    sizeBytes,
+    async *chunks() {
+      for (const chunk of kept) yield await Promise.resolve(chunk.slice());
+    },
+  };
+}
