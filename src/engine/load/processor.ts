@@ -4,7 +4,6 @@ import { createCpuDevice } from '../../gpu/cpu/device.ts';
 import { MOST_PIECES, Wasm, type WasmModule } from '../../gpu/cpu/wasm.ts';
 import type { Device } from '../../gpu/device.ts';
 import { CPU_TWINS } from '../../kernels/cpuTwins.ts';
-import { wasmTwins } from '../../kernels/wasm/twins.ts';
 
 export interface ProcessorOptions {
   /**
@@ -57,8 +56,12 @@ export async function createProcessor({
   ...options
 }: ProcessorOptions & Standing = {}): Promise<Device> {
   checkProcessor(options);
+  // They come while the module does; who has a GPU asks for neither.
+  const twins = options.wasm === 'none' ? null : import('../../kernels/wasm/twins.ts');
+  twins?.catch(() => {});
   const wasm = await start(options);
   if (wasm === null) return createCpuDevice('f32', { twins: CPU_TWINS, standsIn });
+  const { wasmTwins } = await (twins ?? import('../../kernels/wasm/twins.ts'));
   return createCpuDevice('f32', {
     standsIn,
     twins: wasmTwins(wasm),
