@@ -5,7 +5,6 @@
 // has a flag of its own name. Checkpoints are folders that load as models, here and in transformers; Ctrl-C stops after
 // the step in hand and keeps one.
 import { accessSync, constants, createReadStream, mkdirSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { compose } from 'node:stream';
 import { parseArgs } from 'node:util';
@@ -72,6 +71,7 @@ async function main() {
   const library = await here.load('/src/training.ts');
   const { PRESETS, GPT2 } = await here.load('/src/index.ts');
   const { loadGpt2Tokenizer } = await here.load('/src/tokenizer.ts');
+  const { writeFolder } = await here.load('/src/engine/save.ts');
   const options = readOptions(library.DEFAULTS);
   if (!options) return 2;
   const { values, args } = options;
@@ -154,11 +154,6 @@ async function main() {
     } else console.log(said(event));
   }
   return 0;
-}
-
-async function writeFolder(folder, files) {
-  await mkdir(folder, { recursive: true });
-  for (const { name, chunks } of files) await writeFile(join(folder, name), chunks());
 }
 
 function readOptions(defaults) {

@@ -46,7 +46,7 @@ const KINDS = {
 } as const satisfies Readonly<Record<InitialRule, GptConfig>>;
 
 /** The run's model: its codebase's kind, in its sizes. */
-export function configOfRun(rule: InitialRule, { config }: SeededRun): GptConfig {
+export function configOfRun(rule: InitialRule, { config }: Pick<SeededRun, 'config'>): GptConfig {
   return {
     ...KINDS[rule],
     vocabSize: config.vocab_size,

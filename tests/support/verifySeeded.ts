@@ -2,8 +2,9 @@
 import type { DeviceRequest } from '../../src/api.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
 import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
+import { TokenIds } from '../../src/engine/training/tokenIds.ts';
+import { wholeWindows } from '../../src/engine/training/windows.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { type GptConfig, PRESETS } from '../../src/model/config.ts';
 import { type Layout, MINGPT, NANOGPT, NOTEBOOK } from '../../src/model/layouts.ts';
 import { NO_DROPOUT } from '../../src/model/training/dropout.ts';
 import { type InitialRule, initialise, torchInitial } from '../../src/model/training/initialise.ts';
@@ -287,15 +288,7 @@ async function learns(
   const idOf = new Map(characters.map((character, id) => [character, id]));
   const ids = Array.from(text, (character) => idOf.get(character) ?? 0);
   const [train, validation] = [ids.slice(0, TRAINED_LENGTH), ids.slice(TRAINED_LENGTH)];
-  const config: GptConfig = {
-    ...PRESETS.nanogpt,
-    vocabSize: run.config.vocab_size,
-    nCtx: run.config.context_length,
-    nLayer: run.config.n_layers,
-    nHead: run.config.n_heads,
-    nEmbd: run.config.emb_dim,
-    nInner: 4 * run.config.emb_dim,
-  };
+  const config = configOfRun('nanogpt', run);
   const tokens = config.nCtx;
   const optimiser = optimiserOf(run.optimizer, 'nanogpt');
   const trainer = new Trainer(device, config, {
@@ -342,18 +335,9 @@ async function validationLoss(
   batch: number,
   tokens: number,
 ): Promise<number> {
-  const windows = Math.floor((ids.length - 1) / tokens);
   let [sum, count] = [0, 0];
-  for (let from = 0; from < windows; from += batch) {
-    const starts = Array.from({ length: batch }, (_, b) => (from + b) * tokens);
-    const whole = starts.filter((start) => start + tokens < ids.length);
-    const { ids: inputs, targets } = windowsAt(
-      ids,
-      starts.map((s) => Math.min(s, ids.length - 1 - tokens)),
-      tokens,
-    );
-    targets.fill(0xffffffff, whole.length * tokens);
-    const found = await trainer.evaluate({ ids: inputs, targets });
+  for (const windows of wholeWindows(TokenIds.from(ids), { batch, tokens })) {
+    const found = await trainer.evaluate(windows);
     sum += found.sum;
     count += found.count;
   }

@@ -16,7 +16,7 @@ import type { GPT2 } from '../gpt2.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { checkRun } from './checkRun.ts';
 import { type CheckpointStore, type KeepLimits, lastCheckpoint } from './checkpointStore.ts';
-import { type Learner, deviceOf, loraLearner, wholeLearner } from './learner.ts';
+import { type Learner, deviceOf, isLoaded, loraLearner, wholeLearner } from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
 import type { Ids } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
@@ -137,10 +137,6 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
     if (ownsDevice) device.dispose();
     throw error;
   }
-}
-
-function isLoaded(model: TrainOptions['model']): model is GPT2 {
-  return 'gpt' in model;
 }
 
 /** Throws `training/options` for an adapter of nothing, or a device beside the loaded model's. */

@@ -104,7 +104,8 @@ export function loraLearner(base: GPT2, lora: LoraConfig, options: TrainerOption
   };
 }
 
-function isLoaded(from: Gpt['config'] | GPT2): from is GPT2 {
+/** Whether a run goes on from a model that somebody loaded. */
+export function isLoaded(from: object): from is GPT2 {
   return 'gpt' in from;
 }
 

@@ -216,6 +216,7 @@ async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent 
   const store = options.checkpoints;
   if (!store) throw new Error('A run without a store keeps nothing.');
   const step = trainer.steps;
+  // It describes the files; weights are the learner's, and nobody merges an adapter for them.
   const model = trainedModel(run, run.base?.gpt ?? (await run.learner.current()).gpt);
   try {
     const { embd, attn, resid } = dropoutOf(args);
