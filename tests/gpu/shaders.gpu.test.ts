@@ -20,11 +20,8 @@ describe('the shaders', () => {
       const module = gpu.createShaderModule({ label: stem, code });
       const { messages } = await module.getCompilationInfo();
       expect(messages.map((m) => `${m.lineNum}:${m.linePos} ${m.type} ${m.message}`)).toEqual([]);
-      const pipeline = await gpu.createComputePipelineAsync({
-        layout: 'auto',
-        compute: { module, entryPoint: stem },
-      });
-      expect(pipeline.label).toBeDefined();
+      // Every kernel's tests make pipelines of it, by this name.
+      expect(code).toMatch(new RegExp(`@compute @workgroup_size\\([^)]*\\)\\s+fn ${stem}\\(`, 'u'));
     });
   }
 });
