@@ -1,6 +1,7 @@
 // dropoutMask — which elements dropout keeps, a bit each, as a function of seed, step, layer and element.
 //
-//   bit b of out[w] = philox(seed, step, layer)[32·w + b] < threshold   for start ≤ w < start + words
+//   bit b of out[w] = philox(seed, step, layer)[32·w + b] < threshold       for start ≤ w < start + words, w < next
+//                                                         < nextThreshold   from word next on
 //
 //   out  (≥ start + words)  u32  out  1 is kept; words elsewhere stay
 //
@@ -14,6 +15,8 @@ struct Params {
   step: u32,
   layer: u32,
   threshold: u32,
+  nextThreshold: u32,
+  next: u32,
   start: u32,
   words: u32,
 }
@@ -58,10 +61,11 @@ fn dropoutMask(
     return;
   }
   let w = params.start + i;
+  let threshold = vec4<u32>(select(params.nextThreshold, params.threshold, w < params.next));
   var bits = 0u;
   for (var j = 0u; j < 8u; j++) {
     let drawn = philox(vec4<u32>(w * 8u + j, params.layer, params.step, 1u));
-    let kept = select(vec4<u32>(0u), vec4<u32>(1u, 2u, 4u, 8u), drawn < vec4<u32>(params.threshold));
+    let kept = select(vec4<u32>(0u), vec4<u32>(1u, 2u, 4u, 8u), drawn < threshold);
     bits |= (kept.x | kept.y | kept.z | kept.w) << (4u * j);
   }
   out[w] = bits;

@@ -24,6 +24,8 @@ const maskParams = {
   step: 'u32',
   layer: 'u32',
   threshold: 'u32',
+  nextThreshold: 'u32',
+  next: 'u32',
   start: 'u32',
   words: 'u32',
 } as const;
@@ -45,12 +47,16 @@ export interface DropoutMaskOptions extends RandomPlace {
   readonly start?: number;
   /** The share of elements that is kept, 1 − p: above 0 and below 1, where a mask is wanted at all. */
   readonly keep: number;
+  /** Words from `start` on keep another share, so that places of two rates are made at once; none by default. */
+  readonly next?: { readonly start: number; readonly keep: number };
 }
 
 /** Records words `start` … `start + words` of `out` (u32): bit b of word w is 1 where element 32 · w + b is kept. */
 export function dropoutMask(enc: Encoder, t: { out: Tensor }, options: DropoutMaskOptions): void {
   const { seed, step, layer, words, start = 0, keep } = options;
+  const next = options.next ?? { start: start + words, keep };
   checkKeep('dropoutMask', keep);
+  checkKeep('dropoutMask', next.keep);
   checkRoom('dropoutMask', t.out, start + words);
   enc.dispatch(
     dropoutMaskKernel,
@@ -60,7 +66,9 @@ export function dropoutMask(enc: Encoder, t: { out: Tensor }, options: DropoutMa
       seedHigh: highWord(seed),
       step,
       layer,
-      threshold: Math.floor(keep * 2 ** 32),
+      threshold: thresholdOf(keep),
+      nextThreshold: thresholdOf(next.keep),
+      next: next.start,
       start,
       words,
     },
@@ -69,14 +77,20 @@ export function dropoutMask(enc: Encoder, t: { out: Tensor }, options: DropoutMa
   );
 }
 
-/** Bit b of out[w] = random word of element 32·w + b < threshold. */
+/** Random words below it are kept. */
+function thresholdOf(keep: number): number {
+  return Math.floor(keep * 2 ** 32);
+}
+
+/** Bit b of out[w] = random word of element 32·w + b < threshold, that of the words before `next` or of those from it on. */
 function maskMeaning({ out }: Arrays<'out'>, s: Sizes<keyof typeof maskParams>): void {
   const seed = s.seedHigh * 2 ** 32 + s.seedLow;
   const drawn = new Uint32Array(32);
   for (let w = s.start; w < s.start + s.words; w++) {
     fillRandom(drawn, { seed, step: s.step, layer: s.layer }, 32 * w);
+    const threshold = w < s.next ? s.threshold : s.nextThreshold;
     let bits = 0;
-    for (let b = 0; b < 32; b++) if (drawn[b] < s.threshold) bits |= 1 << b;
+    for (let b = 0; b < 32; b++) if (drawn[b] < threshold) bits |= 1 << b;
     out[w] = bits >>> 0;
   }
 }
@@ -93,7 +107,8 @@ function maskTwin(
     SHARED.dropoutMask,
     [
       [addressOf('out', out, s.start + s.words)],
-      [s.seedLow, s.seedHigh, s.step, s.layer, s.threshold, s.start, s.words],
+      [s.seedLow, s.seedHigh, s.step, s.layer, s.threshold, s.nextThreshold, s.next],
+      [s.start, s.words],
     ].flat(),
     Math.min(s.words, (s.words * WORD_WORK) / PIECE_WORK),
   );

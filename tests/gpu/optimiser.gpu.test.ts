@@ -59,14 +59,14 @@ async function onAll(
 }
 
 describe('dropoutMask', () => {
-  for (const { place, start, words, keep } of MASKS) {
-    it(`has the random bits of ${JSON.stringify(place)} from word ${start} on, ${words} of them`, async () => {
+  for (const { place, start, words, keep, next } of MASKS) {
+    it(`has the random bits of ${JSON.stringify(place)} from word ${start} on, ${words} of them${next ? `, others from ${next.start} on` : ''}`, async () => {
       const before = Array.from({ length: start + words + 2 }, () => 12345);
       const expected = [...before];
-      expected.splice(start, words, ...maskWords(place, start, words, keep));
+      expected.splice(start, words, ...maskWords(place, start, words, keep, next));
       const all = await onAll((_d, enc, arena) => {
         const out = arena.upload('out', [before.length], 'u32', Uint32Array.from(before));
-        dropoutMask(enc, { out }, { ...place, start, words, keep });
+        dropoutMask(enc, { out }, { ...place, start, words, keep, next });
         return { out, count: before.length, u32: true };
       });
       for (const found of all) expect([...found]).toEqual(expected);
@@ -76,7 +76,16 @@ describe('dropoutMask', () => {
   it('takes words row by row where a side of the grid has too few workgroups', async () => {
     const [found] = await onAll((_d, enc, arena) => {
       const out = arena.zeros('out', [300], 'u32');
-      const params = { seedLow: 5, seedHigh: 0, step: 1, layer: 2, threshold: 2 ** 31, start: 0 };
+      const params = {
+        seedLow: 5,
+        seedHigh: 0,
+        step: 1,
+        layer: 2,
+        threshold: 2 ** 31,
+        nextThreshold: 0,
+        start: 0,
+        next: 300,
+      };
       enc.dispatch(dropoutMaskKernel, { out }, { ...params, words: 300 }, [2, 3, 1], {});
       return { out, count: 300, u32: true };
     });
@@ -89,6 +98,14 @@ describe('dropoutMask', () => {
     const making = (keep: number, words: number) => () =>
       dropoutMask(device.createEncoder(), { out }, { seed: 1, step: 1, layer: 0, words, keep });
     for (const keep of [0, 1, -1, NaN]) expect(making(keep, 4)).toThrow(`keep is ${keep}`);
+    const next = { start: 2, keep: 1 };
+    expect(() =>
+      dropoutMask(
+        device.createEncoder(),
+        { out },
+        { seed: 1, step: 1, layer: 0, words: 4, keep: 0.5, next },
+      ),
+    ).toThrow('keep is 1');
     expect(making(0.5, 5)).toThrow('out has 4 words of 5');
   });
 });

@@ -1,8 +1,8 @@
 // What dropout and the optimiser are tried with, by shaders and by twins alike.
 import type { Arena, Device, Encoder, Tensor } from '../../src/gpu/device.ts';
-import { fillRandom } from '../../src/gpu/philox.ts';
+import { type RandomPlace, fillRandom } from '../../src/gpu/philox.ts';
 import { adamW } from '../../src/kernels/adamW.ts';
-import type { DroppedOptions } from '../../src/kernels/dropout.ts';
+import type { DropoutMaskOptions, DroppedOptions } from '../../src/kernels/dropout.ts';
 import { noise } from './random.ts';
 import { type AdamWState, torchAdamW } from './torchAdamW.ts';
 
@@ -12,25 +12,39 @@ export function maskWords(
   start: number,
   words: number,
   keep: number,
+  next?: DropoutMaskOptions['next'],
 ): number[] {
   const drawn = new Uint32Array(32);
   return Array.from({ length: words }, (_, i) => {
     fillRandom(drawn, place, 32 * (start + i));
+    const share = next && start + i >= next.start ? next.keep : keep;
     return drawn.reduce(
-      (bits, word, b) => bits + (word < Math.floor(keep * 2 ** 32) ? 2 ** b : 0),
+      (bits, word, b) => bits + (word < Math.floor(share * 2 ** 32) ? 2 ** b : 0),
       0,
     );
   });
 }
 
+interface MaskCase extends Pick<DropoutMaskOptions, 'words' | 'keep' | 'next'> {
+  readonly place: RandomPlace;
+  readonly start: number;
+}
+
 /** Places with every word of the counter and the key in use, words that no workgroup divides, the ends of keep. */
-export const MASKS = [
+export const MASKS: readonly MaskCase[] = [
   { place: { seed: 0, step: 0, layer: 0 }, start: 0, words: 1, keep: 0.5 },
   { place: { seed: 2 ** 53 - 1, step: 4e9, layer: 3e9 }, start: 0, words: 65, keep: 0.9 },
   { place: { seed: 2 ** 40 + 5, step: 7, layer: 11 }, start: 3, words: 130, keep: 0.1 },
   { place: { seed: 123, step: 1, layer: 2 }, start: 67, words: 3, keep: 1e-9 },
   { place: { seed: 123, step: 1, layer: 2 }, start: 5, words: 62, keep: 1 - 2 ** -32 },
-] as const;
+  ...[71, 5, 6, 134, 135, 2].map((next) => ({
+    place: { seed: 9, step: 3, layer: 4 },
+    start: 5,
+    words: 130,
+    keep: 0.9,
+    next: { start: next, keep: 0.3 },
+  })),
+];
 
 /** Rows of widths that nothing divides, masks that begin within their tensor. */
 export const DROPS: readonly DroppedOptions[] = [

@@ -5,6 +5,7 @@ import { fillParameters } from '../../src/model/checkpoint.ts';
 import { type GptConfig, PRESETS } from '../../src/model/config.ts';
 import { HUGGING_FACE } from '../../src/model/layouts.ts';
 import { parameterTable } from '../../src/model/parameters.ts';
+import type { Dropout } from '../../src/model/training/dropout.ts';
 import { type Batch, Trainer } from '../../src/model/training/trainer.ts';
 import { recipeSource } from './hashModel.ts';
 import { lowbias32 } from './random.ts';
@@ -77,13 +78,14 @@ export function trainingBatch({ config, batch, tokens }: TrainingShape, seed: nu
 export async function createTrainer(
   device: Device,
   { config, batch, tokens }: TrainingShape,
-  dropout = 0,
+  dropout: number | Dropout = 0,
 ): Promise<Trainer> {
   const trainer = new Trainer(device, config, {
     batch,
     tokens,
     optimiser: ADAM_W,
-    dropout: { embd: dropout, attn: dropout, resid: dropout },
+    dropout:
+      typeof dropout === 'number' ? { embd: dropout, attn: dropout, resid: dropout } : dropout,
   });
   const { parameters } = trainer.trainables;
   await fillParameters(trainer.arena, parameters, trainingWeights(config), HUGGING_FACE, config);

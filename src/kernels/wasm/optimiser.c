@@ -1,6 +1,6 @@
 // optimiser — what a step of training does besides its passes: masks of dropout, rows under them, AdamW.
 //
-//   dropoutMask       bit b of out[w] = philox(seed, step, layer)[32 · w + b] < threshold
+//   dropoutMask       bit b of out[w] = philox(seed, step, layer)[32 · w + b] < threshold; of words from `next` on, nextThreshold
 //   dropped           out[r, c] = bit[r·C + c] · scale · x[r, c];  0 in the padding
 //   addDropped        out[r, c] = x[r, c] + bit[r·C + c] · scale · y[r, c];  0 in the padding
 //   gradientSquares   partials[start + j] = Σ g[i]² over chunk j of 2048
@@ -18,7 +18,7 @@ typedef u32 u32x2 __attribute__((vector_size(8)));
 
 typedef struct {
   u32 *out;
-  u32 seedLow, seedHigh, step, layer, threshold, start, words;
+  u32 seedLow, seedHigh, step, layer, threshold, nextThreshold, next, start, words;
 } DropoutMask;
 
 /** Upper and lower 32 bits of the products of four words with one. */
@@ -50,7 +50,7 @@ INLINE u32 below4(u32x4 a, u32x4 b, u32x4 c, u32x4 d, u32x4 threshold) {
 }
 
 void dropoutMask(const DropoutMask *p, u32 piece, u32 of, float *) {
-  u32x4 threshold = (u32x4){} + p->threshold, layer = (u32x4){} + p->layer, step = (u32x4){} + p->step;
+  u32x4 layer = (u32x4){} + p->layer, step = (u32x4){} + p->step;
   u32 end = p->start + startOf(p->words, piece + 1, of);
   for (u32 w = p->start + startOf(p->words, piece, of); w < end; w++) {
     // Eight counters a word, in two sets that do not wait for one another.
@@ -63,6 +63,7 @@ void dropoutMask(const DropoutMask *p, u32 piece, u32 of, float *) {
       key0 += 0x9e3779b9u;
       key1 += 0xbb67ae85u;
     }
+    u32x4 threshold = (u32x4){} + (w < p->next ? p->threshold : p->nextThreshold);
     p->out[w] = below4(a, b, c, d, threshold) | below4(e, f, g, h, threshold) << 16;
   }
 }

@@ -66,14 +66,21 @@ export function createPhiloxMasks(
     first: number,
     places: readonly (MaskPlace | null)[],
   ): (Drop | null)[] => {
+    // They lie side by side; of a block's, those of what is added keep one share, attention's may keep another.
     const there = places.filter((place) => place !== null);
-    // What keeps as much and lies side by side is made at once.
-    for (let i = 0; i < there.length;) {
-      const { start, keep } = there[i];
-      while (i < there.length && there[i].keep === keep) i++;
-      const from = start - first;
-      const words = endOf(there[i - 1]) - start;
-      dropoutMask(enc, { out: mask }, { seed, step: microStep, layer, start: from, words, keep });
+    const [begin, end] = [there.at(0), there.at(-1)];
+    if (begin && end) {
+      const other = there.find(({ keep }) => keep !== begin.keep);
+      const options = {
+        seed,
+        step: microStep,
+        layer,
+        keep: begin.keep,
+        start: begin.start - first,
+        words: endOf(end) - begin.start,
+        ...(other && { next: { start: other.start - first, keep: other.keep } }),
+      };
+      dropoutMask(enc, { out: mask }, options);
     }
     return places.map((place) => dropOf(mask, place, first));
   };

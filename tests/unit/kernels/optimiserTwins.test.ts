@@ -26,15 +26,15 @@ afterAll(() => {
 });
 
 describe('dropoutMask', () => {
-  for (const { place, start, words, keep } of MASKS) {
-    it(`has the random bits of ${JSON.stringify(place)}, ${words} words`, async () => {
-      const expected = maskWords(place, start, words, keep);
+  for (const { place, start, words, keep, next } of MASKS) {
+    it(`has the random bits of ${JSON.stringify(place)}, ${words} words${next ? `, others from ${next.start} on` : ''}`, async () => {
+      const expected = maskWords(place, start, words, keep, next);
       for (const { wasm, threads, device } of twins) {
         // oxlint-disable-next-line no-await-in-loop -- one after the other, as on a page
         const found = await run(device, (_d, enc, arena) => {
           const before = new Uint32Array(start + words + 2).fill(9);
           const out = arena.upload('out', [before.length], 'u32', before);
-          dropoutMask(enc, { out }, { ...place, start, words, keep });
+          dropoutMask(enc, { out }, { ...place, start, words, keep, next });
           return { out, count: before.length, u32: true };
         });
         expect([...found.subarray(start)], `${wasm}, ${threads}`).toEqual([...expected, 9, 9]);

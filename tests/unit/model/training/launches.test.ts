@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createCpuDevice } from '../../../../src/gpu/cpu/device.ts';
 import { PRESETS } from '../../../../src/model/config.ts';
+import type { Dropout } from '../../../../src/model/training/dropout.ts';
 import {
   LEARNING_RATE,
   createTrainer,
@@ -18,7 +19,7 @@ const SHAPE = {
 /** Dispatches of one step: of each block, and of everything else together. */
 async function launches(
   lanes: 'imitated' | 'real',
-  dropout: number,
+  dropout: number | Dropout,
 ): Promise<{ blocks: number[]; others: number }> {
   const { device, recorded } = noting(createCpuDevice('f32'), { lanes });
   const trainer = await createTrainer(device, SHAPE, dropout);
@@ -39,5 +40,7 @@ describe.each(['imitated', 'real'] as const)('with %s lanes', (lanes) => {
     // The others are of the embedding, the last norm, the loss and the optimiser.
     expect(await launches(lanes, 0)).toEqual({ blocks: [23, 23], others: 13 });
     expect(await launches(lanes, 0.1)).toEqual({ blocks: [29, 29], others: 17 });
+    const different = { embd: 0.3, attn: 0.1, resid: 0.2 };
+    expect(await launches(lanes, different)).toEqual({ blocks: [29, 29], others: 17 });
   });
 });
