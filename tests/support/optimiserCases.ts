@@ -37,7 +37,7 @@ export const MASKS: readonly MaskCase[] = [
   { place: { seed: 2 ** 40 + 5, step: 7, layer: 11 }, start: 3, words: 130, keep: 0.1 },
   { place: { seed: 123, step: 1, layer: 2 }, start: 67, words: 3, keep: 1e-9 },
   { place: { seed: 123, step: 1, layer: 2 }, start: 5, words: 62, keep: 1 - 2 ** -32 },
-  ...[71, 5, 6, 134, 135, 2].map((next) => ({
+  ...[71, 5, 6, 134, 135, 301, 2].map((next) => ({
     place: { seed: 9, step: 3, layer: 4 },
     start: 5,
     words: 130,

@@ -114,7 +114,8 @@ const OPS: Readonly<Record<string, Op>> = {
   },
   dropout: (_d, enc, arena) => {
     const mask = arena.zeros('mask', [900], 'u32');
-    dropoutMask(enc, { out: mask }, { seed: 9, step: 1, layer: 2, words: 900, keep: 0.7 });
+    const next = { start: 451, keep: 0.3 };
+    dropoutMask(enc, { out: mask }, { seed: 9, step: 1, layer: 2, words: 900, keep: 0.7, next });
     const x = arena.upload('x', [130, 208], 'f32', noise(130 * 208, 1));
     const [once, out] = [arena.zeros('once', x.shape, 'f32'), arena.zeros('out', x.shape, 'f32')];
     const options = { rows: 130, channels: 203, maskStart: 7, keep: 0.7 };

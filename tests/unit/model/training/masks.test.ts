@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { createCpuDevice } from '../../../../src/gpu/cpu/device.ts';
+import { createPhiloxMasks } from '../../../../src/model/training/dropout.ts';
 import { drawMasks, planMasks } from '../../../../src/model/training/masks.ts';
 import { initialCheckpoint, torchInitial } from '../../../../src/model/training/initialise.ts';
 import { TorchRandom } from '../../../../src/model/training/torchRandom.ts';
+import { maskWords } from '../../../support/optimiserCases.ts';
 import { readPackJson } from '../../../support/packOnDisk.ts';
 import { type SeededRun, configOfRun } from '../../../support/seededRuns.ts';
+import { noting } from '../../../support/trainingRig.ts';
 
 const run = readPackJson('seeded/nanogpt', 'run.json') as unknown as SeededRun;
 const config = configOfRun('nanogpt', run);
@@ -59,5 +63,48 @@ describe('the masks of a pass', () => {
       expect(random.randint(run.data.length - config.nCtx, run.batch)).toEqual(starts);
       drawMasks(random, plan);
     }
+  });
+});
+
+describe('the masks that Philox makes of a block', () => {
+  test.each([
+    { embd: 0.1, attn: 0.2, resid: 0.2 },
+    { embd: 0.1, attn: 0.2, resid: 0.3 },
+    { embd: 0, attn: 0.3, resid: 0.2 },
+    { embd: 0, attn: 0.3, resid: 0 },
+    { embd: 0.4, attn: 0, resid: 0.3 },
+  ])('are one launch, and each a function of its place and its own rate: %o', async (rates) => {
+    const { device, recorded } = noting(createCpuDevice('f32'));
+    const arena = device.createArena('masks');
+    const masks = createPhiloxMasks(arena, config, rows, rates);
+    const plan = planMasks(config, rows, rates);
+    const pass = { seed: 2 ** 40 + 5, microStep: 7 };
+    for (const [l, places] of plan.blocks.entries()) {
+      recorded.dispatches.length = 0;
+      const enc = device.createEncoder();
+      const drops = masks.block(enc, l, pass);
+      expect(recorded.dispatches.length).toBe(1);
+      let next = 0;
+      const readings = [];
+      for (const name of ['attention', 'residual', 'mlp'] as const) {
+        const [place, drop] = [places[name], drops[name]];
+        expect(drop === null, name).toBe(place === null);
+        if (!place || !drop) continue;
+        // From the mask's beginning on, one behind the other, in whichever block.
+        expect(drop).toMatchObject({ maskStart: next, keep: place.keep });
+        const words = Math.ceil(place.elements / 32);
+        const at = { seed: pass.seed, step: pass.microStep, layer: l + 1 };
+        const expected = maskWords(at, next, words, place.keep);
+        readings.push({ name, expected, found: enc.readU32(drop.mask, next, words) });
+        next += words;
+      }
+      enc.submit();
+      for (const { name, expected, found } of readings) {
+        // oxlint-disable-next-line no-await-in-loop -- all of them are under way
+        expect([...(await found)], name).toEqual(expected);
+      }
+    }
+    arena.dispose();
+    device.dispose();
   });
 });
