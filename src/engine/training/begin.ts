@@ -15,10 +15,16 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { checkRun } from './checkRun.ts';
-import { type CheckpointStore, type KeepLimits, lastCheckpoint } from './checkpointStore.ts';
+import {
+  type CheckpointStore,
+  type KeepLimits,
+  type StoredCheckpoint,
+  lastCheckpoints,
+} from './checkpointStore.ts';
+import type { NoticeEvent } from './events.ts';
 import { type Learner, deviceOf, isLoaded, loraLearner, wholeLearner } from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
-import type { Ids } from './tokenIds.ts';
+import { type Ids, identityOf } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
 import { type Batches, orderedWindows, randomWindows } from './windows.ts';
 
@@ -92,6 +98,8 @@ export interface Run extends PlannedRun {
   draw(): Batch;
   /** The checkpoint that it goes on from. */
   readonly resumed: string | null;
+  /** Why later checkpoints than that were not gone on from. */
+  readonly passedOver: readonly NoticeEvent[];
   /** Steps whose checkpoints are known to be there, the last one last. */
   readonly kept: number[];
   readonly log: LogEntry[];
@@ -215,14 +223,14 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     base && lora ? loraLearner(base, lora, how) : wholeLearner(device, base ?? config, rule, how);
   const { trainer } = learner;
   try {
-    const checkpoint = options.resume_from_checkpoint
-      ? await lastCheckpoint(options.checkpoints ?? noStore())
+    const found = options.resume_from_checkpoint
+      ? await restoreLast(learner, options.checkpoints ?? noStore(), signal)
       : null;
     let random = generator === 'torch' ? new TorchRandom(seed) : null;
     let position = 0;
     const log: LogEntry[] = [];
-    if (checkpoint) {
-      const state = await learner.restore(checkpoint, signal);
+    if (found) {
+      const { state, checkpoint } = found;
       checkSameRun(state.options, optionsToKeep(planned), checkpoint.name);
       if (random) random = generatorOf(state, checkpoint.name);
       position = positionOf(state, checkpoint.name);
@@ -240,14 +248,55 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     await trainer.prepare();
     await device.idle();
     if (trainer.failure) throw trainer.failure;
-    const resumed = checkpoint?.name ?? null;
+    const resumed = found?.checkpoint.name ?? null;
+    const passedOver = found?.passedOver ?? [];
     const draw = (): Batch => drawBatch(batches, random, masks);
-    const kept = checkpoint ? [checkpoint.step] : [];
-    return { ...planned, learner, trainer, batches, random, draw, resumed, kept, log };
+    const kept = found ? [found.checkpoint.step] : [];
+    const stands = { batches, random, draw, resumed, passedOver, kept, log };
+    return { ...planned, learner, trainer, ...stands };
   } catch (error) {
     trainer.dispose();
     throw error;
   }
+}
+
+/** A run as a checkpoint left it. */
+interface Restored {
+  readonly state: TrainerState;
+  readonly checkpoint: StoredCheckpoint;
+  readonly passedOver: readonly NoticeEvent[];
+}
+
+/**
+ * Makes the learner what it was at its last checkpoint that can be read; null where there is none at all. Where none can
+ * be, throws what is wrong with the last one.
+ */
+async function restoreLast(
+  learner: Learner,
+  store: CheckpointStore,
+  signal: AbortSignal | undefined,
+): Promise<Restored | null> {
+  const passedOver: NoticeEvent[] = [];
+  let first: unknown = null;
+  for (const checkpoint of await lastCheckpoints(store)) {
+    try {
+      return { state: await learner.restore(checkpoint, signal), checkpoint, passedOver };
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code.startsWith('device/')) throw error;
+      first ??= error;
+      const { name, step } = checkpoint;
+      const { code, message } = error;
+      passedOver.push({
+        type: 'notice',
+        step,
+        code,
+        message: `${name} cannot be gone on from. ${message}`,
+        hint: 'The run goes on from the one before it.',
+      });
+    }
+  }
+  if (first) throw first;
+  return null;
 }
 
 /** Where PyTorch's generator stood. Throws `training/checkpoint`. */
@@ -289,6 +338,7 @@ export function optionsToKeep({ args, options, base }: PlannedRun): Record<strin
     generator: options.generator ?? DEFAULT_GENERATOR,
     order: options.order ?? DEFAULT_ORDER,
     train_tokens: options.train.length,
+    train_text: identityOf(options.train),
     // Of an adapter's run, weights that no checkpoint holds.
     base: base?.fingerprint ?? null,
   };
@@ -300,6 +350,7 @@ const SAME = [
   'generator',
   'order',
   'train_tokens',
+  'train_text',
   'base',
   'block_size',
   'per_device_train_batch_size',
@@ -311,7 +362,8 @@ function checkSameRun(
   own: Readonly<Record<string, JsonValue>>,
   name: string,
 ): void {
-  const other = SAME.find((key) => stored[key] !== own[key]);
+  // What an older checkpoint does not say cannot differ.
+  const other = SAME.find((key) => stored[key] !== undefined && stored[key] !== own[key]);
   if (other === undefined) return;
   throw new EngineError(
     `${name} is of a run with ${other} ${show(stored[other])}; this one has ${show(own[other])}.`,

@@ -99,12 +99,13 @@ export async function removeOldest(store: CheckpointStore, limits: KeepLimits): 
   return removed;
 }
 
-/** The last checkpoint that says where its run stands; null where there is none. */
-export async function lastCheckpoint(store: CheckpointStore): Promise<StoredCheckpoint | null> {
+/** The checkpoints that say where their run stands, the last one first. */
+export async function lastCheckpoints(store: CheckpointStore): Promise<StoredCheckpoint[]> {
+  const found: StoredCheckpoint[] = [];
   for (const checkpoint of (await store.list()).toReversed()) {
-    if (await stateOf(checkpoint)) return checkpoint;
+    if (await stateOf(checkpoint)) found.push(checkpoint);
   }
-  return null;
+  return found;
 }
 
 /** Null where it is damaged. */

@@ -30,8 +30,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     const reason = yield* steps(run);
     const { steps: step } = run.trainer;
     const { gpt, adapter } = await run.learner.finish();
+    let model: GPT2;
+    try {
+      model = trainedModel(run, gpt, await fingerprintOf(gpt));
+    } catch (error) {
+      gpt.dispose();
+      throw error;
+    }
     isHandedOver = true;
-    const model = trainedModel(run, gpt, await fingerprintOf(gpt));
     yield { type: 'done', reason, step, model, adapter };
   } catch (error) {
     throw run ? withCheckpoint(error, run) : error;
@@ -55,6 +61,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     tokensAStep: meter.tokensAStep,
     checkpoint: run.resumed,
   };
+  for (const notice of run.passedOver) yield notice;
   const isStopped = (): boolean => options.signal?.aborted === true;
   const { steps: begun } = trainer;
   /** At which step each was told, or done, last; what a run goes on from was seen to by the run before. */
@@ -91,6 +98,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     }
     if (claim('sample', args.sample_steps)) yield* samples(run);
     if (options.checkpoints && claim('checkpoint', args.save_steps)) {
+      if (evalLoss === null) await prove(run);
       const event = await keep(run, evalLoss);
       if (event.type === 'checkpoint') noteKept(run, event);
       yield event;
@@ -176,6 +184,17 @@ async function evaluated({ trainer, args, options }: Run) {
   return { type: 'evaluation', step: trainer.steps, eval_loss: sum / targets, targets } as const;
 }
 
+/** What is kept is known to be good: an older checkpoint may give way to it. Throws `training/not-finite`. */
+async function prove(run: Run): Promise<void> {
+  const { trainer, args, options } = run;
+  const size = { batch: args.per_device_train_batch_size, tokens: args.block_size };
+  const [batch] = wholeWindows(options.train, size, size.batch);
+  const { sum } = await trainer.evaluate(batch);
+  if (!Number.isFinite(sum)) {
+    throw await notFinite(run, { loss: sum, gradientNorm: 0 }, trainer.steps);
+  }
+}
+
 /** What the model writes after each prompt. */
 async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> {
   const { options, trainer, args } = run;
@@ -210,7 +229,7 @@ function startOf(prompt: string, model: GPT2): number[] {
   return [0];
 }
 
-/** Keeps a checkpoint; a run whose store is full goes on, and says so. */
+/** Keeps a checkpoint; a run whose store is full, or cannot be written, goes on and says so. */
 async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent | NoticeEvent> {
   const { options, trainer, args, batches, random, log } = run;
   const store = options.checkpoints;
@@ -239,12 +258,34 @@ async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent 
     const removed = await removeOldest(store, options.keep ?? {});
     return { type: 'checkpoint', step, name: stored.name, sizeBytes: sizeOf(stored), removed };
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'training/storage-full') throw error;
-    const { code, message, hint } = error;
-    return { type: 'notice', step, code, message, hint };
+    if (!isOfTheStore(error)) throw error;
+    return toNotice(error, step);
   } finally {
     model.readers.dispose();
   }
+}
+
+/** Whether it is the store that failed: the run itself is well, and its next checkpoint may be kept. */
+function isOfTheStore(error: unknown): boolean {
+  if (error instanceof EngineError)
+    return /^(?:training\/storage-full$|save\/|storage\/)/u.test(error.code);
+  // Node's errors of files, and the browser's.
+  const { code } = (error ?? {}) as { code?: unknown };
+  return (typeof code === 'string' && /^E[A-Z]+$/u.test(code)) || error instanceof DOMException;
+}
+
+function toNotice(error: unknown, step: number): NoticeEvent {
+  if (error instanceof EngineError) {
+    const { code, message, hint } = error;
+    return { type: 'notice', step, code, message, hint };
+  }
+  return {
+    type: 'notice',
+    step,
+    code: 'training/storage',
+    message: `The checkpoint of step ${step} could not be kept: ${error instanceof Error ? error.message : String(error)}.`,
+    hint: 'The run goes on, and keeps the next one where that can be written.',
+  };
 }
 
 /** Counts between two events of `step`. */

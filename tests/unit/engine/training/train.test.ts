@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -211,18 +211,73 @@ describe('train', () => {
     // What is there can be gone on from: the checkpoint of the weights that gave no number is not.
     const steps = (await checkpoints.list()).map(({ step }) => step);
     const failed = Number(/\d+/.exec(error.message)?.[0]);
-    expect(steps.at(-1)).toBe(failed - 2);
-    expect(error.message).toContain(`The last good checkpoint is checkpoint-${failed - 2}.`);
+    expect(steps.at(-1)).toBe(failed - 1);
+    expect(error.message).toContain(`The last good checkpoint is checkpoint-${failed - 1}.`);
     expect(error.hint).toContain('learning_rate than 1000');
   });
 
-  test('names no checkpoint that gave way to the one that went', async () => {
+  test('keeps a good checkpoint, however few may be kept', async () => {
     const checkpoints = openCheckpointFolder(newFolder());
     const options = { learning_rate: 1e3, lr_scheduler_type: 'constant', save_steps: 1 } as const;
     const run = { ...options, max_steps: 200, eval_steps: 0, checkpoints };
     const error = await refused(await smallRun({ ...run, keep: { save_total_limit: 1 } }));
-    expect(error.message).toMatch(/No good checkpoint is left\.$/);
-    expect(await checkpoints.list()).toEqual([]);
+    const steps = (await checkpoints.list()).map(({ step }) => step);
+    expect(steps).toHaveLength(1);
+    expect(error.message).toContain(`The last good checkpoint is checkpoint-${steps[0]}.`);
+  });
+
+  test('goes on where a checkpoint cannot be written, and says so', async () => {
+    const store = openCheckpointFolder(newFolder());
+    const errors = [
+      new EngineError('The folder is read-only.', { code: 'save/write' }),
+      Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }),
+    ];
+    const checkpoints: CheckpointStore = {
+      ...store,
+      write: (...given) => {
+        const error = errors.shift();
+        return error ? Promise.reject(error) : store.write(...given);
+      },
+    };
+    const events = await eventsOf(await smallRun({ checkpoints, save_steps: 3, max_steps: 8 }));
+    expect(of(events, 'notice')).toMatchObject([
+      { step: 3, code: 'save/write', message: 'The folder is read-only.' },
+      { step: 6, code: 'training/storage', message: expect.stringContaining('EIO') as string },
+    ]);
+    expect(of(events, 'checkpoint').map(({ step }) => step)).toEqual([8]);
+    expect(of(events, 'done')).toHaveLength(1);
+  });
+
+  test('goes on from the last checkpoint that can be read, and says which cannot', async () => {
+    const folder = newFolder();
+    const checkpoints = openCheckpointFolder(folder);
+    const whole = await eventsOf(await smallRun({ checkpoints }));
+    truncateSync(join(folder, 'checkpoint-8', 'model.safetensors'), 5000);
+    const again = await smallRun({ checkpoints, resume_from_checkpoint: true });
+    const events = await eventsOf(again);
+    expect(of(events, 'start')).toMatchObject([{ step: 4, checkpoint: 'checkpoint-4' }]);
+    const [notice] = of(events, 'notice');
+    expect(notice.message).toMatch(/^checkpoint-8 cannot be gone on from\. /);
+    expect(of(events, 'step')).toMatchObject(
+      of(whole, 'step')
+        .slice(4)
+        .map(({ loss }) => ({ loss })),
+    );
+    truncateSync(join(folder, 'checkpoint-4', 'model.safetensors'), 5000);
+    truncateSync(join(folder, 'checkpoint-8', 'model.safetensors'), 5000);
+    expect((await refused(again)).message).toContain('The file is not whole');
+  });
+
+  test('does not go on with another text of the same length', async () => {
+    const checkpoints = openCheckpointFolder(newFolder());
+    const run = await smallRun({ checkpoints });
+    await eventsOf(run);
+    const ids = new Uint32Array(run.train.length);
+    run.train.copyTo(ids, 0, 0, ids.length);
+    ids[700] = (ids[700] + 1) % 9;
+    const other = { ...run, train: TokenIds.from(ids), resume_from_checkpoint: true };
+    const error = await refused({ ...other, max_steps: 9 });
+    expect(error.message).toMatch(/^checkpoint-8 is of a run with train_text "[0-9a-f]{16}"/);
   });
 
   test('goes on where there is no room for a checkpoint, and says so', async () => {
