@@ -42,6 +42,7 @@ export type * from './api/errors.ts';
 export type * from './api/looking.ts';
 export type * from './api/models.ts';
 export type * from './api/tokens.ts';
+export type * from './api/training.ts';
 export type * from './api/turn.ts';
 export type * from './api/writing.ts';
 

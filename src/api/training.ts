@@ -1,0 +1,232 @@
+// Training on the page: what a run is, what the trainer's worker is asked, and what it tells.
+import type { DeviceRequest, DeviceSummary } from './device.ts';
+import type { ErrorInfo } from './errors.ts';
+import type { HeadScores } from './looking.ts';
+import type { TokenPiece } from './tokens.ts';
+
+/** A task whose text is made: what comes next can be known, or learned. */
+export type TaskName = 'repeat' | 'reverse' | 'add';
+
+/** Where a run's text comes from. */
+export type RunText =
+  /** Pasted, or a file: .txt, .md, or a column of a .csv. */
+  | {
+      readonly kind: 'own';
+      readonly name: string;
+      readonly text: string | File;
+      /** Of a .csv: the name of the column that is read; its first by default. */
+      readonly column?: string;
+    }
+  /** One of the texts that come with the page, by its file's name without `.txt`. */
+  | { readonly kind: 'bundled'; readonly name: string }
+  | { readonly kind: 'task'; readonly name: TaskName };
+
+export type RunTokenizer =
+  | { readonly kind: 'characters' }
+  | { readonly kind: 'bytes' }
+  /** Byte-level pairs that are found in the text. */
+  | { readonly kind: 'bpe'; readonly vocab_size: number };
+
+/** A model that begins with the run; its vocabulary is the tokenizer's. */
+export interface RunModel {
+  /** Whose initial weights, activation and biases it has. */
+  readonly kind: 'gpt2' | 'nanogpt' | 'mingpt' | 'notebook';
+  readonly n_layer: number;
+  readonly n_head: number;
+  readonly n_embd: number;
+  readonly n_ctx: number;
+}
+
+/** Options of `train` by their names (`TrainingArguments`): numbers, and words for `decay` and `lr_scheduler_type`. */
+export type RunArguments = Readonly<Record<string, number | string>>;
+
+/** All that makes a run: the same settings and the same text give the same run. */
+export interface RunSettings {
+  readonly text: RunText;
+  readonly tokenizer: RunTokenizer;
+  readonly model: RunModel;
+  readonly arguments: RunArguments;
+  /** Philox, or as PyTorch draws. */
+  readonly generator: 'philox' | 'torch';
+  readonly order: 'random' | 'shuffled' | 'sequential';
+  /** Share of the text, from its end, that is kept for validation: 0 to 0.5. */
+  readonly validation: number;
+  /** What samples begin with; '' begins a text. */
+  readonly prompt: string;
+}
+
+/** What a text comes to with a tokenizer. */
+export interface TextFacts {
+  readonly characters: number;
+  readonly tokens: number;
+  readonly vocabSize: number;
+  readonly documents: number;
+  /** Loss of guessing evenly, and of guessing by how often each token comes, in nats a token. */
+  readonly evenLoss: number;
+  readonly frequencyLoss: number;
+  /** The text's beginning, as the model sees it. */
+  readonly beginning: readonly TokenPiece[];
+  /** SHA-256 of the text's UTF-8, 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** Bytes by part, as the engine's `MemoryPlan`. */
+export interface RunMemory {
+  readonly weights: number;
+  readonly gradients: number;
+  readonly moments: number;
+  readonly activations: number;
+  readonly total: number;
+  /** What there is; null where nobody says. */
+  readonly limit: number | null;
+  /** Why it does not fit; null where it does. */
+  readonly problem: string | null;
+  /** A smaller micro-batch that fits. */
+  readonly suggestion: { readonly batch: number; readonly accumulation: number } | null;
+}
+
+/** What a run of these settings takes here: measured, not looked up. */
+export interface RunEstimate {
+  readonly device: DeviceSummary;
+  readonly parameters: number;
+  /** Mean of the steps that were made; validation and samples not counted. */
+  readonly secondsAStep: number;
+  readonly steps: number;
+  readonly memory: RunMemory;
+}
+
+/** A point of a run's curve. */
+export interface RunPoint {
+  /** Steps done. */
+  readonly step: number;
+  /** Nats a token. */
+  readonly loss: number;
+  readonly learning_rate: number;
+  readonly grad_norm: number;
+}
+
+export interface RunSample {
+  readonly step: number;
+  readonly prompt: string;
+  readonly text: string;
+}
+
+/** Weights of a moment, kept to be looked at. */
+export interface RunSnapshot {
+  readonly step: number;
+  readonly sizeBytes: number;
+  /** What heads do on random tokens that come twice; null where the model is too small for it. */
+  readonly scores: HeadScores | null;
+}
+
+/** Where a run stands. */
+export type RunState = 'running' | 'paused' | 'stopped' | 'done' | 'failed';
+
+/** A run in the list. */
+export interface RunFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly settings: RunSettings;
+  readonly state: RunState;
+  /** Steps done, and of how many. */
+  readonly step: number;
+  readonly max_steps: number;
+  readonly parameters: number;
+  /** Of the last point, and of the last validation; null before the first. */
+  readonly loss: number | null;
+  readonly evalLoss: number | null;
+  /** Milliseconds since 1970. */
+  readonly begun: number;
+  /** Bytes of all that is kept of it. */
+  readonly sizeBytes: number;
+  /** What `LoadOptions.run` calls it where it means one of its snapshots: `{ id: snapshotsId, step }`. */
+  readonly snapshotsId: string;
+}
+
+/** All of a run but its weights. */
+export interface RunRecord extends RunFacts {
+  readonly text: TextFacts;
+  readonly points: readonly RunPoint[];
+  readonly evaluations: readonly { readonly step: number; readonly loss: number }[];
+  readonly samples: readonly RunSample[];
+  readonly snapshots: readonly RunSnapshot[];
+  /** Steps after which it went on with other settings. */
+  readonly changes: readonly { readonly step: number; readonly words: string }[];
+  /** What ended it; null where nothing did. */
+  readonly error: ErrorInfo | null;
+}
+
+/** What a run tells, in order. Points come together, at most eight times a second. */
+export type RunEvent =
+  /** What is being done before the first step, in words, and how much of it: 0 to 1, or null. */
+  | { readonly type: 'preparing'; readonly what: string; readonly share: number | null }
+  /** The run has its text, its memory and its name. */
+  | {
+      readonly type: 'begun';
+      readonly run: RunRecord;
+      readonly memory: RunMemory;
+      readonly device: DeviceSummary;
+      /** Targets that a step learns from. */
+      readonly tokensAStep: number;
+    }
+  | {
+      readonly type: 'points';
+      readonly points: readonly RunPoint[];
+      readonly tokensPerSecond: number;
+    }
+  | { readonly type: 'evaluation'; readonly step: number; readonly loss: number }
+  | { readonly type: 'sample'; readonly sample: RunSample }
+  | { readonly type: 'snapshot'; readonly snapshot: RunSnapshot }
+  /** From here it can go on after a reload. */
+  | { readonly type: 'checkpoint'; readonly step: number }
+  | { readonly type: 'paused'; readonly step: number }
+  | { readonly type: 'going' }
+  | { readonly type: 'notice'; readonly info: ErrorInfo }
+  | { readonly type: 'ended'; readonly state: 'stopped' | 'done'; readonly step: number };
+
+export interface RunRequest {
+  /** A new one, or the id of one that is kept and goes on. */
+  readonly run:
+    | { readonly settings: RunSettings; readonly name?: string }
+    | { readonly id: string };
+  /** Of a run that goes on: what is to be different from here on. */
+  readonly change?: RunArguments;
+  readonly device?: DeviceRequest;
+}
+
+/** What can be asked of the trainer, by name. */
+export interface TrainerQuestions {
+  /** Reads a text and makes its tokenizer. Throws `training/text`, `training/csv`, `tokenizer/…`. */
+  readText: {
+    input: Pick<RunSettings, 'text' | 'tokenizer'>;
+    answer: TextFacts;
+  };
+  /** Makes steps of these settings on random tokens, for about a second. Throws what `train` throws. */
+  estimate: {
+    input: { settings: RunSettings; vocabSize: number; device?: DeviceRequest };
+    answer: RunEstimate;
+  };
+  /** Of the run that runs. A `step` is made of a paused one, which stays paused. */
+  control: { input: { what: 'pause' | 'go' | 'step' | 'stop' }; answer: null };
+  /** Keeps the weights of the run that runs as they are between two steps, to be looked at. */
+  keepNow: { input: Record<string, never>; answer: RunSnapshot };
+  runs: { input: Record<string, never>; answer: readonly RunFacts[] };
+  run: { input: { id: string }; answer: RunRecord };
+  renameRun: { input: { id: string; name: string }; answer: null };
+  /** Throws `storage/busy` for one that runs, here or in another tab. */
+  removeRun: { input: { id: string }; answer: { freedBytes: number } };
+}
+
+export type TrainerQuestion = keyof TrainerQuestions;
+
+/** What trains, in a worker of its own. */
+export interface Trainer {
+  ask<Q extends TrainerQuestion>(
+    question: Q,
+    input: TrainerQuestions[Q]['input'],
+    signal?: AbortSignal,
+  ): Promise<TrainerQuestions[Q]['answer']>;
+  /** One run at a time. Leaving the loop stops it after the step in hand; errors reject. */
+  train(request: RunRequest, signal?: AbortSignal): AsyncIterable<RunEvent>;
+  dispose(): void;
+}
