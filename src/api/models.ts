@@ -185,6 +185,13 @@ export interface StorageFacts {
   readonly quota: number | null;
 }
 
+/** A checkpoint of a training run that is kept here. */
+export interface RunStep {
+  /** The run's own id. */
+  readonly id: string;
+  readonly step: number;
+}
+
 export interface LoadOptions extends Omit<ModelRequest, 'source'>, Reading {
   /**
    * The commit that `revision` meant when somebody agreed to fetch it (`ModelPlan.commit`): if the branch
@@ -195,6 +202,11 @@ export interface LoadOptions extends Omit<ModelRequest, 'source'>, Reading {
   readonly device?: DeviceRequest;
   /** Files that were dropped or chosen, instead of what `source` names; it is their title then. */
   readonly files?: readonly File[];
+  /**
+   * A checkpoint that is kept in this browser, instead of what `source` names. Where another step of the same run is
+   * here, asked for in the same way, its device and its tokenizer go on, and only weights are read.
+   */
+  readonly run?: RunStep;
   /**
    * Checks the model before it is the loaded one, and falls back where it fails: to fp32, to kernels
    * without workgroup memory, to the processor. `ModelSummary.check` says how it ended.

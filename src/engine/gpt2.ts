@@ -17,6 +17,7 @@ import type { GptConfig } from '../model/config.ts';
 import type { Gpt } from '../model/gpt.ts';
 import type { EncodeOptions, Tokenizer } from '../text/tokenizer.ts';
 import { fromFolder } from './load/fromFolder.ts';
+import { letGo } from './load/holders.ts';
 import {
   type Loaded,
   type TensorOptions,
@@ -121,6 +122,14 @@ export class GPT2 {
   async again(options: FromPretrainedOptions): Promise<GPT2> {
     const { again, source } = this.#facts;
     return again ? new GPT2(await again(options)) : GPT2.from_pretrained(source, options);
+  }
+
+  /**
+   * As `from_pretrained`, while this model is here. Another step of the run that this one is a step of, asked for in the
+   * same way, is read onto the same device, with the tokenizer that is here; either may be disposed first.
+   */
+  async beside(source: string, options: FromPretrainedOptions): Promise<GPT2> {
+    return new GPT2(await fromFolder(source, options, this.#disposed ? undefined : this.#facts));
   }
 
   get device(): DeviceSummary {
@@ -332,7 +341,7 @@ export class GPT2 {
     this.readers.dispose();
     gpt.dispose();
     // The wrapper of somebody else's `GPUDevice` goes, the `GPUDevice` stays.
-    if (ownsDevice) device.dispose();
+    if (ownsDevice) letGo(device);
     return Promise.resolve();
   }
 

@@ -42,12 +42,9 @@ export class LocalEngine implements Engine {
   ): Promise<LoadedModel> {
     let checked: CheckedModel | null = null;
     const adapterPatienceMs = this.#resident.isLost ? ADAPTER_PATIENCE_MS : 0;
-    const load = async (stop: AbortSignal): Promise<GPT2> => {
-      const model = await GPT2.from_pretrained(source, {
-        ...options,
-        adapterPatienceMs,
-        signal: stop,
-      });
+    const load = async (stop: AbortSignal, here: GPT2 | null): Promise<GPT2> => {
+      const how = { ...options, adapterPatienceMs, signal: stop };
+      const model = await (here?.beside(source, how) ?? GPT2.from_pretrained(source, how));
       if (!options.selfCheck) return model;
       checked = await (await import('./checking/checkedModel.ts')).checkedModel(model, stop);
       return checked.model;

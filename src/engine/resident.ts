@@ -35,13 +35,14 @@ export class Resident<Model extends Residing> {
   readonly #hearLost = new Set<(reason: string, turn: number) => void>();
 
   /**
-   * Loads a model and installs it; the one that is here goes only when the new one is ready. Loads are numbered as they
+   * Loads a model and installs it; the one that is here goes only when the new one is ready. `load` is given it, unless
+   * its device is lost, and may take from it what it can hold on to before it first waits. Loads are numbered as they
    * are asked for, from `after` + 1 at the least; a number is never given twice. One that is ready later than a load
    * with a higher number is given up, and so is one still under way then: both reject with `engine/superseded`.
    * Rejects with `engine/disposed` once this is disposed, else with what `load` or `signal` says.
    */
   async take(
-    load: (signal: AbortSignal) => Promise<Model>,
+    load: (signal: AbortSignal, here: Model | null) => Promise<Model>,
     { signal, after = 0 }: { signal?: AbortSignal | undefined; after?: number | undefined } = {},
   ): Promise<{ readonly model: Model; readonly turn: number }> {
     this.checkUsable();
@@ -51,7 +52,8 @@ export class Resident<Model extends Residing> {
     this.#loading.set(turn, stop);
     let model: Model;
     try {
-      model = await load(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
+      const here = this.#isLost ? null : (this.#here?.model ?? null);
+      model = await load(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal, here);
     } catch (error) {
       if (!stop.signal.aborted || signal?.aborted) throw error;
       this.checkUsable();

@@ -1,5 +1,5 @@
 // Models of Hubs: opened, planned, kept and deleted.
-import type { ModelPlan, ModelRequest, StorageFacts, StoredModelFacts } from '../api.ts';
+import type { ModelPlan, ModelRequest, RunStep, StorageFacts, StoredModelFacts } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { readAdapterConfig } from '../model/adapters/adapterConfig.ts';
 import { adapterAlone } from '../model/adapters/refuse.ts';
@@ -34,7 +34,7 @@ import {
   keyOf,
   lockOf,
 } from '../kept/store.ts';
-import { type OpenOptions, type RunStep, plainFolder, toAddress } from './where.ts';
+import { type OpenOptions, plainFolder, toAddress } from './where.ts';
 
 /** Opens a checkpoint that is kept here. Throws `storage/key` where it is not. */
 export async function openRun(

@@ -1,16 +1,10 @@
 // Where a model is: from what was typed to an address, with what only a look at the disk or a server can tell.
+import type { RunStep } from '../api.ts';
 import { type Address, HUB, parseAddress } from '../modelAddress.ts';
 import type { HubAddress } from './hubClient.ts';
 import type { FolderOptions } from './modelFolder.ts';
 import { discard, request } from './network.ts';
 import { isNode } from './isNode.ts';
-
-/** A checkpoint of a training run that is kept here. */
-export interface RunStep {
-  /** The run's own id. */
-  readonly id: string;
-  readonly step: number;
-}
 
 export interface OpenOptions extends FolderOptions {
   readonly revision?: string;

@@ -60,17 +60,34 @@ export function toReadError(cause: unknown, file: string): unknown {
   return cause;
 }
 
+/** What is read of a blob at once, in bytes: each reading waits about a millisecond, whatever it brings. */
+const PIECE_BYTES = 1 << 20;
+
 /** A file of the browser's, or one that was dropped, read in pieces; `toError` puts into words what fails. */
 export function fromBlob(blob: Blob, file: string, toError = toReadError): ByteSource {
+  /** What was read ahead of a small reading, and where it begins. */
+  let ahead = { from: 0, bytes: new Uint8Array(0) as Uint8Array };
+  async function read(from: number, count: number, into?: Uint8Array): Promise<Uint8Array> {
+    const end = Math.min(from + count, blob.size);
+    if (end - from < PIECE_BYTES) {
+      if (from < ahead.from || end > ahead.from + ahead.bytes.length) {
+        ahead = { from, bytes: await bytesOf(blob, from, from + PIECE_BYTES) };
+      }
+      const { from: start, bytes } = ahead;
+      return bytes.subarray(from - start, end - start);
+    }
+    if (!into || into.length < end - from) return bytesOf(blob, from, end);
+    // A blob's own stream would need no buffers, but reading it into ours may wait for ever in Chromium 156.
+    for (let at = from; at < end; at += PIECE_BYTES) {
+      into.set(await bytesOf(blob, at, Math.min(at + PIECE_BYTES, end)), at - from);
+    }
+    return into.subarray(0, end - from);
+  }
   return {
     size: blob.size,
     async read(from, count, into) {
       try {
-        const part = blob.slice(from, from + count);
-        // A whole buffer for every read is what `into` is there to avoid.
-        return into && into.length >= part.size
-          ? await readInto(part, into)
-          : new Uint8Array(await part.arrayBuffer());
+        return await read(from, count, into);
       } catch (error) {
         throw toError(error, file);
       }
@@ -79,15 +96,6 @@ export function fromBlob(blob: Blob, file: string, toError = toReadError): ByteS
   };
 }
 
-/** A blob's own stream would need no buffers, but reading it into ours may wait for ever in Chromium 156. */
-const BLOB_PIECE_BYTES = 1 << 20;
-
-async function readInto(blob: Blob, into: Uint8Array): Promise<Uint8Array> {
-  let at = 0;
-  while (at < blob.size) {
-    const piece = await blob.slice(at, at + BLOB_PIECE_BYTES).arrayBuffer();
-    into.set(new Uint8Array(piece), at);
-    at += piece.byteLength;
-  }
-  return into.subarray(0, at);
+async function bytesOf(blob: Blob, from: number, to: number): Promise<Uint8Array> {
+  return new Uint8Array(await blob.slice(from, to).arrayBuffer());
 }

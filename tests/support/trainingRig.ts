@@ -46,9 +46,9 @@ export const ADAM_W = {
 export const LEARNING_RATE = 1e-3;
 
 /** Parameters under Hugging Face's names: weights N-like with deviation 0.02, norms about 1, biases not 0. */
-export function trainingWeights(config: GptConfig): TensorSource {
+export function trainingWeights(config: GptConfig, seed = 20): TensorSource {
   return recipeSource({
-    seed: 20,
+    seed,
     tensors: parameterTable(config).map(({ path, kind, shape }) => ({
       name: HUGGING_FACE.namesOf(path)[0],
       shape: kind === 'matrix' ? shape.toReversed() : shape,

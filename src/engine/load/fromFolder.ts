@@ -3,7 +3,6 @@ import type { Assumption, ModelOrigin, Reading } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Weights } from '../../formats/shards.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
-import type { Device } from '../../gpu/device.ts';
 import { type ModelFolder, parseJsonFile } from '../../hub/modelFolder.ts';
 import { openModel } from '../../hub/open.ts';
 import type { OpenOptions } from '../../hub/where.ts';
@@ -11,6 +10,8 @@ import { type ConfigFile, readConfigFile } from '../../model/configFile.ts';
 import type { AdapterPlan } from '../../model/adapters/adapterPlan.ts';
 import { compileEarly } from '../../model/load.ts';
 import { pairFacts, pairOf, tokenizerFolder } from './adapterOf.ts';
+import { hold, letGo } from './holders.ts';
+import { askedOfRun, isSameConfig } from './ofRun.ts';
 import { openDevice } from './openDevice.ts';
 import { readDefaults } from './defaults.ts';
 import { type Loaded, fromTensors } from './loaded.ts';
@@ -19,8 +20,15 @@ import { PartReporter } from './progress.ts';
 import { toldOf, vocabSizeOf } from './told.ts';
 import { readTokenizerFiles, toTokenizer } from './tokenizerOf.ts';
 
-/** What `GPT2.from_pretrained` promises. */
-export async function fromFolder(source: string, options: FromPretrainedOptions): Promise<Loaded> {
+/**
+ * What `GPT2.from_pretrained` promises. Where `beside` is loaded, and is another step of the same run that was asked for
+ * in the same way, its device, its pipelines and its tokenizer serve both: only weights are read.
+ */
+export async function fromFolder(
+  source: string,
+  options: FromPretrainedOptions,
+  beside?: Loaded,
+): Promise<Loaded> {
   checkDtype(options.dtype);
   // The first thing to fail stops the others: nobody downloads weights for a missing adapter.
   const stop = new AbortController();
@@ -43,12 +51,17 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     signal,
     progress_callback: options.progress_callback && reporter.report,
   };
-  const named = await openModel(source, how);
-  let folder = named;
-  let opened: Promise<Device> | null = null;
+  const asked = askedOfRun(options);
+  const other = asked !== null && beside?.ofRun?.asked === asked ? beside.ofRun : null;
+  // At once, because whoever has loaded it may dispose it while the folder is being opened.
+  let opened = beside && other ? Promise.resolve(hold(beside.device)) : null;
+  const folders: ModelFolder[] = [];
   try {
+    const named = await openModel(source, how);
+    folders.push(named);
     const pair = await pairOf(named, options, how);
-    folder = pair.model;
+    const folder = pair.model;
+    folders.unshift(folder);
     const reading = readConfig(folder).catch(async (error: unknown) => {
       // An adapter alone says what it is.
       await pair.adapter;
@@ -56,26 +69,34 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     });
     // What a Hub sends is kept, so it is asked for once it is known to be of use; elsewhere everything at once.
     if (folder.origin.kind === 'hub') await Promise.all([reading, pair.adapter]);
-    const opening = openDevice(options.device, {
-      plain: options.plain,
-      processor: options.processor,
-      patienceMs: options.adapterPatienceMs,
-      signal,
-    });
-    opened = opening;
-    // What goes wrong here goes wrong again, in words, once the weights are here.
-    Promise.all([opening, reading])
-      .then(([device, config]) => compileEarly(device, config, options.dtype))
-      .catch(() => {});
-    const small = Promise.all([
-      tokenizerFolder(pair).then((owner) => readTokenizerFiles(owner, reading)),
-      readDefaults(folder),
-    ]);
+    const common = other && isSameConfig(other.config, await reading) ? other : null;
+    let opening = opened;
+    if (!common || !opening) {
+      await opening?.then(letGo);
+      opening = openDevice(options.device, {
+        plain: options.plain,
+        processor: options.processor,
+        patienceMs: options.adapterPatienceMs,
+        signal,
+      });
+      opened = opening;
+      // What goes wrong here goes wrong again, in words, once the weights are here.
+      Promise.all([opening, reading])
+        .then(([device, config]) => compileEarly(device, config, options.dtype))
+        .catch(() => {});
+    }
+    const small = common
+      ? ([common.tokenizerFiles, common.extra] as const)
+      : Promise.all([
+          tokenizerFolder(pair).then((owner) => readTokenizerFiles(owner, reading)),
+          readDefaults(folder),
+        ]);
     const ready = Promise.all([reading, opening, small]);
     const load = async (tensors: TensorSource, plan: AdapterPlan | null): Promise<Loaded> => {
       const [config, device, [tokenizerFiles, extra]] = await ready;
       const told = toldOf(plan ? plan.file : config, options);
-      const found = await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, told));
+      const found =
+        common?.tokenizer ?? (await toTokenizer(tokenizerFiles, vocabSizeOf(tensors, told)));
       const notes = [...(tensors.notes ?? []), found.note, extra.note].filter(
         (note) => note !== undefined,
       );
@@ -85,7 +106,7 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
         dtype: options.dtype,
         source,
         ...pairFacts(pair, plan),
-        again: async (other) => {
+        again: async (wanted) => {
           const kept = await keptCommit(named.origin, place);
           const keptBase = pair.beside && (await keptCommit(folder.origin, place));
           const same = {
@@ -106,9 +127,12 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
             device: wish,
             plain,
             processor,
-            ...other,
+            ...wanted,
           });
         },
+        ...(asked !== null && {
+          ofRun: { asked, config, tokenizerFiles, tokenizer: found, extra },
+        }),
         tokenizer: found.tokenizer,
         tokenizerAdvice: found.advice,
         tokenizerFiles: tokenizerFiles.texts.size > 0 ? tokenizerFiles.texts : null,
@@ -160,14 +184,10 @@ export async function fromFolder(source: string, options: FromPretrainedOptions)
     return loaded;
   } catch (error) {
     stop.abort();
-    await opened?.then(
-      (device) => device.dispose(),
-      () => {},
-    );
+    await opened?.then(letGo, () => {});
     throw error;
   } finally {
-    await folder.close();
-    await named.close();
+    for (const folder of folders) await folder.close();
   }
 }
 

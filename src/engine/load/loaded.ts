@@ -16,11 +16,12 @@ import type { Gpt } from '../../model/gpt.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import { loadGpt } from '../../model/load.ts';
 import { END_OF_TEXT, type Tokenizer } from '../../text/tokenizer.ts';
+import type { OfRun } from './ofRun.ts';
 import { type FromPretrainedOptions, checkDtype } from './options.ts';
 
 export interface Loaded {
   readonly device: Device;
-  /** False where the device is somebody else's and outlives the model. */
+  /** False where the device is somebody else's and outlives the model; else it lasts until the last that holds it lets go. */
   readonly ownsDevice: boolean;
   readonly gpt: Gpt;
   readonly layout: LayoutName;
@@ -43,6 +44,8 @@ export interface Loaded {
   readonly notes?: readonly string[];
   /** Loads the same model once more, with other options. */
   readonly again?: (options: FromPretrainedOptions) => Promise<Loaded>;
+  /** Of a step of a run: what other steps take over from it. */
+  readonly ofRun?: OfRun;
   readonly fingerprint: string;
 }
 

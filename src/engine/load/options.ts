@@ -1,8 +1,7 @@
 // What a caller may say about loading a model.
-import type { DeviceRequest, Dtype, ProgressInfo, Reading } from '../../api.ts';
+import type { DeviceRequest, Dtype, ProgressInfo, Reading, RunStep } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Patience } from '../../hub/network.ts';
-import type { RunStep } from '../../hub/where.ts';
 import type { ProcessorOptions } from './processor.ts';
 
 export interface FromPretrainedOptions extends Reading {
