@@ -5,7 +5,14 @@ import { probeGpu } from './gpu/webgpu/request.ts';
 import { keepPage } from './offline/keepPage.ts';
 import { createPage } from './state/page.ts';
 import { modelOf } from './state/facts/model.ts';
-import { dropBefore, keepBefore, readBefore, readSaved, readTree } from './state/persist.ts';
+import {
+  dropBefore,
+  keepBefore,
+  readBefore,
+  readLooked,
+  readSaved,
+  readTree,
+} from './state/persist.ts';
 import { createAppStore } from './state/store.ts';
 import { startSync } from './state/sync.ts';
 import { parseUrl } from './state/urlState.ts';
@@ -36,6 +43,8 @@ const actions = createPage({
   store,
   text,
   wish: url.wish,
+  // Whoever follows a link wants the link's model.
+  looked: savedOver === null && url.recording === undefined ? readLooked() : null,
   ownSource,
   base: document.baseURI,
   savedTree: savedOver === null ? savedTree : null,

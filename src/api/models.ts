@@ -107,6 +107,8 @@ export interface ModelOrigin {
   readonly commit: string | null;
   /** `memory` keeps nothing: the next start fetches it again. `disk` is where it was. */
   readonly keptIn: 'opfs' | 'directory' | 'disk' | 'memory';
+  /** Of a `run`: which step of which. */
+  readonly run?: RunStep;
   /** Whether every byte of the weights was checked against the Hub's SHA-256. */
   readonly isVerified: boolean;
   /** Of the file that the weights came from, where it is one, and was checked: 64 hex digits. */

@@ -33,7 +33,7 @@ export function openKept(
   const here = onThisMachine('run', `${id}/${name}`);
   return {
     ...here,
-    origin: { ...here.origin, keptIn },
+    origin: { ...here.origin, keptIn, run: { id, step } },
     source,
     name: source || name,
     async read(file, optional = false) {

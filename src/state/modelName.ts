@@ -146,7 +146,7 @@ export function nameOfStored({ id, host, commit }: StoredModelFacts): ModelName 
   };
 }
 
-/** Tells models apart whose last names are the same: whose tokens a text holds. */
-export function identityOf({ name, fingerprint }: ModelSummary): string {
-  return `${name} ${fingerprint}`;
+/** Tells models apart whose last names are the same: whose tokens a text holds. All steps of a run have the same tokens. */
+export function identityOf({ name, fingerprint, origin }: ModelSummary): string {
+  return origin?.run === undefined ? `${name} ${fingerprint}` : `run ${origin.run.id}`;
 }

@@ -5,7 +5,7 @@ import { toErrorInfo } from '../errors.ts';
 import type { Tree } from './branches.ts';
 import { openDoor } from './door.ts';
 import { whyOf } from './facts/model.ts';
-import type { Wish } from './facts/models.ts';
+import { isNameless, type Wish } from './facts/models.ts';
 import type { Problem, Theme, Work } from './facts/page.ts';
 import type { RunEnd } from './facts/run.ts';
 import { meanWhatIsHere } from './meant.ts';
@@ -41,6 +41,8 @@ export interface PageOptions {
   readonly text: TokenText;
   /** The model that the address names; undefined for the page's own. */
   readonly wish?: Wish | undefined;
+  /** The step of a run that this tab looked at before it was loaded again. */
+  readonly looked?: Wish | null;
   /** Absolute address of the model that comes with the page. */
   readonly ownSource: string;
   /** The page's address. */
@@ -217,21 +219,23 @@ export function createPage(options: PageOptions) {
   function settle(now: ModelSummary, before: ModelSummary | null): void {
     const prompt = writing.fit(now);
     const isSame = before !== null && identityOf(before) === identityOf(now);
+    // Of one run: who looks at a step looks at the same token and the same head of the other.
+    const isStep = isSame && before.fingerprint !== now.fingerprint;
     check.reset(now);
     saving.reset();
+    if (!isSame || isStep) measured.forget();
     if (!isSame) {
-      measured.forget();
       if (before !== null) {
         next.forget();
         writing.hover(null);
         look({ selected: null });
       }
     }
-    if (!isSame || before.device.kind !== now.device.kind || before.dtype !== now.dtype) {
+    if (!isSame || isStep || before.device.kind !== now.device.kind || before.dtype !== now.dtype) {
       run.forget();
     }
     look(VIEW.fit(get().view, now));
-    for (const { slice } of slices) slice.reset?.();
+    for (const { slice } of slices) (isStep ? (slice.turn ?? slice.reset) : slice.reset)?.();
     run.takeDefaults();
     const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
     const tokenised = known || prompt === '';
@@ -263,8 +267,8 @@ export function createPage(options: PageOptions) {
     let named: Wish | null = null;
     if (wish !== undefined) {
       if (await offer.takeAddress(wish)) named = wish;
-      else model.beginWithOwn();
-    }
+      else model.beginWith(model.own);
+    } else if (options.looked) model.beginWith(options.looked);
     await model.load();
     await offer.resumeBroken(named);
   }
@@ -272,7 +276,7 @@ export function createPage(options: PageOptions) {
   /** The loaded model as links name it; null for the page's own, undefined where no link can. */
   function modelName(): ModelName | null | undefined {
     const { wish, here } = get().model;
-    if (wish.files !== undefined) return undefined;
+    if (isNameless(wish)) return undefined;
     const place = here?.place ?? null;
     const commit = here?.summary.origin?.commit ?? null;
     // The very commit, whatever the branch will mean when somebody opens the link.

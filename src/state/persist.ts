@@ -11,6 +11,7 @@ import {
   type Settings,
 } from './settings.ts';
 import type { Theme } from './facts/page.ts';
+import type { Wish } from './facts/models.ts';
 import type { Writer } from './facts/run.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import {
@@ -35,6 +36,8 @@ const BEFORE_KEY = 'glass-gpt.before';
 const BEFORE_TREE_KEY = 'glass-gpt.before.branches';
 /** A download that was agreed to and is not complete. */
 const DOWNLOAD_KEY = 'glass-gpt.download';
+/** A step of a run, in this tab alone. */
+const LOOKED_KEY = 'glass-gpt.looked';
 const VERSION = 1;
 
 const tab = createTabStorage(KEY, [KEY, TREE_KEY, BEFORE_KEY, BEFORE_TREE_KEY]);
@@ -286,6 +289,31 @@ export function writeDownload(download: Download | null): void {
     else localStorage.setItem(DOWNLOAD_KEY, JSON.stringify({ version: VERSION, ...download }));
   } catch {
     // Without it a reload asks once more.
+  }
+}
+
+/** The step of a run that this tab looks at: no address names it. */
+export function readLooked(): Wish | null {
+  try {
+    const value = parseJson(sessionStorage.getItem(LOOKED_KEY));
+    if (!isObject(value) || !isObject(value.run)) return null;
+    const { source, run } = value;
+    const { id, step } = run;
+    const isStep = typeof id === 'string' && Number.isSafeInteger(step);
+    return typeof source === 'string' && isStep
+      ? { source, run: { id, step: Number(step) } }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+export function writeLooked({ source, run }: Wish): void {
+  try {
+    if (run === undefined) sessionStorage.removeItem(LOOKED_KEY);
+    else sessionStorage.setItem(LOOKED_KEY, JSON.stringify({ source, run }));
+  } catch {
+    // Without it a reload shows the page's own model.
   }
 }
 

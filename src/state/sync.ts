@@ -1,6 +1,6 @@
 // Keeps what is stored and the address up to date with the store: throttled, and once more on leaving.
 import type { Actions } from './page.ts';
-import { onOtherText, writeSaved, writeTree } from './persist.ts';
+import { onOtherText, writeLooked, writeSaved, writeTree } from './persist.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { AppStore } from './store.ts';
 import { formatUrl } from './urlState.ts';
@@ -73,6 +73,9 @@ export function startSync(store: AppStore, actions: Actions): void {
       save.soon();
     }
     if (now.text.branches !== before.text.branches) saveTree.soon();
+    if (now.model.here !== before.model.here && now.model.here !== null) {
+      writeLooked(now.model.here.wish);
+    }
     if (
       now.text.prompt !== before.text.prompt ||
       now.run.settings !== before.run.settings ||

@@ -198,7 +198,8 @@ export const VIEW = {
     return {
       ...view,
       pins,
-      off: view.off.filter(isThere),
+      // What stays as it is stays the same: whoever has asked with it need not ask again.
+      off: view.off.every(isThere) ? view.off : view.off.filter(isThere),
       layer: front?.layer ?? Math.min(view.layer, model.nLayer - 1),
       head: front?.head ?? Math.min(view.head, model.nHead - 1),
     };

@@ -271,9 +271,9 @@ function AddressNotes(): ReactNode {
   const { notes } = useFacts((s) => ({ notes: s.page.notes }));
   if (notes.length === 0) return null;
   return (
-    <section className={css.notice} aria-label="Address" data-testid="address-notes">
+    <section className={css.notice} aria-label="Not usable" data-testid="address-notes">
       <div className={css.body}>
-        <strong>Something in the address was not usable.</strong>
+        <strong>Something was not usable as it was asked for.</strong>
         <ul>
           {notes.map((note) => (
             <li key={note}>{note}</li>

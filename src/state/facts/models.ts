@@ -7,6 +7,7 @@ import type {
   PrecisionCost,
   ProgressInfo,
   Reading,
+  RunStep,
   SaveEvent,
   SelfCheck,
   StorageFacts,
@@ -17,6 +18,8 @@ import type { ModelName } from '../modelName.ts';
 /** A model somebody wants: by its name, or as files that were dropped. */
 export interface Wish extends ModelName, Reading {
   readonly files?: readonly File[];
+  /** A step of a run that is kept in this browser; `source` is its title then. */
+  readonly run?: RunStep;
   /** Where it is to be computed and how it is to be stored, if not as the page says. */
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;
@@ -24,6 +27,11 @@ export interface Wish extends ModelName, Reading {
   readonly commit?: string;
   /** False loads it without keeping it. */
   readonly keep?: boolean;
+}
+
+/** Whether no address names it: it lies in this browser, or on this computer. */
+export function isNameless({ files, run }: Wish): boolean {
+  return files !== undefined || run !== undefined;
 }
 
 /** A model that was asked for and is not here yet; the running one goes on meanwhile. */

@@ -20,6 +20,8 @@ export function createAnatomy(context: SliceContext<'anatomy'>) {
     refresh: () => tree.ask(),
     // It is about the model: the text may change as it likes.
     cancel() {},
+    // It is made of the same.
+    turn() {},
     reset() {
       tree.cancel();
       set({ tree: null });

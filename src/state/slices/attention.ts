@@ -16,7 +16,7 @@ import { createPace } from '../pace.ts';
 import { toIds } from '../tokenText.ts';
 import type { View } from '../view.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
-import { modelOf } from '../facts/model.ts';
+import { modelOf, type Here } from '../facts/model.ts';
 
 type Kind = 'rows' | 'map' | 'atlas' | 'probe';
 
@@ -45,6 +45,10 @@ export function createAttention(context: SliceContext<'attention'>) {
 
   /** Maps by head, the oldest first; `seen` tokens were there when they were asked for. */
   const known = new Map<string, { readonly map: AttentionMap; readonly seen: number }>();
+  /** Maps of the step of the run that was looked at before: shown until the one that is here has answered. */
+  let before: ReadonlyMap<string, AttentionMap> = new Map();
+  /** Whose heads were probed. */
+  let probed: Here | null = null;
   /** What `known`, the rows and the atlas are about. */
   let about: { readonly epoch: number; readonly off: readonly PartOff[] } | null = null;
   let rowsOf = '';
@@ -67,6 +71,7 @@ export function createAttention(context: SliceContext<'attention'>) {
   function forget(): void {
     if (isCurrent()) return;
     about = { epoch: text.epoch, off: context.off() };
+    before = new Map();
     known.clear();
     failed.clear();
     rowsOf = '';
@@ -101,7 +106,7 @@ export function createAttention(context: SliceContext<'attention'>) {
     // Scores are read from the atlas too, but only once nothing streams.
     const wantsAtlas = !streaming || state.view.mode === 'patterns';
     if (wantsAtlas && atlasOf !== atlasKey() && due('atlas', false)) found.push(atlasNeed());
-    if (state.attention.probe === null && !streaming) found.push(probeNeed());
+    if (probed !== state.model.here && !streaming) found.push(probeNeed());
     // A stream has time for one question: the most urgent kind alone would keep all others waiting.
     const overdue = (kind: Kind): number =>
       kind === 'probe' ? 0 : now - last[kind] - STREAM_MS[kind];
@@ -230,7 +235,9 @@ export function createAttention(context: SliceContext<'attention'>) {
       async ask(signal) {
         const { here } = get().model;
         const probe = await engine.ask('probeHeads', {}, signal);
-        if (get().model.here === here) set({ probe });
+        if (get().model.here !== here) return;
+        probed = here;
+        set({ probe });
       },
     };
   }
@@ -263,10 +270,12 @@ export function createAttention(context: SliceContext<'attention'>) {
   function publishMaps(): void {
     const state = get();
     if (!isCurrent()) return;
+    const mapOf = (ref: HeadRef): AttentionMap | undefined =>
+      known.get(headName(ref))?.map ?? before.get(headName(ref));
     const maps = shownHeads(headsOf(state))
-      .map((ref) => known.get(headName(ref))?.map)
+      .map(mapOf)
       .filter((map) => map !== undefined);
-    const attention = known.get(headName(frontHead(headsOf(state))))?.map ?? state.attention.front;
+    const attention = mapOf(frontHead(headsOf(state))) ?? state.attention.front;
     const same =
       maps.length === state.attention.maps.length &&
       maps.every((m, i) => m === state.attention.maps[i]);
@@ -274,19 +283,19 @@ export function createAttention(context: SliceContext<'attention'>) {
     set({ front: attention, ...(same ? {} : { maps }) });
   }
 
-  store.subscribe((now, before) => {
+  store.subscribe((now, old) => {
     const heads =
-      now.attention.preview !== before.attention.preview ||
-      now.view.pins !== before.view.pins ||
-      now.view.layer !== before.view.layer ||
-      now.view.head !== before.view.head;
+      now.attention.preview !== old.attention.preview ||
+      now.view.pins !== old.view.pins ||
+      now.view.layer !== old.view.layer ||
+      now.view.head !== old.view.head;
     if (heads) publishMaps();
     if (
       heads ||
-      now.view.panel !== before.view.panel ||
-      now.view.selected !== before.view.selected ||
-      now.view.mode !== before.view.mode ||
-      (now.text.hovered !== before.text.hovered && !isOpen())
+      now.view.panel !== old.view.panel ||
+      now.view.selected !== old.view.selected ||
+      now.view.mode !== old.view.mode ||
+      (now.text.hovered !== old.text.hovered && !isOpen())
     ) {
       if (!now.busy.has('run')) pump();
     }
@@ -307,8 +316,17 @@ export function createAttention(context: SliceContext<'attention'>) {
     cancel() {
       for (const controller of running.values()) controller.abort();
     },
+    turn() {
+      const shown = [...known].map(([head, { map }]) => [head, map] as const);
+      before = new Map(isCurrent() ? [...before, ...shown] : []);
+      known.clear();
+      failed.clear();
+      rowsOf = '';
+      atlasOf = '';
+    },
     reset() {
       about = null;
+      probed = null;
       failed.clear();
       set({
         probe: null,

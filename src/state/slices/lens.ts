@@ -24,6 +24,8 @@ export function createLens(context: SliceContext<'lens'>) {
   const pace = createPace();
   /** Columns that are known, by token index; a text that only grows leaves them true. */
   const known = new Map<number, Column>();
+  /** Those of the step of the run that was looked at before: shown until the one that is here has answered. */
+  let before: ReadonlyMap<number, Column> = new Map();
   /** Another map for every answer that knows more: what is in the store never changes. */
   let pieces: ReadonlyMap<number, TokenPiece> = new Map();
   /** What the known columns are about. */
@@ -59,7 +61,7 @@ export function createLens(context: SliceContext<'lens'>) {
     const logprobs = new Float32Array(count * depths).fill(Number.NaN);
     if (isCurrent()) {
       for (let c = 0; c < count; c++) {
-        const column = known.get(from + c);
+        const column = known.get(from + c) ?? before.get(from + c);
         if (column === undefined) continue;
         tokens.set(column.tokens, c * depths);
         logprobs.set(column.logprobs, c * depths);
@@ -71,6 +73,7 @@ export function createLens(context: SliceContext<'lens'>) {
   function take(answer: LensColumns): void {
     if (!isCurrent() || about?.first !== answer.firstIndex) {
       known.clear();
+      before = new Map();
       pieces = new Map();
       about = { epoch: text.epoch, off: context.off(), first: answer.firstIndex };
     }
@@ -265,8 +268,13 @@ export function createLens(context: SliceContext<'lens'>) {
     cancel() {
       for (const one of [grid, cell, curve, norms, word]) one.cancel();
     },
+    turn() {
+      before = new Map([...before, ...known]);
+      known.clear();
+    },
     reset() {
       known.clear();
+      before = new Map();
       pieces = new Map();
       about = null;
       word.cancel();

@@ -7,10 +7,12 @@ import type {
   GpuVerdict,
   LoadOptions,
   ModelSummary,
+  RunStep,
 } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf, type Asked, type Here, type Progress } from '../facts/model.ts';
-import type { Wish } from '../facts/models.ts';
+import { isNameless, type Wish } from '../facts/models.ts';
+import { createLatest } from '../latest.ts';
 import { hostOf, isHere, isSameName, titleOf, toRequest, type ModelName } from '../modelName.ts';
 import type { SliceContext } from './slice.ts';
 
@@ -110,6 +112,13 @@ export function createModel(options: ModelOptions) {
     });
   }
 
+  async function bring(wish: Asked, beside: Beside): Promise<void> {
+    await ask(wish, {}, beside);
+    // A load of the old one that was under way has lost to this.
+    loading?.abort();
+    loading = null;
+  }
+
   /** Loads a model, for the first time or again. What runs goes on being the model if that fails. */
   async function load(wish: Asked = get().model.wish, how: BringOptions = {}): Promise<void> {
     const { why = null } = how;
@@ -161,8 +170,23 @@ export function createModel(options: ModelOptions) {
     }
   }
 
-  /** The same on a device that is there; null where another device would not help. */
+  /** One load beside the model that runs, and whatever is wanted by the time it is here. */
+  const looking = createLatest<Asked>(async (wish) => {
+    try {
+      await bring(wish, {});
+    } catch (error) {
+      if (toErrorInfo(error).code === 'engine/superseded') return;
+      stays(wish);
+      options.ended(error);
+    }
+  });
+
+  /** The same on a device that is there, or the page's own; null where neither would help. */
   function fallBack(wish: Asked, { code: why, message }: ErrorInfo): Asked | null {
+    if (wish.run !== undefined && get().model.here === null) {
+      options.note([`${wish.source} cannot be shown again: ${message}`]);
+      return toAsked(own);
+    }
     if (!/^(webgpu|device)\//u.test(why)) return null;
     const code = get().page.verdict?.code ?? 'ok';
     // No GPU was promised; the processor can do it.
@@ -199,7 +223,7 @@ export function createModel(options: ModelOptions) {
 
   /** Whether a model from elsewhere, which was here already, is to be loaded once more. */
   function isReload(wish: Wish): boolean {
-    if (wish.files !== undefined || hostOf(wish, options.base) === null) return false;
+    if (isNameless(wish) || hostOf(wish, options.base) === null) return false;
     return modelOf(get())?.origin?.kind === 'hub';
   }
 
@@ -209,7 +233,7 @@ export function createModel(options: ModelOptions) {
    */
   async function loadSimpler(why: string): Promise<void> {
     const { wish, at } = get().model;
-    const isOurs = wish.files !== undefined || hostOf(wish, options.base) === null;
+    const isOurs = isNameless(wish) || hostOf(wish, options.base) === null;
     if (!isOurs) {
       const kept = await engine.ask('findStored', toRequest(wish)).catch(() => null);
       if (kept?.complete !== true) return;
@@ -247,8 +271,8 @@ export function createModel(options: ModelOptions) {
   /** How the address names a model; null for the page's own, and for what no address can name. */
   function toPlace(wish: Wish): ModelName | null {
     const { ownSource, base } = options;
-    const { source, files } = wish;
-    if (files !== undefined || source === ownSource) return null;
+    const { source } = wish;
+    if (isNameless(wish) || source === ownSource) return null;
     return isHere(wish, base) ? { source: toPath(source, ownSource) } : toRequest(wish);
   }
 
@@ -258,14 +282,9 @@ export function createModel(options: ModelOptions) {
     load: async () => load(),
     loadSimpler,
     /** Loads a model beside the one that runs. It is shown as soon as it can be used, and checked afterwards. */
-    bring: async (wish: Asked, beside: Beside): Promise<void> => {
-      await ask(wish, {}, beside);
-      // A load of the old one that was under way has lost to this.
-      loading?.abort();
-      loading = null;
-    },
-    /** Begins with the page's own, whatever the address names. */
-    beginWithOwn: () => set({ ...get().model, wish: toAsked(own) }),
+    bring,
+    /** Begins with another one than the address names. */
+    beginWith: (wish: Wish) => set({ ...get().model, wish: toAsked(wish) }),
     /** What could not be loaded once more, or the change that was refused. */
     again(): void {
       const { model } = get();
@@ -290,13 +309,16 @@ export function createModel(options: ModelOptions) {
       load: async () => load(),
       takeDevice: (device: DeviceRequest) => reload({ device, byItself: false, linked: false }),
       takeDtype: (dtype: Dtype) => reload({ dtype }),
+      /** Looks at a step of a run, by the run's name; of many that are asked for while one comes, at the last. */
+      lookAt: (run: RunStep, name: string) =>
+        looking.ask(toAsked({ source: `${name} · step ${run.step.toLocaleString('en')}`, run })),
       /** Goes back to the model that comes with the page. */
       takeOwnModel(): void {
         void load(toAsked(own));
       },
       hasOtherModel(): boolean {
         const { wish } = get().model;
-        return !isSameName(wish, own) || wish.files !== undefined;
+        return !isSameName(wish, own) || isNameless(wish);
       },
     },
   };

@@ -136,6 +136,10 @@ export function createParts(context: SliceContext<'parts'>) {
       compare.cancel();
       endSweep();
     },
+    turn() {
+      endSweep();
+      set({ sweep: null });
+    },
     reset() {
       endSweep();
       set({ comparison: null, sweep: null });

@@ -56,6 +56,7 @@ export function createSampler(context: SliceContext<'sampler'>) {
       if (isOpen() && !steps.busy && pace.due()) steps.ask();
     },
     cancel: () => steps.cancel(),
+    turn() {},
     reset() {
       set(NO_SAMPLER);
     },

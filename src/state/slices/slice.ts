@@ -66,4 +66,6 @@ export interface Slice {
   readonly cancel: () => void;
   /** Another model: what was known of the old one goes. */
   readonly reset?: () => void;
+  /** Another step of the run that the model is of: what is shown stays until the new one has answered. As `reset` where it is left out. */
+  readonly turn?: () => void;
 }

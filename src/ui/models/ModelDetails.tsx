@@ -128,12 +128,18 @@ function adapterWords({ name, ranks, alphas, matrices, origin }: AdapterFacts): 
 }
 
 function Origin({ origin }: { origin: ModelOrigin }): ReactNode {
-  const { kind, id, host, commit, isVerified, note } = origin;
+  const { kind, id, host, commit, isVerified, note, run } = origin;
   return (
     <>
       <dt>Came from</dt>
       <dd>
-        {kind === 'files' ? `your files: ${id}` : kind === 'hub' ? id : placeWords(id)}
+        {run !== undefined
+          ? `a run in this browser, after ${formatSteps(run.step)}`
+          : kind === 'files'
+            ? `your files: ${id}`
+            : kind === 'hub'
+              ? id
+              : placeWords(id)}
         {kind === 'hub' && host !== null && (
           <>
             <br />
@@ -171,7 +177,12 @@ function placeWords(id: string): string {
   return origin === location.origin ? `this site: ${pathname}` : `${host}${pathname}`;
 }
 
+function formatSteps(steps: number): string {
+  return steps === 1 ? '1 step' : `${formatCount(steps)} steps`;
+}
+
 function keptWords({ kind, keptIn }: ModelOrigin): string {
+  if (kind === 'run') return 'in this browser, as long as its run is';
   if (keptIn === 'opfs') return 'in this browser';
   if (keptIn === 'directory') return 'in a folder on this computer';
   if (kind === 'files') return 'where it is: on your disk';

@@ -39,6 +39,7 @@ export function StoragePanel({
           {stored.length === 0 ? (
             <p className={controls.quiet}>
               Nothing yet. A model that is downloaded stays here and loads offline from then on.
+              Runs that were trained here have a list of their own.
             </p>
           ) : (
             <Stored {...{ stored, taken, heading }} />

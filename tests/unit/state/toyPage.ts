@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import type { Engine, ModelSummary } from '../../../src/api.ts';
 import { createPage } from '../../../src/state/page.ts';
 import type { ModelFacts } from '../../../src/state/facts/model.ts';
+import type { Wish } from '../../../src/state/facts/models.ts';
 import type { Saved } from '../../../src/state/persist.ts';
 import { openDoor, type Facts } from '../../../src/state/door.ts';
 import type { PageContext, SliceContext } from '../../../src/state/slices/slice.ts';
@@ -72,6 +73,7 @@ export function createToyPage(
   url: Partial<UrlState> = {},
   facts: Patch = {},
   saved: Saved | null = null,
+  looked: Wish | null = null,
 ) {
   const { store, text, savedOver } = createAppStore(
     {
@@ -89,6 +91,7 @@ export function createToyPage(
     store,
     text,
     wish: url.wish,
+    looked,
     ownSource: OWN,
     base: HOME,
     savedTree: null,
