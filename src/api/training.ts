@@ -109,6 +109,8 @@ export interface RunSample {
   readonly step: number;
   readonly prompt: string;
   readonly text: string;
+  /** Words of `text` that the run's text does not have: where each begins and ends. Absent for a task. */
+  readonly strange?: readonly (readonly [from: number, to: number])[];
 }
 
 /** Weights of a moment, kept to be looked at. */

@@ -4,7 +4,8 @@ import { EngineError } from '../errors.ts';
 import { roomFor } from '../formats/byteSource.ts';
 import { type Disk, type GrowingFile, fromBlob, toWriteError } from './disk.ts';
 
-const ROOT = 'models';
+/** What is kept: models, with the checkpoints of runs among them; and of each run its record and its text. */
+export type Root = 'models' | 'runs';
 
 /** The part of a synchronous handle that is used; TypeScript's DOM has it for workers alone. */
 interface SyncHandle {
@@ -28,7 +29,7 @@ const BUSY_WAIT_MS = 250;
 const COPY_BYTES = 4 << 20;
 
 /** Opens it, or null where there is none: private windows of some browsers, pages from disk, Node. */
-export async function openOpfs(): Promise<Disk | null> {
+export async function openOpfs(root: Root = 'models'): Promise<Disk | null> {
   if (typeof navigator !== 'object' || typeof navigator.storage?.getDirectory !== 'function') {
     return null;
   }
@@ -37,7 +38,7 @@ export async function openOpfs(): Promise<Disk | null> {
   if (!isSync && !('createWritable' in proto)) return null;
   try {
     const top = await navigator.storage.getDirectory();
-    return createOpfs(await top.getDirectoryHandle(ROOT, { create: true }), isSync);
+    return createOpfs(await top.getDirectoryHandle(root, { create: true }), isSync);
   } catch {
     return null;
   }

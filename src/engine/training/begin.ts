@@ -64,6 +64,11 @@ export interface TrainOptions extends Partial<TrainingArguments> {
   /** What the model goes on from when it writes; '' begins a text. */
   readonly prompts?: readonly string[];
   readonly sampling?: Partial<GenerationOptions>;
+  /**
+   * Called before the first step and after each, when all that is due has been told, and awaited: here somebody looks at
+   * the model as it is, or has the run wait. What `model` gives is freed when this resolves; what this throws ends the run.
+   */
+  readonly between?: (step: number, model: () => Promise<GPT2>) => Promise<void>;
   readonly device?: DeviceRequest | GPUDevice;
   readonly processor?: ProcessorOptions;
   /** Aborting stops after the step in hand. */
@@ -186,6 +191,7 @@ function argumentsOf(options: TrainOptions): Partial<TrainingArguments> {
     run: _run,
     prompts: _prompts,
     sampling: _sampling,
+    between: _between,
     device: _device,
     processor: _processor,
     signal: _signal,

@@ -1,5 +1,6 @@
 // The loop: a step after the other, and between them what a listener wants to know of the model as it grows.
 import { EngineError } from '../../errors.ts';
+import type { Gpt } from '../../model/gpt.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import { checkPlan } from '../../model/training/plan.ts';
 import type { StepResult } from '../../model/training/trainer.ts';
@@ -76,7 +77,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   };
   /** Of these very weights; null where they were not measured. */
   let evalLoss: number | null = null;
-  async function* between(): AsyncGenerator<TrainEvent, void, undefined> {
+  async function* whatIsDue(): AsyncGenerator<TrainEvent, void, undefined> {
     if (claim('step', args.logging_steps)) {
       const event = meter.read();
       run.log.push({
@@ -107,6 +108,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   if (trainer.steps === 0 && args.eval_steps > 0 && options.validation) {
     yield await evaluated(run);
   }
+  await letWatch(run);
   while (trainer.steps < args.max_steps && !isStopped()) {
     const rate = learningRateAt(trainer.steps, args);
     const start = performance.now();
@@ -115,11 +117,35 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     if (!isFinite(result)) throw await notFinite(run, result, trainer.steps - 1);
     meter.add(result, rate, performance.now() - start);
     evalLoss = null;
-    yield* between();
+    yield* whatIsDue();
+    await letWatch(run);
   }
   // A signal that came after something was found not to be due.
-  yield* between();
+  yield* whatIsDue();
   return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+/** Whoever watches has their turn. */
+async function letWatch(run: Run): Promise<void> {
+  const { between } = run.options;
+  if (!between) return;
+  const lent: { gpt: Gpt; isOwn: boolean; model: GPT2 }[] = [];
+  try {
+    await between(run.trainer.steps, async () => {
+      const { gpt, isOwn } = await run.learner.current();
+      const model = trainedModel(run, gpt);
+      lent.push({ gpt, isOwn, model });
+      return model;
+    });
+  } finally {
+    for (const each of lent) giveBack(each);
+  }
+}
+
+/** A model that goes on learning stays: only what read with it ends. */
+function giveBack({ gpt, isOwn, model }: { gpt: Gpt; isOwn: boolean; model: GPT2 }): void {
+  model.readers.dispose();
+  if (isOwn) gpt.dispose();
 }
 
 /** What is kept now that a checkpoint was, and others gave way. */
@@ -216,9 +242,7 @@ async function* samples(run: Run): AsyncGenerator<SampleEvent, void, undefined> 
       yield { type: 'sample', step: trainer.steps, prompt, text: shown };
     }
   } finally {
-    // A model that goes on learning stays: only what read with it ends.
-    model.readers.dispose();
-    if (isOwn) gpt.dispose();
+    giveBack({ gpt, isOwn, model });
   }
 }
 

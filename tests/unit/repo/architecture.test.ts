@@ -72,11 +72,17 @@ const RULES: readonly Rule[] = [
     may: ['src/engine/reading/', 'src/engine/load/vocabulary.ts', 'src/gpu/philox.ts', 'src/text/'],
   },
   {
+    part: 'src/engine/runs/',
+    may: ['src/engine/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],
+    packages: ['@noble/hashes'],
+  },
+  {
     part: 'src/engine/',
     may: ['src/hub/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],
   },
   // The channel and what stands on it know no engine; a worker's entry starts one.
   { part: 'src/worker/engineWorker.ts', may: ['src/engine/', 'src/worker/'] },
+  { part: 'src/worker/trainerWorker.ts', may: ['src/engine/', 'src/worker/'] },
   { part: 'src/worker/', may: [] },
   { part: 'src/offline/', may: [] },
   { part: 'src/state/', may: ['src/kept/spool.ts'], packages: ['zustand', 'fflate'] },

@@ -1,0 +1,428 @@
+// The run that runs: what `train` tells becomes events for a page, and what the page wants is done between two steps.
+import type {
+  ErrorInfo,
+  RunArguments,
+  RunEvent,
+  RunPoint,
+  RunSettings,
+  RunSnapshot,
+} from '../../api.ts';
+import { EngineError, toErrorInfo } from '../../errors.ts';
+import type { MemoryPlan } from '../../model/training/plan.ts';
+import type { GPT2 } from '../gpt2.ts';
+import { measureHeads } from '../reading/headScores.ts';
+import type { TrainOptions } from '../training/begin.ts';
+import { sizeOf } from '../training/checkpointStore.ts';
+import type { StartEvent, TrainEvent } from '../training/events.ts';
+import { train } from '../training/train.ts';
+import { memoryOf } from './estimate.ts';
+import { type PreparedText, prepareText } from './prepare.ts';
+import { Queue } from './queue.ts';
+import { type KeptRun, toRecord, upTo } from './record.ts';
+import { type RunStore, takeRun } from './runStore.ts';
+import { nameOf, optionsOf } from './settings.ts';
+import { strangeWords, wordsOf } from './strangeWords.ts';
+
+/** Points go to the page this often at most, and a record to the disk. */
+const POINTS_MS = 125;
+const RECORD_MS = 4000;
+/** Fewer tokens than these show nothing that heads do. */
+const LEAST_PROBE = 8;
+
+type Model = () => Promise<GPT2>;
+
+export interface ActiveOptions {
+  readonly id: string;
+  readonly settings: RunSettings;
+  readonly name?: string | undefined;
+  /** What is kept of it already, where it goes on. */
+  readonly before: KeptRun | null;
+  /** What is different from here on. */
+  readonly change?: RunArguments | undefined;
+  /** Null where nothing can be kept. */
+  readonly store: RunStore | null;
+  /** The text's bytes. */
+  readonly read: (signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly where: Pick<TrainOptions, 'device' | 'processor'>;
+}
+
+export class ActiveRun {
+  readonly id: string;
+  readonly #options: ActiveOptions;
+  readonly #queue = new Queue<RunEvent>();
+  readonly #stop = new AbortController();
+  /** `step`: one step, and then it waits again. */
+  #pace: 'going' | 'paused' | 'step' = 'going';
+  #isWaiting = false;
+  #wake = (): void => {};
+  readonly #keepers: {
+    resolve: (snapshot: RunSnapshot) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
+  #run: KeptRun | null = null;
+  #plan: MemoryPlan | null = null;
+  #start: StartEvent | null = null;
+  #points: { readonly point: RunPoint; readonly tokensPerSecond: number }[] = [];
+  #told = 0;
+  #written = 0;
+  #known: ReadonlySet<string> | null = null;
+
+  constructor(options: ActiveOptions) {
+    this.id = options.id;
+    this.#options = options;
+  }
+
+  /** What is known of it; null before its text was read. */
+  get record(): KeptRun | null {
+    return this.#run;
+  }
+
+  // ── what the page wants ─────────────────────────────────────────────────────────────────────
+
+  control(what: 'pause' | 'go' | 'step' | 'stop'): void {
+    if (what === 'stop') this.#stop.abort();
+    else if (what === 'pause') this.#pace = 'paused';
+    else if (what === 'go') {
+      this.#pace = 'going';
+      if (this.#isWaiting) this.#queue.push({ type: 'going' });
+    } else this.#pace = 'step';
+    this.#wake();
+  }
+
+  /** The weights as they are when the step in hand is done. */
+  keepNow(): Promise<RunSnapshot> {
+    return new Promise((resolve, reject) => {
+      this.#keepers.push({ resolve, reject });
+      this.#wake();
+    });
+  }
+
+  // ── what it does ────────────────────────────────────────────────────────────────────────────
+
+  /** Leaving the loop stops it after the step in hand. */
+  async *events(signal?: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
+    const stop = (): void => this.control('stop');
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    const running = this.#work();
+    try {
+      yield* this.#queue.read();
+    } finally {
+      stop();
+      signal?.removeEventListener('abort', stop);
+      await running;
+    }
+  }
+
+  async #work(): Promise<void> {
+    let release = (): void => {};
+    let failure: { readonly error: unknown } | null = null;
+    try {
+      release = await takeRun(this.id);
+      await this.#train();
+    } catch (error) {
+      // Nothing was lost: it was stopped before its first step.
+      if (!this.#stop.signal.aborted || !isAbort(error)) failure = { error };
+    }
+    try {
+      if (this.#run && failure) await this.#fail(toErrorInfo(failure.error));
+    } finally {
+      release();
+      const gone = failure?.error ?? noRun();
+      for (const { reject } of this.#keepers.splice(0)) reject(gone);
+      this.#queue.end(failure);
+    }
+  }
+
+  async #train(): Promise<void> {
+    const { store, where, before, change, read } = this.#options;
+    const { signal } = this.#stop;
+    const settings = { ...this.#options.settings };
+    settings.arguments = { ...settings.arguments, ...change };
+    const prepared = await this.#prepare(settings, read, signal);
+    const options = optionsOf(settings, prepared);
+    this.#run = before
+      ? { ...before, settings, state: 'running', error: null }
+      : newRun(this.#options, settings, prepared);
+    if (store && !before) await store.writeText(this.id, prepared.bytes);
+    if (!store) {
+      this.#queue.push({
+        type: 'notice',
+        info: {
+          code: 'training/not-kept',
+          message: 'This window keeps no files, so the run is gone when it is closed.',
+          hint: 'Open the page in an ordinary window to keep runs, go on with them and look back.',
+        },
+      });
+    }
+    if (this.#options.settings.text.kind !== 'task') this.#known = wordsOf(prepared.bytes);
+    const events = train({
+      ...options,
+      ...where,
+      run: this.id,
+      checkpoints: store?.checkpoints(this.id) ?? null,
+      resume_from_checkpoint: before !== null && store !== null,
+      between: (step, model) => this.#between(step, model),
+      signal,
+    });
+    for await (const event of events) await this.#hear(event);
+  }
+
+  async #prepare(
+    settings: RunSettings,
+    read: ActiveOptions['read'],
+    signal: AbortSignal,
+  ): Promise<PreparedText> {
+    const { before } = this.#options;
+    const tell = (what: string, share: number | null): void =>
+      this.#queue.push({ type: 'preparing', what, share });
+    tell('Fetching the text', null);
+    const bytes = await read(signal);
+    const prepared = await prepareText(bytes, settings.tokenizer, tell, signal);
+    if (before && before.text.sha256 !== prepared.facts.sha256) {
+      throw new EngineError('The text that is kept is not the one that this run began with.', {
+        code: 'training/text',
+        hint: 'Begin a new run with these settings.',
+      });
+    }
+    tell('Taking memory', null);
+    return prepared;
+  }
+
+  async #hear(event: TrainEvent): Promise<void> {
+    switch (event.type) {
+      case 'plan':
+        this.#plan = event.plan;
+        break;
+      case 'start':
+        await this.#begin(event);
+        break;
+      case 'step': {
+        const { step, loss, learning_rate, grad_norm, tokensPerSecond } = event;
+        this.#points.push({ point: { step, loss, learning_rate, grad_norm }, tokensPerSecond });
+        this.#patch({ step });
+        if (performance.now() - this.#told >= POINTS_MS) this.#flush();
+        if (performance.now() - this.#written >= RECORD_MS) await this.#write();
+        break;
+      }
+      case 'evaluation': {
+        const { step, eval_loss: loss } = event;
+        const { evaluations } = this.#kept();
+        this.#patch({ evaluations: [...evaluations, { step, loss }] });
+        this.#tell({ type: 'evaluation', step, loss });
+        break;
+      }
+      case 'sample': {
+        const { step, prompt, text } = event;
+        const strange = this.#known && strangeWords(prompt, text, this.#known);
+        const sample = { step, prompt, text, ...(strange && { strange }) };
+        this.#patch({ samples: [...this.#kept().samples, sample] });
+        this.#tell({ type: 'sample', sample });
+        break;
+      }
+      case 'checkpoint':
+        this.#flush();
+        await this.#write();
+        this.#tell({ type: 'checkpoint', step: event.step });
+        break;
+      case 'notice': {
+        const { code, message, hint } = event;
+        this.#tell({ type: 'notice', info: { code, message, hint } });
+        break;
+      }
+      case 'done': {
+        const state = event.reason === 'stopped' ? 'stopped' : 'done';
+        await event.model.dispose();
+        this.#flush();
+        this.#patch({ state });
+        await this.#write();
+        this.#tell({ type: 'ended', state, step: event.step });
+        break;
+      }
+    }
+  }
+
+  /** From here on it is known where the run begins, or goes on. */
+  async #begin(start: StartEvent): Promise<void> {
+    this.#start = start;
+    const { change, store, before } = this.#options;
+    const { step, max_steps, parameters } = start;
+    const run = upTo(this.#kept(), step);
+    const words = before && change ? wordsOfChange(before.settings.arguments, change) : '';
+    const changes = words === '' ? run.changes : [...run.changes, { step, words }];
+    this.#run = { ...run, max_steps, parameters, changes, state: 'running' };
+    if (before) await store?.removeAfter(this.id, step);
+    await this.#write();
+  }
+
+  async #between(step: number, model: Model): Promise<void> {
+    if (this.#start) await this.#tellBegun(model);
+    const { max_steps } = this.#kept();
+    const isLast = step === max_steps || this.#stop.signal.aborted;
+    const isThere = this.#kept().snapshots.some((one) => one.step === step);
+    if ((isLast || isLogStep(step)) && !isThere) await this.#snapshot(step, model);
+    await this.#answerKeepers(step, model);
+    if (this.#pace === 'step') this.#pace = 'paused';
+    if (this.#pace !== 'paused' || this.#stop.signal.aborted) return;
+    this.#flush();
+    this.#patch({ state: 'paused' });
+    await this.#write();
+    this.#queue.push({ type: 'paused', step });
+    this.#isWaiting = true;
+    while (this.#isPaused()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await this.#answerKeepers(step, model);
+    }
+    this.#isWaiting = false;
+    this.#patch({ state: 'running' });
+  }
+
+  #isPaused(): boolean {
+    return this.#pace === 'paused' && !this.#stop.signal.aborted;
+  }
+
+  async #tellBegun(model: Model): Promise<void> {
+    const [start, plan] = [this.#start, this.#plan];
+    this.#start = null;
+    if (!start || !plan) return;
+    const bytes = (await this.#options.store?.sizeOf(this.id)) ?? 0;
+    this.#queue.push({
+      type: 'begun',
+      run: toRecord(this.#kept(), bytes, true),
+      memory: memoryOf(plan),
+      device: (await model()).device,
+      tokensAStep: start.tokensAStep,
+    });
+  }
+
+  async #answerKeepers(step: number, model: Model): Promise<void> {
+    for (const keeper of this.#keepers.splice(0)) {
+      try {
+        const there = this.#kept().snapshots.find((one) => one.step === step);
+        // A copy: what goes to another thread takes its arrays along.
+        keeper.resolve(structuredClone(there ?? (await this.#snapshot(step, model))));
+      } catch (error) {
+        keeper.reject(error);
+      }
+    }
+  }
+
+  /** Keeps the weights to be looked at, and what heads do with them. What cannot be kept is told, and the run goes on. */
+  async #snapshot(step: number, model: Model): Promise<RunSnapshot> {
+    const gpt2 = await model();
+    const scores = isProbed(gpt2) ? await measureHeads(gpt2.gpt) : null;
+    let sizeBytes = 0;
+    const { store } = this.#options;
+    if (store) {
+      const saved = await gpt2.save_pretrained({ dtype: 'fp16' });
+      try {
+        sizeBytes = sizeOf(await store.snapshots(this.id).write(step, saved.files));
+      } catch (error) {
+        this.#queue.push({ type: 'notice', info: toErrorInfo(error) });
+      } finally {
+        await saved.dispose();
+      }
+    }
+    const snapshot = { step, sizeBytes, scores };
+    this.#patch({ snapshots: [...this.#kept().snapshots, snapshot] });
+    this.#tell({ type: 'snapshot', snapshot });
+    return snapshot;
+  }
+
+  async #fail(error: ErrorInfo): Promise<void> {
+    this.#flush();
+    this.#patch({ state: 'failed', error });
+    // What ended the run is worth more words than a record that could not be written.
+    await this.#write().catch(() => {});
+  }
+
+  // ── telling ─────────────────────────────────────────────────────────────────────────────────
+
+  #kept(): KeptRun {
+    if (!this.#run) throw new Error('The run has no record yet.');
+    return this.#run;
+  }
+
+  #patch(change: Partial<KeptRun>): void {
+    this.#run = { ...this.#kept(), ...change };
+  }
+
+  /** In order: behind the points that came before. */
+  #tell(event: RunEvent): void {
+    this.#flush();
+    this.#queue.push(event);
+  }
+
+  #flush(): void {
+    if (this.#points.length === 0) return;
+    const points = this.#points.map(({ point }) => point);
+    const secondsAToken = this.#points.reduce((sum, one) => sum + 1 / one.tokensPerSecond, 0);
+    this.#queue.push({ type: 'points', points, tokensPerSecond: points.length / secondsAToken });
+    this.#patch({ points: [...this.#kept().points, ...points] });
+    this.#points = [];
+    this.#told = performance.now();
+  }
+
+  async #write(): Promise<void> {
+    this.#written = performance.now();
+    await this.#options.store?.write(this.#kept());
+  }
+}
+
+function newRun(
+  { id, name }: ActiveOptions,
+  settings: RunSettings,
+  { facts }: PreparedText,
+): KeptRun {
+  const { text } = settings;
+  return {
+    id,
+    name: name ?? nameOf(settings),
+    // The text itself lies beside the record.
+    settings: text.kind === 'own' ? { ...settings, text: { ...text, text: '' } } : settings,
+    state: 'running',
+    step: 0,
+    max_steps: 0,
+    parameters: 0,
+    begun: Date.now(),
+    text: facts,
+    points: [],
+    evaluations: [],
+    samples: [],
+    snapshots: [],
+    changes: [],
+    error: null,
+  };
+}
+
+/** 0, 1, 2, 5, 10, 20, 50 …: as many between 10 and 100 as between 1,000 and 10,000. */
+function isLogStep(step: number): boolean {
+  if (step === 0) return true;
+  let left = step;
+  while (left % 10 === 0) left /= 10;
+  return left === 1 || left === 2 || left === 5;
+}
+
+function isProbed({ config: { nCtx, vocabSize } }: GPT2): boolean {
+  return nCtx >= LEAST_PROBE && vocabSize >= LEAST_PROBE;
+}
+
+function wordsOfChange(before: RunArguments, change: RunArguments): string {
+  return Object.entries(change)
+    .filter(([name, value]) => before[name] !== value)
+    .map(([name, value]) => `${name} ${before[name] ?? 'as usual'} → ${value}`)
+    .join(', ');
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
+
+export function noRun(): EngineError {
+  return new EngineError('No run is running.', {
+    code: 'training/no-run',
+    hint: 'Begin one, or go on with one that is kept.',
+  });
+}

@@ -1,0 +1,204 @@
+// What `Trainer` promises, in this thread: one run at a time, and questions about all that are kept.
+import type {
+  RunEvent,
+  RunFacts,
+  RunRecord,
+  RunRequest,
+  RunText,
+  RunTokenizer,
+  TextFacts,
+  Trainer,
+  TrainerQuestion,
+  TrainerQuestions,
+} from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { openOpfs } from '../../kept/opfs.ts';
+import type { ProcessorOptions } from '../load/processor.ts';
+import { ActiveRun, noRun } from './activeRun.ts';
+import { estimate } from './estimate.ts';
+import { prepareText } from './prepare.ts';
+import { type KeptRun, toRecord } from './record.ts';
+import { RunStore, isRunning } from './runStore.ts';
+import { readRunText } from './texts.ts';
+
+type Answers = {
+  readonly [Q in TrainerQuestion]: (
+    input: TrainerQuestions[Q]['input'],
+    signal: AbortSignal | undefined,
+  ) => Promise<TrainerQuestions[Q]['answer']>;
+};
+
+export interface LocalTrainerOptions {
+  /** The page's address: texts that come with it lie beside it. */
+  readonly base: string;
+  /** Where runs are kept; the browser's private file system by default, and nowhere where that is not there. */
+  readonly openStore?: () => Promise<RunStore | null>;
+  /** How the processor computes, where it does. */
+  readonly processor?: ProcessorOptions;
+}
+
+export class LocalTrainer implements Trainer {
+  readonly #options: LocalTrainerOptions;
+  #store: Promise<RunStore | null> | null = null;
+  #active: ActiveRun | null = null;
+  /** Of a measurement that is under way. */
+  #measuring: Promise<unknown> | null = null;
+  #disposed = false;
+
+  constructor(options: LocalTrainerOptions) {
+    this.#options = options;
+  }
+
+  async ask<Q extends TrainerQuestion>(
+    question: Q,
+    input: TrainerQuestions[Q]['input'],
+    signal?: AbortSignal,
+  ): Promise<TrainerQuestions[Q]['answer']> {
+    this.#checkUsable();
+    // TypeScript cannot see that the question and its input belong together.
+    const answer = this.#answers[question] as (
+      input: TrainerQuestions[Q]['input'],
+      signal: AbortSignal | undefined,
+    ) => Promise<TrainerQuestions[Q]['answer']>;
+    return answer(input, signal);
+  }
+
+  async *train(
+    { run, change, device }: RunRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<RunEvent, void, undefined> {
+    this.#checkUsable();
+    if (this.#active) throw busy();
+    await this.#measuring?.catch(() => {});
+    const { base, processor } = this.#options;
+    const store = await this.#open();
+    const where = { device: device ?? 'auto', ...(processor && { processor }) };
+    let active: ActiveRun;
+    if ('id' in run) {
+      const before = await (store ?? noStore()).get(run.id);
+      const { settings } = before;
+      const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
+      active = new ActiveRun({ id: run.id, settings, before, change, store, read, where });
+    } else {
+      const { settings, name } = run;
+      const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
+        readRunText(settings.text, base, stop);
+      active = new ActiveRun({ id: newId(), settings, name, before: null, store, read, where });
+    }
+    // Another may have begun while the store was opened.
+    if (this.#isBusy()) throw busy();
+    this.#active = active;
+    try {
+      yield* active.events(signal);
+    } finally {
+      this.#active = null;
+    }
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#active?.control('stop');
+  }
+
+  readonly #answers: Answers = {
+    readText: ({ text, tokenizer }, signal) => this.#readText(text, tokenizer, signal),
+    estimate: async ({ settings, vocabSize, device }, signal) => {
+      if (this.#active) throw busy();
+      await this.#measuring?.catch(() => {});
+      const { processor } = this.#options;
+      const where = { device: device ?? 'auto', ...(processor && { processor }) };
+      const measuring = estimate(settings, vocabSize, where, signal);
+      this.#measuring = measuring;
+      return measuring;
+    },
+    control: ({ what }) => {
+      if (!this.#active) throw noRun();
+      this.#active.control(what);
+      return Promise.resolve(null);
+    },
+    keepNow: () => {
+      if (!this.#active) throw noRun();
+      return this.#active.keepNow();
+    },
+    runs: () => this.#runs(),
+    run: async ({ id }) => this.#toRecord(await (await this.#kept()).get(id)),
+    renameRun: async ({ id, name }) => {
+      const store = await this.#kept();
+      await store.write({ ...(await store.get(id)), name: name.trim().slice(0, 200) });
+      return null;
+    },
+    removeRun: async ({ id }) => ({ freedBytes: await (await this.#kept()).remove(id) }),
+  };
+
+  async #readText(
+    text: RunText,
+    tokenizer: RunTokenizer,
+    signal: AbortSignal | undefined,
+  ): Promise<TextFacts> {
+    const bytes = await readRunText(text, this.#options.base, signal);
+    return (await prepareText(bytes, tokenizer, undefined, signal)).facts;
+  }
+
+  async #runs(): Promise<RunFacts[]> {
+    const store = await this.#open();
+    const found: RunFacts[] = [];
+    for (const run of (await store?.list()) ?? []) {
+      const { points: _, samples: __, snapshots: ___, ...facts } = await this.#toRecord(run);
+      found.push(facts);
+    }
+    return found;
+  }
+
+  async #toRecord(kept: KeptRun): Promise<RunRecord> {
+    const own = this.#active?.id === kept.id ? this.#active.record : null;
+    const store = await this.#kept();
+    return toRecord(own ?? kept, await store.sizeOf(kept.id), await isRunning(kept.id));
+  }
+
+  async #kept(): Promise<RunStore> {
+    return (await this.#open()) ?? noStore();
+  }
+
+  #open(): Promise<RunStore | null> {
+    this.#store ??= (this.#options.openStore ?? openBrowserStore)();
+    return this.#store;
+  }
+
+  #isBusy(): boolean {
+    return this.#active !== null;
+  }
+
+  #checkUsable(): void {
+    if (!this.#disposed) return;
+    throw new EngineError('This trainer was disposed.', {
+      code: 'engine/disposed',
+      hint: 'Reload the page.',
+    });
+  }
+}
+
+async function openBrowserStore(): Promise<RunStore | null> {
+  const [runs, models] = await Promise.all([openOpfs('runs'), openOpfs()]);
+  return runs && models && new RunStore(runs, models);
+}
+
+/** A name for its folders: when it began, and something that no other has. */
+function newId(): string {
+  const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/gu, '').replace('T', '-');
+  const [random] = crypto.getRandomValues(new Uint32Array(1));
+  return `${stamp}-${random.toString(36).padStart(7, '0')}`;
+}
+
+function busy(): EngineError {
+  return new EngineError('A run is running already.', {
+    code: 'training/busy',
+    hint: 'Stop it first; it can go on later.',
+  });
+}
+
+function noStore(): never {
+  throw new EngineError('This window keeps no files, so there are no runs of before.', {
+    code: 'storage/none',
+    hint: 'Open the page in an ordinary window.',
+  });
+}

@@ -1,0 +1,117 @@
+// From a text's bytes to what a run learns from: a tokenizer, ids, and what is said of them.
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { RunTokenizer, TextFacts } from '../../api.ts';
+import { Breath } from '../../breath.ts';
+import { EngineError } from '../../errors.ts';
+import { createBytes, trainBytePairs } from '../../text/training/bytePairTrainer.ts';
+import { trainCharacters } from '../../text/training/characterTrainer.ts';
+import type { TrainedTokenizer, TrainerProgress } from '../../text/training/trained.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import { vocabularyOf } from '../load/vocabulary.ts';
+import { type Corpus, readCorpus } from '../training/corpus.ts';
+import type { Ids } from '../training/tokenIds.ts';
+
+/** Tokens that are shown of a text's beginning. */
+const SHOWN = 300;
+/** Bytes that are hashed at once. */
+const PIECE_BYTES = 4 << 20;
+/** Ids that are counted at once. */
+const COUNTED = 1 << 16;
+
+export interface PreparedText {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly corpus: Corpus;
+  readonly tokenizer: Tokenizer;
+  readonly files: ReadonlyMap<string, string>;
+  readonly facts: TextFacts;
+}
+
+/** Told while it lasts: what is being done, and which share of it is. */
+export type Preparing = (what: string, share: number | null) => void;
+
+/** Makes the tokenizer of a text, reads the text with it and counts. Throws `training/text`, `text/encoding`, `tokenizer/…`. */
+export async function prepareText(
+  bytes: Uint8Array<ArrayBuffer>,
+  kind: RunTokenizer,
+  tell: Preparing = () => {},
+  signal?: AbortSignal,
+): Promise<PreparedText> {
+  const text = new Blob([bytes]);
+  const { tokenizer, files } = await tokenizerOf(text, kind, tell, signal);
+  const onProgress = ({ share }: { share: number | null }): void =>
+    tell('Reading the text as tokens', share);
+  const corpus = await readCorpus(text, tokenizer, { onProgress, signal });
+  if (corpus.ids.length === 0) {
+    throw new EngineError('The text is empty.', {
+      code: 'training/text',
+      hint: 'Paste or choose a text that the model shall learn from.',
+    });
+  }
+  const vocabulary = vocabularyOf(tokenizer);
+  const beginning = new Uint32Array(Math.min(SHOWN, corpus.ids.length));
+  corpus.ids.copyTo(beginning, 0, 0, beginning.length);
+  const facts: TextFacts = {
+    characters: corpus.characters,
+    tokens: corpus.ids.length,
+    vocabSize: tokenizer.vocabSize,
+    documents: corpus.documents.length,
+    evenLoss: Math.log(tokenizer.vocabSize),
+    frequencyLoss: await frequencyLoss(corpus.ids, tokenizer.vocabSize, signal),
+    beginning: [...beginning].map((id) => vocabulary.pieceOf(id)),
+    sha256: await hashOf(bytes, signal),
+  };
+  return { bytes, corpus, tokenizer, files, facts };
+}
+
+async function tokenizerOf(
+  text: Blob,
+  kind: RunTokenizer,
+  tell: Preparing,
+  signal: AbortSignal | undefined,
+): Promise<Pick<TrainedTokenizer, 'tokenizer' | 'files'>> {
+  const onProgress = (progress: TrainerProgress): void =>
+    progress.stage === 'read'
+      ? tell('Looking at the text', progress.share)
+      : tell('Finding pieces of words', progress.tokens / progress.vocab_size);
+  switch (kind.kind) {
+    case 'characters':
+      return trainCharacters(text, { onProgress, signal });
+    case 'bytes':
+      return createBytes();
+    case 'bpe':
+      return trainBytePairs(text, { vocab_size: kind.vocab_size, onProgress, signal });
+  }
+}
+
+/** −Σ p ln p over how often each token comes, in nats a token. */
+async function frequencyLoss(
+  ids: Ids,
+  vocabSize: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const counts = new Float64Array(vocabSize);
+  const breath = new Breath();
+  const part = new Uint32Array(COUNTED);
+  for (let from = 0; from < ids.length; from += COUNTED) {
+    const count = Math.min(COUNTED, ids.length - from);
+    ids.copyTo(part, 0, from, count);
+    for (let i = 0; i < count; i++) counts[part[i]]++;
+    if (breath.isDue) await breath.take(signal);
+  }
+  let loss = 0;
+  for (const count of counts) {
+    if (count > 0) loss -= (count / ids.length) * Math.log(count / ids.length);
+  }
+  return loss;
+}
+
+async function hashOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+  const hash = sha256.create();
+  const breath = new Breath();
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    hash.update(bytes.subarray(at, at + PIECE_BYTES));
+    if (breath.isDue) await breath.take(signal);
+  }
+  return bytesToHex(hash.digest());
+}

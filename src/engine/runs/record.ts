@@ -1,0 +1,290 @@
+// A run as it is kept: JSON, which is read as if a stranger had written it.
+import type {
+  Behaviour,
+  ErrorInfo,
+  HeadScores,
+  RunArguments,
+  RunPoint,
+  RunRecord,
+  RunSample,
+  RunSettings,
+  RunSnapshot,
+  TextFacts,
+  TokenPiece,
+} from '../../api.ts';
+import { type JsonValue, isObject } from '../../json.ts';
+
+/** What is kept of a run: how many bytes that takes is counted when it is asked for. */
+export type KeptRun = Omit<
+  RunRecord,
+  'sizeBytes' | 'state' | 'loss' | 'evalLoss' | 'snapshotsId'
+> & {
+  /** Whatever runs when a page is closed is found as `running`: it was broken off. */
+  readonly state: RunRecord['state'];
+};
+
+const VERSION = 1;
+/** More points are thinned out: every second of them, as often as it takes. */
+const MOST_POINTS = 20_000;
+/** Digits that are kept of what is only drawn. */
+const DIGITS = 4;
+const BEHAVIOURS: readonly Behaviour[] = [
+  'previous',
+  'first',
+  'duplicate',
+  'induction',
+  'local',
+  'broad',
+];
+
+/** Where a run's snapshots are kept: apart from the checkpoints that it goes on from. */
+export function snapshotsOf(id: string): string {
+  return `${id}.seen`;
+}
+
+/** As the page is told of it. */
+export function toRecord(run: KeptRun, sizeBytes: number, isRunning: boolean): RunRecord {
+  const broken = run.state === 'running' || run.state === 'paused';
+  return {
+    ...run,
+    state: broken && !isRunning ? 'stopped' : run.state,
+    loss: run.points.at(-1)?.loss ?? null,
+    evalLoss: run.evaluations.at(-1)?.loss ?? null,
+    snapshotsId: snapshotsOf(run.id),
+    sizeBytes,
+  };
+}
+
+/** What is left of a run that goes on after so many steps. */
+export function upTo(run: KeptRun, step: number): KeptRun {
+  const until = <T extends { readonly step: number }>(list: readonly T[]): T[] =>
+    list.filter((one) => one.step <= step);
+  return {
+    ...run,
+    step,
+    points: until(run.points),
+    evaluations: until(run.evaluations),
+    samples: until(run.samples),
+    snapshots: until(run.snapshots),
+    changes: until(run.changes),
+    error: null,
+  };
+}
+
+export function writeRun(run: KeptRun): Uint8Array<ArrayBuffer> {
+  const points = thinned(run.points);
+  const column = (name: keyof RunPoint): number[] => points.map((point) => point[name]);
+  const json = {
+    version: VERSION,
+    ...run,
+    // A column each: a run of ten thousand steps is read and written in one go.
+    points: {
+      step: column('step'),
+      loss: column('loss').map(shortened),
+      learning_rate: column('learning_rate').map(shortened),
+      grad_norm: column('grad_norm').map(shortened),
+    },
+    snapshots: run.snapshots.map(({ scores, ...rest }) => ({
+      ...rest,
+      scores: scores && writeScores(scores),
+    })),
+  };
+  return new TextEncoder().encode(JSON.stringify(json));
+}
+
+/** Null for what is no run, or one of a page that is newer. */
+export function readRun(bytes: Uint8Array): KeptRun | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+  if (!isObject(json) || json['version'] !== VERSION) return null;
+  const { id, name, state, settings, text } = json;
+  const facts = readFacts(text);
+  const asked = readSettings(settings);
+  if (typeof id !== 'string' || typeof name !== 'string' || !facts || !asked) return null;
+  const list = <T>(value: unknown, read: (one: Record<string, unknown>) => T | null): T[] =>
+    Array.isArray(value)
+      ? value.flatMap((one: unknown) => {
+          const found = isObject(one) ? read(one) : null;
+          return found === null ? [] : [found];
+        })
+      : [];
+  return {
+    id,
+    name: name.slice(0, 200),
+    settings: asked,
+    state: STATES.find((one) => one === state) ?? 'stopped',
+    step: toCount(json['step']),
+    max_steps: toCount(json['max_steps']),
+    parameters: toCount(json['parameters']),
+    begun: toNumber(json['begun']) ?? 0,
+    text: facts,
+    points: readPoints(json['points']),
+    evaluations: list(json['evaluations'], ({ step, loss }) => {
+      const found = toNumber(loss);
+      return found === null ? null : { step: toCount(step), loss: found };
+    }),
+    samples: list(json['samples'], readSample),
+    snapshots: list(json['snapshots'], ({ step, sizeBytes, scores }): RunSnapshot => ({
+      step: toCount(step),
+      sizeBytes: toCount(sizeBytes),
+      scores: readScores(scores),
+    })),
+    changes: list(json['changes'], ({ step, words }) =>
+      typeof words === 'string' ? { step: toCount(step), words } : null,
+    ),
+    error: readError(json['error']),
+  };
+}
+
+const STATES = ['running', 'paused', 'stopped', 'done', 'failed'] as const;
+const KINDS = ['gpt2', 'nanogpt', 'mingpt', 'notebook'] as const;
+const TASKS = ['repeat', 'reverse', 'add'] as const;
+const ORDERS = ['random', 'shuffled', 'sequential'] as const;
+
+function readSettings(value: unknown): RunSettings | null {
+  if (!isObject(value)) return null;
+  const { text, tokenizer, model, arguments: args, validation, prompt } = value;
+  if (!isObject(text) || !isObject(tokenizer) || !isObject(model) || !isObject(args)) return null;
+  const from = readText(text);
+  const kind = KINDS.find((one) => one === model['kind']);
+  const made = readTokenizer(tokenizer);
+  if (!from || !kind || !made) return null;
+  const size = (name: string): number => toCount(model[name]);
+  const sizes = { n_layer: size('n_layer'), n_head: size('n_head'), n_embd: size('n_embd') };
+  return {
+    text: from,
+    tokenizer: made,
+    model: { kind, ...sizes, n_ctx: size('n_ctx') },
+    arguments: Object.fromEntries(
+      Object.entries(args).filter(
+        ([, one]) => typeof one === 'string' || (typeof one === 'number' && Number.isFinite(one)),
+      ),
+    ) as RunArguments,
+    generator: value['generator'] === 'torch' ? 'torch' : 'philox',
+    order: ORDERS.find((one) => one === value['order']) ?? 'random',
+    validation: toNumber(validation) ?? 0,
+    prompt: typeof prompt === 'string' ? prompt : '',
+  };
+}
+
+function readText({ kind, name }: Record<string, unknown>): RunSettings['text'] | null {
+  if (typeof name !== 'string') return null;
+  const task = TASKS.find((one) => one === name);
+  if (kind === 'task') return task ? { kind, name: task } : null;
+  if (kind === 'bundled') return { kind, name };
+  // The text itself lies beside the record.
+  return kind === 'own' ? { kind, name, text: '' } : null;
+}
+
+function readTokenizer({ kind, vocab_size }: Record<string, unknown>) {
+  if (kind === 'characters' || kind === 'bytes') return { kind } as const;
+  return kind === 'bpe' ? ({ kind, vocab_size: toCount(vocab_size) } as const) : null;
+}
+
+function readFacts(value: unknown): TextFacts | null {
+  if (!isObject(value)) return null;
+  const { sha256, beginning, evenLoss, frequencyLoss } = value;
+  const [even, frequency] = [toNumber(evenLoss), toNumber(frequencyLoss)];
+  if (typeof sha256 !== 'string' || even === null || frequency === null) return null;
+  return {
+    characters: toCount(value['characters']),
+    tokens: toCount(value['tokens']),
+    vocabSize: toCount(value['vocabSize']),
+    documents: toCount(value['documents']),
+    evenLoss: even,
+    frequencyLoss: frequency,
+    beginning: Array.isArray(beginning) ? beginning.filter(isPiece) : [],
+    sha256,
+  };
+}
+
+function isPiece(value: unknown): value is TokenPiece {
+  if (!isObject(value)) return false;
+  const { id, bytes, text, special } = value;
+  const isBytes =
+    Array.isArray(bytes) &&
+    bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256);
+  return (
+    typeof id === 'number' && typeof text === 'string' && typeof special === 'boolean' && isBytes
+  );
+}
+
+function readPoints(value: unknown): RunPoint[] {
+  if (!isObject(value)) return [];
+  const { step, loss, learning_rate, grad_norm } = value;
+  if (![step, loss, learning_rate, grad_norm].every(Array.isArray)) return [];
+  const at = (list: unknown, i: number): number => toNumber((list as unknown[])[i]) ?? NaN;
+  return (step as unknown[]).flatMap((_, i) => {
+    const point = {
+      step: at(step, i),
+      loss: at(loss, i),
+      learning_rate: at(learning_rate, i),
+      grad_norm: at(grad_norm, i),
+    };
+    return Object.values(point).every(Number.isFinite) ? [point] : [];
+  });
+}
+
+function readSample({ step, prompt, text }: Record<string, unknown>): RunSample | null {
+  if (typeof prompt !== 'string' || typeof text !== 'string') return null;
+  return { step: toCount(step), prompt, text };
+}
+
+function readError(value: unknown): ErrorInfo | null {
+  if (!isObject(value)) return null;
+  const { code, message, hint } = value;
+  if (typeof code !== 'string' || typeof message !== 'string') return null;
+  return { code, message, hint: typeof hint === 'string' ? hint : '' };
+}
+
+function writeScores({ scores, entropyBits, ...sizes }: HeadScores): JsonValue {
+  const list = (values: Float32Array): JsonValue =>
+    Array.from(values, (value) => (Number.isNaN(value) ? null : shortened(value)));
+  return {
+    ...sizes,
+    scores: Object.fromEntries(BEHAVIOURS.map((name) => [name, list(scores[name])])),
+    entropyBits: list(entropyBits),
+  };
+}
+
+function readScores(value: unknown): HeadScores | null {
+  if (!isObject(value) || !isObject(value['scores'])) return null;
+  const [nLayer, nHead] = [toCount(value['nLayer']), toCount(value['nHead'])];
+  const all = value['scores'];
+  const list = (found: unknown): Float32Array | null =>
+    Array.isArray(found) && found.length === nLayer * nHead
+      ? Float32Array.from(found, (one: unknown) => toNumber(one) ?? NaN)
+      : null;
+  const entropyBits = list(value['entropyBits']);
+  const scores = BEHAVIOURS.map((name) => [name, list(all[name])] as const);
+  if (!entropyBits || scores.some(([, found]) => found === null)) return null;
+  return {
+    nLayer,
+    nHead,
+    size: toCount(value['size']),
+    scores: Object.fromEntries(scores) as HeadScores['scores'],
+    entropyBits,
+  };
+}
+
+function thinned(points: readonly RunPoint[]): readonly RunPoint[] {
+  let left = points;
+  while (left.length > MOST_POINTS) left = left.filter((_, i) => i % 2 === 1);
+  return left;
+}
+
+function shortened(value: number): number {
+  return Number(value.toPrecision(DIGITS + 3));
+}
+
+function toNumber(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function toCount(value: unknown): number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : 0;
+}

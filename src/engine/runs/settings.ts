@@ -1,0 +1,65 @@
+// From the settings of a run to the options of `train`.
+import type { RunModel, RunSettings } from '../../api.ts';
+import { type GptConfig, PRESETS } from '../../model/config.ts';
+import type { TrainOptions } from '../training/begin.ts';
+import type { TrainingArguments } from '../training/options.ts';
+import { splitCorpus } from '../training/split.ts';
+import type { PreparedText } from './prepare.ts';
+
+const KINDS = {
+  gpt2: 'gpt2',
+  nanogpt: 'nanogpt',
+  mingpt: 'mingpt-gpt1',
+  notebook: 'notebook-124m',
+} as const;
+
+/** Bytes that all checkpoints of a run may take: one is written while another is there. */
+const CHECKPOINTS = 2;
+
+/** A new model of these sizes, for a vocabulary. What does not go together `train` refuses. */
+export function newModelOf(model: RunModel, vocabSize: number): TrainOptions['model'] & object {
+  const { kind, n_layer, n_head, n_embd, n_ctx } = model;
+  const config: GptConfig = {
+    ...PRESETS[KINDS[kind]],
+    vocabSize,
+    nCtx: n_ctx,
+    nLayer: n_layer,
+    nHead: n_head,
+    nEmbd: n_embd,
+    nInner: 4 * n_embd,
+  };
+  return { config, initial: kind === 'gpt2' ? 'nanogpt' : kind };
+}
+
+/** What of `train`'s options the settings decide. Throws `training/options` for a share that is none. */
+export function optionsOf(
+  settings: RunSettings,
+  { corpus, tokenizer, files }: PreparedText,
+): TrainOptions {
+  const args = settings.arguments as Partial<TrainingArguments>;
+  const { train, validation } = splitCorpus(corpus, {
+    by: 'share',
+    validation: settings.validation,
+  });
+  const window = args.block_size ?? settings.model.n_ctx;
+  return {
+    ...args,
+    model: newModelOf(settings.model, tokenizer.vocabSize),
+    train,
+    // A part that is shorter than one window measures nothing.
+    validation: validation.length > window ? validation : null,
+    tokenizer,
+    tokenizerFiles: files,
+    generator: settings.generator,
+    order: settings.order,
+    prompts: [settings.prompt],
+    keep: { save_total_limit: CHECKPOINTS },
+  };
+}
+
+/** What a run is called where nobody says. */
+export function nameOf({ text, model }: RunSettings): string {
+  const what = text.kind === 'own' ? text.name || 'My text' : text.name;
+  const title = what.charAt(0).toUpperCase() + what.slice(1);
+  return `${title}, ${model.n_layer} × ${model.n_embd}`;
+}

@@ -1,0 +1,24 @@
+// What the trainer's worker does for each name of its treaty: it asks a `Trainer`.
+import type { Trainer } from '../api.ts';
+import type { Handlers } from './channel.ts';
+import type { TrainerTreaty } from './trainerProtocol.ts';
+
+/** `create` makes the trainer, once the page has said where it is. */
+export function trainerHandlers(create: (base: string) => Trainer): Handlers<TrainerTreaty> {
+  let made: Trainer | null = null;
+  const trainer = (): Trainer => {
+    if (made === null) throw new Error('The page has not said where it is.');
+    return made;
+  };
+  return {
+    calls: {
+      begin: ({ base }) => {
+        made ??= create(base);
+        return Promise.resolve(null);
+      },
+      ask: ({ question, input }, { signal }) => trainer().ask(question, input, signal),
+    },
+    streams: { train: (request, signal) => trainer().train(request, signal) },
+    news: () => {},
+  };
+}

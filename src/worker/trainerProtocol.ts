@@ -1,0 +1,18 @@
+// What crosses between the page and the trainer's worker: the treaty of `Trainer`, by the names of a channel.
+import type { RunEvent, RunRequest, TrainerQuestion, TrainerQuestions } from '../api.ts';
+import type { Treaty } from './channel.ts';
+
+export interface TrainerTreaty extends Treaty {
+  readonly calls: {
+    ask: {
+      input: {
+        [Q in TrainerQuestion]: { question: Q; input: TrainerQuestions[Q]['input'] };
+      }[TrainerQuestion];
+      answer: TrainerQuestions[TrainerQuestion]['answer'];
+    };
+    /** Before all else: the page's address, which a worker does not know. */
+    begin: { input: { base: string }; answer: null };
+  };
+  readonly streams: { train: { request: RunRequest; event: RunEvent } };
+  readonly news: never;
+}

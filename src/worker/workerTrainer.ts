@@ -1,0 +1,81 @@
+// `Trainer` for a page: a worker does the work. One that breaks is replaced when something is asked next.
+import type { RunEvent, RunRequest, Trainer, TrainerQuestion, TrainerQuestions } from '../api.ts';
+import { EngineError } from '../errors.ts';
+import { type Client, type ClientPort, connect } from './channel.ts';
+import type { TrainerTreaty } from './trainerProtocol.ts';
+
+export class WorkerTrainer implements Trainer {
+  readonly #start: () => ClientPort;
+  readonly #base: string;
+  /** Null before something is asked, and between a worker that broke and the next. */
+  #client: Client<TrainerTreaty> | null = null;
+  #disposed = false;
+
+  /** `base` is the page's address. No worker is started before something is asked. */
+  constructor(start: () => ClientPort, base: string) {
+    this.#start = start;
+    this.#base = base;
+  }
+
+  /** A trainer whose workers are the trainer's own file. */
+  static create(base: string): WorkerTrainer {
+    const start = (): Worker =>
+      new Worker(new URL('./trainerWorker.ts', import.meta.url), {
+        type: 'module',
+        name: 'glass-gpt trainer',
+      });
+    return new WorkerTrainer(start, base);
+  }
+
+  async ask<Q extends TrainerQuestion>(
+    question: Q,
+    input: TrainerQuestions[Q]['input'],
+    signal?: AbortSignal,
+  ): Promise<TrainerQuestions[Q]['answer']> {
+    // TypeScript cannot see that the question and its input belong together.
+    const asked = { question, input } as TrainerTreaty['calls']['ask']['input'];
+    return this.#running().call('ask', asked, { signal });
+  }
+
+  async *train(
+    request: RunRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<RunEvent, void, undefined> {
+    yield* this.#running().stream('train', request, signal);
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#client?.close(disposed());
+  }
+
+  #running(): Client<TrainerTreaty> {
+    if (this.#disposed) throw disposed();
+    if (this.#client === null) {
+      this.#client = this.#connected();
+      // Messages arrive in order: what is asked next finds it there. A worker that breaks tells whoever asks.
+      this.#client.call('begin', { base: this.#base }).catch(() => {});
+    }
+    return this.#client;
+  }
+
+  #connected(): Client<TrainerTreaty> {
+    return connect<TrainerTreaty>(this.#start(), {
+      news: () => {},
+      broken: (reason) => {
+        this.#client = null;
+        return new EngineError(`The worker that trains failed: ${reason}.`, {
+          code: 'engine/worker',
+          hint: 'Go on with the run from the list: it stands at its last checkpoint.',
+        });
+      },
+    });
+  }
+}
+
+function disposed(): EngineError {
+  return new EngineError('This trainer was disposed.', {
+    code: 'engine/disposed',
+    hint: 'Reload the page.',
+  });
+}

@@ -1,0 +1,225 @@
+// A run on the page, without a page: what it tells, how it is held and goes on, and what is kept of it.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunEvent, RunRequest, RunSettings } from '../../../../src/api.ts';
+import { LocalTrainer } from '../../../../src/engine/runs/localTrainer.ts';
+import { RunStore } from '../../../../src/engine/runs/runStore.ts';
+import { GPT2 } from '../../../../src/engine/gpt2.ts';
+import { openDirectory } from '../../../../src/kept/nodeFiles.ts';
+
+const PROCESSOR = { wasm: 'exact', threads: 1 } as const;
+const BASE = 'http://localhost/';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'glass-gpt-runs-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let stores = 0;
+/** A trainer of its own; with the same `place` another one finds what it kept. */
+function trainerAt(place = `store-${stores++}`) {
+  const openStore = async (): Promise<RunStore> =>
+    new RunStore(
+      await openDirectory(join(folder, place, 'runs')),
+      await openDirectory(join(folder, place, 'models')),
+    );
+  const trainer = new LocalTrainer({ base: BASE, openStore, processor: PROCESSOR });
+  return { trainer, place, openStore };
+}
+
+function settings(more: Partial<RunSettings> = {}): RunSettings {
+  return {
+    text: { kind: 'task', name: 'repeat' },
+    tokenizer: { kind: 'characters' },
+    model: { kind: 'gpt2', n_layer: 1, n_head: 2, n_embd: 16, n_ctx: 24 },
+    validation: 0.1,
+    generator: 'philox',
+    order: 'random',
+    prompt: 'abc|',
+    ...more,
+    arguments: {
+      max_steps: 12,
+      per_device_train_batch_size: 2,
+      save_steps: 4,
+      eval_steps: 6,
+      max_eval_samples: 4,
+      sample_steps: 6,
+      warmup_steps: 0,
+      learning_rate: 0.01,
+      embd_pdrop: 0.1,
+      ...more.arguments,
+    },
+  };
+}
+
+/** Reads a run to its end. */
+async function readAll(
+  trainer: LocalTrainer,
+  request: RunRequest,
+  onEvent: (event: RunEvent) => unknown = () => {},
+): Promise<RunEvent[]> {
+  const events: RunEvent[] = [];
+  for await (const event of trainer.train({ device: 'cpu', ...request })) {
+    events.push(event);
+    await onEvent(event);
+  }
+  return events;
+}
+
+function lossesOf(events: readonly RunEvent[]): number[] {
+  return events.flatMap((event) =>
+    event.type === 'points' ? event.points.map(({ loss }) => loss) : [],
+  );
+}
+
+function idOf(events: readonly RunEvent[]): string {
+  for (const event of events) if (event.type === 'begun') return event.run.id;
+  throw new Error('It never began.');
+}
+
+describe('a run', () => {
+  test('tells its text, points, validation, samples and snapshots in order, and is kept', async () => {
+    const { trainer, openStore } = trainerAt();
+    const events = await readAll(trainer, { run: { settings: settings() } });
+    const types = events.map(({ type }) => type);
+    expect(types.indexOf('preparing')).toBe(0);
+    expect(types.at(-1)).toBe('ended');
+    expect(types.indexOf('begun')).toBeLessThan(types.indexOf('points'));
+    expect(lossesOf(events)).toHaveLength(12);
+    const id = idOf(events);
+    const record = await trainer.ask('run', { id });
+    expect(record).toMatchObject({
+      id,
+      state: 'done',
+      step: 12,
+      max_steps: 12,
+      name: 'Repeat, 1 × 16',
+    });
+    expect(record.points.map(({ step }) => step)).toEqual(
+      Array.from({ length: 12 }, (_, i) => i + 1),
+    );
+    expect(record.snapshots.map(({ step }) => step)).toEqual([0, 1, 2, 5, 10, 12]);
+    expect(record.evaluations.map(({ step }) => step)).toEqual([0, 6, 12]);
+    expect(record.samples.map(({ step }) => step)).toEqual([6, 12]);
+    expect(record.snapshots[0].scores?.scores.induction).toHaveLength(2);
+    expect(record.text.evenLoss).toBeCloseTo(Math.log(record.text.vocabSize));
+    expect(record.text.frequencyLoss).toBeLessThan(record.text.evenLoss);
+    expect(record.loss).toBe(record.points.at(-1)?.loss);
+    expect(await trainer.ask('runs', {})).toMatchObject([{ id, sizeBytes: record.sizeBytes }]);
+    // What is looked at is a model like any other.
+    const snapshot = await (await openStore()).snapshots(id).list();
+    expect(snapshot.map(({ step }) => step)).toEqual([0, 1, 2, 5, 10, 12]);
+    const model = await GPT2.from_pretrained('', {
+      run: { id: record.snapshotsId, step: 10 },
+      cache_dir: join(folder, 'store-0', 'models'),
+      device: 'cpu',
+      processor: PROCESSOR,
+    });
+    expect(model.encode('ab|')).toHaveLength(3);
+    await model.dispose();
+    expect(await trainer.ask('removeRun', { id })).toEqual({ freedBytes: record.sizeBytes });
+    expect(await trainer.ask('runs', {})).toEqual([]);
+    expect(await (await openStore()).snapshots(id).list()).toEqual([]);
+  });
+
+  test('is held, makes one step, keeps the step in hand, stops, and goes on elsewhere to the bit', async () => {
+    const whole = lossesOf(await readAll(trainerAt().trainer, { run: { settings: settings() } }));
+    const { trainer, place } = trainerAt();
+    const held: number[] = [];
+    const kept: number[] = [];
+    const first = await readAll(trainer, { run: { settings: settings() } }, async (event) => {
+      if (event.type === 'begun') await trainer.ask('control', { what: 'pause' });
+      if (event.type !== 'paused') return;
+      held.push(event.step);
+      kept.push((await trainer.ask('keepNow', {})).step);
+      const what = held.length < 4 ? 'step' : 'stop';
+      await trainer.ask('control', { what });
+    });
+    expect(held.map((step) => step - held[0])).toEqual([0, 1, 2, 3]);
+    expect(kept).toEqual(held);
+    expect(first.at(-1)).toMatchObject({ type: 'ended', state: 'stopped', step: held[3] });
+    const id = idOf(first);
+    const other = trainerAt(place).trainer;
+    expect(await other.ask('run', { id })).toMatchObject({ state: 'stopped', step: held[3] });
+    const rest = await readAll(other, { run: { id } });
+    expect([...lossesOf(first), ...lossesOf(rest)]).toEqual(whole);
+    const record = await other.ask('run', { id });
+    expect(record.points.map(({ step }) => step)).toEqual(Array.from(whole, (_, i) => i + 1));
+    expect(record.snapshots.map(({ step }) => step)).toEqual(
+      [...new Set([0, 1, 2, 5, 10, 12, ...held])].toSorted((a, b) => a - b),
+    );
+  });
+
+  test('goes on with another rate, which is noted; a broken one keeps its error', async () => {
+    const { trainer } = trainerAt();
+    const broken = settings({ arguments: { learning_rate: 1e5, max_grad_norm: 0, save_steps: 1 } });
+    let id = '';
+    await expect(
+      readAll(trainer, { run: { settings: broken } }, (event) => {
+        if (event.type === 'begun') ({ id } = event.run);
+      }),
+    ).rejects.toMatchObject({ code: 'training/not-finite' });
+    expect(await trainer.ask('run', { id })).toMatchObject({
+      state: 'failed',
+      error: { code: 'training/not-finite' },
+    });
+    const change = { learning_rate: 1e-3, min_lr: 1e-4, max_grad_norm: 1 };
+    const events = await readAll(trainer, { run: { id }, change });
+    expect(events.at(-1)).toMatchObject({ type: 'ended', state: 'done', step: 12 });
+    const { changes, settings: now, error } = await trainer.ask('run', { id });
+    expect(changes.at(-1)?.words).toContain('learning_rate 100000 → 0.001');
+    expect(now.arguments).toMatchObject(change);
+    expect(error).toBeNull();
+  });
+
+  test('says what is wrong before it begins, and nothing is kept of it', async () => {
+    const { trainer } = trainerAt();
+    const short = settings({ text: { kind: 'own', name: 'x', text: 'too short' } });
+    await expect(
+      readAll(trainer, { run: { settings: { ...short, prompt: '' } } }),
+    ).rejects.toMatchObject({
+      code: 'training/text',
+    });
+    await expect(trainer.ask('control', { what: 'pause' })).rejects.toMatchObject({
+      code: 'training/no-run',
+    });
+    await expect(trainer.ask('run', { id: 'none' })).rejects.toMatchObject({
+      code: 'training/run',
+    });
+  });
+
+  test('is one at a time; a measurement waits for none and breaks none', async () => {
+    const { trainer } = trainerAt();
+    const errors: unknown[] = [];
+    await readAll(trainer, { run: { settings: settings() } }, async (event) => {
+      if (event.type !== 'begun') return;
+      const { id } = event.run;
+      const input = { settings: settings(), vocabSize: 20 };
+      for (const asking of [
+        readAll(trainer, { run: { settings: settings() } }),
+        trainer.ask('estimate', input),
+        trainer.ask('removeRun', { id }),
+      ]) {
+        errors.push(await asking.catch((error: { code: string }) => error.code));
+      }
+    });
+    expect(errors).toEqual(['training/busy', 'training/busy', 'storage/busy']);
+  });
+});
+
+test('an estimate is measured, and says what does not fit', async () => {
+  const { trainer } = trainerAt();
+  const found = await trainer.ask('estimate', {
+    settings: settings(),
+    vocabSize: 27,
+    device: 'cpu',
+  });
+  expect(found.steps).toBeGreaterThanOrEqual(2);
+  expect(found.secondsAStep).toBeGreaterThan(0);
+  expect(found.parameters).toBe(27 * 16 + 24 * 16 + 12 * 16 * 16 + 13 * 16 + 2 * 16);
+  expect(found.memory.total).toBeGreaterThan(16 * found.parameters);
+  expect(found.memory.problem).toBeNull();
+});
