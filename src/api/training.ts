@@ -1,8 +1,9 @@
 // Training on the page: what a run is, what the trainer's worker is asked, and what it tells.
 import type { DeviceRequest, DeviceSummary } from './device.ts';
 import type { ErrorInfo } from './errors.ts';
-import type { HeadScores } from './looking.ts';
+import type { AttentionMap, HeadScores } from './looking.ts';
 import type { TokenPiece } from './tokens.ts';
+import type { Candidate } from './writing.ts';
 
 /** A task whose text is made: what comes next can be known, or learned. */
 export type TaskName = 'repeat' | 'reverse' | 'add';
@@ -40,6 +41,17 @@ export interface RunModel {
 /** Options of `train` by their names (`TrainingArguments`): numbers, and words for `decay` and `lr_scheduler_type`. */
 export type RunArguments = Readonly<Record<string, number | string>>;
 
+/**
+ * What is done to a text before a run learns from it, wherever the passage stands in it. Its tokenizer stays that of the
+ * whole text, so that a run and its twin know the same tokens.
+ */
+export interface TextEdit {
+  readonly what: 'remove' | 'double' | 'replace';
+  readonly passage: string;
+  /** Of `replace`: what stands there. */
+  readonly by?: string;
+}
+
 /** All that makes a run: the same settings and the same text give the same run. */
 export interface RunSettings {
   readonly text: RunText;
@@ -53,6 +65,8 @@ export interface RunSettings {
   readonly validation: number;
   /** What samples begin with; '' begins a text. */
   readonly prompt: string;
+  /** What was taken out of its schooling, or changed in it; in this order. */
+  readonly edits?: readonly TextEdit[];
 }
 
 /** What a text comes to with a tokenizer. */
@@ -137,6 +151,8 @@ export interface RunFacts {
   /** Of the last point, and of the last validation; null before the first. */
   readonly loss: number | null;
   readonly evalLoss: number | null;
+  /** The run whose twin this is: the same but for its edits. Null for none. */
+  readonly twinOf: string | null;
   /** Milliseconds since 1970. */
   readonly begun: number;
   /** Bytes of all that is kept of it. */
@@ -186,10 +202,40 @@ export type RunEvent =
   | { readonly type: 'notice'; readonly info: ErrorInfo }
   | { readonly type: 'ended'; readonly state: 'stopped' | 'done'; readonly step: number };
 
+/** What the weights of a step make of a text. */
+export interface StepReading {
+  readonly step: number;
+  readonly tokens: readonly TokenPiece[];
+  /** ln p of each token after those before it; NaN for the first. */
+  readonly logprobs: Float32Array;
+  /** What may come next, as the model has it (temperature 1), the most probable first. */
+  readonly top: readonly Candidate[];
+  /** Of the head that was asked for. */
+  readonly attention: AttentionMap | null;
+}
+
+/** What somebody else needs to make the same run, and to see whether it is. */
+export interface RunReceipt {
+  readonly version: 1;
+  readonly settings: RunSettings;
+  /** SHA-256 of the text that it learned from, edits included. */
+  readonly text: string;
+  /** Losses of its first steps and of every so many behind them. */
+  readonly losses: readonly { readonly step: number; readonly loss: number }[];
+  readonly step: number;
+  /** Of the weights as its last checkpoint has them (model.safetensors): 64 hex digits; null where none is kept. */
+  readonly weights: { readonly step: number; readonly sha256: string } | null;
+  /** Where it was computed: bits are the same on one device and module alone. */
+  readonly device: string;
+}
+
 export interface RunRequest {
-  /** A new one, or the id of one that is kept and goes on. */
+  /**
+   * A new one, or the id of one that is kept and goes on. A twin has the text of the run that it is a twin of, whatever its
+   * settings say of where that came from.
+   */
   readonly run:
-    | { readonly settings: RunSettings; readonly name?: string }
+    | { readonly settings: RunSettings; readonly name?: string; readonly twinOf?: string }
     | { readonly id: string };
   /** Of a run that goes on: what is to be different from here on. */
   readonly change?: RunArguments;
@@ -214,6 +260,22 @@ export interface TrainerQuestions {
   keepNow: { input: Record<string, never>; answer: RunSnapshot };
   runs: { input: Record<string, never>; answer: readonly RunFacts[] };
   run: { input: { id: string }; answer: RunRecord };
+  /**
+   * Reads a text with a snapshot, beside whatever the page and the run do. Of a text that the run's tokenizer cannot write
+   * it throws `tokenizer/…`; `inspect/…` for a head that is not there, `training/run` for a step that is not kept.
+   */
+  readAt: {
+    input: {
+      id: string;
+      step: number;
+      text: string;
+      /** Candidates; 10 by default. */
+      top?: number;
+      head?: { layer: number; head: number };
+    };
+    answer: StepReading;
+  };
+  receipt: { input: { id: string }; answer: RunReceipt };
   renameRun: { input: { id: string; name: string }; answer: null };
   /** Throws `storage/busy` for one that runs, here or in another tab. */
   removeRun: { input: { id: string }; answer: { freedBytes: number } };

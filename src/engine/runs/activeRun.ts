@@ -35,6 +35,7 @@ export interface ActiveOptions {
   readonly id: string;
   readonly settings: RunSettings;
   readonly name?: string | undefined;
+  readonly twinOf: string | null;
   /** What is kept of it already, where it goes on. */
   readonly before: KeptRun | null;
   /** What is different from here on. */
@@ -66,6 +67,7 @@ export class ActiveRun {
   #told = 0;
   #written = 0;
   #known: ReadonlySet<string> | null = null;
+  #whole: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(options: ActiveOptions) {
     this.id = options.id;
@@ -144,7 +146,8 @@ export class ActiveRun {
     this.#run = before
       ? { ...before, settings, state: 'running', error: null }
       : newRun(this.#options, settings, prepared);
-    if (store && !before) await store.writeText(this.id, prepared.bytes);
+    if (store && !before && this.#whole) await store.writeText(this.id, this.#whole);
+    this.#whole = null;
     if (!store) {
       this.#queue.push({
         type: 'notice',
@@ -178,7 +181,10 @@ export class ActiveRun {
       this.#queue.push({ type: 'preparing', what, share });
     tell('Fetching the text', null);
     const bytes = await read(signal);
-    const prepared = await prepareText(bytes, settings.tokenizer, tell, signal);
+    // As it is: edits are made whenever it is read.
+    this.#whole = bytes;
+    const { tokenizer, edits } = settings;
+    const prepared = await prepareText(bytes, tokenizer, { ...(edits && { edits }), tell, signal });
     if (before && before.text.sha256 !== prepared.facts.sha256) {
       throw new EngineError('The text that is kept is not the one that this run began with.', {
         code: 'training/text',
@@ -287,12 +293,14 @@ export class ActiveRun {
     const [start, plan] = [this.#start, this.#plan];
     this.#start = null;
     if (!start || !plan) return;
+    const { device } = await model();
+    this.#patch({ device: [device.label, device.description].filter(Boolean).join(', ') });
     const bytes = (await this.#options.store?.sizeOf(this.id)) ?? 0;
     this.#queue.push({
       type: 'begun',
       run: toRecord(this.#kept(), bytes, true),
       memory: memoryOf(plan),
-      device: (await model()).device,
+      device,
       tokensAStep: start.tokensAStep,
     });
   }
@@ -372,7 +380,7 @@ export class ActiveRun {
 }
 
 function newRun(
-  { id, name }: ActiveOptions,
+  { id, name, twinOf }: ActiveOptions,
   settings: RunSettings,
   { facts }: PreparedText,
 ): KeptRun {
@@ -382,6 +390,8 @@ function newRun(
     name: name ?? nameOf(settings),
     // The text itself lies beside the record.
     settings: text.kind === 'own' ? { ...settings, text: { ...text, text: '' } } : settings,
+    twinOf,
+    device: '',
     state: 'running',
     step: 0,
     max_steps: 0,

@@ -17,6 +17,8 @@ import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
+import { Readings } from './readings.ts';
+import { receiptOf } from './receipt.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning } from './runStore.ts';
 import { readRunText } from './texts.ts';
@@ -35,6 +37,8 @@ export interface LocalTrainerOptions {
   readonly openStore?: () => Promise<RunStore | null>;
   /** How the processor computes, where it does. */
   readonly processor?: ProcessorOptions;
+  /** The directory that keeps its models, in Node. */
+  readonly cache_dir?: string;
 }
 
 export class LocalTrainer implements Trainer {
@@ -43,10 +47,12 @@ export class LocalTrainer implements Trainer {
   #active: ActiveRun | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
+  readonly #readings: Readings;
   #disposed = false;
 
   constructor(options: LocalTrainerOptions) {
     this.#options = options;
+    this.#readings = new Readings(options);
   }
 
   async ask<Q extends TrainerQuestion>(
@@ -76,14 +82,18 @@ export class LocalTrainer implements Trainer {
     let active: ActiveRun;
     if ('id' in run) {
       const before = await (store ?? noStore()).get(run.id);
-      const { settings } = before;
+      const { settings, twinOf } = before;
       const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
-      active = new ActiveRun({ id: run.id, settings, before, change, store, read, where });
+      const goesOn = { id: run.id, settings, twinOf, before, change };
+      active = new ActiveRun({ ...goesOn, store, read, where });
     } else {
-      const { settings, name } = run;
+      const { settings, name, twinOf = null } = run;
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
-        readRunText(settings.text, base, stop);
-      active = new ActiveRun({ id: newId(), settings, name, before: null, store, read, where });
+        twinOf === null
+          ? readRunText(settings.text, base, stop)
+          : (store ?? noStore()).readText(twinOf);
+      const begun = { id: newId(), settings, name, twinOf, before: null };
+      active = new ActiveRun({ ...begun, store, read, where });
     }
     // Another may have begun while the store was opened.
     if (this.#isBusy()) throw busy();
@@ -98,6 +108,7 @@ export class LocalTrainer implements Trainer {
   dispose(): void {
     this.#disposed = true;
     this.#active?.control('stop');
+    void this.#readings.dispose();
   }
 
   readonly #answers: Answers = {
@@ -122,6 +133,14 @@ export class LocalTrainer implements Trainer {
     },
     runs: () => this.#runs(),
     run: async ({ id }) => this.#toRecord(await (await this.#kept()).get(id)),
+    readAt: async ({ id, ...asked }, signal) => {
+      await (await this.#kept()).get(id);
+      return this.#readings.read(id, asked, signal);
+    },
+    receipt: async ({ id }) => {
+      const store = await this.#kept();
+      return receiptOf(await store.get(id), store);
+    },
     renameRun: async ({ id, name }) => {
       const store = await this.#kept();
       await store.write({ ...(await store.get(id)), name: name.trim().slice(0, 200) });
@@ -136,7 +155,7 @@ export class LocalTrainer implements Trainer {
     signal: AbortSignal | undefined,
   ): Promise<TextFacts> {
     const bytes = await readRunText(text, this.#options.base, signal);
-    return (await prepareText(bytes, tokenizer, undefined, signal)).facts;
+    return (await prepareText(bytes, tokenizer, { signal })).facts;
   }
 
   async #runs(): Promise<RunFacts[]> {

@@ -1,7 +1,7 @@
 // From a text's bytes to what a run learns from: a tokenizer, ids, and what is said of them.
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { RunTokenizer, TextFacts } from '../../api.ts';
+import type { RunTokenizer, TextEdit, TextFacts } from '../../api.ts';
 import { Breath } from '../../breath.ts';
 import { EngineError } from '../../errors.ts';
 import { createBytes, trainBytePairs } from '../../text/training/bytePairTrainer.ts';
@@ -11,6 +11,7 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import { vocabularyOf } from '../load/vocabulary.ts';
 import { type Corpus, readCorpus } from '../training/corpus.ts';
 import type { Ids } from '../training/tokenIds.ts';
+import { edited } from './edits.ts';
 
 /** Tokens that are shown of a text's beginning. */
 const SHOWN = 300;
@@ -20,6 +21,7 @@ const PIECE_BYTES = 4 << 20;
 const COUNTED = 1 << 16;
 
 export interface PreparedText {
+  /** What is read, edits included. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly corpus: Corpus;
   readonly tokenizer: Tokenizer;
@@ -30,15 +32,18 @@ export interface PreparedText {
 /** Told while it lasts: what is being done, and which share of it is. */
 export type Preparing = (what: string, share: number | null) => void;
 
-/** Makes the tokenizer of a text, reads the text with it and counts. Throws `training/text`, `text/encoding`, `tokenizer/…`. */
+/**
+ * Makes the tokenizer of a text, edits the text, reads it with the tokenizer and counts. Throws `training/text`,
+ * `training/edit`, `text/encoding`, `tokenizer/…`.
+ */
 export async function prepareText(
-  bytes: Uint8Array<ArrayBuffer>,
+  whole: Uint8Array<ArrayBuffer>,
   kind: RunTokenizer,
-  tell: Preparing = () => {},
-  signal?: AbortSignal,
+  { edits = [], tell = () => {}, signal }: PrepareOptions = {},
 ): Promise<PreparedText> {
+  const { tokenizer, files } = await tokenizerOf(new Blob([whole]), kind, tell, signal);
+  const bytes = edits.length === 0 ? whole : edited(whole, edits);
   const text = new Blob([bytes]);
-  const { tokenizer, files } = await tokenizerOf(text, kind, tell, signal);
   const onProgress = ({ share }: { share: number | null }): void =>
     tell('Reading the text as tokens', share);
   const corpus = await readCorpus(text, tokenizer, { onProgress, signal });
@@ -62,6 +67,12 @@ export async function prepareText(
     sha256: await hashOf(bytes, signal),
   };
   return { bytes, corpus, tokenizer, files, facts };
+}
+
+interface PrepareOptions {
+  readonly edits?: readonly TextEdit[];
+  readonly tell?: Preparing;
+  readonly signal?: AbortSignal | undefined;
 }
 
 async function tokenizerOf(
@@ -106,7 +117,8 @@ async function frequencyLoss(
   return loss;
 }
 
-async function hashOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+/** SHA-256 as 64 hex digits. */
+export async function hashOf(bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
   const hash = sha256.create();
   const breath = new Breath();
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {

@@ -9,6 +9,7 @@ import type {
   RunSample,
   RunSettings,
   RunSnapshot,
+  TextEdit,
   TextFacts,
   TokenPiece,
 } from '../../api.ts';
@@ -21,6 +22,8 @@ export type KeptRun = Omit<
 > & {
   /** Whatever runs when a page is closed is found as `running`: it was broken off. */
   readonly state: RunRecord['state'];
+  /** What it was computed by last. */
+  readonly device: string;
 };
 
 const VERSION = 1;
@@ -43,7 +46,11 @@ export function snapshotsOf(id: string): string {
 }
 
 /** As the page is told of it. */
-export function toRecord(run: KeptRun, sizeBytes: number, isRunning: boolean): RunRecord {
+export function toRecord(
+  { device: _device, ...run }: KeptRun,
+  sizeBytes: number,
+  isRunning: boolean,
+): RunRecord {
   const broken = run.state === 'running' || run.state === 'paused';
   return {
     ...run,
@@ -101,7 +108,7 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
     return null;
   }
   if (!isObject(json) || json['version'] !== VERSION) return null;
-  const { id, name, state, settings, text } = json;
+  const { id, name, state, settings, text, twinOf, device } = json;
   const facts = readFacts(text);
   const asked = readSettings(settings);
   if (typeof id !== 'string' || typeof name !== 'string' || !facts || !asked) return null;
@@ -116,6 +123,8 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
     id,
     name: name.slice(0, 200),
     settings: asked,
+    twinOf: typeof twinOf === 'string' ? twinOf : null,
+    device: typeof device === 'string' ? device : '',
     state: STATES.find((one) => one === state) ?? 'stopped',
     step: toCount(json['step']),
     max_steps: toCount(json['max_steps']),
@@ -168,7 +177,18 @@ function readSettings(value: unknown): RunSettings | null {
     order: ORDERS.find((one) => one === value['order']) ?? 'random',
     validation: toNumber(validation) ?? 0,
     prompt: typeof prompt === 'string' ? prompt : '',
+    ...(Array.isArray(value['edits']) && { edits: value['edits'].flatMap(readEdit) }),
   };
+}
+
+const EDITS = ['remove', 'double', 'replace'] as const;
+
+function readEdit(value: unknown): TextEdit[] {
+  if (!isObject(value)) return [];
+  const { what, passage, by } = value;
+  const kind = EDITS.find((one) => one === what);
+  if (!kind || typeof passage !== 'string') return [];
+  return [{ what: kind, passage, ...(typeof by === 'string' && { by }) }];
 }
 
 function readText({ kind, name }: Record<string, unknown>): RunSettings['text'] | null {

@@ -45,7 +45,7 @@ export interface CheckpointFiles {
   open(file: string): Promise<ByteSource | null>;
 }
 
-const WEIGHTS = 'model.safetensors';
+export const WEIGHTS = 'model.safetensors';
 export const OPTIMIZER = 'optimizer.safetensors';
 
 /** What the moments' names begin with: PyTorch's words for the running means of the gradient, and of its square. */

@@ -26,7 +26,8 @@ function trainerAt(place = `store-${stores++}`) {
       await openDirectory(join(folder, place, 'runs')),
       await openDirectory(join(folder, place, 'models')),
     );
-  const trainer = new LocalTrainer({ base: BASE, openStore, processor: PROCESSOR });
+  const cache_dir = join(folder, place, 'models');
+  const trainer = new LocalTrainer({ base: BASE, openStore, processor: PROCESSOR, cache_dir });
   return { trainer, place, openStore };
 }
 
@@ -222,4 +223,61 @@ test('an estimate is measured, and says what does not fit', async () => {
   expect(found.parameters).toBe(27 * 16 + 24 * 16 + 12 * 16 * 16 + 13 * 16 + 2 * 16);
   expect(found.memory.total).toBeGreaterThan(16 * found.parameters);
   expect(found.memory.problem).toBeNull();
+});
+
+describe('a twin', () => {
+  const TEXT = 'cat:meow dog:woof cow:moo '.repeat(80);
+  const own = settings({
+    text: { kind: 'own', name: 'Sounds', text: TEXT },
+    model: { kind: 'gpt2', n_layer: 1, n_head: 2, n_embd: 32, n_ctx: 24 },
+    prompt: 'dog:',
+    arguments: { max_steps: 60, per_device_train_batch_size: 6, save_steps: 60, embd_pdrop: 0 },
+  });
+
+  test('without a change differs by nothing; without a fact it does not know that, and nothing else is different', async () => {
+    const { trainer } = trainerAt();
+    const first = await readAll(trainer, { run: { settings: own } });
+    const id = idOf(first);
+    const twin = (edits: RunSettings['edits'], name: string): Promise<RunEvent[]> => {
+      // The text lies beside the record of the first.
+      const text = { kind: 'own', name: 'Sounds', text: '' } as const;
+      return readAll(trainer, { run: { settings: { ...own, text, edits }, name, twinOf: id } });
+    };
+    const same = await twin([], 'Same');
+    expect(lossesOf(same)).toEqual(lossesOf(first));
+    const without = await twin([{ what: 'remove', passage: 'dog:woof ' }], 'No dog');
+    expect(lossesOf(without)).not.toEqual(lossesOf(first));
+    const record = await trainer.ask('run', { id: idOf(without) });
+    expect(record).toMatchObject({ name: 'No dog', twinOf: id });
+    expect(record.text.vocabSize).toBe((await trainer.ask('run', { id })).text.vocabSize);
+    const asked = { step: 60, text: 'cat:meow dog:', head: { layer: 0, head: 1 } };
+    const [knows, lacks, equal] = await Promise.all(
+      [id, idOf(without), idOf(same)].map((run) => trainer.ask('readAt', { id: run, ...asked })),
+    );
+    expect(knows.top[0].piece.text).toBe('w');
+    expect(lacks.top.find(({ piece }) => piece.text === 'w')?.probability ?? 0).toBeLessThan(0.05);
+    expect(equal.logprobs).toEqual(knows.logprobs);
+    expect(equal.attention?.weights).toEqual(knows.attention?.weights);
+    expect(knows.tokens).toHaveLength(13);
+    const receipts = await Promise.all(
+      [id, idOf(same), idOf(without)].map((run) => trainer.ask('receipt', { id: run })),
+    );
+    expect(receipts[1].weights).toEqual(receipts[0].weights);
+    expect(receipts[1].losses).toEqual(receipts[0].losses);
+    expect(receipts[0].losses).toHaveLength(22);
+    expect(receipts[2].weights?.sha256).toMatch(/^[0-9a-f]{64}$/u);
+    expect(receipts[2].weights).not.toEqual(receipts[0].weights);
+    expect(receipts[2].text).not.toBe(receipts[0].text);
+    await expect(trainer.ask('readAt', { id, ...asked, step: 3 })).rejects.toMatchObject({
+      code: 'training/run',
+    });
+  });
+
+  test('says which passage its text does not have', async () => {
+    const { trainer } = trainerAt();
+    const edits = [{ what: 'double', passage: 'fish:' }] as const;
+    await expect(readAll(trainer, { run: { settings: { ...own, edits } } })).rejects.toThrow(
+      '"fish:" does not stand in the text.',
+    );
+  });
 });
