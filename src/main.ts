@@ -81,7 +81,12 @@ const stopWaiting = store.subscribe((state) => {
 });
 
 const { showPage } = await import('./ui/showPage.tsx');
-showPage({ store, text, actions });
+showPage({
+  store,
+  text,
+  actions,
+  openTraining: async () => (await import('./trainingRoot.ts')).openTraining(actions),
+});
 
 /** Calls back in the next frame that comes `DRAWN_MS` or more after the last one that did. */
 function seldom(): (callback: () => void) => void {

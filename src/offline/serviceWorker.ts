@@ -39,6 +39,8 @@ const home = scope.registration.scope;
 /** Of the page, whatever its query says. */
 const PAGE = './';
 const MODEL = 'models/tales-7m/';
+/** To train on: kept from the first time that somebody takes one. */
+const TEXTS = 'texts/';
 /** A line that has not answered by then hangs, as far as a visitor can tell. */
 const PATIENCE_MS = 5000;
 /** It hung: what is kept answers at once, until a page is opened anew. */
@@ -71,6 +73,8 @@ scope.addEventListener('fetch', (event) => {
     event.respondWith(cacheFirst(request).then(withHeaders));
   } else if (__FILES__.includes(path) || path.startsWith(MODEL)) {
     event.respondWith(networkFirst(request, path));
+  } else if (path.startsWith(TEXTS)) {
+    event.respondWith(keepUsed(request));
   }
 });
 
@@ -108,6 +112,17 @@ async function networkFirst(request: Request, path: string): Promise<Response> {
   const answer = isHanging ? null : await ask(request);
   // A gateway may speak for a server that is away.
   return answer === null || answer.status >= 500 ? kept : answer;
+}
+
+/** As the network has it, and a copy for times when nobody answers. */
+async function keepUsed(request: Request): Promise<Response> {
+  const answer = isHanging ? null : await ask(request);
+  if (answer?.ok === true) {
+    const site = await caches.open(SITE);
+    await site.put(request.url, answer.clone());
+    return answer;
+  }
+  return (await caches.match(request.url)) ?? answer ?? fetch(request);
 }
 
 /** The same answer with the headers that the host left out; a header of its own stays as it is. */

@@ -1,23 +1,24 @@
 // The one door to the store: a part of the facts is changed by who owns it, and by nobody else.
-import type { AppState, AppStore } from './store.ts';
+import type { StoreApi } from 'zustand/vanilla';
+import type { AppState } from './store.ts';
 
 /** What an owner may change at once. The model is a machine of states: it becomes another as a whole. */
-export type Facts<N extends keyof AppState> = N extends 'model' | 'busy'
-  ? AppState[N]
-  : Partial<AppState[N]>;
+export type Facts<N extends keyof S, S = AppState> = N extends 'model' | 'busy'
+  ? S[N]
+  : Partial<S[N]>;
 
-export interface Door {
-  readonly get: () => AppState;
+export interface Door<S = AppState> {
+  readonly get: () => S;
   /** The pen of a part's owner. */
-  readonly pen: <N extends keyof AppState>(name: N) => (facts: Facts<N>) => void;
+  readonly pen: <N extends keyof S>(name: N) => (facts: Facts<N, S>) => void;
   /** What changes within is one change: nobody sees half of it. */
   readonly together: <T>(change: () => T) => T;
 }
 
-export function openDoor(store: AppStore): Door {
+export function openDoor<S extends object>(store: StoreApi<S>): Door<S> {
   /** The facts while several parts change. */
-  let held: AppState | null = null;
-  const get = (): AppState => held ?? store.getState();
+  let held: S | null = null;
+  const get = (): S => held ?? store.getState();
   return {
     get,
     pen: (name) => (facts) => {

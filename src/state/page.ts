@@ -337,6 +337,7 @@ export function createPage(options: PageOptions) {
     snapshot: writing.textHere,
     hover: (index: number | null) => writing.hover(index),
     select,
+    openWorkspace: (workspace: View['workspace']) => look({ workspace }),
     openPanel(panel: string): void {
       look({ panel });
       if (panel !== '') used(`open-${panel}`);

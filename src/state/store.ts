@@ -114,7 +114,12 @@ export function createAppStore(
     },
     next: { distribution: null, at: 0 },
     // Parts that are off belong to the text that was written without them.
-    view: { ...FIRST_VIEW, ...saved?.view, ...(fromUrl ? { off: [] } : {}) },
+    view: {
+      ...FIRST_VIEW,
+      ...saved?.view,
+      workspace: url.workspace ?? FIRST_VIEW.workspace,
+      ...(fromUrl ? { off: [] } : {}),
+    },
     attention: NO_ATTENTION,
     lens: NO_LENS,
     parts: ALL_PARTS_ON,

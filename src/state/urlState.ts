@@ -12,6 +12,7 @@ import {
   takeNumber,
   type Settings,
 } from './settings.ts';
+import { FIRST_VIEW, WORKSPACES, type View } from './view.ts';
 
 /** What an address asks for; a missing field was not mentioned. */
 export interface UrlState {
@@ -24,6 +25,7 @@ export interface UrlState {
   /** A model other than the page's own; on this site its source is an absolute URL. */
   readonly wish?: ModelName;
   readonly localEngine: boolean;
+  readonly workspace?: View['workspace'];
   /** A text that somebody recorded; its prompt and settings are those above. */
   readonly recording?: Recording;
   /** What was wrong in the address and what was done about it, in words. */
@@ -90,6 +92,8 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
   const dtype = oneOf(dtypeFrom, 'dtype', ['fp32', 'fp16', 'q8'] as const, notes);
   const engine = oneOf(query, 'engine', ['worker', 'local'] as const, notes);
 
+  const workspace = oneOf(fragment, 'workspace', WORKSPACES, notes);
+
   const wish = readWish(fragment.has('model') ? fragment : query, base, notes);
   const prompt = fragment.get('prompt') ?? query.get('prompt');
   return {
@@ -100,6 +104,7 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
     ...(deviceLinked && device !== undefined ? { deviceLinked } : {}),
     ...(wish === undefined ? {} : { wish }),
     localEngine: engine === 'local',
+    ...(workspace === undefined ? {} : { workspace }),
     ...(recording === undefined ? {} : { recording }),
     notes,
   };
@@ -135,11 +140,13 @@ export function formatUrl(
   prompt: string,
   {
     model,
+    workspace = FIRST_VIEW.workspace,
     oldSearch = '',
     oldHash = '',
   }: {
     /** Null for the page's own; undefined leaves what the old address names. */
     readonly model?: ModelName | null | undefined;
+    readonly workspace?: View['workspace'];
     readonly oldSearch?: string;
     readonly oldHash?: string;
   } = {},
@@ -162,10 +169,11 @@ export function formatUrl(
   writeSettings(query, settings);
   const text = query.toString();
   const fits = prompt !== '' && prompt.length <= MAX_PROMPT_IN_URL;
-  return {
-    search: text === '' ? '' : `?${text}`,
-    hash: fits ? `#${new URLSearchParams({ prompt }).toString()}` : '',
-  };
+  const hash = new URLSearchParams({
+    ...(fits ? { prompt } : {}),
+    ...(workspace === FIRST_VIEW.workspace ? {} : { workspace }),
+  }).toString();
+  return { search: text === '' ? '' : `?${text}`, hash: hash === '' ? '' : `#${hash}` };
 }
 
 export interface Link {

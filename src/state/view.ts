@@ -13,6 +13,8 @@ import {
 import { isSamePart, sortParts } from './facts/parts.ts';
 import { BEHAVIOURS } from './headLabels.ts';
 
+export const WORKSPACES = ['write', 'train'] as const;
+
 /** Where a window on a map begins, counted in the map's own tokens; columns never begin after rows. */
 export interface Corner {
   readonly row: number;
@@ -20,6 +22,8 @@ export interface Corner {
 }
 
 export interface View {
+  /** What the page is for now: a text is written, or a model trained. */
+  readonly workspace: (typeof WORKSPACES)[number];
   /** Id of the open view of the inside; '' when all are closed, and nothing is computed for them. */
   readonly panel: string;
   /** The token the panels talk about; null is the end of the text. */
@@ -53,6 +57,7 @@ export interface View {
 
 /** Of a first visit. In the story model head 4.1 finds the noun that `who` stands for: a good first sight. */
 export const FIRST_VIEW: View = {
+  workspace: 'write',
   panel: 'attention',
   selected: null,
   layer: 4,
@@ -94,6 +99,7 @@ interface Field {
 }
 
 const FIELDS: readonly Field[] = [
+  choice('workspace', 'workspace', WORKSPACES),
   {
     name: 'off',
     write: ({ off }) => (off.length === 0 ? undefined : writeParts(off)),
@@ -206,7 +212,7 @@ export const VIEW = {
   },
 };
 
-function choice<K extends 'form' | 'mode' | 'sort' | 'filter' | 'scale'>(
+function choice<K extends 'workspace' | 'form' | 'mode' | 'sort' | 'filter' | 'scale'>(
   name: string,
   key: K,
   among: readonly NonNullable<View[K]>[],

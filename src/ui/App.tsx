@@ -33,6 +33,7 @@ export function App({ app }: { app: AppContext }): ReactNode {
 function Page(): ReactNode {
   const { actions, store } = useApp();
   const [help, setHelp] = useState(false);
+  const { workspace } = useFacts((s) => ({ workspace: s.view.workspace }));
 
   useEffect(
     () => startShortcuts({ actions, store, openHelp: () => setHelp(true) }),
@@ -44,45 +45,56 @@ function Page(): ReactNode {
       <button
         className={css.skip}
         type="button"
-        onClick={() => document.querySelector<HTMLElement>('#prompt')?.focus()}
+        onClick={() => document.querySelector<HTMLElement>('#prompt, #train')?.focus()}
       >
-        Skip to the prompt
+        Skip to {workspace === 'train' ? 'training' : 'the prompt'}
       </button>
       <Header onHelp={() => setHelp(true)} />
       <Notices />
-      <main className={css.main}>
-        <div className={css.side}>
-          <div data-region="composer">
-            <Composer />
-          </div>
-          <div data-region="sampler">
-            <Sampler />
-          </div>
-          <div data-region="explain">
-            <ExplainLine />
-          </div>
-          <div data-region="gpu">
-            <GpuNotice />
-          </div>
-        </div>
-        <div className={css.work}>
-          <div className={css.top}>
-            <TextStage />
-            <div className={css.next} data-region="next">
-              <NextToken />
-            </div>
-          </div>
-          <div className={css.inside} data-region="inside">
-            <Inside />
-          </div>
-        </div>
-      </main>
+      {workspace === 'train' ? <training.Part /> : <Write />}
       <Announcer testId="announcement" />
       <HelpDialog open={help} onClose={() => setHelp(false)} />
       <Models />
-      <DropAnywhere />
+      {workspace === 'write' && <DropAnywhere />}
       <PrintSheet />
     </div>
+  );
+}
+
+const training = later(
+  async () => (await import('./training/TrainWorkspace.tsx')).TrainWorkspace,
+  'The workspace that trains',
+);
+
+function Write(): ReactNode {
+  return (
+    <main className={css.main}>
+      <div className={css.side}>
+        <div data-region="composer">
+          <Composer />
+        </div>
+        <div data-region="sampler">
+          <Sampler />
+        </div>
+        <div data-region="explain">
+          <ExplainLine />
+        </div>
+        <div data-region="gpu">
+          <GpuNotice />
+        </div>
+      </div>
+      <div className={css.work}>
+        <div className={css.top}>
+          <TextStage />
+          <div className={css.next} data-region="next">
+            <NextToken />
+          </div>
+        </div>
+        <div className={css.inside} data-region="inside">
+          <Inside />
+        </div>
+      </div>
+    </main>
   );
 }
 

@@ -20,6 +20,7 @@ import { later } from './later.ts';
 import { bytesOf } from './models/offer.ts';
 import { ShareButton } from './ShareButton.tsx';
 import { modelOf, progressOf, wantedOf } from '../state/facts/model.ts';
+import { WORKSPACES } from '../state/view.ts';
 
 export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
   return (
@@ -30,6 +31,7 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
           Glass <span>GPT</span>
         </h1>
       </div>
+      <Workspaces />
       <p className={css.line}>A language model you can see through, in your browser.</p>
       <div className={css.right}>
         <ModelChip />
@@ -47,6 +49,27 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
       </div>
       <ModelPopover />
     </header>
+  );
+}
+
+const WORDS = { write: 'Write', train: 'Train' };
+
+function Workspaces(): ReactNode {
+  const { actions } = useApp();
+  const { open } = useFacts((s) => ({ open: s.view.workspace }));
+  return (
+    <nav className={css.workspaces} aria-label="Workspaces">
+      {WORKSPACES.map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-current={one === open ? 'page' : undefined}
+          onClick={() => actions.openWorkspace(one)}
+        >
+          {WORDS[one]}
+        </button>
+      ))}
+    </nav>
   );
 }
 

@@ -5,11 +5,14 @@ import { useShallow } from 'zustand/react/shallow';
 import type { Actions } from '../state/page.ts';
 import type { AppState, AppStore } from '../state/store.ts';
 import type { TokenText } from '../state/tokenText.ts';
+import type { Training } from '../state/training/training.ts';
 
 export interface AppContext {
   readonly store: AppStore;
   readonly text: TokenText;
   readonly actions: Actions;
+  /** What trains: its code comes when it is asked for, and it is the same each time. */
+  readonly openTraining: () => Promise<Training>;
 }
 
 export const AppProvider = createContext<AppContext | null>(null);

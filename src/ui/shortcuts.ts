@@ -120,6 +120,9 @@ export function startShortcuts(context: ShortcutContext): () => void {
     if (document.querySelector('dialog[open]') !== null) return;
     const shortcut = shortcutOf(event, { typing: isTyping(event.target), mac: isMac() });
     if (shortcut === undefined) return;
+    // What they do is done to the text that is written.
+    const isWriting = context.store.getState().view.workspace === 'write';
+    if (!isWriting && shortcut.keys !== '?') return;
     // An open popover closes by itself first.
     if (event.key === 'Escape' && document.querySelector(':popover-open') !== null) return;
     if (event.key !== 'Escape') event.preventDefault();

@@ -7,6 +7,7 @@ import {
   type CanvasHTMLAttributes,
   type ReactNode,
 } from 'react';
+import type { StoreApi } from 'zustand/vanilla';
 import type { AppState } from '../../state/store.ts';
 import { useApp } from '../context.ts';
 import { paintCanvas } from './canvas.ts';
@@ -15,20 +16,34 @@ import type { FigureTheme } from './figure.ts';
 import type { Painter } from './painter.ts';
 import { useTheme } from './useTheme.ts';
 
-export interface ChartProps extends Omit<
+export interface ChartProps<S> extends Omit<
   CanvasHTMLAttributes<HTMLCanvasElement>,
   'width' | 'height'
 > {
   /** The facts of the state that are drawn; it is drawn again when one of them is another. */
-  readonly watch: (state: AppState) => readonly unknown[];
+  readonly watch: (state: S) => readonly unknown[];
+  /** Whose facts those are; the page's by default. */
+  readonly of?: Pick<StoreApi<S>, 'getState' | 'subscribe'>;
+  /** Between two drawings, in ms; as often as the screen by default. */
+  readonly pauseMs?: number;
   readonly size: (width: number) => { readonly width: number; readonly height: number };
   readonly paint: (painter: Painter, theme: FigureTheme, width: number) => void;
   /** Told how many pixels there are, at first and whenever that changes. */
   readonly onWidth?: (width: number) => void;
 }
 
-export function Chart({ watch, size, paint, onWidth, ...canvasProps }: ChartProps): ReactNode {
-  const { store } = useApp();
+export function Chart<S = AppState>({
+  watch,
+  of,
+  pauseMs = 0,
+  size,
+  paint,
+  onWidth,
+  ...canvasProps
+}: ChartProps<S>): ReactNode {
+  const page = useApp().store;
+  // Where nobody says whose facts, they are the page's.
+  const store = of ?? (page as unknown as Pick<StoreApi<S>, 'getState' | 'subscribe'>);
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useTheme(host);
@@ -65,22 +80,32 @@ export function Chart({ watch, size, paint, onWidth, ...canvasProps }: ChartProp
   });
   useEffect(() => {
     let frame = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = -Infinity;
     let drawn = watched.current(store.getState());
     const unsubscribe = store.subscribe((state) => {
       const now = watched.current(state);
       if (now.every((fact, i) => Object.is(fact, drawn[i]))) return;
       drawn = now;
-      if (frame !== 0) return;
-      frame = requestAnimationFrame(() => {
+      if (frame !== 0 || timer !== undefined) return;
+      const wait = last + pauseMs - performance.now();
+      if (wait > 0) timer = setTimeout(soon, wait);
+      else soon();
+    });
+    function soon(): void {
+      timer = undefined;
+      frame = requestAnimationFrame((now) => {
         frame = 0;
+        last = now;
         draw.current();
       });
-    });
+    }
     return () => {
       unsubscribe();
+      clearTimeout(timer);
       cancelAnimationFrame(frame);
     };
-  }, [store]);
+  }, [store, pauseMs]);
 
   return (
     <div ref={host} className={css.chart}>

@@ -5,7 +5,7 @@ import { formatCount } from '../format.ts';
 import type { Figure, Table } from './figure.ts';
 import css from './FigureTools.module.css';
 import { showFigure } from './shownFigures.ts';
-import type { FileKind } from './takeAway.ts';
+import type { FileKind, Provenance } from './takeAway.ts';
 import { readTheme } from './useTheme.ts';
 
 const KINDS: readonly { readonly kind: FileKind; readonly words: string }[] = [
@@ -19,7 +19,14 @@ const ROWS_SHOWN = 300;
 /** Width of a drawing that is saved, in CSS pixels, whatever the window. */
 const SAVED_WIDTH = 900;
 
-export function FigureTools({ figure }: { readonly figure: () => Figure }): ReactNode {
+export function FigureTools({
+  figure,
+  provenance,
+}: {
+  readonly figure: () => Figure;
+  /** Where its numbers came from; the page's model and text by default. */
+  readonly provenance?: () => Provenance;
+}): ReactNode {
   const { store, text } = useApp();
   const host = useRef<HTMLDivElement>(null);
   const [note, setNote] = useState('');
@@ -40,9 +47,9 @@ export function FigureTools({ figure }: { readonly figure: () => Figure }): Reac
     try {
       // Files are made rarely: their code comes with the first one.
       const { toFile, toProvenance } = await import('./takeAway.ts');
-      const provenance = toProvenance(store.getState(), text);
+      const origin = provenance?.() ?? toProvenance(store.getState(), text);
       const theme = readTheme(host.current);
-      const blob = await toFile(kind, made, provenance, theme, SAVED_WIDTH);
+      const blob = await toFile(kind, made, origin, theme, SAVED_WIDTH);
       download(blob, name);
       setNote(`Saved ${name}.`);
     } catch (error) {

@@ -6,6 +6,7 @@ import { removeLeftovers } from '../../kept/spool.ts';
 import { nameOfHost } from '../../state/modelName.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
+import { useNow } from '../useNow.ts';
 import css from './ModelDialog.module.css';
 import { formatAgo, formatOf, formatSize, shortCommit } from './words.ts';
 
@@ -245,14 +246,4 @@ function Usage({
       )}
     </>
   );
-}
-
-/** The time, once a minute. */
-function useNow(): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 60_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

@@ -96,6 +96,8 @@ const RULES: readonly Rule[] = [
     part: 'src/main.ts',
     may: ['src/'],
   },
+  // The second root, which is fetched when somebody first trains.
+  { part: 'src/trainingRoot.ts', may: ['src/state/', 'src/worker/'] },
   // The library's entries.
   { part: 'src/index.ts', may: ['src/engine/', 'src/model/', 'src/gpu/', 'src/text/'] },
   { part: 'src/tokenizer.ts', may: ['src/text/'] },
@@ -186,7 +188,11 @@ describe('the page’s facts', () => {
 
   test('are changed by owners: a pen is handed out where the slices are made', () => {
     const hands = sources.filter(({ code }) => /\.pen\b|\bopenDoor\(/u.test(code));
-    expect(hands.map(({ path }) => path)).toEqual(['src/state/door.ts', 'src/state/page.ts']);
+    expect(hands.map(({ path }) => path)).toEqual([
+      'src/state/door.ts',
+      'src/state/page.ts',
+      'src/state/training/training.ts',
+    ]);
   });
 });
 

@@ -86,6 +86,7 @@ const text: fc.Arbitrary<RecordedText> = fc
 /** Any view that the page can come to. */
 export const view: fc.Arbitrary<View> = fc
   .record({
+    workspace: fc.constantFrom('write' as const, 'train' as const),
     panel: fc.constantFrom('', 'attention', 'lens'),
     selected: fc.option(fc.nat(9000)),
     focus: head,

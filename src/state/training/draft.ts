@@ -1,0 +1,255 @@
+// What somebody chooses before a run: the text, the size, every field; and what the text and a step come to here.
+import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import { csvColumns } from './csv.ts';
+import type { Asked, DraftFacts, Measured, TrainingState } from './facts.ts';
+import { conflicts, fieldOf, refusal } from './fields.ts';
+import {
+  DEFAULT_PRESET,
+  isSameWork,
+  presetOf,
+  tokenizerFor,
+  withPreset,
+  type PresetName,
+} from './presets.ts';
+import type { TrainingContext } from './context.ts';
+
+/** Longer heads of a .csv are no heads. */
+const HEAD_BYTES = 65_536;
+/** How long somebody has to be still before anything is read or measured for them. */
+const STILL_MS = 350;
+
+export const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
+
+export function firstDraft(): DraftFacts {
+  const { model, arguments: args } = presetOf(DEFAULT_PRESET);
+  return {
+    settings: {
+      text: FIRST_TEXT,
+      tokenizer: tokenizerFor(FIRST_TEXT, null),
+      model,
+      arguments: args,
+      generator: 'philox',
+      order: 'random',
+      validation: 0.1,
+      prompt: promptFor(FIRST_TEXT),
+    },
+    preset: DEFAULT_PRESET,
+    refused: {},
+    ownTokenizer: false,
+    own: { kind: 'own', name: 'My text', text: '' },
+    columns: [],
+  };
+}
+
+/** What samples of a text begin with where nobody says. */
+function promptFor(text: RunText): string {
+  return text.kind === 'bundled' && text.name === 'tales' ? 'Once upon a time' : '';
+}
+
+/** What keeps a run from beginning, by field; empty where nothing does. */
+export function problemsOf({ settings, refused }: DraftFacts): Readonly<Record<string, string>> {
+  const why = Object.entries(refused).map(([name, one]) => [name, one.why] as const);
+  return { ...conflicts(settings), ...Object.fromEntries(why) };
+}
+
+export function createDraft({
+  trainer,
+  get,
+  set,
+  setRead,
+  setCost,
+}: TrainingContext<'draft'> & {
+  readonly setRead: (facts: { readonly read: Asked<TextFacts> }) => void;
+  readonly setCost: (facts: Partial<TrainingState['cost']>) => void;
+}) {
+  const setText = (asked: Asked<TextFacts>): void => setRead({ read: asked });
+  const setEstimate = (estimate: Asked<Measured>): void => setCost({ estimate });
+  let reading = new AbortController();
+  let measuring = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const settings = (): RunSettings => get().draft.settings;
+
+  function change(next: RunSettings, facts: Partial<DraftFacts> = {}): void {
+    set({ ...facts, settings: next });
+  }
+
+  /** Asks for the text's facts anew, and then for what a step takes. */
+  function read(): void {
+    reading.abort();
+    measuring.abort();
+    reading = new AbortController();
+    clearTimeout(timer);
+    const { text } = settings();
+    if (isEmpty(text)) {
+      setText({ at: 'none' });
+      setEstimate({ at: 'none' });
+      return;
+    }
+    setText({ at: 'coming' });
+    const { signal } = reading;
+    timer = setTimeout(() => void readNow(signal), text.kind === 'own' ? STILL_MS : 0);
+  }
+
+  async function readNow(signal: AbortSignal): Promise<void> {
+    const { text, tokenizer } = settings();
+    try {
+      const facts = await trainer().ask('readText', { text, tokenizer }, signal);
+      if (signal.aborted) return;
+      const better = tokenizerFor(text, facts.characters);
+      if (!get().draft.ownTokenizer && !isSame(better, tokenizer)) {
+        change({ ...settings(), tokenizer: better });
+        await readNow(signal);
+        return;
+      }
+      setText({ at: 'here', value: facts });
+      measure();
+    } catch (error) {
+      if (signal.aborted) return;
+      setText({ at: 'failed', error: toErrorInfo(error) });
+      setEstimate({ at: 'none' });
+    }
+  }
+
+  /** Makes some steps of what is chosen, unless the same steps were made already. */
+  function measure(): void {
+    measuring.abort();
+    clearTimeout(timer);
+    const text = get().text.read;
+    if (text.at !== 'here' || Object.keys(problemsOf(get().draft)).length > 0) return;
+    const { vocabSize } = text.value;
+    const { last } = get().cost;
+    if (last !== null && last.vocabSize === vocabSize && isSameWork(last.settings, settings())) {
+      setEstimate({ at: 'here', value: last });
+      return;
+    }
+    // While a run has the device, a measurement would be of half of it.
+    if (isBusy()) return;
+    measuring = new AbortController();
+    const { signal } = measuring;
+    setEstimate({ at: 'coming' });
+    timer = setTimeout(() => void measureNow(vocabSize, signal), STILL_MS);
+  }
+
+  async function measureNow(vocabSize: number, signal: AbortSignal): Promise<void> {
+    const of = settings();
+    try {
+      const estimate = await trainer().ask('estimate', { settings: of, vocabSize }, signal);
+      if (signal.aborted) return;
+      const found = { settings: of, vocabSize, estimate };
+      setCost({ last: found, estimate: { at: 'here', value: found } });
+    } catch (error) {
+      if (!signal.aborted) setEstimate({ at: 'failed', error: toErrorInfo(error) });
+    }
+  }
+
+  const isBusy = (): boolean => ['preparing', 'running', 'paused'].includes(get().watch.at);
+
+  /** Takes another text; its tokenizer follows unless one was chosen by hand. */
+  function takeText(text: RunText, columns: readonly string[] = []): void {
+    const { ownTokenizer } = get().draft;
+    const tokenizer = ownTokenizer ? settings().tokenizer : tokenizerFor(text, lengthOf(text));
+    const own = text.kind === 'own' ? { own: text, columns } : {};
+    change({ ...settings(), text, tokenizer, prompt: promptFor(text) }, own);
+    read();
+  }
+
+  return {
+    read,
+    measure,
+    /** A run takes the device: what is measured now would be wrong. */
+    yield: () => measuring.abort(),
+    actions: {
+      chooseText: (text: RunText) =>
+        takeText(text, text === get().draft.own ? get().draft.columns : []),
+      async takeFile(file: File): Promise<void> {
+        if (!/\.(?:txt|md|csv)$/iu.test(file.name)) {
+          refuseText({
+            code: 'training/file',
+            message: `${file.name} is no text this workspace reads.`,
+            hint: 'Drop a .txt, a .md or a .csv, or paste the text itself.',
+          });
+          return;
+        }
+        const isTable = /\.csv$/iu.test(file.name);
+        const columns = isTable ? csvColumns(await file.slice(0, HEAD_BYTES).text()) : [];
+        const [column] = columns;
+        takeText(
+          {
+            kind: 'own',
+            name: file.name.replace(/\.[^.]+$/u, ''),
+            text: file,
+            ...(column === undefined ? {} : { column }),
+          },
+          columns,
+        );
+      },
+      chooseColumn(column: string): void {
+        const { text } = settings();
+        if (text.kind !== 'own') return;
+        const taken = { ...text, column };
+        change({ ...settings(), text: taken }, { own: taken });
+        read();
+      },
+      choosePreset(name: PresetName): void {
+        change(withPreset(settings(), name), { preset: name, refused: {} });
+        measure();
+      },
+      setPrompt: (prompt: string) => change({ ...settings(), prompt }),
+      setField(name: string, typed: string): void {
+        const field = fieldOf(name);
+        if (field === undefined) return;
+        const why = refusal(field, typed);
+        const { [name]: _, ...others } = get().draft.refused;
+        if (why !== null) {
+          set({ refused: { ...others, [name]: { typed, why } } });
+          return;
+        }
+        const before = settings();
+        const isTokenizer = name === 'tokenizer' || name === 'vocab_size';
+        change(follow(name, before, field.write(before, typed)), {
+          refused: others,
+          ...(isTokenizer ? { ownTokenizer: true } : { preset: null }),
+        });
+        if (isTokenizer) read();
+        else measure();
+      },
+      /** The settings of a run that was, to change and run anew. */
+      takeSettings(taken: RunSettings): void {
+        change(taken, { preset: null, refused: {}, ownTokenizer: true });
+        read();
+      },
+    },
+  };
+
+  function refuseText(error: ErrorInfo): void {
+    reading.abort();
+    setText({ at: 'failed', error });
+  }
+}
+
+/** Fields that were equal to one that changes go with it, where they would not fit any more. */
+function follow(name: string, before: RunSettings, after: RunSettings): RunSettings {
+  const args = after.arguments;
+  if (name === 'n_ctx' && Number(args['block_size']) === before.model.n_ctx) {
+    return { ...after, arguments: { ...args, block_size: after.model.n_ctx } };
+  }
+  if (name === 'learning_rate' && Number(args['min_lr']) > Number(args['learning_rate'])) {
+    return { ...after, arguments: { ...args, min_lr: Number(args['learning_rate']) / 10 } };
+  }
+  return after;
+}
+
+function isEmpty(text: RunText): boolean {
+  return text.kind === 'own' && typeof text.text === 'string' && text.text.trim() === '';
+}
+
+function lengthOf(text: RunText): number | null {
+  if (text.kind !== 'own') return null;
+  return typeof text.text === 'string' ? text.text.length : text.text.size;
+}
+
+function isSame(a: RunTokenizer, b: RunTokenizer): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,101 @@
+// What the workspace that trains knows: what was chosen, what it comes to here, the run that is shown, and all runs.
+import type {
+  DeviceSummary,
+  ErrorInfo,
+  RunEstimate,
+  RunFacts,
+  RunMemory,
+  RunPoint,
+  RunRecord,
+  RunSettings,
+  RunText,
+  TextFacts,
+} from '../../api.ts';
+import type { PresetName } from './presets.ts';
+
+/** Something that is asked for: not yet, on its way, here, or refused. */
+export type Asked<T> =
+  | { readonly at: 'none' }
+  | { readonly at: 'coming' }
+  | { readonly at: 'here'; readonly value: T }
+  | { readonly at: 'failed'; readonly error: ErrorInfo };
+
+export interface DraftFacts {
+  readonly settings: RunSettings;
+  /** Whose sizes the settings have; null where somebody changed one. */
+  readonly preset: PresetName | null;
+  /** What was typed into a field and cannot be taken, with why; by the field's name. */
+  readonly refused: Readonly<Record<string, { readonly typed: string; readonly why: string }>>;
+  /** Whether the tokenizer was chosen by hand, and no longer follows the text. */
+  readonly ownTokenizer: boolean;
+  /** A text of somebody's own: it stays while they look at others. */
+  readonly own: RunText;
+  /** Columns of a .csv that was dropped. */
+  readonly columns: readonly string[];
+}
+
+/** What a measurement was of, so that others can be reckoned from it. */
+export interface Measured {
+  readonly settings: RunSettings;
+  readonly vocabSize: number;
+  readonly estimate: RunEstimate;
+}
+
+/** A run's curve apart from its points, which are too many to copy (`Curve`). */
+export type ShownRun = Omit<RunRecord, 'points'>;
+
+/** `resting`: a run that is shown and does not run. */
+export type WatchAt = 'nothing' | 'preparing' | 'running' | 'paused' | 'resting';
+
+export interface WatchFacts {
+  readonly at: WatchAt;
+  readonly preparing: { readonly what: string; readonly share: number | null };
+  readonly run: ShownRun | null;
+  /** The newest point; null before the first. */
+  readonly last: RunPoint | null;
+  readonly tokensPerSecond: number;
+  /** Grows with the curve. */
+  readonly revision: number;
+  readonly device: DeviceSummary | null;
+  readonly memory: RunMemory | null;
+  /** The step from which it can go on after a reload; null before the first. */
+  readonly kept: number | null;
+  /** The step whose sample was chosen; null follows the newest. */
+  readonly chosen: number | null;
+  readonly horizontal: 'linear' | 'log';
+  /** What ended it, or could not be done. */
+  readonly error: ErrorInfo | null;
+  readonly notice: ErrorInfo | null;
+}
+
+export const WATCH_NOTHING: WatchFacts = {
+  at: 'nothing',
+  preparing: { what: '', share: null },
+  run: null,
+  last: null,
+  tokensPerSecond: 0,
+  revision: 0,
+  device: null,
+  memory: null,
+  kept: null,
+  chosen: null,
+  horizontal: 'linear',
+  error: null,
+  notice: null,
+};
+
+export interface RunsFacts {
+  /** Newest first; null until they are known. */
+  readonly all: readonly RunFacts[] | null;
+  readonly error: ErrorInfo | null;
+}
+
+export interface TrainingState {
+  readonly draft: DraftFacts;
+  /** What the draft's text comes to. */
+  readonly text: { readonly read: Asked<TextFacts> };
+  /** What a step takes: of the draft, and of what was measured last. */
+  readonly cost: { readonly estimate: Asked<Measured>; readonly last: Measured | null };
+  readonly watch: WatchFacts;
+  readonly runs: RunsFacts;
+}

@@ -1,0 +1,174 @@
+// The sizes that are offered, and the arithmetic of any size: parameters, work and memory.
+import type { RunArguments, RunModel, RunSettings, RunText, RunTokenizer } from '../../api.ts';
+import type { Measured } from './facts.ts';
+
+export type PresetName = 'tiny' | 'small' | 'medium' | 'large';
+
+export interface Preset {
+  readonly name: PresetName;
+  readonly title: string;
+  /** Whom it is for, in a few words. */
+  readonly words: string;
+  readonly model: RunModel;
+  readonly arguments: RunArguments;
+}
+
+/** What every run here has that does not say otherwise. */
+const USUAL: RunArguments = {
+  lr_scheduler_type: 'cosine_with_min_lr',
+  gradient_accumulation_steps: 1,
+  weight_decay: 0.1,
+  adam_beta1: 0.9,
+  adam_beta2: 0.99,
+  adam_epsilon: 1e-8,
+  max_grad_norm: 1,
+  decay: 'mingpt',
+  seed: 42,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
+  resid_pdrop: 0,
+  logging_steps: 1,
+  max_eval_samples: 64,
+};
+
+function preset(
+  name: PresetName,
+  [title, words]: readonly [string, string],
+  [n_layer, n_head, n_embd, n_ctx]: readonly [number, number, number, number],
+  [batch, max_steps, learning_rate]: readonly [number, number, number],
+): Preset {
+  return {
+    name,
+    title,
+    words,
+    model: { kind: 'gpt2', n_layer, n_head, n_embd, n_ctx },
+    arguments: {
+      ...USUAL,
+      per_device_train_batch_size: batch,
+      block_size: n_ctx,
+      max_steps,
+      learning_rate,
+      min_lr: learning_rate / 10,
+      warmup_steps: Math.min(100, Math.round(max_steps / 12)),
+      eval_steps: Math.round(max_steps / 12),
+      save_steps: Math.round(max_steps / 6),
+      sample_steps: Math.round(max_steps / 12),
+    },
+  };
+}
+
+export const PRESETS: readonly Preset[] = [
+  preset('tiny', ['Tiny', 'Seconds; good for tasks'], [2, 2, 64, 64], [12, 600, 3e-3]),
+  preset('small', ['Small', 'Words in half a minute'], [4, 4, 128, 128], [8, 600, 2e-3]),
+  preset('medium', ['Medium', 'Sentences, with patience'], [6, 6, 192, 128], [12, 1200, 1e-3]),
+  preset('large', ['Large', 'For a GPU, or overnight'], [8, 8, 256, 256], [12, 2400, 6e-4]),
+];
+
+export const DEFAULT_PRESET: PresetName = 'small';
+
+export function presetOf(name: PresetName): Preset {
+  const found = PRESETS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`There is no preset ${name}.`);
+  return found;
+}
+
+/** The settings with a preset's sizes and steps. */
+export function withPreset(settings: RunSettings, name: PresetName): RunSettings {
+  const { model, arguments: args } = presetOf(name);
+  return { ...settings, model, arguments: args };
+}
+
+/** What suits a text of so many characters: letters for a small one, pairs for a larger one. */
+export function tokenizerFor(text: RunText, characters: number | null): RunTokenizer {
+  if (text.kind === 'task') return { kind: 'characters' };
+  if (text.kind === 'bundled' && text.name === 'names') return { kind: 'characters' };
+  if (characters !== null && characters < 40_000) return { kind: 'characters' };
+  const vocab_size = (characters ?? 0) < 1_000_000 ? 1024 : 4096;
+  return { kind: 'bpe', vocab_size };
+}
+
+// ── arithmetic ──────────────────────────────────────────────────────────────────────────────────
+
+/** Parameters of a GPT-2 with a tied head; the other kinds differ by biases and the head. */
+export function parametersOf({ n_layer, n_embd, n_ctx }: RunModel, vocabSize: number): number {
+  const block = 12 * n_embd ** 2 + 13 * n_embd;
+  return (vocabSize + n_ctx) * n_embd + n_layer * block + 2 * n_embd;
+}
+
+function sizesOf({ arguments: args, model }: RunSettings) {
+  const of = (name: string, usual: number): number => {
+    const value = args[name];
+    return typeof value === 'number' ? value : usual;
+  };
+  return {
+    batch: of('per_device_train_batch_size', 8),
+    accumulation: of('gradient_accumulation_steps', 1),
+    tokens: of('block_size', model.n_ctx),
+    steps: of('max_steps', 1),
+  };
+}
+
+/** Multiplications and additions of a step: six a weight and token, and attention over half a window. */
+export function workOf(settings: RunSettings, vocabSize: number): number {
+  const { n_layer, n_embd } = settings.model;
+  const { batch, accumulation, tokens } = sizesOf(settings);
+  const weights = 12 * n_layer * n_embd ** 2 + vocabSize * n_embd;
+  return batch * accumulation * tokens * (6 * weights + 6 * n_layer * tokens * n_embd);
+}
+
+/** Bytes that a run takes: weights, gradients and two moments, and what the way back needs of every block. */
+export function memoryOf(settings: RunSettings, vocabSize: number): number {
+  const { n_layer, n_head, n_embd } = settings.model;
+  const { batch, tokens } = sizesOf(settings);
+  const rows = batch * tokens;
+  const kept = n_layer * (16 * n_embd + n_head) + 17 * n_embd;
+  const logits = Math.min(rows * vocabSize, 1 << 20);
+  return 16 * parametersOf(settings.model, vocabSize) + 4 * (rows * kept + logits);
+}
+
+/** What a run of some settings takes, and how it is known. */
+export interface Cost {
+  readonly parameters: number;
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly known: 'measured' | 'reckoned';
+}
+
+/** Measured where these very settings were, else reckoned from those that were; null before any. */
+export function costOf(
+  settings: RunSettings,
+  vocabSize: number,
+  measured: Measured | null,
+): Cost | null {
+  if (measured === null) return null;
+  const { estimate } = measured;
+  const { steps } = sizesOf(settings);
+  if (isSameWork(settings, measured.settings) && vocabSize === measured.vocabSize) {
+    return {
+      parameters: estimate.parameters,
+      seconds: estimate.secondsAStep * steps,
+      bytes: estimate.memory.total,
+      known: 'measured',
+    };
+  }
+  const ratio = workOf(settings, vocabSize) / workOf(measured.settings, measured.vocabSize);
+  const scale = estimate.memory.total / memoryOf(measured.settings, measured.vocabSize);
+  return {
+    parameters: parametersOf(settings.model, vocabSize),
+    seconds: estimate.secondsAStep * ratio * steps,
+    bytes: memoryOf(settings, vocabSize) * scale,
+    known: 'reckoned',
+  };
+}
+
+/** Whether a step of both is the same work: the number of steps, the rate and the text are no part of it. */
+export function isSameWork(a: RunSettings, b: RunSettings): boolean {
+  return workKey(a) === workKey(b);
+}
+
+function workKey(settings: RunSettings): string {
+  const { model, generator, arguments: args } = settings;
+  const { batch, accumulation, tokens } = sizesOf(settings);
+  const drops = [args['embd_pdrop'], args['attn_pdrop'], args['resid_pdrop']];
+  return JSON.stringify([model, generator, batch, accumulation, tokens, drops]);
+}

@@ -1,0 +1,78 @@
+// The workspace that trains: a store of its own, made when it is first opened, and all that can be done there. Of the
+// page it knows how something is said to those who cannot see it.
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Trainer } from '../../api.ts';
+import { openDoor } from '../door.ts';
+import { Curve } from './curve.ts';
+import { createDraft, firstDraft, problemsOf } from './draft.ts';
+import { WATCH_NOTHING, type TrainingState } from './facts.ts';
+import { createRuns } from './runs.ts';
+import { createWatch } from './watch.ts';
+
+export interface TrainingOptions {
+  readonly makeTrainer: () => Trainer;
+  readonly say: (words: string) => void;
+}
+
+export type TrainingStore = StoreApi<TrainingState>;
+export type Training = ReturnType<typeof createTraining>;
+
+export function createTraining({ makeTrainer, say }: TrainingOptions) {
+  const store: TrainingStore = createStore<TrainingState>(() => ({
+    draft: firstDraft(),
+    text: { read: { at: 'none' } },
+    cost: { estimate: { at: 'none' }, last: null },
+    watch: WATCH_NOTHING,
+    runs: { all: null, error: null },
+  }));
+  const { get, pen } = openDoor(store);
+  const curve = new Curve();
+  let made: Trainer | null = null;
+  const trainer = (): Trainer => (made ??= makeTrainer());
+  const shared = { trainer, get, say };
+
+  const draft = createDraft({
+    ...shared,
+    set: pen('draft'),
+    setRead: pen('text'),
+    setCost: pen('cost'),
+  });
+  const runs = createRuns({ ...shared, set: pen('runs') });
+  const watch = createWatch({
+    ...shared,
+    set: pen('watch'),
+    curve,
+    begins: draft.yield,
+    ended: () => void runs.refresh(),
+  });
+
+  return {
+    store,
+    curve,
+    actions: {
+      ...draft.actions,
+      ...watch.actions,
+      ...runs.actions,
+      /** Somebody looks for the first time. */
+      start(): void {
+        if (get().runs.all === null) void runs.refresh();
+        if (get().text.read.at === 'none') draft.read();
+      },
+      train(): void {
+        const { draft: now } = get();
+        if (Object.keys(problemsOf(now)).length > 0 || watch.isBusy()) return;
+        watch.begin({ run: { settings: now.settings } });
+      },
+      /** Out of memory: the same windows a step, fewer at a time. */
+      takeSmallerBatch(batch: number, accumulation: number): void {
+        draft.actions.setField('per_device_train_batch_size', String(batch));
+        draft.actions.setField('gradient_accumulation_steps', String(accumulation));
+      },
+      /** Deleted; where it was shown, nothing is. */
+      removeRun(id: string): void {
+        if (get().watch.run?.id === id) watch.actions.close();
+        runs.actions.remove(id);
+      },
+    },
+  };
+}

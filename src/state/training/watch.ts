@@ -1,0 +1,229 @@
+// The run that is shown, and the one that runs: its events become facts, and buttons become orders.
+import type {
+  ErrorInfo,
+  RunArguments,
+  RunEvent,
+  RunRecord,
+  RunRequest,
+  TrainerQuestions,
+} from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import type { TrainingContext } from './context.ts';
+import type { Curve } from './curve.ts';
+import { WATCH_NOTHING, type ShownRun } from './facts.ts';
+
+export function createWatch({
+  trainer,
+  get,
+  set,
+  say,
+  curve,
+  begins,
+  ended,
+}: TrainingContext<'watch'> & {
+  readonly curve: Curve;
+  /** The device is taken from now on. */
+  readonly begins: () => void;
+  /** A run has come to an end, or to a checkpoint: lists are out of date. */
+  readonly ended: () => void;
+}) {
+  /** Resolves when the run that runs has ended. */
+  let running: Promise<void> | null = null;
+  let stopping = false;
+
+  const patchRun = (patch: Partial<ShownRun>): void => {
+    const { run } = get().watch;
+    if (run !== null) set({ run: { ...run, ...patch } });
+  };
+
+  /** Shows a run with its curve; whatever was shown goes. */
+  function show({ points, ...run }: RunRecord): void {
+    curve.clear();
+    curve.add(points);
+    set({
+      ...WATCH_NOTHING,
+      horizontal: get().watch.horizontal,
+      at: 'resting',
+      run,
+      last: curve.at(curve.length - 1),
+      revision: get().watch.revision + 1,
+      error: run.error,
+    });
+  }
+
+  function begin(request: RunRequest): void {
+    if (running !== null) return;
+    begins();
+    stopping = false;
+    set({
+      at: 'preparing',
+      preparing: { what: 'Starting', share: null },
+      error: null,
+      notice: null,
+      chosen: null,
+      // What is shown stays where it is what goes on.
+      ...('id' in request.run ? {} : { run: null, last: null }),
+    });
+    running = follow(request).finally(() => {
+      running = null;
+      ended();
+    });
+  }
+
+  async function follow(request: RunRequest): Promise<void> {
+    try {
+      for await (const event of trainer().train(request)) hear(event);
+      // Whoever ends without a word was stopped before the first step.
+      if (get().watch.at === 'preparing') rest('stopped');
+    } catch (error) {
+      fail(toErrorInfo(error));
+    }
+  }
+
+  function hear(event: RunEvent): void {
+    const { watch } = get();
+    switch (event.type) {
+      case 'preparing':
+        set({ preparing: { what: event.what, share: event.share } });
+        break;
+      case 'begun': {
+        const { points, ...run } = event.run;
+        curve.clear();
+        curve.add(points);
+        const last = curve.at(curve.length - 1);
+        set({
+          at: 'running',
+          run: { ...run, state: 'running' },
+          last,
+          revision: watch.revision + 1,
+          memory: event.memory,
+          device: event.device,
+          kept: run.step > 0 ? run.step : null,
+        });
+        say(`${run.name}: training ${run.step > 0 ? `goes on from step ${run.step}` : 'began'}.`);
+        ended();
+        break;
+      }
+      case 'points': {
+        curve.add(event.points);
+        const last = curve.at(curve.length - 1);
+        set({
+          last,
+          revision: watch.revision + 1,
+          // A single step tells no speed.
+          tokensPerSecond: event.tokensPerSecond,
+        });
+        if (last !== null) patchRun({ step: last.step, loss: last.loss });
+        break;
+      }
+      case 'evaluation':
+        patchRun({
+          evaluations: after(watch.run?.evaluations, { step: event.step, loss: event.loss }),
+          evalLoss: event.loss,
+        });
+        set({ revision: watch.revision + 1 });
+        break;
+      case 'sample':
+        patchRun({ samples: after(watch.run?.samples, event.sample) });
+        break;
+      case 'snapshot':
+        patchRun({ snapshots: after(watch.run?.snapshots, event.snapshot) });
+        break;
+      case 'checkpoint':
+        set({ kept: event.step });
+        break;
+      case 'paused':
+        set({ at: 'paused' });
+        // A step of a paused run pauses it again, and says nothing.
+        if (watch.at === 'running') say(`Paused at step ${event.step}.`);
+        break;
+      case 'going':
+        set({ at: 'running' });
+        break;
+      case 'notice':
+        set({ notice: event.info });
+        break;
+      case 'ended':
+        patchRun({ step: event.step });
+        rest(event.state);
+        break;
+    }
+  }
+
+  function rest(state: 'stopped' | 'done'): void {
+    patchRun({ state });
+    set({ at: get().watch.run === null ? 'nothing' : 'resting' });
+    const { run } = get().watch;
+    if (run === null) return;
+    say(
+      state === 'done'
+        ? `${run.name}: done, all ${run.step} steps.`
+        : `${run.name}: stopped at step ${run.step}.`,
+    );
+  }
+
+  function fail(error: ErrorInfo): void {
+    patchRun({ state: 'failed', error });
+    set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
+    say(error.message);
+  }
+
+  async function order(what: TrainerQuestions['control']['input']['what']): Promise<void> {
+    try {
+      await trainer().ask('control', { what });
+    } catch (error) {
+      set({ error: toErrorInfo(error) });
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (running === null || stopping) return;
+    stopping = true;
+    await order('stop');
+    await running;
+  }
+
+  return {
+    begin,
+    isBusy: () => running !== null,
+    actions: {
+      pause: () => void order('pause'),
+      goOn: () => void order('go'),
+      oneStep: () => void order('step'),
+      stop: () => void stop(),
+      /** A run that is kept goes on, or the one that runs goes on with something changed. */
+      async resume(id: string, change?: RunArguments): Promise<void> {
+        if (get().watch.run?.id !== id) await open(id);
+        await stop();
+        if (get().watch.run?.id !== id) return;
+        begin({ run: { id }, ...(change === undefined ? {} : { change }) });
+      },
+      open: (id: string) => void open(id),
+      /** Back to the three choices; a run that runs goes on. */
+      close(): void {
+        if (running === null) set({ ...WATCH_NOTHING, horizontal: get().watch.horizontal });
+      },
+      chooseSample: (step: number | null) => set({ chosen: step }),
+      setHorizontal: (horizontal: 'linear' | 'log') => set({ horizontal }),
+      dismiss: () => set({ error: null, notice: null }),
+    },
+  };
+
+  async function open(id: string): Promise<void> {
+    if (running !== null) {
+      // One run at a time, and it is the one that is shown.
+      if (get().watch.run?.id === id) return;
+      await stop();
+    }
+    try {
+      show(await trainer().ask('run', { id }));
+    } catch (error) {
+      set({ error: toErrorInfo(error) });
+    }
+  }
+}
+
+/** A list with one more; what stands there of the same step, as of a run that went back, and behind it, goes. */
+function after<T extends { readonly step: number }>(list: readonly T[] = [], one: T): readonly T[] {
+  return [...list.filter(({ step }) => step < one.step), one];
+}

@@ -1,0 +1,232 @@
+// All runs that are kept in this browser: open, go on, name, delete.
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
+import type { RunFacts } from '../../api.ts';
+import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
+import { formatAgo, formatSize } from '../models/words.ts';
+import { useNow } from '../useNow.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import css from './training.module.css';
+import { formatLoss, sizeWords, stateWords, textTitle } from './words.ts';
+
+export function RunList(): ReactNode {
+  const { actions } = useTraining();
+  const { all, error, shown, at } = useTrainingFacts((s) => ({
+    all: s.runs.all,
+    error: s.runs.error,
+    shown: s.watch.run?.id ?? null,
+    at: s.watch.at,
+  }));
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isBusy = at === 'preparing' || at === 'running' || at === 'paused';
+  const bytes = (all ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return (
+    <section className={css.runs} aria-labelledby="runs-title" data-testid="runs">
+      <div className={controls.head}>
+        <h2 className={controls.title} id="runs-title" ref={heading} tabIndex={-1}>
+          Your runs
+        </h2>
+        {at === 'resting' && (
+          <button className={css.new} type="button" onClick={() => actions.close()}>
+            New run
+          </button>
+        )}
+      </div>
+      {error !== null && (
+        <p className={css.wrong} role="alert">
+          {error.message} {error.hint}
+        </p>
+      )}
+      {all === null ? (
+        <p className={controls.quiet}>{error === null ? 'Looking…' : ''}</p>
+      ) : all.length === 0 ? (
+        <First />
+      ) : (
+        <>
+          <ul>
+            {all.map((run) => (
+              <Run
+                key={run.id}
+                run={run}
+                isShown={run.id === shown}
+                isBusy={isBusy}
+                gone={() => heading.current?.focus()}
+              />
+            ))}
+          </ul>
+          <p className={controls.quiet}>{formatSize(bytes)} kept in this browser.</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** What is going to happen, for whoever has trained nothing yet. */
+function First(): ReactNode {
+  return (
+    <div className={css.first}>
+      <p>
+        A new model knows nothing: it begins by guessing at random. Step by step it reads pieces of
+        the text, guesses each next token, and its weights are moved a little so that the guess gets
+        better.
+      </p>
+      <p>
+        You watch the loss fall and read what it writes on the way. All of it happens in this tab;
+        nothing you type leaves your machine. Runs are kept here, and go on after a reload.
+      </p>
+    </div>
+  );
+}
+
+function Run({
+  run,
+  isShown,
+  isBusy,
+  gone,
+}: {
+  readonly run: RunFacts;
+  readonly isShown: boolean;
+  readonly isBusy: boolean;
+  readonly gone: () => void;
+}): ReactNode {
+  const { actions } = useTraining();
+  const { at, now } = useTrainingFacts((s) => ({
+    at: s.watch.run?.id === run.id ? s.watch.at : 'resting',
+    now: s.watch.run?.id === run.id ? s.watch.run : null,
+  }));
+  const [asked, setAsked] = useState<'delete' | 'name' | null>(null);
+  const menu = useRef<HTMLButtonElement>(null);
+  const today = useNow();
+  const { id, name, settings, max_steps } = run;
+  const state = stateWords(at, now ?? run);
+  const step = now?.step ?? run.step;
+  const loss = now?.evalLoss ?? run.evalLoss ?? now?.loss ?? run.loss;
+  const close = (): void => {
+    flushSync(() => setAsked(null));
+    menu.current?.focus();
+  };
+  return (
+    <li className={css.run} data-shown={isShown}>
+      {asked === 'name' ? (
+        <Rename
+          name={name}
+          onDone={(next) => {
+            if (next !== null) actions.rename(id, next);
+            close();
+          }}
+        />
+      ) : (
+        <button
+          className={css.runName}
+          type="button"
+          aria-current={isShown ? 'true' : undefined}
+          aria-disabled={isBusy && !isShown}
+          title={isBusy && !isShown ? 'One run at a time: stop the one that runs first' : undefined}
+          onClick={() => {
+            if (!isBusy) actions.open(id);
+          }}
+        >
+          {name}
+        </button>
+      )}
+      <p className={css.runFacts}>
+        {sizeWords(settings.model)} · {textTitle(settings.text)} ·{' '}
+        {loss === null ? '' : `loss ${formatLoss(loss)} · `}
+        {formatCount(step)} of {formatCount(max_steps)} · {state} · {formatAgo(run.begun, today)} ·{' '}
+        {formatSize(run.sizeBytes)}
+      </p>
+      {asked === 'delete' ? (
+        <fieldset className={css.confirm} aria-label={`Delete ${name}`}>
+          <span>Delete {formatSize(run.sizeBytes)}?</span>
+          <button
+            className={controls.button}
+            type="button"
+            onClick={() => {
+              setAsked(null);
+              actions.removeRun(id);
+              gone();
+            }}
+          >
+            Yes
+          </button>
+          <button
+            className={controls.button}
+            type="button"
+            // oxlint-disable-next-line jsx-a11y/no-autofocus -- the question took the place of the button that had it
+            autoFocus
+            onClick={close}
+          >
+            No
+          </button>
+        </fieldset>
+      ) : (
+        <div className={css.runTools}>
+          {!isBusy && step < max_steps && (
+            <button
+              className={controls.link}
+              type="button"
+              aria-label={`Go on with ${name}`}
+              onClick={() => void actions.resume(id)}
+            >
+              Go on
+            </button>
+          )}
+          <button
+            className={controls.link}
+            type="button"
+            aria-label={`Rename ${name}`}
+            onClick={() => setAsked('name')}
+          >
+            Rename
+          </button>
+          {!(isBusy && isShown) && (
+            <button
+              className={controls.link}
+              ref={menu}
+              type="button"
+              aria-label={`Delete ${name}`}
+              onClick={() => setAsked('delete')}
+            >
+              Delete
+            </button>
+          )}
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Rename({
+  name,
+  onDone,
+}: {
+  readonly name: string;
+  readonly onDone: (name: string | null) => void;
+}): ReactNode {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.select(), []);
+  return (
+    <form
+      className={css.rename}
+      onSubmit={(event) => {
+        event.preventDefault();
+        onDone(field.current?.value ?? null);
+      }}
+    >
+      <input
+        ref={field}
+        className={css.number}
+        aria-label={`New name of ${name}`}
+        defaultValue={name}
+        maxLength={80}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') onDone(null);
+        }}
+      />
+      <button className={controls.button} type="submit">
+        Name it
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,117 @@
+// Three choices and go: a text, a size, Train.
+import type { ReactNode } from 'react';
+import { problemsOf } from '../../state/training/draft.ts';
+import { presetOf } from '../../state/training/presets.ts';
+import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
+import { formatSize } from '../models/words.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import { Fields } from './Fields.tsx';
+import { Problem } from './Problem.tsx';
+import css from './training.module.css';
+import { SizeChoice } from './SizeChoice.tsx';
+import { TextChoice } from './TextChoice.tsx';
+import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
+
+export function Setup(): ReactNode {
+  return (
+    <>
+      <div className={css.choices}>
+        <section className={css.choice} aria-labelledby="choice-text">
+          <h2 className={css.step} id="choice-text">
+            <span aria-hidden="true">1</span> Text
+          </h2>
+          <TextChoice />
+        </section>
+        <section className={css.choice} aria-labelledby="choice-size">
+          <h2 className={css.step} id="choice-size">
+            <span aria-hidden="true">2</span> Size
+          </h2>
+          <SizeChoice />
+        </section>
+      </div>
+      <Go />
+      <Fields />
+    </>
+  );
+}
+
+function Go(): ReactNode {
+  const { actions } = useTraining();
+  const { draft, read, estimate, error } = useTrainingFacts((s) => ({
+    draft: s.draft,
+    read: s.text.read,
+    estimate: s.cost.estimate,
+    error: s.watch.error,
+  }));
+  const { settings, preset } = draft;
+  const problems = Object.values(problemsOf(draft));
+  const refused = estimate.at === 'failed' ? estimate.error : null;
+  const memory = estimate.at === 'here' ? estimate.value.estimate.memory : null;
+  const steps = Number(settings.arguments['max_steps']);
+  const what = `${preset === null ? 'Your own size' : presetOf(preset).title}, ${sizeWords(settings.model)}, learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
+  const why =
+    problems[0] ??
+    (read.at === 'here'
+      ? memory?.problem
+      : read.at === 'failed'
+        ? 'The text cannot be read yet.'
+        : read.at === 'none'
+          ? 'Put a text in first.'
+          : 'Reading the text…');
+  return (
+    <section className={css.go} aria-labelledby="choice-go">
+      <h2 className={css.step} id="choice-go">
+        <span aria-hidden="true">3</span> Go
+      </h2>
+      <div className={css.goWords}>
+        <p>
+          {what}
+          {estimate.at === 'here' && (
+            <>
+              , <b>{formatDuration(estimate.value.estimate.secondsAStep * steps)}</b> and{' '}
+              {formatSize(estimate.value.estimate.memory.total)} on{' '}
+              {deviceTitle(estimate.value.estimate.device)}
+            </>
+          )}
+          .
+        </p>
+        {why !== undefined && why !== null && (
+          <p className={controls.quiet} id="why-not">
+            {why}
+          </p>
+        )}
+      </div>
+      <button
+        className={css.train}
+        type="button"
+        aria-disabled={why !== undefined && why !== null}
+        aria-describedby={why === undefined || why === null ? undefined : 'why-not'}
+        onClick={() => {
+          if (why === undefined || why === null) actions.train();
+        }}
+      >
+        Train
+      </button>
+      {error !== null && <Problem error={error} />}
+      {refused !== null && <Problem error={refused} />}
+      {memory?.problem != null && memory.suggestion !== null && (
+        <p className={css.offer}>
+          {memory.suggestion.batch} pieces at a time, {memory.suggestion.accumulation} times a step,
+          are the same step in less memory.{' '}
+          <button
+            className={controls.button}
+            type="button"
+            onClick={() => {
+              const { suggestion } = memory;
+              if (suggestion === null) return;
+              actions.takeSmallerBatch(suggestion.batch, suggestion.accumulation);
+            }}
+          >
+            Take the smaller batch
+          </button>
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,193 @@
+// The first choice: a text of one's own, one that comes with the page, or a task that is made.
+import { useRef, useState, type DragEvent, type ReactNode } from 'react';
+import type { RunText, TaskName, TextFacts } from '../../api.ts';
+import controls from '../controls.module.css';
+import { formatCount, tokenLabel } from '../format.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import { Problem } from './Problem.tsx';
+import css from './training.module.css';
+import { BUNDLED, TASKS, type TextWords } from './words.ts';
+
+const isChosen = (text: RunText, kind: RunText['kind'], name?: string): boolean =>
+  text.kind === kind && (name === undefined || text.name === name);
+
+export function TextChoice(): ReactNode {
+  const { actions } = useTraining();
+  const { text, own, read } = useTrainingFacts((s) => ({
+    text: s.draft.settings.text,
+    own: s.draft.own,
+    read: s.text.read,
+  }));
+  const option = (name: string, { title }: TextWords, value: RunText, checked: boolean) => (
+    <label key={name} className={css.option}>
+      <input
+        type="radio"
+        name="train-text"
+        checked={checked}
+        onChange={() => actions.chooseText(value)}
+      />
+      <span>{title}</span>
+    </label>
+  );
+  const words =
+    text.kind === 'bundled' ? BUNDLED[text.name] : text.kind === 'task' ? TASKS[text.name] : null;
+  return (
+    <>
+      <fieldset className={css.options} aria-label="Text">
+        <div className={css.optionRow}>
+          <span className={css.optionKind}>Your own</span>
+          {option('own', { title: 'Paste or drop', words: '' }, own, isChosen(text, 'own'))}
+        </div>
+        <div className={css.optionRow}>
+          <span className={css.optionKind}>Here already</span>
+          {Object.entries(BUNDLED).map(([name, one]) =>
+            option(name, one, { kind: 'bundled', name }, isChosen(text, 'bundled', name)),
+          )}
+        </div>
+        <div className={css.optionRow}>
+          <span className={css.optionKind}>A task</span>
+          {(Object.entries(TASKS) as [TaskName, TextWords][]).map(([name, one]) =>
+            option(name, one, { kind: 'task', name }, isChosen(text, 'task', name)),
+          )}
+        </div>
+      </fieldset>
+      {text.kind === 'own' ? <Own text={text} /> : <p className={css.about}>{words?.words}</p>}
+      {read.at === 'failed' ? (
+        <Problem error={read.error} />
+      ) : (
+        <Seen facts={read.at === 'here' ? read.value : null} isComing={read.at === 'coming'} />
+      )}
+    </>
+  );
+}
+
+function Own({ text }: { readonly text: Extract<RunText, { kind: 'own' }> }): ReactNode {
+  const { actions } = useTraining();
+  const { columns } = useTrainingFacts((s) => ({ columns: s.draft.columns }));
+  const [over, setOver] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  function drop(event: DragEvent): void {
+    event.preventDefault();
+    setOver(false);
+    const [file] = event.dataTransfer.files;
+    if (file !== undefined) void actions.takeFile(file);
+  }
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- a file is dropped; the button does the same
+    <div
+      className={css.own}
+      data-over={over}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes('Files')) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={drop}
+    >
+      {typeof text.text !== 'string' ? (
+        <p className={css.file}>
+          <b>{text.name}</b>
+          <button
+            className={controls.link}
+            type="button"
+            onClick={() => actions.chooseText({ kind: 'own', name: 'My text', text: '' })}
+          >
+            Take it away
+          </button>
+        </p>
+      ) : (
+        <textarea
+          className={css.paste}
+          aria-label="Your text"
+          placeholder="Paste a text: letters, lyrics, notes, a book. Or drop a .txt, .md or .csv here."
+          spellCheck={false}
+          defaultValue={text.text}
+          onChange={(event) =>
+            actions.chooseText({ kind: 'own', name: 'My text', text: event.target.value })
+          }
+        />
+      )}
+      <div className={css.ownTools}>
+        <button className={controls.button} type="button" onClick={() => input.current?.click()}>
+          Choose a file
+        </button>
+        <input
+          ref={input}
+          type="file"
+          accept=".txt,.md,.csv,text/plain,text/markdown,text/csv"
+          hidden
+          aria-label="A text file"
+          onChange={(event) => {
+            const file = event.target.files?.[0];
+            if (file !== undefined) void actions.takeFile(file);
+            event.target.value = '';
+          }}
+        />
+        {columns.length > 0 && (
+          <label className={css.column}>
+            Column
+            <select
+              className={controls.select}
+              value={text.column ?? columns[0]}
+              onChange={(event) => actions.chooseColumn(event.target.value)}
+            >
+              {columns.map((column) => (
+                <option key={column}>{column}</option>
+              ))}
+            </select>
+          </label>
+        )}
+        <span className={controls.quiet}>It stays on your machine.</span>
+      </div>
+    </div>
+  );
+}
+
+/** The text's beginning as the model sees it. */
+export function Seen({
+  facts,
+  isComing = false,
+}: {
+  readonly facts: TextFacts | null;
+  readonly isComing?: boolean;
+}): ReactNode {
+  return (
+    <div className={css.seen} data-testid="seen">
+      <h3 className={controls.title}>As the model sees it</h3>
+      {facts === null ? (
+        <p className={controls.quiet}>
+          {isComing ? 'Cutting it into pieces…' : 'The pieces appear here.'}
+        </p>
+      ) : (
+        <>
+          <p className={css.chips} lang="">
+            {facts.beginning.map((piece, i) => (
+              // Tokens have no other name than their place.
+              // oxlint-disable-next-line react/no-array-index-key
+              <span key={i} className={piece.special ? css.special : css.chip}>
+                {piece.text.startsWith(' ') ? `·${tokenLabel(piece)}` : tokenLabel(piece)}
+              </span>
+            ))}
+          </p>
+          <p className={css.counts}>
+            <span>
+              <b>{formatCount(facts.characters)}</b> characters
+            </span>
+            <span>
+              <b>{formatCount(facts.tokens)}</b> tokens
+            </span>
+            <span>
+              <b>{formatCount(facts.vocabSize)}</b> different ones
+            </span>
+            {facts.documents > 1 && (
+              <span>
+                <b>{formatCount(facts.documents)}</b> texts
+              </span>
+            )}
+          </p>
+        </>
+      )}
+    </div>
+  );
+}

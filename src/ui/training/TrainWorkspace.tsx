@@ -1,0 +1,50 @@
+// The workspace that trains: three choices, then the run they make; beside them all runs.
+import { useEffect, useState, type ReactNode } from 'react';
+import type { Training } from '../../state/training/training.ts';
+import { useApp } from '../context.ts';
+import controls from '../controls.module.css';
+import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
+import { RunList } from './RunList.tsx';
+import { Setup } from './Setup.tsx';
+import css from './training.module.css';
+import { Watch } from './Watch.tsx';
+
+export function TrainWorkspace(): ReactNode {
+  const { openTraining } = useApp();
+  const [training, setTraining] = useState<Training | null>(null);
+  const [failed, setFailed] = useState(false);
+  useEffect(() => {
+    if (failed) return;
+    openTraining().then(setTraining, () => setFailed(true));
+  }, [openTraining, failed]);
+  if (failed) {
+    return (
+      <main className={controls.note}>
+        What trains could not be fetched: the page may be offline, or a newer one was published.{' '}
+        <button className={controls.link} type="button" onClick={() => setFailed(false)}>
+          Try again
+        </button>
+      </main>
+    );
+  }
+  if (training === null) return <main className={css.main} aria-busy="true" />;
+  return (
+    <TrainingProvider value={training}>
+      <Workspace />
+    </TrainingProvider>
+  );
+}
+
+function Workspace(): ReactNode {
+  const { actions } = useTraining();
+  const { isOpen } = useTrainingFacts((s) => ({ isOpen: s.watch.at !== 'nothing' }));
+  useEffect(() => actions.start(), [actions]);
+  return (
+    <main className={css.main} id="train" tabIndex={-1} data-testid="train">
+      <div className={css.side}>
+        <RunList />
+      </div>
+      <div className={css.work}>{isOpen ? <Watch /> : <Setup />}</div>
+    </main>
+  );
+}

@@ -1,0 +1,343 @@
+// A run while it trains, or as it was: how far, how fast, the loss, what it wrote.
+import { useState, type ReactNode } from 'react';
+import controls from '../controls.module.css';
+import { formatCount, formatParameters } from '../format.ts';
+import { PlaySign, StepSign, StopSign } from '../icons.tsx';
+import { formatSize } from '../models/words.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import { LossCurve } from './LossCurve.tsx';
+import { Problem } from './Problem.tsx';
+import { Samples } from './Samples.tsx';
+import { Seen } from './TextChoice.tsx';
+import css from './training.module.css';
+import {
+  deviceTitle,
+  formatDuration,
+  formatLoss,
+  formatRate,
+  sizeWords,
+  stateWords,
+  textTitle,
+} from './words.ts';
+
+export function Watch(): ReactNode {
+  const { hasRun } = useTrainingFacts((s) => ({ hasRun: s.watch.run !== null }));
+  return (
+    <>
+      <Status />
+      <Troubles />
+      {hasRun && (
+        <>
+          <div className={css.pair}>
+            <LossCurve />
+            <Samples />
+          </div>
+          <Made />
+        </>
+      )}
+    </>
+  );
+}
+
+function Status(): ReactNode {
+  const { at, run, last, speed, preparing } = useTrainingFacts((s) => ({
+    at: s.watch.at,
+    run: s.watch.run,
+    last: s.watch.last,
+    speed: s.watch.tokensPerSecond,
+    preparing: s.watch.preparing,
+  }));
+  const args = run?.settings.arguments ?? {};
+  const tokensAStep =
+    Number(args['per_device_train_batch_size'] ?? 0) *
+    Number(args['gradient_accumulation_steps'] ?? 1) *
+    Number(args['block_size'] ?? run?.settings.model.n_ctx ?? 0);
+  const left =
+    run !== null && speed > 0 ? ((run.max_steps - run.step) * tokensAStep) / speed : Infinity;
+  const isLive = at === 'running' || at === 'paused';
+  return (
+    <section className={css.status} aria-labelledby="run-title" data-testid="run-status">
+      <div className={css.statusHead}>
+        <h2 id="run-title" className={css.runTitle}>
+          {run?.name ?? 'A new run'}
+        </h2>
+        <span className={css.state} data-at={at} data-testid="run-state">
+          {stateWords(at, run)}
+        </span>
+        <Controls />
+      </div>
+      {at === 'preparing' ? (
+        <>
+          <p className={controls.quiet}>{preparing.what}…</p>
+          <progress
+            className={css.bar}
+            aria-label={preparing.what}
+            {...(preparing.share === null ? {} : { value: preparing.share })}
+          />
+        </>
+      ) : run === null ? null : (
+        <>
+          <progress
+            className={css.bar}
+            aria-label="Steps done"
+            max={run.max_steps}
+            value={run.step}
+          />
+          <dl className={css.facts}>
+            <Fact name="step" wide>
+              <b data-testid="run-step">{formatCount(run.step)}</b> of {formatCount(run.max_steps)}
+            </Fact>
+            <Fact name="loss">{last === null ? '–' : formatLoss(last.loss)}</Fact>
+            <Fact name="unseen text">{run.evalLoss === null ? '–' : formatLoss(run.evalLoss)}</Fact>
+            {isLive && (
+              <Fact name="speed">
+                {speed > 0 ? `${formatCount(Math.round(speed))} tokens/s` : '–'}
+              </Fact>
+            )}
+            {isLive && <Fact name="time left">{at === 'paused' ? '–' : formatDuration(left)}</Fact>}
+            <Fact name="learning rate">{last === null ? '–' : formatRate(last.learning_rate)}</Fact>
+            <Fact name="gradient norm">{last === null ? '–' : last.grad_norm.toFixed(2)}</Fact>
+          </dl>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Fact({
+  name,
+  wide = false,
+  children,
+}: {
+  readonly name: string;
+  readonly wide?: boolean;
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <div data-wide={wide}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Controls(): ReactNode {
+  const { actions } = useTraining();
+  const { at, run } = useTrainingFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
+  const canGoOn = at === 'resting' && run !== null && run.step < run.max_steps;
+  return (
+    <div className={css.controls}>
+      {at === 'running' && (
+        <button className={controls.button} type="button" onClick={() => actions.pause()}>
+          <PauseSign /> Pause
+        </button>
+      )}
+      {at === 'paused' && (
+        <>
+          <button className={controls.primary} type="button" onClick={() => actions.goOn()}>
+            <PlaySign /> Go on
+          </button>
+          <button className={controls.button} type="button" onClick={() => actions.oneStep()}>
+            <StepSign /> One step
+          </button>
+        </>
+      )}
+      {(at === 'running' || at === 'paused' || at === 'preparing') && (
+        <button className={controls.button} type="button" onClick={() => actions.stop()}>
+          <StopSign /> Stop
+        </button>
+      )}
+      {canGoOn && (
+        <button
+          className={controls.primary}
+          type="button"
+          onClick={() => void actions.resume(run.id)}
+        >
+          <PlaySign /> Go on
+        </button>
+      )}
+      {(at === 'paused' || at === 'resting') && run !== null && run.step > 0 && <OtherRate />}
+      {at === 'resting' && (
+        <button className={controls.button} type="button" onClick={() => actions.close()}>
+          New run
+        </button>
+      )}
+    </div>
+  );
+}
+
+function PauseSign(): ReactNode {
+  return (
+    <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+      <path d="M4 3h3v10H4zM9 3h3v10H9z" fill="currentColor" />
+    </svg>
+  );
+}
+
+/** Goes on with another rate, or for more steps; both are marked on the curve. */
+function OtherRate(): ReactNode {
+  const { actions } = useTraining();
+  const { run } = useTrainingFacts((s) => ({ run: s.watch.run }));
+  const [open, setOpen] = useState(false);
+  const [wrong, setWrong] = useState('');
+  if (run === null) return null;
+  const { learning_rate: rate } = run.settings.arguments;
+  const isDone = run.step >= run.max_steps;
+  if (!open) {
+    return (
+      <button
+        className={controls.button}
+        type="button"
+        aria-expanded={false}
+        onClick={() => setOpen(true)}
+      >
+        {isDone ? 'Train on' : 'Change'}…
+      </button>
+    );
+  }
+  return (
+    <form
+      className={css.change}
+      onSubmit={(event) => {
+        event.preventDefault();
+        const data = new FormData(event.currentTarget);
+        const learning_rate = Number(data.get('rate'));
+        const max_steps = Number(data.get('steps'));
+        if (!(learning_rate > 0)) setWrong('The learning rate is a number above 0.');
+        else if (!Number.isInteger(max_steps) || max_steps <= run.step) {
+          setWrong(`It has made ${formatCount(run.step)} steps: say a whole number above that.`);
+        } else {
+          setOpen(false);
+          setWrong('');
+          void actions.resume(run.id, {
+            ...(learning_rate === rate ? {} : { learning_rate }),
+            ...(max_steps === run.max_steps ? {} : { max_steps }),
+          });
+        }
+      }}
+    >
+      <label>
+        learning_rate
+        <input
+          className={css.number}
+          name="rate"
+          inputMode="decimal"
+          defaultValue={String(rate)}
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form took the place of the button that had it
+          autoFocus
+        />
+      </label>
+      <label>
+        max_steps
+        <input
+          className={css.number}
+          name="steps"
+          inputMode="numeric"
+          defaultValue={String(isDone ? run.max_steps * 2 : run.max_steps)}
+        />
+      </label>
+      <button className={controls.primary} type="submit">
+        Go on
+      </button>
+      <button className={controls.plain} type="button" onClick={() => setOpen(false)}>
+        Cancel
+      </button>
+      {wrong !== '' && (
+        <p className={css.wrong} role="alert">
+          {wrong}
+        </p>
+      )}
+    </form>
+  );
+}
+
+/** What ended it, with the one gesture that helps. */
+function Troubles(): ReactNode {
+  const { actions } = useTraining();
+  const { error, notice, run, at, kept } = useTrainingFacts((s) => ({
+    error: s.watch.error,
+    notice: s.watch.notice,
+    run: s.watch.run,
+    at: s.watch.at,
+    kept: s.watch.kept,
+  }));
+  const rate = Number(run?.settings.arguments['learning_rate'] ?? 0);
+  const isStill = at === 'resting' || at === 'nothing';
+  return (
+    <>
+      {notice !== null && (
+        <Problem error={notice}>
+          <button className={controls.link} type="button" onClick={() => actions.dismiss()}>
+            Dismiss
+          </button>
+        </Problem>
+      )}
+      {error !== null && (
+        <Problem error={error}>
+          {isStill && run !== null && error.code === 'training/not-finite' && (
+            <button
+              className={controls.primary}
+              type="button"
+              onClick={() => void actions.resume(run.id, { learning_rate: rate / 2 })}
+            >
+              Go on with half the rate
+            </button>
+          )}
+          {isStill && run !== null && error.code !== 'training/not-finite' && kept !== null && (
+            <button
+              className={controls.primary}
+              type="button"
+              onClick={() => void actions.resume(run.id)}
+            >
+              Go on from step {formatCount(kept)}
+            </button>
+          )}
+        </Problem>
+      )}
+    </>
+  );
+}
+
+/** What it is made of and from. */
+function Made(): ReactNode {
+  const { actions } = useTraining();
+  const { run, memory, device, at } = useTrainingFacts((s) => ({
+    run: s.watch.run,
+    memory: s.watch.memory,
+    device: s.watch.device,
+    at: s.watch.at,
+  }));
+  if (run === null) return null;
+  const { settings } = run;
+  const { model, tokenizer, arguments: args } = settings;
+  const pieces =
+    tokenizer.kind === 'bpe' ? 'pairs of bytes' : tokenizer.kind === 'bytes' ? 'bytes' : 'letters';
+  return (
+    <section className={css.made} aria-label="What it is made of">
+      <Seen facts={run.text} />
+      <div>
+        <h3 className={controls.title}>What learns it</h3>
+        <p className={css.about}>
+          {textTitle(settings.text)}, in {pieces}. {sizeWords(model)} with {model.n_head} heads and{' '}
+          {model.n_ctx} tokens of context: {formatParameters(run.parameters)} parameters
+          {memory === null ? '' : `, ${formatSize(memory.total)} of memory`}
+          {device === null ? '' : `, on ${deviceTitle(device)}`}. Each step reads{' '}
+          {String(args['per_device_train_batch_size'])} × {String(args['block_size'])} tokens; seed{' '}
+          {String(args['seed'])}.
+        </p>
+        {at === 'resting' && (
+          <button
+            className={controls.link}
+            type="button"
+            onClick={() => {
+              actions.takeSettings(settings);
+              actions.close();
+            }}
+          >
+            Begin anew with these settings
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}

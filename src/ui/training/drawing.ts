@@ -1,0 +1,173 @@
+// The loss of a run as one picture: raw, smooth and on unseen text, and two lines that give it meaning.
+import type { Curve } from '../../state/training/curve.ts';
+import type { ShownRun } from '../../state/training/facts.ts';
+import { shadeColour } from '../figure/colour.ts';
+import type { FigureTheme } from '../figure/figure.ts';
+import { guessWidth, type Painter } from '../figure/painter.ts';
+import { formatCount } from '../format.ts';
+import { thin, type CurveLayout } from './layout.ts';
+import { formatLoss } from './words.ts';
+
+/** A blue that stays apart from the green for every common kind of colour-blindness. */
+const UNSEEN = 246;
+const RAW = 70;
+const DASH = 5;
+
+export function drawCurve(
+  painter: Painter,
+  theme: FigureTheme,
+  layout: CurveLayout,
+  run: ShownRun,
+  curve: Curve,
+  chosen: number | null,
+): void {
+  const { plot, x, y } = layout;
+  const unseen = shadeColour(theme.signedLut, UNSEEN);
+  drawAxes(painter, theme, layout);
+  drawLevels(painter, theme, layout, run);
+  for (const { step, words } of run.changes) {
+    drawChange(painter, theme, layout, x(step), words);
+  }
+  if (chosen !== null) {
+    painter.line(
+      [[x(chosen), plot.top] as const, [x(chosen), layout.lane] as const],
+      theme.accent,
+      1,
+    );
+  }
+  painter.line(thin(curve.steps, curve.losses, layout), shadeColour(theme.lut, RAW), 1);
+  const measured = run.evaluations.map(({ step, loss }) => [x(step), y(loss)] as const);
+  if (measured.length > 1) painter.line(measured, unseen, 1.5);
+  for (const [left, top] of measured) painter.dot(left, top, 3, unseen);
+  painter.line(thin(curve.steps, curve.smooth, layout), theme.accent, 2.25);
+  const last = curve.length - 1;
+  if (last >= 0) {
+    painter.dot(x(curve.steps[last] ?? 0), y(curve.smoothOf(last)), 3.5, theme.accent);
+  }
+  drawPins(painter, theme, layout, run, chosen);
+  drawLegend(painter, theme, layout, unseen);
+}
+
+function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {
+  const { plot, xTicks, yTicks } = layout;
+  for (const { at, value } of yTicks) {
+    painter.line([[plot.left, at] as const, [plot.right, at] as const], theme.edge, 1);
+    painter.text(plot.left - 8, at, String(value), {
+      fill: theme.ink2,
+      size: 10.5,
+      align: 'right',
+    });
+  }
+  for (const { at, value } of xTicks) {
+    painter.text(at, plot.bottom + 11, formatCount(value), {
+      fill: theme.ink2,
+      size: 10.5,
+      align: at > plot.right - 16 ? 'right' : 'center',
+    });
+  }
+  painter.line(
+    [[plot.left, plot.bottom] as const, [plot.right, plot.bottom] as const],
+    theme.ink2,
+    1,
+  );
+}
+
+/** What guessing would come to, in words on its line. */
+function drawLevels(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot, y }: CurveLayout,
+  { text }: ShownRun,
+): void {
+  const levels = [
+    { loss: text.evenLoss, words: 'guessing evenly' },
+    { loss: text.frequencyLoss, words: 'guessing by frequency' },
+  ];
+  const gap = Math.abs(y(text.evenLoss) - y(text.frequencyLoss));
+  levels.forEach(({ loss, words }, i) => {
+    const at = y(loss);
+    for (let left = plot.left; left < plot.right; left += 2 * DASH) {
+      const right = Math.min(plot.right, left + DASH);
+      painter.line([[left, at] as const, [right, at] as const], theme.ink2, 1);
+    }
+    // Two that lie close have their words on either side.
+    const isBelow = i === 1 && gap < 18;
+    const label = `${words} ${formatLoss(loss)}`;
+    const style = { fill: theme.ink2, family: 'sans', size: 11, align: 'right' } as const;
+    const middle = at + (isBelow ? 9 : -8);
+    // No line of the grid goes through the words.
+    const room = guessWidth(label, style);
+    painter.rect(plot.right - room, middle - 6, room, 12, theme.ground);
+    painter.text(plot.right, middle, label, style);
+  });
+}
+
+function drawChange(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot }: CurveLayout,
+  at: number,
+  words: string,
+): void {
+  for (let top = plot.top; top < plot.bottom; top += 2 * DASH) {
+    painter.line(
+      [[at, top] as const, [at, Math.min(plot.bottom, top + DASH)] as const],
+      theme.warn,
+      1,
+    );
+  }
+  const isLate = at > (plot.left + plot.right) / 2;
+  painter.text(isLate ? at - 5 : at + 5, plot.bottom - 9, words, {
+    fill: theme.warn,
+    family: 'sans',
+    size: 11,
+    align: isLate ? 'right' : 'left',
+    maxWidth: (plot.right - plot.left) / 2,
+  });
+}
+
+function drawPins(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot, lane, x }: CurveLayout,
+  { samples }: ShownRun,
+  chosen: number | null,
+): void {
+  painter.text(plot.left - 8, lane, 'wrote', {
+    fill: theme.ink2,
+    family: 'sans',
+    size: 11,
+    align: 'right',
+  });
+  painter.line([[plot.left, lane] as const, [plot.right, lane] as const], theme.edge, 1);
+  for (const { step } of samples) {
+    const isChosen = step === chosen;
+    painter.dot(x(step), lane, isChosen ? 6 : 4, isChosen ? theme.accent : theme.ink2);
+  }
+}
+
+function drawLegend(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot }: CurveLayout,
+  unseen: string,
+): void {
+  const parts = [
+    { colour: theme.accent, words: 'learned text', line: 2.25, room: 94 },
+    { colour: shadeColour(theme.lut, RAW), words: 'each step', line: 1, room: 76 },
+    { colour: unseen, words: 'unseen text', line: 1.5, room: 90 },
+  ];
+  let left = plot.left;
+  for (const { colour, words, line, room } of parts) {
+    painter.line([[left, 9] as const, [left + 16, 9] as const], colour, line);
+    painter.text(left + 21, 9, words, { fill: theme.ink2, family: 'sans', size: 11 });
+    left += room + 12;
+  }
+  if (plot.right - left < 70) return;
+  painter.text(plot.right, 9, 'nats a token', {
+    fill: theme.ink2,
+    family: 'sans',
+    size: 11,
+    align: 'right',
+  });
+}

@@ -1,0 +1,191 @@
+// A run, its curve and its text in words and numbers for people.
+import type { DeviceSummary, RunFacts, RunState, RunText, TaskName } from '../../api.ts';
+import type { WatchAt } from '../../state/training/facts.ts';
+import type { Cost } from '../../state/training/presets.ts';
+import { formatCount } from '../format.ts';
+
+/** Keeps a number and its unit on one line. */
+const NB = '\u00A0';
+
+/** A length of time, no more exactly than anybody can know: `40 s`, `2 min`, `1 h 20 min`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '–';
+  if (seconds < 1) return `under 1${NB}s`;
+  if (seconds < 10) return `${Math.round(seconds)}${NB}s`;
+  if (seconds < 100) return `${Math.round(seconds / 5) * 5}${NB}s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes}${NB}min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 48) return `${Math.round(hours / 24)} days`;
+  const rest = Math.round((minutes % 60) / 10) * 10;
+  return rest === 0 || rest === 60
+    ? `${rest === 60 ? hours + 1 : hours}${NB}h`
+    : `${hours}${NB}h ${rest}${NB}min`;
+}
+
+/** A learning rate: `2e-3` as `0.002`, small ones with an exponent. */
+export function formatRate(rate: number): string {
+  if (rate === 0) return '0';
+  return rate >= 1e-3 ? String(Number(rate.toPrecision(3))) : rate.toExponential(2);
+}
+
+export function formatLoss(loss: number): string {
+  if (!Number.isFinite(loss)) return '–';
+  return loss >= 0.1 ? loss.toFixed(2) : loss.toFixed(3);
+}
+
+export interface TextWords {
+  readonly title: string;
+  readonly words: string;
+}
+
+export const BUNDLED: Readonly<Record<string, TextWords>> = {
+  tales: {
+    title: 'Tales',
+    words: '22 tales of the Brothers Grimm: kings, frogs and woods. It learns to tell, a little.',
+  },
+  talk: {
+    title: 'Talk',
+    words: '3,888 things that people say in old children’s books, one a line.',
+  },
+  names: {
+    title: 'Names',
+    words: '3,876 names out of the same books, one a line. It makes up new ones.',
+  },
+};
+
+export const TASKS: Readonly<Record<TaskName, TextWords>> = {
+  repeat: {
+    title: 'Repeat',
+    words:
+      'Letters, and the same letters again. To do it, a head must find what came after last time.',
+  },
+  reverse: {
+    title: 'Reverse',
+    words: 'Letters, and the same letters backwards.',
+  },
+  add: {
+    title: 'Add',
+    words: 'Two numbers and their sum, digit by digit.',
+  },
+};
+
+export function textTitle(text: RunText): string {
+  if (text.kind === 'own') return text.name;
+  return (text.kind === 'task' ? TASKS[text.name] : BUNDLED[text.name])?.title ?? text.name;
+}
+
+export function deviceTitle({ kind, isSoftware }: DeviceSummary): string {
+  if (kind === 'cpu') return 'this computer’s processor';
+  return isSoftware ? 'a software adapter' : 'this computer’s GPU';
+}
+
+/** `about 1 min, 44 MB`; before anything was measured nothing is claimed. */
+export function costWords(cost: Cost | null): string {
+  if (cost === null) return '…';
+  const about = cost.known === 'measured' ? '' : 'about ';
+  return `${about}${formatDuration(cost.seconds)}`;
+}
+
+export const STATE_WORDS: Readonly<Record<RunState, string>> = {
+  running: 'running',
+  paused: 'paused',
+  stopped: 'stopped',
+  done: 'done',
+  failed: 'failed',
+};
+
+/** What the run that is shown does now. */
+export function stateWords(at: WatchAt, run: Pick<RunFacts, 'state'> | null): string {
+  if (at === 'preparing') return 'getting ready';
+  if (at === 'running' || at === 'paused') return at;
+  const state = run?.state ?? 'stopped';
+  // What ran when the page was closed runs no more.
+  return state === 'running' || state === 'paused' ? 'interrupted' : state;
+}
+
+/** `Small, 4 × 128`: layers and width say it as people do. */
+export function sizeWords({ n_layer, n_embd }: { n_layer: number; n_embd: number }): string {
+  return `${n_layer} × ${n_embd}`;
+}
+
+interface CurveFacts {
+  readonly step: number;
+  readonly max_steps: number;
+  /** Smooth, in nats a token. */
+  readonly loss: number;
+  readonly evenLoss: number;
+  readonly frequencyLoss: number;
+  readonly evaluations: readonly { readonly step: number; readonly loss: number }[];
+}
+
+/** How much better than its best a validation loss has to be to count as better. */
+const BETTER = 0.005;
+
+/** What there is to see in a curve, in one or two sentences. */
+export function curveFinding({
+  step,
+  max_steps,
+  loss,
+  evenLoss,
+  frequencyLoss,
+  evaluations,
+}: CurveFacts): string {
+  const among = Math.exp(loss);
+  const unsure =
+    among < 1.05
+      ? 'almost certain of each token'
+      : `as unsure as among ${among < 10 ? among.toFixed(1) : formatCount(Math.round(among))} tokens`;
+  const against =
+    loss < frequencyLoss
+      ? `${formatLoss(frequencyLoss - loss)} better than guessing by frequency`
+      : loss < evenLoss
+        ? 'better than guessing evenly, not yet than guessing by frequency'
+        : 'no better than guessing evenly yet';
+  const done =
+    step >= max_steps
+      ? `After all ${formatCount(step)} steps`
+      : `After ${formatCount(step)} of ${formatCount(max_steps)} steps`;
+  return `${done} the loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}`;
+}
+
+function unseenWords(evaluations: CurveFacts['evaluations']): string {
+  const last = evaluations.at(-1);
+  if (last === undefined) return '';
+  const now = ` On text it does not learn from: ${formatLoss(last.loss)}`;
+  const best = evaluations.reduce((a, b) => (b.loss < a.loss - BETTER ? b : a));
+  if (best.step === last.step || evaluations.length < 3) return `${now}.`;
+  const gain = last.loss - best.loss;
+  return gain < BETTER * 4
+    ? `${now}, which has not fallen since step ${formatCount(best.step)}.`
+    : `${now}, which was lowest at step ${formatCount(best.step)} (${formatLoss(best.loss)}): it learns by heart.`;
+}
+
+/** `84 % of its words are in the text`; null where nobody knows, or there are no words. */
+export function wordShare(
+  text: string,
+  strange: readonly (readonly [number, number])[] | undefined,
+): number | null {
+  if (strange === undefined) return null;
+  const words = text.match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)*/gu)?.length ?? 0;
+  return words === 0 ? null : Math.max(0, 1 - strange.length / words);
+}
+
+/** A sample in pieces: words that the text has not stand apart. */
+export function markStrange(
+  text: string,
+  strange: readonly (readonly [from: number, to: number])[] = [],
+): readonly { readonly text: string; readonly from: number; readonly strange: boolean }[] {
+  const pieces: { text: string; from: number; strange: boolean }[] = [];
+  let at = 0;
+  const add = (to: number, isStrange: boolean): void => {
+    if (to > at) pieces.push({ text: text.slice(at, to), from: at, strange: isStrange });
+    at = Math.max(at, to);
+  };
+  for (const [from, to] of strange) {
+    add(from, false);
+    add(to, true);
+  }
+  add(text.length, false);
+  return pieces;
+}
