@@ -6,10 +6,16 @@ import { WorkerTrainer } from './worker/workerTrainer.ts';
 let training: Training | null = null;
 
 /** The same each time. */
-export function openTraining({ announce }: Pick<Actions, 'announce'>): Training {
+export function openTraining(
+  page: Pick<Actions, 'announce' | 'lookAt' | 'openWorkspace'>,
+): Training {
   training ??= createTraining({
     makeTrainer: () => WorkerTrainer.create({ base: document.baseURI }),
-    say: announce,
+    say: page.announce,
+    look(step, name) {
+      page.lookAt(step, name);
+      page.openWorkspace('write');
+    },
   });
   return training;
 }

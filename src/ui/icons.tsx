@@ -2,9 +2,10 @@
 import type { ReactNode } from 'react';
 
 /** Three panes behind one another: layers one can look through. */
-export function Mark(): ReactNode {
+export function Mark({ small = false }: { readonly small?: boolean }): ReactNode {
+  const size = small ? 17 : 26;
   return (
-    <svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <svg width={size} height={size} viewBox="0 0 32 32" aria-hidden="true" focusable="false">
       <g fill="currentColor" stroke="currentColor" strokeWidth="1.4" strokeLinejoin="round">
         <path d="M4 10.5 15 4v17.5L4 28z" fillOpacity=".12" />
         <path d="M10.5 10.5 21.5 4v17.5l-11 6.5z" fillOpacity=".24" />

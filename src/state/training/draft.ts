@@ -2,7 +2,7 @@
 import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { csvColumns } from './csv.ts';
-import type { Asked, DraftFacts, Measured, TrainingState } from './facts.ts';
+import type { Asked, DraftFacts, TrainingState } from './facts.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
   DEFAULT_PRESET,
@@ -10,15 +10,13 @@ import {
   presetOf,
   tokenizerFor,
   withPreset,
+  type Measured,
   type PresetName,
 } from './presets.ts';
 import type { TrainingContext } from './context.ts';
 
 /** Longer heads of a .csv are no heads. */
 const HEAD_BYTES = 65_536;
-/** How long somebody has to be still before anything is read or measured for them. */
-const STILL_MS = 350;
-
 export const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
 
 export function firstDraft(): DraftFacts {
@@ -59,7 +57,10 @@ export function createDraft({
   set,
   setRead,
   setCost,
+  stillMs,
 }: TrainingContext<'draft'> & {
+  /** How long somebody has to be still before anything is read or measured for them. */
+  readonly stillMs: number;
   readonly setRead: (facts: { readonly read: Asked<TextFacts> }) => void;
   readonly setCost: (facts: Partial<TrainingState['cost']>) => void;
 }) {
@@ -89,7 +90,7 @@ export function createDraft({
     }
     setText({ at: 'coming' });
     const { signal } = reading;
-    timer = setTimeout(() => void readNow(signal), text.kind === 'own' ? STILL_MS : 0);
+    timer = setTimeout(() => void readNow(signal), text.kind === 'own' ? stillMs : 0);
   }
 
   async function readNow(signal: AbortSignal): Promise<void> {
@@ -129,7 +130,7 @@ export function createDraft({
     measuring = new AbortController();
     const { signal } = measuring;
     setEstimate({ at: 'coming' });
-    timer = setTimeout(() => void measureNow(vocabSize, signal), STILL_MS);
+    timer = setTimeout(() => void measureNow(vocabSize, signal), stillMs);
   }
 
   async function measureNow(vocabSize: number, signal: AbortSignal): Promise<void> {

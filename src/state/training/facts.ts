@@ -2,7 +2,6 @@
 import type {
   DeviceSummary,
   ErrorInfo,
-  RunEstimate,
   RunFacts,
   RunMemory,
   RunPoint,
@@ -11,7 +10,7 @@ import type {
   RunText,
   TextFacts,
 } from '../../api.ts';
-import type { PresetName } from './presets.ts';
+import type { Measured, PresetName } from './presets.ts';
 
 /** Something that is asked for: not yet, on its way, here, or refused. */
 export type Asked<T> =
@@ -32,13 +31,6 @@ export interface DraftFacts {
   readonly own: RunText;
   /** Columns of a .csv that was dropped. */
   readonly columns: readonly string[];
-}
-
-/** What a measurement was of, so that others can be reckoned from it. */
-export interface Measured {
-  readonly settings: RunSettings;
-  readonly vocabSize: number;
-  readonly estimate: RunEstimate;
 }
 
 /** A run's curve apart from its points, which are too many to copy (`Curve`). */

@@ -1,6 +1,12 @@
 // The sizes that are offered, and the arithmetic of any size: parameters, work and memory.
-import type { RunArguments, RunModel, RunSettings, RunText, RunTokenizer } from '../../api.ts';
-import type { Measured } from './facts.ts';
+import type {
+  RunArguments,
+  RunEstimate,
+  RunModel,
+  RunSettings,
+  RunText,
+  RunTokenizer,
+} from '../../api.ts';
 
 export type PresetName = 'tiny' | 'small' | 'medium' | 'large';
 
@@ -124,6 +130,13 @@ export function memoryOf(settings: RunSettings, vocabSize: number): number {
   const kept = n_layer * (16 * n_embd + n_head) + 17 * n_embd;
   const logits = Math.min(rows * vocabSize, 1 << 20);
   return 16 * parametersOf(settings.model, vocabSize) + 4 * (rows * kept + logits);
+}
+
+/** What a measurement was of, so that others can be reckoned from it. */
+export interface Measured {
+  readonly settings: RunSettings;
+  readonly vocabSize: number;
+  readonly estimate: RunEstimate;
 }
 
 /** What a run of some settings takes, and how it is known. */

@@ -1,7 +1,7 @@
 // The workspace that trains: a store of its own, made when it is first opened, and all that can be done there. Of the
-// page it knows how something is said to those who cannot see it.
+// page it knows how something is said to those who cannot see it, and how a step of a run is looked at.
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { Trainer } from '../../api.ts';
+import type { RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
 import { Curve } from './curve.ts';
 import { createDraft, firstDraft, problemsOf } from './draft.ts';
@@ -11,13 +11,17 @@ import { createWatch } from './watch.ts';
 
 export interface TrainingOptions {
   readonly makeTrainer: () => Trainer;
+  /** How long somebody has to be still before anything is read or measured for them; 350 by default. */
+  readonly stillMs?: number;
   readonly say: (words: string) => void;
+  /** Puts a step of a run, by the run's name, under the instruments of the page. */
+  readonly look: (step: RunStep, name: string) => void;
 }
 
 export type TrainingStore = StoreApi<TrainingState>;
 export type Training = ReturnType<typeof createTraining>;
 
-export function createTraining({ makeTrainer, say }: TrainingOptions) {
+export function createTraining({ makeTrainer, stillMs = 350, say, look }: TrainingOptions) {
   const store: TrainingStore = createStore<TrainingState>(() => ({
     draft: firstDraft(),
     text: { read: { at: 'none' } },
@@ -33,6 +37,7 @@ export function createTraining({ makeTrainer, say }: TrainingOptions) {
 
   const draft = createDraft({
     ...shared,
+    stillMs,
     set: pen('draft'),
     setRead: pen('text'),
     setCost: pen('cost'),
@@ -42,6 +47,7 @@ export function createTraining({ makeTrainer, say }: TrainingOptions) {
     ...shared,
     set: pen('watch'),
     curve,
+    look,
     begins: draft.yield,
     ended: () => void runs.refresh(),
   });

@@ -5,6 +5,7 @@ import type {
   RunEvent,
   RunRecord,
   RunRequest,
+  RunStep,
   TrainerQuestions,
 } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
@@ -18,10 +19,12 @@ export function createWatch({
   set,
   say,
   curve,
+  look,
   begins,
   ended,
 }: TrainingContext<'watch'> & {
   readonly curve: Curve;
+  readonly look: (step: RunStep, name: string) => void;
   /** The device is taken from now on. */
   readonly begins: () => void;
   /** A run has come to an end, or to a checkpoint: lists are out of date. */
@@ -203,11 +206,29 @@ export function createWatch({
       close(): void {
         if (running === null) set({ ...WATCH_NOTHING, horizontal: get().watch.horizontal });
       },
+      /** At a step that has a snapshot, or at the weights as they are now. */
+      async lookInside(step?: number): Promise<void> {
+        const { run } = get().watch;
+        if (run === null) return;
+        try {
+          const at = step ?? (await newest(run));
+          if (at !== null) look({ id: run.snapshotsId, step: at }, run.name);
+        } catch (error) {
+          set({ error: toErrorInfo(error) });
+        }
+      },
       chooseSample: (step: number | null) => set({ chosen: step }),
       setHorizontal: (horizontal: 'linear' | 'log') => set({ horizontal }),
       dismiss: () => set({ error: null, notice: null }),
     },
   };
+
+  /** The step of the newest weights that can be looked at; of a run that runs they are kept now. */
+  async function newest(run: ShownRun): Promise<number | null> {
+    const last = run.snapshots.at(-1);
+    if (running === null || last?.step === run.step) return last?.step ?? null;
+    return (await trainer().ask('keepNow', {})).step;
+  }
 
   async function open(id: string): Promise<void> {
     if (running !== null) {

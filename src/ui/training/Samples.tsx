@@ -8,7 +8,8 @@ import css from './training.module.css';
 import { markStrange, wordShare } from './words.ts';
 
 export function Samples(): ReactNode {
-  const { samples, chosen, every, isLive } = useTrainingFacts((s) => ({
+  const { samples, snapshots, chosen, every, isLive } = useTrainingFacts((s) => ({
+    snapshots: s.watch.run?.snapshots,
     samples: s.watch.run?.samples,
     chosen: s.watch.chosen,
     every: Number(s.watch.run?.settings.arguments['sample_steps'] ?? 0),
@@ -63,6 +64,7 @@ export function Samples(): ReactNode {
               sample={sample}
               isShown={sample.step === shown}
               isNewest={sample.step === newest}
+              canLook={snapshots?.some(({ step }) => step === sample.step) ?? false}
             />
           ))}
         </ol>
@@ -75,10 +77,13 @@ function Sample({
   sample,
   isShown,
   isNewest,
+  canLook,
 }: {
   readonly sample: RunSample;
   readonly isShown: boolean;
   readonly isNewest: boolean;
+  /** The weights that wrote it are kept. */
+  readonly canLook: boolean;
 }): ReactNode {
   const { actions, curve } = useTraining();
   const { step, prompt, text, strange } = sample;
@@ -100,6 +105,16 @@ function Sample({
           {loss !== null && `${isNewest ? ' · ' : ''}loss ${loss.toFixed(2)}`}
           {share !== null && ` · ${formatPercent(share)} known words`}
         </span>
+        {canLook && (
+          <button
+            className={css.look}
+            type="button"
+            aria-label={`Look inside at step ${formatCount(step)}`}
+            onClick={() => void actions.lookInside(step)}
+          >
+            Look
+          </button>
+        )}
       </p>
       <p className={css.sampleText}>
         <span className={css.promptPart}>{prompt}</span>

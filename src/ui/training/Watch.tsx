@@ -2,7 +2,7 @@
 import { useState, type ReactNode } from 'react';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
-import { PlaySign, StepSign, StopSign } from '../icons.tsx';
+import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
@@ -145,6 +145,16 @@ function Controls(): ReactNode {
       {(at === 'running' || at === 'paused' || at === 'preparing') && (
         <button className={controls.button} type="button" onClick={() => actions.stop()}>
           <StopSign /> Stop
+        </button>
+      )}
+      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.length > 0) && (
+        <button
+          className={controls.button}
+          type="button"
+          title="Its newest weights under all instruments of the page; a run goes on meanwhile"
+          onClick={() => void actions.lookInside()}
+        >
+          <Mark small /> Look inside
         </button>
       )}
       {canGoOn && (

@@ -1,0 +1,157 @@
+// What is offered and what can be typed: held to what the engine itself takes and plans.
+import { describe, expect, it } from 'vitest';
+import { toArguments } from '../../../../src/engine/training/options.ts';
+import { csvColumns } from '../../../../src/state/training/csv.ts';
+import { Curve } from '../../../../src/state/training/curve.ts';
+import { firstDraft, problemsOf } from '../../../../src/state/training/draft.ts';
+import { FIELDS, refusal } from '../../../../src/state/training/fields.ts';
+import {
+  costOf,
+  memoryOf,
+  parametersOf,
+  PRESETS,
+  tokenizerFor,
+  withPreset,
+  workOf,
+} from '../../../../src/state/training/presets.ts';
+import { DEVICE, MEMORY } from './toyTrainer.ts';
+
+const { settings } = firstDraft();
+
+describe('presets', () => {
+  for (const { name, model, arguments: args } of PRESETS) {
+    it(`${name} is what train() takes as it is`, () => {
+      expect(toArguments(args, model.n_ctx)).toEqual(args);
+      expect(problemsOf({ ...firstDraft(), settings: withPreset(settings, name) })).toEqual({});
+    });
+  }
+
+  it('count the parameters of GPT-2', () => {
+    const gpt2 = { kind: 'gpt2', n_layer: 12, n_head: 12, n_embd: 768, n_ctx: 1024 } as const;
+    expect(parametersOf(gpt2, 50_257)).toBe(124_439_808);
+  });
+
+  it('are measured where they were, and reckoned elsewhere from work and memory', () => {
+    const estimate = {
+      device: DEVICE,
+      parameters: 1,
+      secondsAStep: 0.1,
+      steps: 600,
+      memory: { ...MEMORY, total: 2 * memoryOf(settings, 1024) },
+    };
+    const measured = { settings, vocabSize: 1024, estimate };
+    expect(costOf(settings, 1024, null)).toBeNull();
+    expect(costOf(settings, 1024, measured)).toMatchObject({ known: 'measured', seconds: 60 });
+    const other = withPreset(settings, 'medium');
+    const cost = costOf(other, 1024, measured);
+    expect(cost?.known).toBe('reckoned');
+    expect(cost?.bytes).toBeCloseTo(2 * memoryOf(other, 1024));
+    expect(cost?.seconds).toBeCloseTo((0.1 * 1200 * workOf(other, 1024)) / workOf(settings, 1024));
+  });
+
+  it('read letters where a text is short, and pairs where it is long', () => {
+    const own = { kind: 'own', name: '', text: '' } as const;
+    expect(tokenizerFor(own, 2000)).toEqual({ kind: 'characters' });
+    expect(tokenizerFor(own, 200_000)).toEqual({ kind: 'bpe', vocab_size: 1024 });
+    expect(tokenizerFor(own, 5_000_000)).toEqual({ kind: 'bpe', vocab_size: 4096 });
+    expect(tokenizerFor({ kind: 'task', name: 'add' }, null)).toEqual({ kind: 'characters' });
+  });
+});
+
+describe('fields', () => {
+  const args = { ...settings.arguments };
+  const isTaken = (name: string, value: number | string): boolean => {
+    try {
+      toArguments({ lr_scheduler_type: 'constant', [name]: value }, 131_072);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  for (const field of FIELDS.filter(({ name }) => name in args)) {
+    it(`${field.name} takes what the engine takes, and refuses what it refuses`, () => {
+      const { kind } = field;
+      const typed =
+        kind.type === 'choice'
+          ? [...kind.choices, 'nothing']
+          : [kind.from, kind.to, kind.from - 1, kind.to * 1.5 + 1, 0.5, 1, 1.5, Number.NaN].map(
+              String,
+            );
+      for (const one of typed) {
+        const value = kind.type === 'choice' ? one : Number(one);
+        expect([one, refusal(field, one) === null]).toEqual([one, isTaken(field.name, value)]);
+      }
+    });
+  }
+
+  it('all of a run’s arguments have one, and each says what it does in a sentence', () => {
+    const names = FIELDS.map(({ name }) => name);
+    expect(Object.keys(args).filter((name) => !names.includes(name))).toEqual([]);
+    expect(FIELDS.filter(({ meaning }) => !/^[A-Z].+\.$/u.test(meaning))).toEqual([]);
+  });
+
+  it('write what they read', () => {
+    for (const field of FIELDS) {
+      const value = field.read(settings);
+      if (value !== '') expect(field.write(settings, value)).toEqual(settings);
+    }
+  });
+
+  it('say what does not go together at the field that is best changed', () => {
+    const odd = { ...settings, model: { ...settings.model, n_head: 3, n_ctx: 64 } };
+    const problems = problemsOf({ ...firstDraft(), settings: odd });
+    expect(Object.keys(problems)).toEqual(['n_head', 'block_size']);
+  });
+});
+
+describe('a curve', () => {
+  const points = (count: number, loss: (step: number) => number) =>
+    Array.from({ length: count }, (_, i) => ({
+      step: i + 1,
+      loss: loss(i + 1),
+      learning_rate: 0,
+      grad_norm: 0,
+    }));
+
+  it('grows past any size, keeps each step once, and leaves out what is no number', () => {
+    const curve = new Curve();
+    curve.add(points(1000, (step) => step));
+    curve.add(points(1001, (step) => step));
+    curve.add([{ step: 1002, loss: Number.NaN, learning_rate: 0, grad_norm: 0 }]);
+    expect(curve.length).toBe(1001);
+    expect(curve.at(1000)?.loss).toBe(1001);
+  });
+
+  it('is smooth by the mean of as many points before as behind, and begins where it began', () => {
+    const curve = new Curve();
+    curve.add(points(400, (step) => (step % 2 === 0 ? 1 : 3)));
+    expect(curve.smoothOf(0)).toBe(3);
+    // 10 to either side: eleven of one kind, ten of the other.
+    expect(curve.smoothOf(200)).toBeCloseTo((11 * 3 + 10 * 1) / 21);
+    const line = new Curve();
+    line.add(points(400, (step) => step));
+    expect(line.smoothAt(200)).toBe(200);
+    expect(line.smoothAt(0)).toBeNull();
+  });
+
+  it('goes on from nothing after it was cleared', () => {
+    const curve = new Curve();
+    curve.add(points(300, () => 7));
+    curve.clear();
+    curve.add(points(2, () => 2));
+    expect([...curve.smooth]).toEqual([2, 2]);
+  });
+});
+
+describe('columns of a .csv', () => {
+  it('are its first line, with commas, quotation marks and line breaks inside quotes', () => {
+    expect(csvColumns('a,b , "c"\n1,2,3')).toEqual(['a', 'b', '"c"']);
+    expect(csvColumns('\uFEFF"x, y","say ""hi""","two\nlines"\r\n1')).toEqual([
+      'x, y',
+      'say "hi"',
+      'two\nlines',
+    ]);
+    expect(csvColumns('')).toEqual([]);
+  });
+});

@@ -1,0 +1,220 @@
+// The loss of a run as a picture and in words.
+import { describe, expect, it } from 'vitest';
+import { Curve } from '../../../src/state/training/curve.ts';
+import { firstDraft } from '../../../src/state/training/draft.ts';
+import { createTraining } from '../../../src/state/training/training.ts';
+import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
+import { toCsv, toSvg } from '../../../src/ui/figure/takeAway.ts';
+import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
+import {
+  layoutCurve,
+  linearTicks,
+  nearestStep,
+  rangeOf,
+  thin,
+} from '../../../src/ui/training/layout.ts';
+import {
+  curveFinding,
+  formatDuration,
+  formatRate,
+  markStrange,
+  stateWords,
+  wordShare,
+} from '../../../src/ui/training/words.ts';
+import { recordOf, settle, ToyTrainer } from '../state/training/toyTrainer.ts';
+
+const RANGE = {
+  max_steps: 1000,
+  evenLoss: 6.93,
+  frequencyLoss: 5.71,
+  least: 3.2,
+  horizontal: 'linear',
+} as const;
+
+function curveOf(losses: readonly number[]): Curve {
+  const curve = new Curve();
+  curve.add(losses.map((loss, i) => ({ step: i + 1, loss, learning_rate: 1e-3, grad_norm: 1 })));
+  return curve;
+}
+
+describe('the layout of a curve', () => {
+  it('goes from the first to the last step, and from half a nat under the lowest to over guessing', () => {
+    const { x, y, plot, from, to } = layoutCurve(600, 300, RANGE);
+    expect([x(0), x(1000)]).toEqual([plot.left, plot.right]);
+    expect(from).toBe(2.5);
+    expect(to).toBeGreaterThan(RANGE.evenLoss);
+    expect(y(from)).toBe(plot.bottom);
+    // What is outside lies on the edge.
+    expect(y(99)).toBeCloseTo(plot.top);
+    expect(y(0)).toBe(plot.bottom);
+  });
+
+  it('has logarithmic steps from 1 on', () => {
+    const { x, plot } = layoutCurve(600, 300, { ...RANGE, horizontal: 'log' });
+    expect([x(0), x(1), x(1000)]).toEqual([plot.left, plot.left, plot.right]);
+    expect(x(100) - x(10)).toBeCloseTo(x(1000) - x(100));
+  });
+
+  it('has ticks with room beside each other, at every width', () => {
+    for (const horizontal of ['linear', 'log'] as const) {
+      for (const width of [280, 390, 700, 1600]) {
+        for (const max_steps of [1, 2, 7, 60, 600, 123_456]) {
+          const { xTicks } = layoutCurve(width, 300, { ...RANGE, max_steps, horizontal });
+          const gaps = xTicks.slice(1).map(({ at }, i) => at - (xTicks[i]?.at ?? 0));
+          expect(Math.min(44, ...gaps)).toBe(44);
+        }
+      }
+    }
+    expect(linearTicks(2.5, 7.3, 5)).toEqual([3, 4, 5, 6, 7]);
+    expect(linearTicks(0, 0.5, 5)).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5]);
+  });
+
+  it('draws two points a pixel at most, and loses no spike', () => {
+    const layout = layoutCurve(300, 300, { ...RANGE, max_steps: 20_000 });
+    const losses = Array.from({ length: 20_000 }, (_, i) =>
+      i === 12_345 ? 6.9 : 4 + (i % 7) / 50,
+    );
+    const curve = curveOf(losses);
+    const points = thin(curve.steps, curve.losses, layout);
+    expect(points.length).toBeLessThanOrEqual(2 * 300);
+    expect(Math.min(...points.map(([, top]) => top))).toBeCloseTo(layout.y(6.9));
+    const few = curveOf([5, 4, 3]);
+    expect(thin(few.steps, few.losses, layout)).toHaveLength(2);
+  });
+
+  it('takes the pin that is nearest to where somebody pointed', () => {
+    const layout = layoutCurve(600, 300, RANGE);
+    expect(nearestStep([0, 100, 200], layout.x(160), layout)).toBe(200);
+    expect(nearestStep([], 10, layout)).toBeNull();
+  });
+
+  it('is as low as the lowest of what is drawn, unseen text too', () => {
+    const run = recordOf(firstDraft().settings, { evaluations: [{ step: 1, loss: 2 }] });
+    expect(rangeOf(run, curveOf([6, 5]), 'linear').least).toBe(2);
+  });
+});
+
+describe('what a curve says', () => {
+  const facts = {
+    step: 300,
+    max_steps: 600,
+    loss: Math.log(25),
+    evenLoss: 6.93,
+    frequencyLoss: 5.71,
+    evaluations: [],
+  };
+
+  it('compares with guessing, and says what the number means', () => {
+    expect(curveFinding(facts)).toBe(
+      'After 300 of 600 steps the loss is 3.22: as unsure as among 25 tokens, 2.49 better than guessing by frequency.',
+    );
+    expect(curveFinding({ ...facts, loss: 6 })).toContain('not yet than guessing by frequency');
+    expect(curveFinding({ ...facts, loss: 7 })).toContain('no better than guessing evenly yet');
+    expect(curveFinding({ ...facts, step: 600, loss: 0.01 })).toMatch(
+      /^After all 600 steps the loss is 0\.010: almost certain of each token/u,
+    );
+  });
+
+  it('tells learning by heart from learning', () => {
+    const at = (...losses: readonly number[]) =>
+      curveFinding({
+        ...facts,
+        evaluations: losses.map((loss, i) => ({ step: 100 * (i + 1), loss })),
+      });
+    expect(at(5, 4.6, 4.4)).toMatch(/On text it does not learn from: 4\.40\.$/u);
+    expect(at(5, 4.4, 4.41)).toContain('has not fallen since step 200');
+    expect(at(5, 4.4, 4.8)).toContain('lowest at step 200 (4.40): it learns by heart');
+  });
+
+  it('says how long something takes as exactly as anybody knows', () => {
+    expect([0.4, 7.2, 63, 130, 3599, 5000, 90_000, 200_000].map(formatDuration)).toEqual(
+      ['under 1 s', '7 s', '65 s', '2 min', '1 h', '1 h 20 min', '25 h', '2 days'].map((w) =>
+        w.replaceAll(/(\d) (?=s|min|h)/gu, '$1\u00A0'),
+      ),
+    );
+    expect([0, 0.002, 0.00012345].map(formatRate)).toEqual(['0', '0.002', '1.23e-4']);
+  });
+
+  it('says that a run was interrupted which ran when the page was closed', () => {
+    expect(stateWords('resting', { state: 'running' })).toBe('interrupted');
+    expect(stateWords('paused', { state: 'running' })).toBe('paused');
+    expect(stateWords('resting', { state: 'done' })).toBe('done');
+  });
+});
+
+describe('a sample', () => {
+  const text = 'the knig said';
+  it('has words apart that its text has not, in pieces that are the whole', () => {
+    expect(markStrange(text, [[4, 8]])).toEqual([
+      { text: 'the ', from: 0, strange: false },
+      { text: 'knig', from: 4, strange: true },
+      { text: ' said', from: 8, strange: false },
+    ]);
+    expect(markStrange(text)).toEqual([{ text, from: 0, strange: false }]);
+  });
+
+  it('says what share of its words are known, and nothing where nobody knows', () => {
+    expect(wordShare(text, [[4, 8]])).toBeCloseTo(2 / 3);
+    expect(wordShare(text, undefined)).toBeNull();
+    expect(wordShare('…', [])).toBeNull();
+  });
+});
+
+describe('the figure', () => {
+  const theme: FigureTheme = {
+    lut: Uint8ClampedArray.from({ length: 768 }, (_, i) => 255 - Math.floor(i / 3)),
+    signedLut: new Uint8ClampedArray(768),
+    ground: 'white',
+    ink: 'black',
+    ink2: 'gray',
+    accent: 'green',
+    warn: 'red',
+    edge: 'silver',
+    fonts: { mono: 'monospace', sans: 'sans-serif', serif: 'serif' },
+  };
+
+  it('has the two lines with words, its changes, a table of all steps, and where it came from', async () => {
+    const trainer = new ToyTrainer();
+    const training = createTraining({ makeTrainer: () => trainer, say() {}, look() {} });
+    const points = [6.9, 6, 5].map((loss, i) => ({
+      step: i + 1,
+      loss,
+      learning_rate: 1e-3,
+      grad_norm: 2,
+    }));
+    const settings = firstDraft().settings;
+    trainer.records.set(
+      'one',
+      recordOf(settings, {
+        step: 3,
+        points,
+        evaluations: [{ step: 2, loss: 6.1 }],
+        changes: [{ step: 2, words: 'learning_rate 0.001' }],
+        samples: [{ step: 2, prompt: '', text: 'a' }],
+      }),
+    );
+    training.actions.open('one');
+    await settle();
+    const figure = lossFigure(training);
+    const { rows } = figure.table();
+    expect(rows.map((row) => row.slice(0, 2))).toEqual([
+      [1, 6.9],
+      [2, 6],
+      [3, 5],
+    ]);
+    expect(rows[1]?.[3]).toBe(6.1);
+    const { axes, values } = figure.data();
+    expect(values).toHaveLength(axes.reduce((size, { labels }) => size * labels.length, 1));
+    const provenance = runProvenance(training);
+    const svg = toSvg(figure, provenance, theme, 900);
+    for (const words of [
+      'guessing evenly 6.93',
+      'guessing by frequency 5.70',
+      'learning_rate 0.001',
+    ]) {
+      expect(svg).toContain(words);
+    }
+    expect(toCsv(figure, provenance)).toContain('# model: Tales 1');
+    expect(provenance.seed).toBe(42);
+  });
+});
