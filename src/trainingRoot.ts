@@ -10,7 +10,7 @@ export function openTraining(
   page: Pick<Actions, 'announce' | 'lookAt' | 'openWorkspace'>,
 ): Training {
   training ??= createTraining({
-    makeTrainer: () => WorkerTrainer.create({ base: document.baseURI }),
+    makeTrainer: () => WorkerTrainer.create(document.baseURI),
     say: page.announce,
     look(step, name) {
       page.lookAt(step, name);

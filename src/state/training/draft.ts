@@ -51,6 +51,25 @@ export function problemsOf({ settings, refused }: DraftFacts): Readonly<Record<s
   return { ...conflicts(settings), ...Object.fromEntries(why) };
 }
 
+/** Of guessing by frequency: less than that, and every token is the same. */
+const LEAST_LOSS = 0.005;
+
+/** Why nothing can be learned from a text with these settings, and what would do; null where something can. */
+export function whyNothing(
+  { tokens, frequencyLoss }: Pick<TextFacts, 'tokens' | 'frequencyLoss'>,
+  { model, arguments: args, validation }: RunSettings,
+): string | null {
+  const window = Number(args['block_size'] ?? model.n_ctx);
+  const needed = Math.ceil((window + 1) / (1 - validation));
+  if (tokens < needed) {
+    return `The text has ${tokens.toLocaleString('en')} tokens; ${needed.toLocaleString('en')} are needed where ${window} are read at a time. Take a longer text, or a smaller block_size.`;
+  }
+  if (frequencyLoss < LEAST_LOSS) {
+    return 'The text is the same token again and again: there is nothing to learn. Take another one.';
+  }
+  return null;
+}
+
 export function createDraft({
   trainer,
   get,

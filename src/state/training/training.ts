@@ -4,7 +4,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
 import { Curve } from './curve.ts';
-import { createDraft, firstDraft, problemsOf } from './draft.ts';
+import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
 import { createRuns } from './runs.ts';
 import { createWatch } from './watch.ts';
@@ -65,8 +65,9 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
         if (get().text.read.at === 'none') draft.read();
       },
       train(): void {
-        const { draft: now } = get();
+        const { draft: now, text } = get();
         if (Object.keys(problemsOf(now)).length > 0 || watch.isBusy()) return;
+        if (text.read.at !== 'here' || whyNothing(text.read.value, now.settings) !== null) return;
         watch.begin({ run: { settings: now.settings } });
       },
       /** Out of memory: the same windows a step, fewer at a time. */

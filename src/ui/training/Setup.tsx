@@ -1,6 +1,6 @@
 // Three choices and go: a text, a size, Train.
 import type { ReactNode } from 'react';
-import { problemsOf } from '../../state/training/draft.ts';
+import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import { presetOf } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
@@ -53,7 +53,7 @@ function Go(): ReactNode {
   const why =
     problems[0] ??
     (read.at === 'here'
-      ? memory?.problem
+      ? (whyNothing(read.value, settings) ?? memory?.problem)
       : read.at === 'failed'
         ? 'The text cannot be read yet.'
         : read.at === 'none'
@@ -77,7 +77,7 @@ function Go(): ReactNode {
           .
         </p>
         {why !== undefined && why !== null && (
-          <p className={controls.quiet} id="why-not">
+          <p className={css.wrong} id="why-not" data-testid="why-not">
             {why}
           </p>
         )}

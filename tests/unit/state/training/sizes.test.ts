@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { toArguments } from '../../../../src/engine/training/options.ts';
 import { csvColumns } from '../../../../src/state/training/csv.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
-import { firstDraft, problemsOf } from '../../../../src/state/training/draft.ts';
+import { firstDraft, problemsOf, whyNothing } from '../../../../src/state/training/draft.ts';
 import { FIELDS, refusal } from '../../../../src/state/training/fields.ts';
 import {
   costOf,
@@ -102,6 +102,22 @@ describe('fields', () => {
     const odd = { ...settings, model: { ...settings.model, n_head: 3, n_ctx: 64 } };
     const problems = problemsOf({ ...firstDraft(), settings: odd });
     expect(Object.keys(problems)).toEqual(['n_head', 'block_size']);
+  });
+});
+
+describe('a text', () => {
+  const facts = { tokens: 144, frequencyLoss: 3 };
+  it('is long enough for one piece beside what is kept back, as the engine counts it', () => {
+    expect(whyNothing(facts, settings)).toBeNull();
+    // Nine tenths of 144 are 129: 128 and the one that follows.
+    expect(Math.floor(0.9 * 144)).toBe(129);
+    expect(whyNothing({ ...facts, tokens: 143 }, settings)).toMatch(
+      /^The text has 143 tokens; 144 are needed where 128 are read at a time\./u,
+    );
+  });
+
+  it('of one character has nothing to learn', () => {
+    expect(whyNothing({ ...facts, frequencyLoss: 0 }, settings)).toContain('nothing to learn');
   });
 });
 
