@@ -17,7 +17,7 @@ import type { TrainingContext } from './context.ts';
 
 /** Longer heads of a .csv are no heads. */
 const HEAD_BYTES = 65_536;
-export const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
+const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
 
 export function firstDraft(): DraftFacts {
   const { model, arguments: args } = presetOf(DEFAULT_PRESET);

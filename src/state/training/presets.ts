@@ -25,7 +25,7 @@ const USUAL: RunArguments = {
   gradient_accumulation_steps: 1,
   weight_decay: 0.1,
   adam_beta1: 0.9,
-  adam_beta2: 0.99,
+  adam_beta2: 0.95,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
   decay: 'mingpt',
@@ -64,7 +64,7 @@ function preset(
 }
 
 export const PRESETS: readonly Preset[] = [
-  preset('tiny', ['Tiny', 'Seconds; good for tasks'], [2, 2, 64, 64], [12, 600, 3e-3]),
+  preset('tiny', ['Tiny', 'Two layers: enough for a task'], [2, 4, 128, 64], [16, 1000, 2e-3]),
   preset('small', ['Small', 'Words in half a minute'], [4, 4, 128, 128], [8, 600, 2e-3]),
   preset('medium', ['Medium', 'Sentences, with patience'], [6, 6, 192, 128], [12, 1200, 1e-3]),
   preset('large', ['Large', 'For a GPU, or overnight'], [8, 8, 256, 256], [12, 2400, 6e-4]),

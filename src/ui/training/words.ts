@@ -1,5 +1,5 @@
 // A run, its curve and its text in words and numbers for people.
-import type { DeviceSummary, RunFacts, RunState, RunText, TaskName } from '../../api.ts';
+import type { DeviceSummary, RunFacts, RunText, TaskName } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
 import type { Cost } from '../../state/training/presets.ts';
 import { formatCount } from '../format.ts';
@@ -86,14 +86,6 @@ export function costWords(cost: Cost | null): string {
   const about = cost.known === 'measured' ? '' : 'about ';
   return `${about}${formatDuration(cost.seconds)}`;
 }
-
-export const STATE_WORDS: Readonly<Record<RunState, string>> = {
-  running: 'running',
-  paused: 'paused',
-  stopped: 'stopped',
-  done: 'done',
-  failed: 'failed',
-};
 
 /** What the run that is shown does now. */
 export function stateWords(at: WatchAt, run: Pick<RunFacts, 'state'> | null): string {

@@ -55,6 +55,7 @@ export function recordOf(settings: RunSettings, facts: Partial<RunRecord> = {}):
     parameters: 900_000,
     loss: null,
     evalLoss: null,
+    twinOf: null,
     begun: 1,
     sizeBytes: 1000,
     snapshotsId: 'one.seen',
