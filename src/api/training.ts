@@ -84,6 +84,14 @@ export interface TextFacts {
   readonly sha256: string;
 }
 
+/** A passage in the text that a run learned from. */
+export interface PassageFacts {
+  /** How often it stands there, as `TextEdit` finds it: no place within another. */
+  readonly times: number;
+  /** The text's beginning, to copy from. */
+  readonly beginning: string;
+}
+
 /** Bytes by part, as the engine's `MemoryPlan`. */
 export interface RunMemory {
   readonly weights: number;
@@ -275,6 +283,8 @@ export interface TrainerQuestions {
     };
     answer: StepReading;
   };
+  /** Throws `training/edit` where the run's own edits fit its text no more, `training/text` where that is gone. */
+  passage: { input: { id: string; passage: string }; answer: PassageFacts };
   receipt: { input: { id: string }; answer: RunReceipt };
   renameRun: { input: { id: string; name: string }; answer: null };
   /** Throws `storage/busy` for one that runs, here or in another tab. */

@@ -15,6 +15,7 @@ import { EngineError } from '../../errors.ts';
 import { openOpfs } from '../../kept/opfs.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
+import { passageIn } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
@@ -136,6 +137,11 @@ export class LocalTrainer implements Trainer {
     readAt: async ({ id, ...asked }, signal) => {
       await (await this.#kept()).get(id);
       return this.#readings.read(id, asked, signal);
+    },
+    passage: async ({ id, passage }) => {
+      const store = await this.#kept();
+      const { settings } = await store.get(id);
+      return passageIn(await store.readText(id), settings.edits ?? [], passage);
     },
     receipt: async ({ id }) => {
       const store = await this.#kept();

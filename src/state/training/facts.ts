@@ -2,12 +2,15 @@
 import type {
   DeviceSummary,
   ErrorInfo,
+  PassageFacts,
   RunFacts,
   RunMemory,
   RunPoint,
   RunRecord,
   RunSettings,
   RunText,
+  StepReading,
+  TextEdit,
   TextFacts,
 } from '../../api.ts';
 import type { Measured, PresetName } from './presets.ts';
@@ -82,6 +85,44 @@ export interface RunsFacts {
   readonly error: ErrorInfo | null;
 }
 
+/** What is to be taken out of a run's schooling, or changed in it. */
+export interface SchoolingFacts {
+  /** The run that is meant; null for none. */
+  readonly of: string | null;
+  readonly what: TextEdit['what'] | 'nothing';
+  readonly passage: string;
+  readonly by: string;
+  /** The passage in its text: of what stood in the field when it was last looked up. */
+  readonly found: Asked<PassageFacts & { readonly passage: string }>;
+}
+
+/** A run and its twin. */
+export interface RunPair {
+  readonly first: RunRecord;
+  readonly twin: RunRecord;
+}
+
+/** What the weights of both make of a text at the same step. */
+export interface PairReading {
+  readonly prompt: string;
+  readonly first: StepReading;
+  readonly twin: StepReading;
+}
+
+export interface ComparisonFacts {
+  readonly pair: Asked<RunPair>;
+  /** Whether the last weights of both are the same, to the bit; null where nobody looked, or they are of other steps. */
+  readonly sameWeights: { readonly step: number; readonly sha256: string } | null;
+  /** Of the snapshots that both have; null for none. */
+  readonly step: number | null;
+  readonly prompt: string;
+  /** The last answer stays until the next is here. */
+  readonly reading: PairReading | null;
+  readonly isReading: boolean;
+  /** Why the prompt cannot be read. */
+  readonly refused: ErrorInfo | null;
+}
+
 export interface TrainingState {
   readonly draft: DraftFacts;
   /** What the draft's text comes to. */
@@ -90,4 +131,6 @@ export interface TrainingState {
   readonly cost: { readonly estimate: Asked<Measured>; readonly last: Measured | null };
   readonly watch: WatchFacts;
   readonly runs: RunsFacts;
+  readonly schooling: SchoolingFacts;
+  readonly comparison: ComparisonFacts;
 }

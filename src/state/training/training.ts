@@ -1,12 +1,14 @@
 // The workspace that trains: a store of its own, made when it is first opened, and all that can be done there. Of the
 // page it knows how something is said to those who cannot see it, and how a step of a run is looked at.
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { RunStep, Trainer } from '../../api.ts';
+import type { RunArguments, RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
+import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
 import { createRuns } from './runs.ts';
+import { createSchooling, SCHOOLING_NOTHING } from './schooling.ts';
 import { createWatch } from './watch.ts';
 
 export interface TrainingOptions {
@@ -28,6 +30,8 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     cost: { estimate: { at: 'none' }, last: null },
     watch: WATCH_NOTHING,
     runs: { all: null, error: null },
+    schooling: SCHOOLING_NOTHING,
+    comparison: COMPARISON_NOTHING,
   }));
   const { get, pen } = openDoor(store);
   const curve = new Curve();
@@ -51,6 +55,20 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     begins: draft.yield,
     ended: () => void runs.refresh(),
   });
+  const schooling = createSchooling({
+    ...shared,
+    stillMs,
+    set: pen('schooling'),
+    begin: watch.begin,
+  });
+  const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
+  /** Whoever turns to a run turns away from two that are compared. */
+  const alone =
+    <A extends readonly unknown[], R>(work: (...input: A) => R) =>
+    (...input: A): R => {
+      comparison.close();
+      return work(...input);
+    };
 
   return {
     store,
@@ -59,6 +77,11 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
       ...draft.actions,
       ...watch.actions,
       ...runs.actions,
+      ...schooling.actions,
+      ...comparison.actions,
+      open: alone((id: string) => watch.actions.open(id)),
+      close: alone(() => watch.actions.close()),
+      resume: alone((id: string, change?: RunArguments) => watch.actions.resume(id, change)),
       /** Somebody looks for the first time. */
       start(): void {
         if (get().runs.all === null) void runs.refresh();
@@ -78,6 +101,7 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
       /** Deleted; where it was shown, nothing is. */
       removeRun(id: string): void {
         if (get().watch.run?.id === id) watch.actions.close();
+        comparison.close();
         runs.actions.remove(id);
       },
     },

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { RunFacts } from '../../api.ts';
+import { pairsOf } from '../../state/training/comparison.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatAgo, formatSize } from '../models/words.ts';
@@ -51,6 +52,7 @@ export function RunList(): ReactNode {
                 run={run}
                 isShown={run.id === shown}
                 isBusy={isBusy}
+                pair={pairsOf(run.id, all)[0] ?? null}
                 gone={() => heading.current?.focus()}
               />
             ))}
@@ -83,11 +85,14 @@ function Run({
   run,
   isShown,
   isBusy,
+  pair,
   gone,
 }: {
   readonly run: RunFacts;
   readonly isShown: boolean;
   readonly isBusy: boolean;
+  /** Its newest twin, or the run that it is a twin of; null for neither. */
+  readonly pair: readonly [first: RunFacts, twin: RunFacts] | null;
   readonly gone: () => void;
 }): ReactNode {
   const { actions } = useTraining();
@@ -170,6 +175,17 @@ function Run({
               onClick={() => void actions.resume(id)}
             >
               Go on
+            </button>
+          )}
+          {pair !== null && (
+            <button
+              className={controls.link}
+              type="button"
+              aria-label={`Compare ${pair[0].name} with ${pair[1].name}`}
+              title={`Compare ${pair[0].name} with ${pair[1].name}`}
+              onClick={() => actions.compare(pair[0].id, pair[1].id)}
+            >
+              Compare
             </button>
           )}
           <button

@@ -3,11 +3,17 @@ import { useEffect, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
 import { useApp } from '../context.ts';
 import controls from '../controls.module.css';
+import { later } from '../later.ts';
 import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
 import { RunList } from './RunList.tsx';
 import { Setup } from './Setup.tsx';
 import css from './training.module.css';
 import { Watch } from './Watch.tsx';
+
+const comparison = later(
+  async () => (await import('./twin/Comparison.tsx')).Comparison,
+  'The comparison',
+);
 
 export function TrainWorkspace(): ReactNode {
   const { openTraining } = useApp();
@@ -37,14 +43,19 @@ export function TrainWorkspace(): ReactNode {
 
 function Workspace(): ReactNode {
   const { actions } = useTraining();
-  const { isOpen } = useTrainingFacts((s) => ({ isOpen: s.watch.at !== 'nothing' }));
+  const { isOpen, isCompared } = useTrainingFacts((s) => ({
+    isOpen: s.watch.at !== 'nothing',
+    isCompared: s.comparison.pair.at !== 'none',
+  }));
   useEffect(() => actions.start(), [actions]);
   return (
     <main className={css.main} id="train" tabIndex={-1} data-testid="train">
       <div className={css.side}>
         <RunList />
       </div>
-      <div className={css.work}>{isOpen ? <Watch /> : <Setup />}</div>
+      <div className={css.work}>
+        {isCompared ? <comparison.Part /> : isOpen ? <Watch /> : <Setup />}
+      </div>
     </main>
   );
 }

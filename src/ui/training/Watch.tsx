@@ -10,6 +10,7 @@ import { Problem } from './Problem.tsx';
 import { Samples } from './Samples.tsx';
 import { Seen } from './TextChoice.tsx';
 import css from './training.module.css';
+import { Schooling } from './twin/Schooling.tsx';
 import {
   deviceTitle,
   formatDuration,
@@ -33,6 +34,7 @@ export function Watch(): ReactNode {
             <Samples />
           </div>
           <Made />
+          <Schooling />
         </>
       )}
     </>

@@ -9,7 +9,7 @@ import { thin, type CurveLayout } from './layout.ts';
 import { formatLoss } from './words.ts';
 
 /** A blue that stays apart from the green for every common kind of colour-blindness. */
-const UNSEEN = 246;
+export const UNSEEN = 246;
 const RAW = 70;
 const DASH = 5;
 
@@ -45,10 +45,14 @@ export function drawCurve(
     painter.dot(x(curve.steps[last] ?? 0), y(curve.smoothOf(last)), 3.5, theme.accent);
   }
   drawPins(painter, theme, layout, run, chosen);
-  drawLegend(painter, theme, layout, unseen);
+  drawLegend(painter, theme, layout, [
+    { colour: theme.accent, words: 'learned text', line: 2.25 },
+    { colour: shadeColour(theme.lut, RAW), words: 'each step', line: 1 },
+    { colour: unseen, words: 'unseen text', line: 1.5 },
+  ]);
 }
 
-function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {
+export function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {
   const { plot, xTicks, yTicks } = layout;
   for (const { at, value } of yTicks) {
     painter.line([[plot.left, at] as const, [plot.right, at] as const], theme.edge, 1);
@@ -146,28 +150,27 @@ function drawPins(
   }
 }
 
-function drawLegend(
+export interface LegendPart {
+  readonly colour: string;
+  readonly words: string;
+  readonly line: number;
+}
+
+/** In one row above the plot; words that are too long for it are cut. */
+export function drawLegend(
   painter: Painter,
   theme: FigureTheme,
   { plot }: CurveLayout,
-  unseen: string,
+  parts: readonly LegendPart[],
 ): void {
-  const parts = [
-    { colour: theme.accent, words: 'learned text', line: 2.25, room: 94 },
-    { colour: shadeColour(theme.lut, RAW), words: 'each step', line: 1, room: 76 },
-    { colour: unseen, words: 'unseen text', line: 1.5, room: 90 },
-  ];
+  const style = { fill: theme.ink2, family: 'sans', size: 11 } as const;
+  const most = (plot.right - plot.left) / parts.length - 33;
   let left = plot.left;
-  for (const { colour, words, line, room } of parts) {
+  for (const { colour, words, line } of parts) {
     painter.line([[left, 9] as const, [left + 16, 9] as const], colour, line);
-    painter.text(left + 21, 9, words, { fill: theme.ink2, family: 'sans', size: 11 });
-    left += room + 12;
+    painter.text(left + 21, 9, words, { ...style, maxWidth: most });
+    left += 33 + Math.min(most, guessWidth(words, style));
   }
   if (plot.right - left < 70) return;
-  painter.text(plot.right, 9, 'nats a token', {
-    fill: theme.ink2,
-    family: 'sans',
-    size: 11,
-    align: 'right',
-  });
+  painter.text(plot.right, 9, 'nats a token', { ...style, align: 'right' });
 }

@@ -1,0 +1,93 @@
+// Take something out of a run's schooling: which passage, how often it stands there, and the twin that learns without it.
+import type { RunRequest, TextEdit } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import type { TrainingContext } from './context.ts';
+import { twinName } from './edits.ts';
+import type { SchoolingFacts } from './facts.ts';
+
+export const SCHOOLING_NOTHING: SchoolingFacts = {
+  of: null,
+  what: 'remove',
+  passage: '',
+  by: '',
+  found: { at: 'none' },
+};
+
+/** What keeps a twin from being made, in words; null where nothing does. */
+export function whyNoTwin({ what, passage, by, found }: SchoolingFacts): string | null {
+  if (what === 'nothing') return null;
+  if (passage === '') return 'Say which passage first.';
+  if (found.at === 'failed') return `${found.error.message} ${found.error.hint ?? ''}`.trim();
+  if (found.at !== 'here' || found.value.passage !== passage) return 'Looking it up…';
+  if (found.value.times === 0) {
+    return 'It does not stand in the text. Copy it as it stands there, line breaks and quotation marks included.';
+  }
+  if (what === 'replace' && by === passage) return 'The same would stand in its place.';
+  return null;
+}
+
+export function createSchooling({
+  trainer,
+  get,
+  set,
+  stillMs,
+  begin,
+}: TrainingContext<'schooling'> & {
+  readonly stillMs: number;
+  readonly begin: (request: RunRequest) => void;
+}) {
+  let asking: AbortController | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function look(): Promise<void> {
+    const { of, passage } = get().schooling;
+    asking?.abort();
+    if (of === null) return;
+    const mine = (asking = new AbortController());
+    try {
+      const facts = await trainer().ask('passage', { id: of, passage }, mine.signal);
+      if (!mine.signal.aborted) set({ found: { at: 'here', value: { ...facts, passage } } });
+    } catch (error) {
+      if (!mine.signal.aborted) set({ found: { at: 'failed', error: toErrorInfo(error) } });
+    }
+  }
+
+  return {
+    actions: {
+      /** Whatever was written for another run is gone. */
+      schoolingOf(id: string): void {
+        if (get().schooling.of === id) return;
+        clearTimeout(timer);
+        set({ ...SCHOOLING_NOTHING, of: id });
+        void look();
+      },
+      setPassage(passage: string): void {
+        set({ passage });
+        clearTimeout(timer);
+        timer = setTimeout(() => void look(), stillMs);
+      },
+      setEdit: (what: SchoolingFacts['what']) => set({ what }),
+      setInstead: (by: string) => set({ by }),
+      /** The same run once more, with this one difference. */
+      trainTwin(): void {
+        const { run } = get().watch;
+        const { schooling } = get();
+        if (run === null || run.id !== schooling.of || whyNoTwin(schooling) !== null) return;
+        const edit = editOf(schooling);
+        const edits = [...(run.settings.edits ?? []), ...(edit === null ? [] : [edit])];
+        begin({
+          run: {
+            settings: { ...run.settings, edits },
+            name: twinName(run, edit),
+            twinOf: run.id,
+          },
+        });
+      },
+    },
+  };
+}
+
+function editOf({ what, passage, by }: SchoolingFacts): TextEdit | null {
+  if (what === 'nothing') return null;
+  return what === 'replace' ? { what, passage, by } : { what, passage };
+}

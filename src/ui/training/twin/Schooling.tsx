@@ -1,0 +1,178 @@
+// At a run that rests: take a passage out of its text, or change it, and train the twin that learns without it; and the
+// twins that there are.
+import { useEffect, useId, type ReactNode } from 'react';
+import { pairsOf } from '../../../state/training/comparison.ts';
+import type { SchoolingFacts } from '../../../state/training/facts.ts';
+import { whyNoTwin } from '../../../state/training/schooling.ts';
+import controls from '../../controls.module.css';
+import { formatCount } from '../../format.ts';
+import { useTraining, useTrainingFacts } from '../context.ts';
+import training from '../training.module.css';
+import css from './schooling.module.css';
+
+const EDITS: readonly { readonly what: SchoolingFacts['what']; readonly words: string }[] = [
+  { what: 'remove', words: 'Remove it' },
+  { what: 'double', words: 'Double it' },
+  { what: 'replace', words: 'Put something else there' },
+  { what: 'nothing', words: 'Change nothing' },
+];
+
+export function Schooling(): ReactNode {
+  const { actions } = useTraining();
+  const { run, at } = useTrainingFacts((s) => ({ run: s.watch.run, at: s.watch.at }));
+  const rests = at === 'resting' && (run?.state === 'done' || run?.state === 'stopped');
+  const id = rests ? run.id : null;
+  useEffect(() => {
+    if (id !== null) actions.schoolingOf(id);
+  }, [actions, id]);
+  if (id === null) return null;
+  return (
+    <section className={css.schooling} aria-labelledby="schooling-title" data-testid="schooling">
+      <div className={css.head}>
+        <h3 className={controls.title} id="schooling-title">
+          Take something out of its schooling
+        </h3>
+        <p className={css.about}>
+          What does it know from where? Its twin is the same model with the same seed and the same
+          settings; only this passage of the text is another. Afterwards both stand side by side.
+        </p>
+      </div>
+      <Form />
+      <Twins id={id} />
+    </section>
+  );
+}
+
+function Form(): ReactNode {
+  const { actions } = useTraining();
+  const { schooling, changes } = useTrainingFacts((s) => ({
+    schooling: s.schooling,
+    changes: s.watch.run?.changes.length ?? 0,
+  }));
+  const { what, passage, by, found } = schooling;
+  const name = useId();
+  const why = whyNoTwin(schooling);
+  const isWrong = passage !== '' && what !== 'nothing' && why !== null && found.at !== 'coming';
+  const beginning = found.at === 'here' ? found.value.beginning : '';
+  return (
+    <form
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (why === null) actions.trainTwin();
+      }}
+    >
+      <fieldset className={css.edits} aria-label="What is done to it">
+        {EDITS.map((one) => (
+          <label key={one.what} className={training.option}>
+            <input
+              type="radio"
+              name={name}
+              checked={what === one.what}
+              onChange={() => actions.setEdit(one.what)}
+            />
+            <span>{one.words}</span>
+          </label>
+        ))}
+      </fieldset>
+      {what === 'nothing' ? (
+        <p className={css.about}>
+          The same once more: a check that the passage alone makes the difference. Its twin differs
+          by exactly 0.
+        </p>
+      ) : (
+        <div className={css.fields}>
+          <label className={css.field}>
+            <span>Passage</span>
+            <textarea
+              className={css.passage}
+              rows={3}
+              value={passage}
+              spellCheck={false}
+              aria-describedby="schooling-found"
+              aria-invalid={isWrong}
+              onChange={(event) => actions.setPassage(event.target.value)}
+            />
+          </label>
+          {what === 'replace' && (
+            <label className={css.field}>
+              <span>In its place</span>
+              <textarea
+                className={css.passage}
+                rows={3}
+                value={by}
+                spellCheck={false}
+                onChange={(event) => actions.setInstead(event.target.value)}
+              />
+            </label>
+          )}
+          {beginning !== '' && (
+            <div className={css.field}>
+              <span id="schooling-beginning">The text begins; copy from here</span>
+              <section
+                className={css.beginning}
+                // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls
+                tabIndex={0}
+                aria-labelledby="schooling-beginning"
+              >
+                {beginning}…
+              </section>
+            </div>
+          )}
+        </div>
+      )}
+      <div className={css.go}>
+        <button
+          className={controls.primary}
+          type="submit"
+          aria-disabled={why !== null}
+          aria-describedby="schooling-found"
+        >
+          Train its twin
+        </button>
+        <p
+          id="schooling-found"
+          className={isWrong ? css.wrong : controls.quiet}
+          data-testid="schooling-found"
+        >
+          {why ?? foundWords(schooling)}
+        </p>
+      </div>
+      {changes > 0 && (
+        <p className={css.about}>
+          This run went on with other settings on its way. Its twin has the last ones from the
+          beginning, so more than the passage differs.
+        </p>
+      )}
+    </form>
+  );
+}
+
+function foundWords({ what, found }: SchoolingFacts): string {
+  if (what === 'nothing' || found.at !== 'here') return '';
+  const { times } = found.value;
+  const places = times === 1 ? 'once' : `${formatCount(times)} times`;
+  return `It stands ${places} in the text${times === 1 ? '' : ', and is changed at each place'}.`;
+}
+
+function Twins({ id }: { readonly id: string }): ReactNode {
+  const { actions } = useTraining();
+  const { all } = useTrainingFacts((s) => ({ all: s.runs.all }));
+  const pairs = pairsOf(id, all ?? []);
+  if (pairs.length === 0) return null;
+  return (
+    <ul className={css.twins} aria-label="Its twins">
+      {pairs.map(([first, twin]) => (
+        <li key={twin.id}>
+          <button
+            className={controls.button}
+            type="button"
+            onClick={() => actions.compare(first.id, twin.id)}
+          >
+            Compare with {first.id === id ? twin.name : first.name}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

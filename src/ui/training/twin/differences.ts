@@ -1,0 +1,251 @@
+// Where a run and its twin part: words of samples, losses, candidates, surprise, heads. Pure.
+import type {
+  Behaviour,
+  Candidate,
+  HeadScores,
+  RunPoint,
+  RunSample,
+  StepReading,
+  TokenPiece,
+} from '../../../api.ts';
+import { toBits } from '../../format.ts';
+
+// ── words ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface MarkedPiece {
+  readonly text: string;
+  readonly from: number;
+  /** The other text does not have it here. */
+  readonly differs: boolean;
+}
+
+/** Two texts of more pieces than that (their product) are compared from both ends alone. */
+const MOST_CELLS = 4e6;
+
+/** Both texts in pieces that are the whole, with the words marked that the other does not have there. */
+export function markDiffering(
+  first: string,
+  twin: string,
+): readonly [readonly MarkedPiece[], readonly MarkedPiece[]] {
+  const a = wordsIn(first);
+  const b = wordsIn(twin);
+  const inA = new Uint8Array(a.length);
+  const inB = new Uint8Array(b.length);
+  let from = 0;
+  while (from < a.length && from < b.length && a[from] === b[from]) {
+    inA[from] = inB[from] = 1;
+    from++;
+  }
+  let [endA, endB] = [a.length, b.length];
+  while (endA > from && endB > from && a[endA - 1] === b[endB - 1]) {
+    inA[--endA] = inB[--endB] = 1;
+  }
+  shareLongest(a, b, { from, endA, endB }, inA, inB);
+  return [marked(a, inA), marked(b, inB)];
+}
+
+/** Words, white space and signs, each a piece of its own. */
+function wordsIn(text: string): readonly string[] {
+  return text.match(/\s+|[\p{L}\p{M}\p{N}]+(?:['’]\p{L}+)*|[^\s\p{L}\p{M}\p{N}]/gu) ?? [];
+}
+
+/** Marks a longest common subsequence of what lies between. */
+function shareLongest(
+  a: readonly string[],
+  b: readonly string[],
+  { from, endA, endB }: { readonly from: number; readonly endA: number; readonly endB: number },
+  inA: Uint8Array,
+  inB: Uint8Array,
+): void {
+  const rows = endA - from;
+  const columns = endB - from;
+  if (rows === 0 || columns === 0 || rows * columns > MOST_CELLS) return;
+  const width = columns + 1;
+  /** Of what is behind (i, j): how many pieces both have. */
+  const longest = new Uint16Array((rows + 1) * width);
+  for (let i = rows - 1; i >= 0; i--) {
+    for (let j = columns - 1; j >= 0; j--) {
+      longest[i * width + j] =
+        a[from + i] === b[from + j]
+          ? (longest[(i + 1) * width + j + 1] ?? 0) + 1
+          : Math.max(longest[(i + 1) * width + j] ?? 0, longest[i * width + j + 1] ?? 0);
+    }
+  }
+  let [i, j] = [0, 0];
+  while (i < rows && j < columns) {
+    if (a[from + i] === b[from + j]) {
+      inA[from + i++] = inB[from + j++] = 1;
+    } else if ((longest[(i + 1) * width + j] ?? 0) >= (longest[i * width + j + 1] ?? 0)) i++;
+    else j++;
+  }
+}
+
+/** Neighbours of a kind together; white space between two marked words is marked with them, and nowhere else. */
+function marked(words: readonly string[], shared: Uint8Array): readonly MarkedPiece[] {
+  const pieces: { text: string; from: number; differs: boolean }[] = [];
+  let at = 0;
+  words.forEach((text, i) => {
+    const isSpace = text.trim() === '';
+    const differs = isSpace
+      ? shared[i - 1] === 0 && shared[i + 1] === 0 && i > 0 && i + 1 < words.length
+      : shared[i] === 0;
+    const last = pieces.at(-1);
+    if (last?.differs === differs) last.text += text;
+    else pieces.push({ text, from: at, differs });
+    at += text.length;
+  });
+  return pieces;
+}
+
+export interface SamplePair {
+  readonly step: number;
+  readonly first: RunSample;
+  readonly twin: RunSample;
+}
+
+/** Samples of steps at which both wrote, the newest first. */
+export function samplePairs(
+  first: readonly RunSample[],
+  twin: readonly RunSample[],
+): readonly SamplePair[] {
+  const there = new Map(twin.map((sample) => [sample.step, sample]));
+  return first
+    .flatMap((sample) => {
+      const other = there.get(sample.step);
+      return other === undefined ? [] : [{ step: sample.step, first: sample, twin: other }];
+    })
+    .toReversed();
+}
+
+// ── losses ───────────────────────────────────────────────────────────────────────────────────────
+
+export interface LossPair {
+  readonly step: number;
+  readonly first: number;
+  readonly twin: number;
+}
+
+/** A record has seven digits of a loss; one that still runs may know more. */
+const DIGITS = 7;
+
+/** Losses of steps that both made. */
+export function lossPairs(
+  first: readonly RunPoint[],
+  twin: readonly RunPoint[],
+): readonly LossPair[] {
+  const there = new Map(twin.map(({ step, loss }) => [step, loss]));
+  const kept = (loss: number): number => Number(loss.toPrecision(DIGITS));
+  return first.flatMap(({ step, loss }) => {
+    const other = there.get(step);
+    return other === undefined ? [] : [{ step, first: kept(loss), twin: kept(other) }];
+  });
+}
+
+/** The first of the steps whose losses differ; null where none does. */
+export function partingStep(pairs: readonly LossPair[]): number | null {
+  return pairs.find(({ first, twin }) => first !== twin)?.step ?? null;
+}
+
+/** Where two losses are furthest apart; null of none. */
+export function widest(pairs: readonly LossPair[]): LossPair | null {
+  let most: LossPair | null = null;
+  for (const pair of pairs) {
+    if (most === null || apart(pair) > apart(most)) most = pair;
+  }
+  return most;
+}
+
+// ── what comes next ──────────────────────────────────────────────────────────────────────────────
+
+export interface CandidateRow {
+  readonly piece: TokenPiece;
+  /** Probabilities; null for less than the last that was told. */
+  readonly first: number | null;
+  readonly twin: number | null;
+}
+
+/** Of all that either thinks probable, the `most` that one of them finds most probable. */
+export function candidateRows(
+  first: readonly Candidate[],
+  twin: readonly Candidate[],
+  most: number,
+): readonly CandidateRow[] {
+  const inFirst = new Map(first.map(({ piece, probability }) => [piece.id, probability]));
+  const inTwin = new Map(twin.map(({ piece, probability }) => [piece.id, probability]));
+  const pieces = new Map(
+    [...first.slice(0, most), ...twin.slice(0, most)].map(({ piece }) => [piece.id, piece]),
+  );
+  return [...pieces.values()]
+    .map((piece) => ({
+      piece,
+      first: inFirst.get(piece.id) ?? null,
+      twin: inTwin.get(piece.id) ?? null,
+    }))
+    .toSorted((a, b) => highest(b) - highest(a))
+    .slice(0, most);
+}
+
+function highest({ first, twin }: CandidateRow): number {
+  return Math.max(first ?? 0, twin ?? 0);
+}
+
+/** Whether both give every candidate the very same number. */
+export function sameCandidates(first: readonly Candidate[], twin: readonly Candidate[]): boolean {
+  return (
+    first.length === twin.length &&
+    first.every(
+      ({ piece, probability }, i) =>
+        piece.id === twin[i]?.piece.id && probability === twin[i]?.probability,
+    )
+  );
+}
+
+export interface SurpriseRow {
+  readonly piece: TokenPiece;
+  /** Bits; NaN for the first token. */
+  readonly first: number;
+  readonly twin: number;
+}
+
+export function surpriseRows(first: StepReading, twin: StepReading): readonly SurpriseRow[] {
+  return first.tokens.map((piece, i) => ({
+    piece,
+    first: toBits(first.logprobs[i] ?? Number.NaN),
+    twin: toBits(twin.logprobs[i] ?? Number.NaN),
+  }));
+}
+
+// ── heads ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface HeadRow {
+  readonly layer: number;
+  readonly head: number;
+  readonly behaviour: Behaviour;
+  /** Scores from 0 to 1. */
+  readonly first: number;
+  readonly twin: number;
+}
+
+const BEHAVIOURS = ['previous', 'first', 'duplicate', 'induction', 'local', 'broad'] as const;
+
+/** Of each head the score in which both are furthest apart; the heads that differ most first. */
+export function headRows(first: HeadScores, twin: HeadScores): readonly HeadRow[] {
+  const rows: HeadRow[] = [];
+  for (let i = 0; i < first.nLayer * first.nHead; i++) {
+    const layer = Math.floor(i / first.nHead);
+    const scores = BEHAVIOURS.map((behaviour) => ({
+      layer,
+      head: i % first.nHead,
+      behaviour,
+      first: first.scores[behaviour][i] ?? Number.NaN,
+      twin: twin.scores[behaviour][i] ?? Number.NaN,
+    })).filter((row) => !Number.isNaN(row.first) && !Number.isNaN(row.twin));
+    const most = scores.toSorted((a, b) => apart(b) - apart(a))[0];
+    if (most !== undefined) rows.push(most);
+  }
+  return rows.toSorted((a, b) => apart(b) - apart(a));
+}
+
+export function apart({ first, twin }: { readonly first: number; readonly twin: number }): number {
+  return Math.abs(first - twin);
+}

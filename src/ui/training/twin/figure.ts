@@ -1,0 +1,138 @@
+// The losses of a run and its twin in one picture, with its sentence, its table and its numbers.
+import { Curve } from '../../../state/training/curve.ts';
+import type { RunPair } from '../../../state/training/facts.ts';
+import { shadeColour } from '../../figure/colour.ts';
+import type { Figure, FigureTheme } from '../../figure/figure.ts';
+import type { Painter } from '../../figure/painter.ts';
+import type { Provenance } from '../../figure/takeAway.ts';
+import { formatCount } from '../../format.ts';
+import { drawAxes, drawLegend, UNSEEN } from '../drawing.ts';
+import { layoutCurve, thin, type CurveLayout } from '../layout.ts';
+import { lossPairs, partingStep } from './differences.ts';
+import { lossFinding, type PairNames } from './words.ts';
+
+const HEIGHT = 300;
+
+/** The broad line lies under the thin one: where both are the same, both are seen. */
+const BROAD = 5;
+const THIN = 1.75;
+/** The picture begins a little above what guessing comes to, which two runs do not fall from at the same step. */
+const ABOVE = 1.02;
+
+export function pairFigure({ first, twin }: RunPair, names: PairNames): Figure {
+  const pairs = lossPairs(first.points, twin.points);
+  const curves = { first: curveOf(first.points), twin: curveOf(twin.points) };
+  const parting = partingStep(pairs);
+  return {
+    name: `twins-${twin.name.toLowerCase().replaceAll(/[^a-z0-9]+/gu, '-')}`,
+    title: `Loss of ${first.name} and of ${twin.name}`,
+    finding: lossFinding(pairs, names),
+    table: () => ({
+      caption: 'Nats a token, at each step that both made.',
+      columns: ['Step', names.first, names.twin, 'Difference'],
+      rows: pairs.map((pair) => [pair.step, pair.first, pair.twin, pair.twin - pair.first]),
+    }),
+    data: () => ({
+      axes: [
+        { name: 'step', labels: pairs.map(({ step }) => step) },
+        { name: 'series', labels: [names.first, names.twin] },
+      ],
+      quantity: 'nats a token',
+      values: pairs.flatMap((pair) => [pair.first, pair.twin]),
+    }),
+    size: (width) => ({ width, height: HEIGHT }),
+    paint: (painter, theme, width) => {
+      const layout = layoutPair(width, { first, twin }, curves);
+      drawPair(painter, theme, layout, curves, names, parting);
+    },
+  };
+}
+
+interface Curves {
+  readonly first: Curve;
+  readonly twin: Curve;
+}
+
+function curveOf(points: RunPair['first']['points']): Curve {
+  const curve = new Curve();
+  curve.add(points);
+  return curve;
+}
+
+function layoutPair(width: number, { first, twin }: RunPair, curves: Curves): CurveLayout {
+  const smooth = [...curves.first.smooth, ...curves.twin.smooth];
+  let least = Infinity;
+  let most = 0;
+  for (const loss of smooth) {
+    least = Math.min(least, loss);
+    most = Math.max(most, loss);
+  }
+  return layoutCurve(width, HEIGHT, {
+    max_steps: Math.max(first.step, twin.step),
+    evenLoss: most * ABOVE,
+    frequencyLoss: Infinity,
+    least,
+    horizontal: 'linear',
+  });
+}
+
+function drawPair(
+  painter: Painter,
+  theme: FigureTheme,
+  layout: CurveLayout,
+  { first, twin }: Curves,
+  names: PairNames,
+  parting: number | null,
+): void {
+  const blue = shadeColour(theme.signedLut, UNSEEN);
+  const broad = shadeColour(theme.lut, 96);
+  drawAxes(painter, theme, layout);
+  if (parting !== null) drawParting(painter, theme, layout, parting);
+  painter.line(thin(first.steps, first.smooth, layout), broad, BROAD);
+  painter.line(thin(twin.steps, twin.smooth, layout), blue, THIN);
+  drawLegend(painter, theme, layout, [
+    { colour: broad, words: names.first, line: BROAD },
+    { colour: blue, words: names.twin, line: THIN },
+  ]);
+}
+
+function drawParting(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot, x }: CurveLayout,
+  step: number,
+): void {
+  const at = x(step);
+  painter.line([[at, plot.top] as const, [at, plot.bottom] as const], theme.warn, 1);
+  const isLate = at > (plot.left + plot.right) / 2;
+  painter.text(isLate ? at - 5 : at + 5, plot.bottom - 9, `part at step ${formatCount(step)}`, {
+    fill: theme.warn,
+    family: 'sans',
+    size: 11,
+    align: isLate ? 'right' : 'left',
+  });
+}
+
+/** Two runs as files name where they came from. */
+export function pairProvenance({ first, twin }: RunPair): Provenance {
+  const { settings, text } = twin;
+  return {
+    program: 'Glass GPT',
+    model: `${first.name}; ${twin.name}`,
+    parameters: twin.parameters,
+    dtype: 'fp32',
+    device: '',
+    prompt: settings.prompt,
+    text: `SHA-256 ${first.text.sha256}; ${text.sha256}`,
+    ids: [],
+    selected: null,
+    settings: {
+      model: settings.model,
+      tokenizer: settings.tokenizer,
+      edits: settings.edits ?? [],
+      ...settings.arguments,
+    },
+    seed: Number(settings.arguments['seed'] ?? 0),
+    off: [],
+  };
+}
