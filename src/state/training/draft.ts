@@ -87,7 +87,9 @@ export function createDraft({
   const setEstimate = (estimate: Asked<Measured>): void => setCost({ estimate });
   let reading = new AbortController();
   let measuring = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Apart: a field that changes has its step measured anew, and the text in hand is read all the same. */
+  let readTimer: ReturnType<typeof setTimeout> | undefined;
+  let measureTimer: ReturnType<typeof setTimeout> | undefined;
 
   const settings = (): RunSettings => get().draft.settings;
 
@@ -100,7 +102,8 @@ export function createDraft({
     reading.abort();
     measuring.abort();
     reading = new AbortController();
-    clearTimeout(timer);
+    clearTimeout(readTimer);
+    clearTimeout(measureTimer);
     const { text } = settings();
     if (isEmpty(text)) {
       setText({ at: 'none' });
@@ -109,7 +112,7 @@ export function createDraft({
     }
     setText({ at: 'coming' });
     const { signal } = reading;
-    timer = setTimeout(() => void readNow(signal), text.kind === 'own' ? stillMs : 0);
+    readTimer = setTimeout(() => void readNow(signal), text.kind === 'own' ? stillMs : 0);
   }
 
   async function readNow(signal: AbortSignal): Promise<void> {
@@ -135,7 +138,7 @@ export function createDraft({
   /** Makes some steps of what is chosen, unless the same steps were made already. */
   function measure(): void {
     measuring.abort();
-    clearTimeout(timer);
+    clearTimeout(measureTimer);
     const text = get().text.read;
     if (text.at !== 'here' || Object.keys(problemsOf(get().draft)).length > 0) return;
     const { vocabSize } = text.value;
@@ -149,7 +152,7 @@ export function createDraft({
     measuring = new AbortController();
     const { signal } = measuring;
     setEstimate({ at: 'coming' });
-    timer = setTimeout(() => void measureNow(vocabSize, signal), stillMs);
+    measureTimer = setTimeout(() => void measureNow(vocabSize, signal), stillMs);
   }
 
   async function measureNow(vocabSize: number, signal: AbortSignal): Promise<void> {

@@ -1,31 +1,18 @@
-// What the weights of both make of a text: what comes next, and how surprising each of its tokens was.
+// What the weights of both expect after a text.
 import type { ReactNode } from 'react';
 import { ownEdits } from '../../../state/training/edits.ts';
 import type { PairReading, RunPair } from '../../../state/training/facts.ts';
 import controls from '../../controls.module.css';
+import type { Figure } from '../../figure/figure.ts';
+import { FigureTools } from '../../figure/FigureTools.tsx';
 import { tokenAxisLabel } from '../../format.ts';
 import { useTraining, useTrainingFacts } from '../context.ts';
 import css from './comparison.module.css';
-import {
-  apart,
-  candidateRows,
-  sameCandidates,
-  surpriseRows,
-  type CandidateRow,
-} from './differences.ts';
-import {
-  candidatesFinding,
-  formatSurprise,
-  MARKED_BITS,
-  pointsApart,
-  share,
-  surpriseFinding,
-  type PairNames,
-} from './words.ts';
+import { nextFigure, pairProvenance } from './figure.ts';
+import { candidateRows, type CandidateRow } from './differences.ts';
+import { pointsApart, share, type PairNames } from './words.ts';
 
 const CANDIDATES = 10;
-/** A bar of surprise is full at so many bits. */
-const FULL_BITS = 10;
 
 interface PartProps {
   readonly pair: RunPair;
@@ -50,12 +37,7 @@ export function ComparedReading({ pair, names }: PartProps): ReactNode {
         What they expect after a text
       </h3>
       <Prompt pair={pair} />
-      {reading !== null && (
-        <>
-          <Next reading={reading} names={names} />
-          <Surprise reading={reading} names={names} />
-        </>
-      )}
+      {reading !== null && <Next pair={pair} reading={reading} names={names} />}
     </section>
   );
 }
@@ -115,20 +97,16 @@ function Prompt({ pair }: Pick<PartProps, 'pair'>): ReactNode {
   );
 }
 
-function Next({
-  reading,
-  names,
-}: {
-  readonly reading: PairReading;
-  readonly names: PairNames;
-}): ReactNode {
+function Next({ pair, reading, names }: PartProps & { readonly reading: PairReading }): ReactNode {
   const { first, twin } = reading;
   const rows = candidateRows(first.top, twin.top, CANDIDATES);
-  const isSame = sameCandidates(first.top, twin.top);
+  /** Of the longest bar; the same for both. */
+  const full = Math.max(1e-9, ...rows.map((row) => Math.max(row.first ?? 0, row.twin ?? 0)));
+  const figure = (): Figure => nextFigure(reading, CANDIDATES, names);
   return (
     <>
       <p className={css.finding} data-testid="twins-next">
-        {candidatesFinding(rows, isSame, first.top.length, names)}
+        {figure().finding}
       </p>
       <div className={css.tableFrame}>
         <table className={css.candidates}>
@@ -153,14 +131,15 @@ function Next({
             {rows.map((row) => (
               <tr key={row.piece.id}>
                 <th scope="row">{tokenAxisLabel(row.piece)}</th>
-                <Bar of="first" row={row} />
-                <Bar of="twin" row={row} />
+                <Bar of="first" row={row} full={full} />
+                <Bar of="twin" row={row} full={full} />
                 <td className={css.points}>{pointsApart(row)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
+      <FigureTools figure={figure} provenance={() => pairProvenance(pair, reading.prompt)} />
     </>
   );
 }
@@ -168,85 +147,19 @@ function Next({
 function Bar({
   of,
   row,
+  full,
 }: {
   readonly of: 'first' | 'twin';
   readonly row: CandidateRow;
+  readonly full: number;
 }): ReactNode {
   const probability = row[of];
   return (
     <td className={css.barCell} data-of={of}>
       <span className={css.track} aria-hidden="true">
-        <span className={css.fill} style={{ width: `${100 * (probability ?? 0)}%` }} />
+        <span className={css.fill} style={{ width: `${(100 * (probability ?? 0)) / full}%` }} />
       </span>
       <span className={css.value}>{probability === null ? '≈ 0' : share(probability)}</span>
     </td>
-  );
-}
-
-function Surprise({
-  reading,
-  names,
-}: {
-  readonly reading: PairReading;
-  readonly names: PairNames;
-}): ReactNode {
-  const rows = surpriseRows(reading.first, reading.twin);
-  return (
-    <div className={css.surprise}>
-      <h4 className={controls.title} id="twins-surprise-title">
-        How surprising each token is, in bits
-      </h4>
-      <p className={css.finding} data-testid="twins-surprise">
-        {surpriseFinding(rows, names)}
-      </p>
-      <ol
-        className={css.tokens}
-        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls
-        tabIndex={0}
-        aria-labelledby="twins-surprise-title"
-      >
-        {rows.map((row, i) => {
-          const isRead = !Number.isNaN(row.first) && !Number.isNaN(row.twin);
-          return (
-            // A token has no other name than its place.
-            // oxlint-disable-next-line react/no-array-index-key
-            <li key={i} className={css.token} data-differs={isRead && apart(row) >= MARKED_BITS}>
-              <span className={css.piece}>{tokenAxisLabel(row.piece)}</span>
-              {isRead ? (
-                <>
-                  <Bits of="first" bits={row.first} name={names.first} />
-                  <Bits of="twin" bits={row.twin} name={names.twin} />
-                </>
-              ) : (
-                <span className={css.none}>–</span>
-              )}
-            </li>
-          );
-        })}
-      </ol>
-    </div>
-  );
-}
-
-function Bits({
-  of,
-  bits,
-  name,
-}: {
-  readonly of: 'first' | 'twin';
-  readonly bits: number;
-  readonly name: string;
-}): ReactNode {
-  return (
-    <span className={css.bits} data-of={of}>
-      <span className={controls.visuallyHidden}>{name}: </span>
-      <span className={css.track} aria-hidden="true">
-        <span
-          className={css.fill}
-          style={{ width: `${Math.min(100, (100 * bits) / FULL_BITS)}%` }}
-        />
-      </span>
-      {formatSurprise(bits)}
-    </span>
   );
 }

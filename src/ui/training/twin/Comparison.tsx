@@ -3,6 +3,7 @@ import { useEffect, useRef, type ReactNode } from 'react';
 import { commonSteps } from '../../../state/training/comparison.ts';
 import { ownEdits, twinWords } from '../../../state/training/edits.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
+import type { Training } from '../../../state/training/training.ts';
 import controls from '../../controls.module.css';
 import { formatCount } from '../../format.ts';
 import { useTraining, useTrainingFacts } from '../context.ts';
@@ -11,6 +12,7 @@ import { ComparedHeads } from './ComparedHeads.tsx';
 import { ComparedLoss } from './ComparedLoss.tsx';
 import { ComparedReading } from './ComparedReading.tsx';
 import { ComparedSamples } from './ComparedSamples.tsx';
+import { ComparedSurprise } from './ComparedSurprise.tsx';
 import css from './comparison.module.css';
 import type { PairNames } from './words.ts';
 
@@ -20,7 +22,7 @@ export function Comparison(): ReactNode {
   if (pair.at === 'failed') {
     return (
       <Problem error={pair.error}>
-        <button className={controls.button} type="button" onClick={() => actions.closeComparison()}>
+        <button className={controls.button} type="button" onClick={() => back(actions)}>
           Back
         </button>
       </Problem>
@@ -28,6 +30,12 @@ export function Comparison(): ReactNode {
   }
   if (pair.at !== 'here') return <div className={css.waiting} aria-busy="true" />;
   return <Pair key={`${pair.value.first.id} ${pair.value.twin.id}`} pair={pair.value} />;
+}
+
+/** What was pressed goes: the workspace has the focus. */
+function back(actions: Training['actions']): void {
+  actions.closeComparison();
+  document.querySelector<HTMLElement>('#train')?.focus();
 }
 
 function Pair({ pair }: { readonly pair: RunPair }): ReactNode {
@@ -41,7 +49,10 @@ function Pair({ pair }: { readonly pair: RunPair }): ReactNode {
       <ComparedLoss pair={pair} names={names} />
       <ComparedSamples pair={pair} names={names} />
       <ComparedReading pair={pair} names={names} />
-      <ComparedHeads pair={pair} names={names} />
+      <div className={css.column}>
+        <ComparedSurprise names={names} />
+        <ComparedHeads pair={pair} names={names} />
+      </div>
     </div>
   );
 }
@@ -90,11 +101,7 @@ function Head({ pair, names }: { readonly pair: RunPair; readonly names: PairNam
               Look again
             </button>
           )}
-          <button
-            className={controls.button}
-            type="button"
-            onClick={() => actions.closeComparison()}
-          >
+          <button className={controls.button} type="button" onClick={() => back(actions)}>
             Back
           </button>
         </div>

@@ -33,8 +33,8 @@ export function Schooling(): ReactNode {
           Take something out of its schooling
         </h3>
         <p className={css.about}>
-          What does it know from where? Its twin is the same model with the same seed and the same
-          settings; only this passage of the text is another. Afterwards both stand side by side.
+          Where does it know that from? Its twin is the same model with the same seed and settings,
+          and learns the same text but for this passage. Then both stand side by side.
         </p>
       </div>
       <Form />
@@ -52,7 +52,8 @@ function Form(): ReactNode {
   const { what, passage, by, found } = schooling;
   const name = useId();
   const why = whyNoTwin(schooling);
-  const isWrong = passage !== '' && what !== 'nothing' && why !== null && found.at !== 'coming';
+  const isKnown = found.at === 'failed' || (found.at === 'here' && found.value.passage === passage);
+  const isWrong = passage !== '' && what !== 'nothing' && why !== null && isKnown;
   const beginning = found.at === 'here' ? found.value.beginning : '';
   return (
     <form

@@ -1,20 +1,24 @@
-// The losses of a run and its twin in one picture, with its sentence, its table and its numbers.
+// What a run and its twin differ in, as figures: both losses, and what both expect next.
 import { Curve } from '../../../state/training/curve.ts';
-import type { RunPair } from '../../../state/training/facts.ts';
+import type { PairReading, RunPair } from '../../../state/training/facts.ts';
 import { shadeColour } from '../../figure/colour.ts';
 import type { Figure, FigureTheme } from '../../figure/figure.ts';
 import type { Painter } from '../../figure/painter.ts';
 import type { Provenance } from '../../figure/takeAway.ts';
-import { formatCount } from '../../format.ts';
+import { formatCount, formatPercent, quoteAxisToken, tokenAxisLabel } from '../../format.ts';
+import { barsFigure } from '../../barsFigure.ts';
 import { drawAxes, drawLegend, UNSEEN } from '../drawing.ts';
 import { layoutCurve, thin, type CurveLayout } from '../layout.ts';
-import { lossPairs, partingStep } from './differences.ts';
-import { lossFinding, type PairNames } from './words.ts';
+import { candidateRows, lossPairs, partingStep, sameCandidates } from './differences.ts';
+import { candidatesFinding, lossFinding, type PairNames } from './words.ts';
 
 const HEIGHT = 300;
 
+/** `layoutCurve` leaves room for pins under the steps, which this has none of. */
+const PINS = 20;
 /** The broad line lies under the thin one: where both are the same, both are seen. */
 const BROAD = 5;
+const BROAD_SHADE = 128;
 const THIN = 1.75;
 /** The picture begins a little above what guessing comes to, which two runs do not fall from at the same step. */
 const ABOVE = 1.02;
@@ -67,7 +71,7 @@ function layoutPair(width: number, { first, twin }: RunPair, curves: Curves): Cu
     least = Math.min(least, loss);
     most = Math.max(most, loss);
   }
-  return layoutCurve(width, HEIGHT, {
+  return layoutCurve(width, HEIGHT + PINS, {
     max_steps: Math.max(first.step, twin.step),
     evenLoss: most * ABOVE,
     frequencyLoss: Infinity,
@@ -85,7 +89,7 @@ function drawPair(
   parting: number | null,
 ): void {
   const blue = shadeColour(theme.signedLut, UNSEEN);
-  const broad = shadeColour(theme.lut, 96);
+  const broad = shadeColour(theme.lut, BROAD_SHADE);
   drawAxes(painter, theme, layout);
   if (parting !== null) drawParting(painter, theme, layout, parting);
   painter.line(thin(first.steps, first.smooth, layout), broad, BROAD);
@@ -113,8 +117,44 @@ function drawParting(
   });
 }
 
+/** What both expect after a text: under each token a bar of either. */
+export function nextFigure(reading: PairReading, most: number, names: PairNames): Figure {
+  const { first, twin } = reading;
+  const rows = candidateRows(first.top, twin.top, most);
+  const finding = candidatesFinding(
+    rows,
+    sameCandidates(first.top, twin.top),
+    first.top.length,
+    names,
+  );
+  return barsFigure({
+    name: 'twins-next',
+    title: `Next after ${JSON.stringify(reading.prompt)}`,
+    finding,
+    axis: 'token, and whose',
+    names: rows.flatMap(({ piece }) => {
+      const token = quoteAxisToken(piece);
+      return [`${token} ${names.first}`, `${token} ${names.twin}`];
+    }),
+    quantity: 'probability',
+    values: rows.flatMap((row) => [row.first ?? 0, row.twin ?? 0]),
+    words: formatPercent,
+    caption: 'Probabilities of the next token; 0 for less than the last that was asked for.',
+    columns: ['Next', names.first, names.twin, 'Difference'],
+    rows: rows.map((row) => [
+      tokenAxisLabel(row.piece),
+      row.first ?? 0,
+      row.twin ?? 0,
+      (row.twin ?? 0) - (row.first ?? 0),
+    ]),
+  });
+}
+
 /** Two runs as files name where they came from. */
-export function pairProvenance({ first, twin }: RunPair): Provenance {
+export function pairProvenance(
+  { first, twin }: RunPair,
+  prompt: string = twin.settings.prompt,
+): Provenance {
   const { settings, text } = twin;
   return {
     program: 'Glass GPT',
@@ -122,7 +162,7 @@ export function pairProvenance({ first, twin }: RunPair): Provenance {
     parameters: twin.parameters,
     dtype: 'fp32',
     device: '',
-    prompt: settings.prompt,
+    prompt,
     text: `SHA-256 ${first.text.sha256}; ${text.sha256}`,
     ids: [],
     selected: null,

@@ -250,6 +250,15 @@ describe('a twin', () => {
     const record = await trainer.ask('run', { id: idOf(without) });
     expect(record).toMatchObject({ name: 'No dog', twinOf: id });
     expect(record.text.vocabSize).toBe((await trainer.ask('run', { id })).text.vocabSize);
+    const found = (run: string, passage: string) => trainer.ask('passage', { id: run, passage });
+    expect(await found(id, 'dog:woof ')).toEqual({ times: 80, beginning: TEXT.slice(0, 600) });
+    // No place within another, and none of nothing.
+    expect(await found(id, 'oo')).toMatchObject({ times: 160 });
+    expect(await found(id, '')).toMatchObject({ times: 0 });
+    expect(await found(idOf(without), 'dog:woof ')).toEqual({
+      times: 0,
+      beginning: TEXT.replaceAll('dog:woof ', '').slice(0, 600),
+    });
     const asked = { step: 60, text: 'cat:meow dog:', head: { layer: 0, head: 1 } };
     const [knows, lacks, equal] = await Promise.all(
       [id, idOf(without), idOf(same)].map((run) => trainer.ask('readAt', { id: run, ...asked })),

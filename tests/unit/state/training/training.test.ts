@@ -65,6 +65,13 @@ describe('before a run', () => {
     expect(facts().text.read).toEqual({ at: 'here', value: TEXT });
   });
 
+  it('a text is read though a field is changed while it waits to be', async () => {
+    const { training } = await started();
+    training.actions.chooseText({ kind: 'own', name: 'My text', text: 'a b c d' });
+    training.actions.setField('n_layer', '1');
+    await vi.waitFor(() => expect(training.store.getState().text.read.at).toBe('here'));
+  });
+
   it('the same work is measured once, whatever the number of steps and the rate', async () => {
     const { trainer, training, facts } = await started();
     training.actions.setField('max_steps', '900');

@@ -1,0 +1,212 @@
+// Taking something out of a run's schooling, and looking at both: what is asked of the trainer, and what becomes of it.
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { StepReading, TextEdit } from '../../../../src/api.ts';
+import { commonSteps, pairsOf } from '../../../../src/state/training/comparison.ts';
+import { firstDraft } from '../../../../src/state/training/draft.ts';
+import { whyNoTwin } from '../../../../src/state/training/schooling.ts';
+import { createTraining } from '../../../../src/state/training/training.ts';
+import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
+
+const { settings } = firstDraft();
+const remove: TextEdit = { what: 'remove', passage: 'woof' };
+const snapshots = (...steps: readonly number[]) =>
+  steps.map((step) => ({ step, sizeBytes: 1, scores: null }));
+const FIRST = recordOf(settings, {
+  id: 'one',
+  name: `Tales, 4 × ${settings.model.n_embd}`,
+  state: 'done',
+  loss: 1,
+  begun: 1,
+  snapshots: snapshots(0, 1, 10, 60),
+});
+const TWIN = recordOf(
+  { ...settings, edits: [remove] },
+  {
+    id: 'two',
+    name: 'Twin',
+    state: 'done',
+    loss: 2,
+    begun: 2,
+    twinOf: 'one',
+    snapshots: snapshots(0, 10, 20),
+  },
+);
+const reading = (step: number): StepReading => ({
+  step,
+  tokens: [],
+  logprobs: new Float32Array(),
+  top: [],
+  attention: null,
+});
+
+let trainer: ToyTrainer;
+let training: ReturnType<typeof createTraining>;
+beforeEach(() => {
+  trainer = new ToyTrainer();
+  trainer.records = new Map([
+    ['one', FIRST],
+    ['two', TWIN],
+  ]);
+  trainer.answers.passage = ({ passage }) => ({
+    times: passage === 'woof' ? 2 : 0,
+    beginning: 'dog:woof',
+  });
+  trainer.answers.readAt = ({ step }) => reading(step);
+  training = createTraining({
+    makeTrainer: () => trainer,
+    stillMs: 0,
+    say: () => {},
+    look: () => {},
+  });
+});
+const state = () => training.store.getState();
+const wait = async (): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await settle();
+};
+
+describe('schooling', () => {
+  beforeEach(async () => {
+    training.actions.open('one');
+    await settle();
+    training.actions.schoolingOf('one');
+    await settle();
+  });
+
+  it('looks a passage up, and begins a twin with the same settings and this one edit', async () => {
+    expect(whyNoTwin(state().schooling)).toBe('Say which passage first.');
+    training.actions.setPassage('fox');
+    expect(whyNoTwin(state().schooling)).toBe('Looking it up…');
+    await wait();
+    expect(whyNoTwin(state().schooling)).toMatch(/^It does not stand in the text\./u);
+    training.actions.trainTwin();
+    expect(trainer.requests).toEqual([]);
+    training.actions.setPassage('woof');
+    await wait();
+    expect(whyNoTwin(state().schooling)).toBeNull();
+    training.actions.trainTwin();
+    await settle();
+    expect(trainer.requests).toEqual([
+      {
+        run: {
+          settings: { ...settings, edits: [remove] },
+          name: 'Tales without “woof”',
+          twinOf: 'one',
+        },
+      },
+    ]);
+    await trainer.tell(null);
+  });
+
+  it('of a twin adds to what that has not; changing nothing needs no passage', async () => {
+    training.actions.open('two');
+    await settle();
+    training.actions.schoolingOf('two');
+    expect(state().schooling).toMatchObject({ passage: '', of: 'two' });
+    training.actions.setEdit('nothing');
+    training.actions.trainTwin();
+    await settle();
+    expect(trainer.requests).toMatchObject([
+      { run: { settings: { edits: [remove] }, name: 'Twin once more', twinOf: 'two' } },
+    ]);
+    await trainer.tell(null);
+  });
+
+  it('refuses what would stand there already, and says what the trainer says', async () => {
+    training.actions.setPassage('woof');
+    await wait();
+    training.actions.setEdit('replace');
+    training.actions.setInstead('woof');
+    expect(whyNoTwin(state().schooling)).toContain('The same would stand');
+    training.actions.setInstead('');
+    expect(whyNoTwin(state().schooling)).toBeNull();
+    trainer.answers.passage = () => {
+      throw new Error('The text is gone.');
+    };
+    training.actions.setPassage('woo');
+    await wait();
+    expect(whyNoTwin(state().schooling)).toContain('The text is gone.');
+  });
+});
+
+describe('a comparison', () => {
+  it('is of a run and its twin, from either of them', () => {
+    const other = { ...TWIN, id: 'three', begun: 3 };
+    const orphan = { ...TWIN, id: 'four', twinOf: 'gone' };
+    const all = [orphan, other, TWIN, FIRST];
+    const ids = (id: string) => pairsOf(id, all).map((pair) => pair.map((run) => run.id));
+    expect(ids('one')).toEqual([
+      ['one', 'three'],
+      ['one', 'two'],
+    ]);
+    expect(ids('two')).toEqual([['one', 'two']]);
+    expect(ids('four')).toEqual([]);
+  });
+
+  it('reads the run’s prompt with the newest step that both have, and then what is asked', async () => {
+    expect(commonSteps({ first: FIRST, twin: TWIN })).toEqual([0, 10]);
+    training.actions.compare('one', 'two');
+    await wait();
+    const { comparison } = state();
+    expect(comparison).toMatchObject({ step: 10, prompt: settings.prompt, isReading: false });
+    expect(comparison.reading).toMatchObject({ prompt: settings.prompt, first: { step: 10 } });
+    expect(trainer.of('readAt')).toMatchObject([
+      { id: 'one', step: 10, text: settings.prompt },
+      { id: 'two', step: 10, text: settings.prompt },
+    ]);
+    // Losses differ: so do the weights, and nobody hashes them.
+    expect(trainer.of('receipt')).toEqual([]);
+    training.actions.compareAt(0);
+    training.actions.setComparedPrompt('x');
+    training.actions.setComparedPrompt('dog:');
+    await wait();
+    expect(state().comparison.reading).toMatchObject({ prompt: 'dog:', first: { step: 0 } });
+    expect(trainer.of('readAt')).toHaveLength(6);
+    trainer.answers.readAt = () => {
+      throw new Error('No token for ż.');
+    };
+    training.actions.setComparedPrompt('ż');
+    await wait();
+    expect(state().comparison).toMatchObject({
+      reading: null,
+      refused: { message: 'No token for ż.' },
+    });
+    training.actions.setComparedPrompt('');
+    await wait();
+    expect(state().comparison).toMatchObject({ reading: null, refused: null });
+  });
+
+  it('has the weights’ hashes compared where the losses are the same', async () => {
+    trainer.records.set('two', { ...TWIN, loss: 1 });
+    let twin = 'b';
+    trainer.answers.receipt = ({ id }) => ({
+      version: 1,
+      settings,
+      text: '',
+      losses: [],
+      step: 60,
+      device: '',
+      weights: { step: 60, sha256: id === 'one' ? 'a' : twin },
+    });
+    training.actions.compare('one', 'two');
+    await wait();
+    expect(state().comparison.sameWeights).toBeNull();
+    twin = 'a';
+    training.actions.compare('one', 'two');
+    await wait();
+    expect(state().comparison.sameWeights).toEqual({ step: 60, sha256: 'a' });
+  });
+
+  it('is left for a run, and one that is gone is said', async () => {
+    training.actions.compare('one', 'two');
+    await wait();
+    training.actions.open('one');
+    await wait();
+    expect(state().comparison.pair.at).toBe('none');
+    training.actions.compare('one', 'gone');
+    await wait();
+    expect(state().comparison.pair).toMatchObject({ at: 'failed' });
+    training.actions.closeComparison();
+    expect(state().comparison.pair.at).toBe('none');
+  });
+});
