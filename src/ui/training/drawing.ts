@@ -156,6 +156,22 @@ export interface LegendPart {
   readonly line: number;
 }
 
+/** A line of the legend with its gap, and what keeps its parts apart. */
+const SIGN = 21;
+const APART = 10;
+
+/** The greatest width at which all fit beside each other: only those that are wider are cut. */
+function fitting(widths: readonly number[], room: number): number {
+  let left = room;
+  const sorted = widths.toSorted((a, b) => a - b);
+  for (const [i, width] of sorted.entries()) {
+    const share = left / (sorted.length - i);
+    if (width > share) return share;
+    left -= width;
+  }
+  return Infinity;
+}
+
 /** In one row above the plot; words that are too long for it are cut. */
 export function drawLegend(
   painter: Painter,
@@ -164,13 +180,15 @@ export function drawLegend(
   parts: readonly LegendPart[],
 ): void {
   const style = { fill: theme.ink2, family: 'sans', size: 11 } as const;
-  const most = (plot.right - plot.left) / parts.length - 33;
+  const widths = parts.map(({ words }) => guessWidth(words, style));
+  const room = plot.right - plot.left - parts.length * SIGN - (parts.length - 1) * APART;
+  const most = fitting(widths, room);
   let left = plot.left;
-  for (const { colour, words, line } of parts) {
+  parts.forEach(({ colour, words, line }, i) => {
     painter.line([[left, 9] as const, [left + 16, 9] as const], colour, line);
-    painter.text(left + 21, 9, words, { ...style, maxWidth: most });
-    left += 33 + Math.min(most, guessWidth(words, style));
-  }
+    painter.text(left + SIGN, 9, words, { ...style, maxWidth: most });
+    left += SIGN + Math.min(most, widths[i] ?? 0) + APART;
+  });
   if (plot.right - left < 70) return;
   painter.text(plot.right, 9, 'nats a token', { ...style, align: 'right' });
 }
