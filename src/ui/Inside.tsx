@@ -2,9 +2,27 @@
 import { useEffect, type KeyboardEvent, type ReactNode } from 'react';
 import { useApp, useFacts } from './context.ts';
 import css from './Inside.module.css';
+import { later } from './later.ts';
 import { PANELS } from './panels.ts';
+import { modelOf } from '../state/facts/model.ts';
 
+const lookedRun = later(
+  async () => (await import('./training/LookedRun.tsx')).LookedRun,
+  'The steps of the run',
+);
+
+/** The views, and above them the steps of the run where the model is one of them. */
 export function Inside(): ReactNode {
+  const { isOfRun } = useFacts((s) => ({ isOfRun: modelOf(s)?.origin?.run !== undefined }));
+  return (
+    <>
+      {isOfRun && <lookedRun.Part />}
+      <Views />
+    </>
+  );
+}
+
+function Views(): ReactNode {
   const { actions } = useApp();
   const { panel, answered } = useFacts((s) => ({
     panel: s.view.panel,

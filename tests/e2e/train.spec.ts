@@ -65,7 +65,7 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await pins.press('Home');
   await expect(pins).toHaveAttribute('aria-valuetext', 'step 20, 1 of 3');
   await expect(button(page, 'Step 20')).toHaveAttribute('aria-pressed', 'true');
-  await page.getByText('As a table').click();
+  await page.getByRole('region', { name: 'Loss' }).getByText('As a table').click();
   await expect(page.getByRole('table').getByRole('row')).toHaveCount(61);
 
   // Longer, with another rate; held on the way.

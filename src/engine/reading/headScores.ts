@@ -9,9 +9,15 @@ import { uniform } from '../sampling/random.ts';
 /** Random tokens of the probe, which then come a second time. */
 const PROBE_TOKENS = 32;
 
-/** What heads do on random tokens that come twice. */
-export async function measureHeads(model: Gpt, signal?: AbortSignal): Promise<HeadScores> {
-  const ids = probeIds(model.config);
+/**
+ * What heads do on random tokens that come twice; `ids` are such a text where the model knows them in another shape
+ * than one after the other.
+ */
+export async function measureHeads(
+  model: Gpt,
+  signal?: AbortSignal,
+  ids: readonly number[] = probeIds(model.config),
+): Promise<HeadScores> {
   const scores = new ScoreSheet(model.config, ids);
   const session = new Session(model, { capacity: ids.length });
   try {

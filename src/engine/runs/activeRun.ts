@@ -1,6 +1,7 @@
 // The run that runs: what `train` tells becomes events for a page, and what the page wants is done between two steps.
 import type {
   ErrorInfo,
+  HeadScores,
   RunArguments,
   RunEvent,
   RunPoint,
@@ -21,6 +22,7 @@ import { Queue } from './queue.ts';
 import { type KeptRun, toRecord, upTo } from './record.ts';
 import { type RunStore, takeRun } from './runStore.ts';
 import { nameOf, optionsOf } from './settings.ts';
+import { probeOf } from './tasks.ts';
 import { strangeWords, wordsOf } from './strangeWords.ts';
 
 /** Points go to the page this often at most, and a record to the disk. */
@@ -320,7 +322,7 @@ export class ActiveRun {
   /** Keeps the weights to be looked at, and what heads do with them. What cannot be kept is told, and the run goes on. */
   async #snapshot(step: number, model: Model): Promise<RunSnapshot> {
     const gpt2 = await model();
-    const scores = isProbed(gpt2) ? await measureHeads(gpt2.gpt) : null;
+    const scores = isProbed(gpt2) ? await this.#scores(gpt2) : null;
     let sizeBytes = 0;
     const { store } = this.#options;
     if (store) {
@@ -337,6 +339,14 @@ export class ActiveRun {
     this.#patch({ snapshots: [...this.#kept().snapshots, snapshot] });
     this.#tell({ type: 'snapshot', snapshot });
     return snapshot;
+  }
+
+  async #scores(gpt2: GPT2): Promise<HeadScores> {
+    const { text, tokenizer } = this.#kept().settings;
+    const line = text.kind === 'task' && tokenizer.kind !== 'bpe' ? probeOf(text.name) : null;
+    const ids = line === null ? undefined : gpt2.encode(line);
+    const fits = ids !== undefined && ids.length <= gpt2.config.nCtx;
+    return measureHeads(gpt2.gpt, undefined, fits ? ids : undefined);
   }
 
   async #fail(error: ErrorInfo): Promise<void> {

@@ -18,6 +18,14 @@ export function taskText(name: TaskName): string {
   return Array.from({ length: LINES[name] }, () => `${line(name, draws)}\n`).join('');
 }
 
+/**
+ * A line of the task on which heads show whether they do it: random letters, and the same again. A model that only ever
+ * saw them on either side of a bar, ten at most, need not find them elsewhere. Null for tasks that no head does by itself.
+ */
+export function probeOf(name: TaskName): string | null {
+  return name === 'repeat' ? '\njxqkvbzmwp|jxqkvbzmwp' : null;
+}
+
 function line(name: TaskName, draws: Draws): string {
   if (name === 'add') {
     const [a, b] = draws.randint(NUMBERS, 2);

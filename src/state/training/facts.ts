@@ -123,6 +123,12 @@ export interface ComparisonFacts {
   readonly refused: ErrorInfo | null;
 }
 
+/** The run that the page looks into, where it is not the one that is watched; null where it is not known. */
+export interface LookedFacts {
+  readonly run: RunRecord | null;
+  readonly error: ErrorInfo | null;
+}
+
 export interface TrainingState {
   readonly draft: DraftFacts;
   /** What the draft's text comes to. */
@@ -133,4 +139,5 @@ export interface TrainingState {
   readonly runs: RunsFacts;
   readonly schooling: SchoolingFacts;
   readonly comparison: ComparisonFacts;
+  readonly looked: LookedFacts;
 }

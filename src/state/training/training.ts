@@ -7,6 +7,7 @@ import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
+import { createLooked } from './looked.ts';
 import { createRuns } from './runs.ts';
 import { createSchooling, SCHOOLING_NOTHING } from './schooling.ts';
 import { createWatch } from './watch.ts';
@@ -32,6 +33,7 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     runs: { all: null, error: null },
     schooling: SCHOOLING_NOTHING,
     comparison: COMPARISON_NOTHING,
+    looked: { run: null, error: null },
   }));
   const { get, pen } = openDoor(store);
   const curve = new Curve();
@@ -47,6 +49,7 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     setCost: pen('cost'),
   });
   const runs = createRuns({ ...shared, set: pen('runs') });
+  const looked = createLooked({ ...shared, set: pen('looked') });
   const watch = createWatch({
     ...shared,
     set: pen('watch'),
@@ -79,6 +82,7 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
       ...runs.actions,
       ...schooling.actions,
       ...comparison.actions,
+      ...looked.actions,
       open: alone((id: string) => watch.actions.open(id)),
       close: alone(() => watch.actions.close()),
       resume: alone((id: string, change?: RunArguments) => watch.actions.resume(id, change)),

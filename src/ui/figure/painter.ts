@@ -21,6 +21,8 @@ export interface Painter {
   frame(x: number, y: number, width: number, height: number, stroke: string, line?: number): void;
   /** A line through points. */
   line(points: readonly (readonly [number, number])[], stroke: string, line?: number): void;
+  /** What points enclose, the last joined to the first. */
+  area(points: readonly (readonly [number, number])[], fill: string): void;
   /** A quadratic curve from (x0, y0) to (x1, y1) pulled towards (cx, cy). */
   arc(
     from: readonly [number, number],
@@ -73,6 +75,12 @@ export function createCanvasPainter(
       context.beginPath();
       for (const [x, y] of points) context.lineTo(x, y);
       context.stroke();
+    },
+    area(points, fill) {
+      context.fillStyle = fill;
+      context.beginPath();
+      for (const [x, y] of points) context.lineTo(x, y);
+      context.fill();
     },
     arc([x0, y0], [cx, cy], [x1, y1], stroke, line) {
       context.strokeStyle = stroke;
@@ -225,6 +233,10 @@ export function createSvgPainter(
       parts.push(
         `<polyline points="${at}" fill="none" stroke="${escape(stroke)}" stroke-width="${n(line)}" stroke-linejoin="round"/>`,
       );
+    },
+    area(points, fill) {
+      const at = points.map(([x, y]) => `${n(x)},${n(y)}`).join(' ');
+      parts.push(`<polygon points="${at}" fill="${escape(fill)}"/>`);
     },
     arc([x0, y0], [cx, cy], [x1, y1], stroke, line) {
       parts.push(

@@ -179,6 +179,7 @@ function shifted(painter: Painter, dx: number, dy: number): Painter {
     rect: (x, y, w, h, fill) => painter.rect(x + dx, y + dy, w, h, fill),
     frame: (x, y, w, h, stroke, line) => painter.frame(x + dx, y + dy, w, h, stroke, line),
     line: (points, stroke, line) => painter.line(points.map(move), stroke, line),
+    area: (points, fill) => painter.area(points.map(move), fill),
     arc: (from, pull, to, stroke, line) =>
       painter.arc(move(from), move(pull), move(to), stroke, line),
     dot: (x, y, radius, fill) => painter.dot(x + dx, y + dy, radius, fill),

@@ -7,6 +7,7 @@ import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
 import { Problem } from './Problem.tsx';
+import { RunHeads } from './Ridges.tsx';
 import { Samples } from './Samples.tsx';
 import { Seen } from './TextChoice.tsx';
 import css from './training.module.css';
@@ -30,7 +31,10 @@ export function Watch(): ReactNode {
       {hasRun && (
         <>
           <div className={css.pair}>
-            <LossCurve />
+            <div className={css.learned}>
+              <LossCurve />
+              <RunHeads />
+            </div>
             <Samples />
           </div>
           <Made />

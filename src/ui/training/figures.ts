@@ -1,6 +1,6 @@
 // The loss as a figure: the picture, its sentence, its table and its numbers.
 import type { Curve } from '../../state/training/curve.ts';
-import type { ShownRun } from '../../state/training/facts.ts';
+import type { ShownRun, WatchFacts } from '../../state/training/facts.ts';
 import type { Training } from '../../state/training/training.ts';
 import type { Figure } from '../figure/figure.ts';
 import type { Provenance } from '../figure/takeAway.ts';
@@ -90,6 +90,10 @@ function rowsOf(curve: Curve, every: number): readonly number[] {
 export function runProvenance({ store }: Pick<Training, 'store'>): Provenance {
   const { run, device } = store.getState().watch;
   if (run === null) throw new Error('There is no run to save yet.');
+  return provenanceOf(run, device);
+}
+
+export function provenanceOf(run: ShownRun, device: WatchFacts['device']): Provenance {
   const { settings, text } = run;
   return {
     program: 'Glass GPT',

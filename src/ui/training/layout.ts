@@ -1,6 +1,7 @@
 // Where everything of a loss curve lies: pure arithmetic in CSS pixels.
 import type { ShownRun } from '../../state/training/facts.ts';
 import type { Curve } from '../../state/training/curve.ts';
+import { placeOn } from './timeLine.ts';
 
 export interface Tick {
   /** Pixels. */
@@ -66,12 +67,8 @@ export function layoutCurve(width: number, height: number, range: CurveRange): C
   const lowest = Math.min(range.least, frequencyLoss);
   const from = Math.max(0, Math.floor(2 * lowest - 0.5) / 2);
   const last = Math.max(1, max_steps);
-  const x =
-    horizontal === 'log'
-      ? (step: number) =>
-          plot.left +
-          ((plot.right - plot.left) * Math.log(Math.max(1, step))) / Math.max(1e-9, Math.log(last))
-      : (step: number) => plot.left + ((plot.right - plot.left) * step) / last;
+  const x = (step: number): number =>
+    plot.left + (plot.right - plot.left) * placeOn(horizontal, step, last);
   const y = (loss: number): number => {
     const inside = Math.max(from, Math.min(to, loss));
     return plot.bottom - ((plot.bottom - plot.top) * (inside - from)) / (to - from);

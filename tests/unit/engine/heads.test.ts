@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Behaviour, HeadScores } from '../../../src/api.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { measureHeads } from '../../../src/engine/reading/headScores.ts';
 import { packPath, readExpected } from '../../support/packOnDisk.ts';
 
 /** 523 tokens, a context of 40, three layers of three heads. */
@@ -174,6 +175,10 @@ describe('the atlas', () => {
 });
 
 describe('the probe', () => {
+  it('reads another text where one is given', async () => {
+    expectScores(await measureHeads(small.gpt, undefined, ids), scoresOf(maps, 3, ids));
+  });
+
   it('reads random tokens twice, and gives the same answer every time, each its own copy', async () => {
     const first = await answer(small, 'probeHeads', {});
     expect(first).toMatchObject({ nLayer: 3, nHead: 3, size: 40 });

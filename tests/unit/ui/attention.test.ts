@@ -66,6 +66,7 @@ function createWitness(): { painter: Painter; cells: Int16Array[]; strokes: () =
     rect: count,
     frame: count,
     line: count,
+    area: count,
     arc: count,
     dot: count,
     text: count,

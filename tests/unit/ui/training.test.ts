@@ -49,10 +49,12 @@ describe('the layout of a curve', () => {
     expect(y(0)).toBe(plot.bottom);
   });
 
-  it('has logarithmic steps from 1 on', () => {
+  it('has logarithmic steps, and a place for step 0', () => {
     const { x, plot } = layoutCurve(600, 300, { ...RANGE, horizontal: 'log' });
-    expect([x(0), x(1), x(1000)]).toEqual([plot.left, plot.left, plot.right]);
-    expect(x(100) - x(10)).toBeCloseTo(x(1000) - x(100));
+    expect([x(0), x(1000)]).toEqual([plot.left, plot.right]);
+    for (const [i, step] of [9, 99, 999].entries()) {
+      expect(x(step) - plot.left).toBeCloseTo((i + 1) * (x(9) - plot.left));
+    }
   });
 
   it('has ticks with room beside each other, at every width', () => {

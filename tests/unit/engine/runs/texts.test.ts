@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { csvColumn } from '../../../../src/engine/runs/csv.ts';
 import { prepareText } from '../../../../src/engine/runs/prepare.ts';
+import { probeOf } from '../../../../src/engine/runs/tasks.ts';
 import { strangeWords, wordsOf } from '../../../../src/engine/runs/strangeWords.ts';
 import { readRunText } from '../../../../src/engine/runs/texts.ts';
 
@@ -26,6 +27,12 @@ test('tasks are right in every line, and the same for everybody', async () => {
     expect(Number(a) + Number(b)).toBe(Number(sum));
   }
   expect(hashes).toEqual(['af03eec2', '415eac2f', '3cc6254d']);
+});
+
+test('a line of the task shows whether a head copies: ten letters, each once, and again', () => {
+  const [, letters = ''] = /^\n([a-z]{10})\|\1$/u.exec(probeOf('repeat') ?? '') ?? [];
+  expect(new Set(letters).size).toBe(10);
+  expect([probeOf('reverse'), probeOf('add')]).toEqual([null, null]);
 });
 
 test('a column of a table may hold commas, line breaks and quotation marks', () => {

@@ -1,0 +1,110 @@
+// The slider over training time with the run that the page's model is a step of: what trains is asked for it.
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import type { Training } from '../../state/training/training.ts';
+import { modelOf } from '../../state/facts/model.ts';
+import { useApp, useFacts } from '../context.ts';
+import { beginningOf } from './ownText.ts';
+import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
+import { TimeBar, type LookedRun as Run } from './TimeBar.tsx';
+
+export function LookedRun(): ReactNode {
+  const { openTraining } = useApp();
+  const [training, setTraining] = useState<Training | null>(null);
+  useEffect(() => {
+    // Where its code cannot be fetched, the views are there all the same; the workspace says what is wrong.
+    openTraining().then(setTraining, () => {});
+  }, [openTraining]);
+  return (
+    training && (
+      <TrainingProvider value={training}>
+        <Bar />
+      </TrainingProvider>
+    )
+  );
+}
+
+function Bar(): ReactNode {
+  const { actions } = useApp();
+  const training = useTraining();
+  const { step, failed } = useFacts((s) => ({
+    step: modelOf(s)?.origin?.run ?? null,
+    failed: s.page.problem,
+  }));
+  const run = useRun(step?.id ?? '');
+  const isReplaced = useOwnText(run);
+  if (run === null || step === null) return null;
+  return (
+    <TimeBar
+      note={
+        isReplaced
+          ? 'It cannot read the prompt that stood here, so the beginning of its own text does. Undo brings yours back.'
+          : ''
+      }
+      run={run}
+      at={step.step}
+      failed={failed}
+      onStep={(to) => actions.lookAt({ id: step.id, step: to }, run.name)}
+      onNewest={() => training.actions.lookInside()}
+      onBack={() => {
+        const { at, run: watched } = training.store.getState().watch;
+        // Another one that trains is not stopped for it.
+        if (at === 'nothing' || at === 'resting' || watched?.id === run.id) {
+          training.actions.open(run.id);
+        }
+        actions.openWorkspace('train');
+      }}
+    />
+  );
+}
+
+/**
+ * Puts the beginning of the run's own text in the place of a prompt that its model cannot read (a model of letters knows
+ * few of them): there would be nothing to look at. Once a run, and not while somebody types. Whether it stands there.
+ */
+function useOwnText(run: Run | null): boolean {
+  const { actions } = useApp();
+  const { unread, prompt } = useFacts((s) => ({
+    unread: s.text.unread !== null,
+    prompt: s.text.prompt,
+  }));
+  /** The run that is looked into, and the prompt that stood there when it came. */
+  const [first, setFirst] = useState({ id: '', prompt });
+  if (run !== null && run.id !== first.id) setFirst({ id: run.id, prompt });
+  const taken = useRef('');
+  const own = run === null ? '' : beginningOf(run);
+  const isUnread = run?.id === first.id && unread && prompt === first.prompt;
+  useEffect(() => {
+    // Whoever takes it back wants it so.
+    if (!isUnread || own === '' || taken.current === first.id) return;
+    taken.current = first.id;
+    actions.takePrompt(own);
+  }, [isUnread, own, first, actions]);
+  return own !== '' && prompt === own && prompt !== first.prompt;
+}
+
+/** The run that is watched, with what it learns meanwhile, or another one as it is kept. */
+function useRun(snapshotsId: string): Run | null {
+  const { curve, actions } = useTraining();
+  const { watched, at, kept } = useTrainingFacts((s) => ({
+    watched: s.watch.run?.snapshotsId === snapshotsId ? s.watch.run : null,
+    at: s.watch.at,
+    kept: s.looked.run?.snapshotsId === snapshotsId ? s.looked.run : null,
+    revision: s.watch.revision,
+  }));
+  const isWatched = watched !== null;
+  useEffect(() => {
+    if (!isWatched && snapshotsId !== '') void actions.follow(snapshotsId);
+  }, [actions, snapshotsId, isWatched]);
+  const points = useMemo(
+    () => ({
+      steps: kept?.points.map(({ step }) => step) ?? [],
+      losses: kept?.points.map(({ loss }) => loss) ?? [],
+    }),
+    [kept],
+  );
+  if (watched !== null) {
+    const isLive = at === 'running' || at === 'paused';
+    return { ...watched, isLive, steps: curve.steps, losses: curve.losses };
+  }
+  return kept === null ? null : { ...kept, isLive: false, ...points };
+}

@@ -1,0 +1,92 @@
+// What every head does, over the steps of a run: a row a head. A step that is clicked is looked at.
+import { useState, type ReactNode } from 'react';
+import type { ShownRun } from '../../state/training/facts.ts';
+import { KINDS } from '../../state/headLabels.ts';
+import controls from '../controls.module.css';
+import { Chart } from '../figure/Chart.tsx';
+import { FigureTools } from '../figure/FigureTools.tsx';
+import { useTraining, useTrainingFacts } from './context.ts';
+import { provenanceOf } from './figures.ts';
+import { nearestStep } from './layout.ts';
+import { RIDGES, ridgeFinding, ridgeOf, type RidgeOf } from './ridge.ts';
+import { drawRidge, layoutRidge, ridgeFigure, type StepLine } from './ridgeFigure.ts';
+import css from './Ridges.module.css';
+
+interface RidgesProps {
+  readonly run: ShownRun;
+  readonly line: StepLine;
+  /** The step that is looked at; null where none is. */
+  readonly at: number | null;
+  /** A step is chosen on the picture. */
+  readonly onStep: (step: number) => void;
+}
+
+export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
+  const [of, setOf] = useState<RidgeOf>('induction');
+  const ridge = ridgeOf(run.snapshots, of);
+  if (ridge === null) {
+    return (
+      <p className={controls.quiet}>
+        No head was measured in this run: its context is too short for a text that comes twice.
+      </p>
+    );
+  }
+  return (
+    <div className={css.ridges} data-testid="ridges">
+      <fieldset className={css.of} aria-label="What heads do">
+        {RIDGES.map((one) => (
+          <label key={one}>
+            <input type="radio" name="ridge-of" checked={of === one} onChange={() => setOf(one)} />
+            {KINDS[one].words}
+          </label>
+        ))}
+      </fieldset>
+      <p className={css.finding} data-testid="ridge-finding">
+        {ridgeFinding(ridge)}
+      </p>
+      <Chart
+        className={css.picture}
+        aria-hidden="true"
+        data-testid="ridge"
+        watch={() => []}
+        size={(width) => layoutRidge(width, ridge.rows.length, line)}
+        paint={(painter, theme, width) =>
+          drawRidge(painter, theme, layoutRidge(width, ridge.rows.length, line), ridge, at)
+        }
+        onClick={(event) => {
+          const { left, width } = event.currentTarget.getBoundingClientRect();
+          const layout = layoutRidge(width, ridge.rows.length, line);
+          const step = nearestStep(ridge.steps, event.clientX - left, layout);
+          if (step !== null) onStep(step);
+        }}
+      />
+      <FigureTools
+        figure={() => ridgeFigure(ridge, run.name, line, at)}
+        provenance={() => provenanceOf(run, null)}
+      />
+    </div>
+  );
+}
+
+/** Of the run that is watched, on the line of the loss curve above. */
+export function RunHeads(): ReactNode {
+  const { actions } = useTraining();
+  const { run, horizontal } = useTrainingFacts((s) => ({
+    run: s.watch.run,
+    horizontal: s.watch.horizontal,
+  }));
+  if (run === null || run.snapshots.length === 0) return null;
+  return (
+    <section className={css.pane} aria-labelledby="heads-title">
+      <h3 className={controls.title} id="heads-title">
+        Heads
+      </h3>
+      <Ridges
+        run={run}
+        line={{ horizontal, last: Math.max(1, run.max_steps) }}
+        at={null}
+        onStep={(step) => void actions.lookInside(step)}
+      />
+    </section>
+  );
+}

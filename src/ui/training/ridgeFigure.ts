@@ -1,0 +1,151 @@
+// The ridge as a figure: one row a head, its score over the steps of the run, and the moment that stands out.
+import type { Figure, FigureTheme } from '../figure/figure.ts';
+import { shadeColour } from '../figure/colour.ts';
+import type { Painter } from '../figure/painter.ts';
+import { KINDS } from '../../state/headLabels.ts';
+import { formatCount } from '../format.ts';
+import { largestRise, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
+import { linearTicks } from './layout.ts';
+import { placeOn, timeTicks } from './timeLine.ts';
+
+/** As the loss curve has them, which may stand above. */
+const LEFT = 44;
+const RIGHT = 14;
+const TOP = 6;
+const FOOT = 22;
+/** How far a row at its highest reaches into the one above it. */
+const OVERLAP = 1.25;
+/** A tick's number needs so much, in CSS pixels. */
+const TICK = 58;
+
+/** The line that steps stand on. */
+export interface StepLine {
+  readonly horizontal: 'linear' | 'log';
+  /** Its end. */
+  readonly last: number;
+}
+
+export interface RidgeLayout {
+  readonly width: number;
+  readonly height: number;
+  readonly row: number;
+  readonly left: number;
+  readonly right: number;
+  /** y of the ground of a row. */
+  readonly ground: (row: number) => number;
+  readonly x: (step: number) => number;
+  /** Steps that are named. */
+  readonly ticks: readonly number[];
+}
+
+export function layoutRidge(width: number, rows: number, line: StepLine): RidgeLayout {
+  const { horizontal, last } = line;
+  const row = rows <= 16 ? 26 : rows <= 36 ? 18 : 11;
+  const first = TOP + row * OVERLAP;
+  const [left, right] = [LEFT, width - RIGHT];
+  const ticks =
+    horizontal === 'log'
+      ? timeTicks(last, TICK / (right - left)).map(({ step }) => step)
+      : linearTicks(0, last, Math.max(2, Math.floor((right - left) / (2 * TICK))));
+  return {
+    width,
+    height: first + (rows - 1) * row + FOOT,
+    row,
+    left,
+    right,
+    ground: (index) => first + index * row,
+    x: (step) => left + (right - left) * placeOn(horizontal, step, last),
+    ticks,
+  };
+}
+
+/** `at`: the step that is looked at; null where none is. */
+export function drawRidge(
+  painter: Painter,
+  theme: FigureTheme,
+  layout: RidgeLayout,
+  ridge: Ridge,
+  at: number | null,
+): void {
+  const { row, left, right, ground, x, height, ticks } = layout;
+  const { steps, rows, nHead } = ridge;
+  const rise = largestRise(ridge);
+  const bottom = height - FOOT;
+  if (rise !== null) {
+    const [from, to] = [x(steps[rise.from] ?? 0), x(steps[rise.to] ?? 0)];
+    painter.rect(from, TOP, to - from, bottom - TOP, shadeColour(theme.lut, 16));
+  }
+  for (const tick of ticks) {
+    painter.line([[x(tick), TOP] as const, [x(tick), bottom] as const], theme.edge, 1);
+    painter.text(x(tick), bottom + 12, formatCount(tick), {
+      fill: theme.ink2,
+      size: 10.5,
+      align: x(tick) > right - RIGHT ? 'right' : 'center',
+    });
+  }
+  rows.forEach((scores, index) => {
+    const y = ground(index);
+    const isIt = index === rise?.row;
+    const high = row * OVERLAP;
+    const ink = isIt ? theme.accent : theme.ink2;
+    const points = [...scores].flatMap((score, i) =>
+      Number.isNaN(score) ? [] : [[x(steps[i] ?? 0), y - score * high] as const],
+    );
+    const [first] = points;
+    const end = points.at(-1);
+    if (first !== undefined && end !== undefined) {
+      painter.area([[first[0], y], ...points, [end[0], y]], shadeColour(theme.lut, isIt ? 92 : 44));
+      painter.line(points, ink, isIt ? 2 : 1.25);
+      if (isIt) {
+        const [, top] = end;
+        const score = scores.findLast((one) => !Number.isNaN(one)) ?? 0;
+        painter.text(right, top - 8, score.toFixed(2), {
+          fill: ink,
+          size: 10.5,
+          weight: 700,
+          align: 'right',
+        });
+      }
+    }
+    painter.line([[left, y] as const, [right, y] as const], theme.edge, 1);
+    // Small rows have the name of the first head of each layer.
+    if (row >= 18 || index % nHead === 0 || isIt) {
+      painter.text(left - 7, y - 4, ridgeName(ridge, index), {
+        fill: isIt ? theme.accent : theme.ink2,
+        weight: isIt ? 700 : 400,
+        size: 10.5,
+        align: 'right',
+      });
+    }
+  });
+  if (at !== null) {
+    painter.line([[x(at), TOP] as const, [x(at), bottom + 3] as const], theme.ink, 1.5);
+  }
+}
+
+export function ridgeFigure(ridge: Ridge, run: string, line: StepLine, at: number | null): Figure {
+  const { behaviour, steps, rows } = ridge;
+  const { words, meaning } = KINDS[behaviour];
+  const heads = rows.map((_, row) => ridgeName(ridge, row));
+  return {
+    name: `ridge-${behaviour}`,
+    title: `${run}: heads and their ${words} scores over the steps`,
+    finding: ridgeFinding(ridge),
+    table: () => ({
+      caption: `How much each head ${meaning}, on random tokens that come twice: the mean weight, 0 to 1, after so many steps.`,
+      columns: ['Head', ...steps.map((step) => `Step ${formatCount(step)}`)],
+      rows: rows.map((scores, row) => [heads[row] ?? '', ...scores]),
+    }),
+    data: () => ({
+      axes: [
+        { name: 'head', labels: heads },
+        { name: 'step', labels: steps },
+      ],
+      quantity: `${words} score, mean attention weight`,
+      values: Float32Array.from(rows.flatMap((scores) => [...scores])),
+    }),
+    size: (width) => layoutRidge(width, rows.length, line),
+    paint: (painter, theme, width) =>
+      drawRidge(painter, theme, layoutRidge(width, rows.length, line), ridge, at),
+  };
+}

@@ -1,0 +1,75 @@
+// The steps of a run on a line: as a logarithm, since most happens at the beginning. Pure arithmetic; places are shares
+// of the line, 0 to 1.
+
+export interface TimeTick {
+  readonly step: number;
+  readonly at: number;
+}
+
+/** Where a step stands: log(1 + step), so that step 0 has a place too. `last` is the line's end. */
+export function placeOf(step: number, last: number): number {
+  return Math.log1p(Math.max(0, Math.min(step, last))) / Math.log1p(Math.max(1, last));
+}
+
+/** The same where the steps may stand evenly. */
+export function placeOn(horizontal: 'linear' | 'log', step: number, last: number): number {
+  return horizontal === 'log' ? placeOf(step, last) : step / Math.max(1, last);
+}
+
+/** 0, 1, 10, 100 … and the last; none nearer to the one before it than `apart`. */
+export function timeTicks(last: number, apart: number): readonly TimeTick[] {
+  const ticks: TimeTick[] = [{ step: 0, at: 0 }];
+  for (let step = 1; step < last; step *= 10) {
+    const at = placeOf(step, last);
+    if (at - (ticks.at(-1)?.at ?? 0) >= apart && 1 - at >= apart) ticks.push({ step, at });
+  }
+  return [...ticks, { step: last, at: 1 }];
+}
+
+/** The one of some steps that is nearest to a place; null of none. */
+export function stepAt(place: number, steps: readonly number[], last: number): number | null {
+  let best: number | null = null;
+  const away = (step: number): number => Math.abs(placeOf(step, last) - place);
+  for (const step of steps) if (best === null || away(step) < away(best)) best = step;
+  return best;
+}
+
+/** So many of the ascending steps on from a step, which need not be one of them; the first or the last at the ends. */
+export function stepBy(step: number, by: number, steps: readonly number[]): number {
+  const behind = steps.findIndex((one) => one >= step);
+  const at = behind < 0 ? steps.length : behind;
+  // Between two of them, the one behind is one step away.
+  const isThere = steps[at] === step;
+  const to = at + (isThere || by <= 0 ? by : by - 1);
+  return steps[Math.max(0, Math.min(steps.length - 1, to))] ?? step;
+}
+
+/**
+ * A loss over the line as points (share of the width, share of the height, 0 at the top): of all losses that fall
+ * into one of `columns`, their mean, so that the line is as calm as it is thin. Empty where there is nothing to draw.
+ */
+export function lossLine(
+  steps: ArrayLike<number>,
+  losses: ArrayLike<number>,
+  last: number,
+  columns: number,
+): readonly (readonly [number, number])[] {
+  const sums = new Float64Array(columns);
+  const counts = new Uint32Array(columns);
+  for (let i = 0; i < steps.length; i++) {
+    const loss = losses[i] ?? Number.NaN;
+    if (!Number.isFinite(loss)) continue;
+    const column = Math.min(columns - 1, Math.floor(placeOf(steps[i] ?? 0, last) * columns));
+    sums[column] = (sums[column] ?? 0) + loss;
+    counts[column] = (counts[column] ?? 0) + 1;
+  }
+  const means: [number, number][] = [];
+  for (let c = 0; c < columns; c++) {
+    const count = counts[c] ?? 0;
+    if (count > 0) means.push([(c + 0.5) / columns, (sums[c] ?? 0) / count]);
+  }
+  const values = means.map(([, loss]) => loss);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const range = Math.max(most - least, 1e-9);
+  return means.map(([x, loss]) => [x, (most - loss) / range]);
+}

@@ -1,0 +1,134 @@
+// A run under the instruments of the page: its steps follow one another under the same text, token and head.
+import { expect, type Locator, type Page } from '@playwright/test';
+import { objections } from './axe.ts';
+import {
+  button,
+  chip,
+  countColours,
+  mapCanvas,
+  open,
+  prompt,
+  readPixels,
+  untilSeen,
+} from './helpers.ts';
+import { test } from './window.ts';
+
+const slider = (page: Page): Locator => page.getByRole('slider', { name: 'Step of the run' });
+const timeBar = (page: Page): Locator => page.getByTestId('time-bar');
+/** The model's name in the header. */
+const model = (page: Page): Locator => page.locator('header [popovertarget="model-details"] b');
+
+/** Trains a very small model to repeat letters, in the workspace, and waits until it is done. */
+async function train(page: Page, steps: number): Promise<void> {
+  await button(page, 'Train').first().click();
+  await page.getByRole('radio', { name: 'Repeat' }).check();
+  await page.getByRole('radio', { name: /^Tiny/u }).check();
+  await page.getByText('More: every setting').click();
+  const small = { n_layer: 2, n_head: 2, n_embd: 32, n_ctx: 32, per_device_train_batch_size: 8 };
+  const seldom = { eval_steps: steps, sample_steps: steps, save_steps: steps };
+  const all = { ...small, learning_rate: 0.01, warmup_steps: 4, max_steps: steps, ...seldom };
+  for (const [name, value] of Object.entries(all)) {
+    await page.getByRole('textbox', { name, exact: true }).fill(String(value));
+  }
+  await page.getByRole('region', { name: 'Go' }).getByRole('button', { name: 'Train' }).click();
+  await expect(page.getByTestId('run-state')).toHaveText('done');
+}
+
+test('a run is looked into: its steps by the keyboard, the same token and head, and back again after a reload', async ({
+  page,
+}) => {
+  await open(page, { at: '?device=cpu' });
+  await train(page, 60);
+
+  // What its heads do over the steps stands under the loss.
+  await expect(page.getByTestId('ridge-finding')).toContainText('head');
+  expect(await countColours(page.getByTestId('ridge'))).toBeGreaterThan(2);
+  expect(await objections(page)).toEqual([]);
+  await button(page, 'Look inside').click();
+
+  // A prompt that its letters cannot write gives way to its own text.
+  await untilSeen(timeBar(page));
+  await expect(prompt(page)).toHaveValue(/^[a-z]+\|[a-z]+/u);
+  await expect(timeBar(page)).toContainText('Undo brings yours back');
+  await expect(model(page)).toHaveText(/step 60$/u);
+  await expect(slider(page)).toHaveAttribute('aria-valuetext', /^step 60 of 60, loss \d/u);
+  await untilSeen(mapCanvas(page).first());
+  expect(await objections(page)).toEqual([]);
+
+  // The same token and head, another step.
+  await chip(page, 6).click();
+  const words = page.getByTestId('head-sentence');
+  await expect(words).toContainText('on repeated random tokens');
+  const pixels = async (): Promise<number> => (await readPixels(mapCanvas(page).first())).print;
+  const last = await pixels();
+  const text = await prompt(page).inputValue();
+  const head = (await words.textContent())?.slice(0, 8);
+  await slider(page).press('Home');
+  await expect(model(page)).toHaveText(/step 0$/u);
+  await expect(slider(page)).toHaveAttribute('aria-valuetext', /^step 0 of 60; 1 of \d+/u);
+  await expect.poll(pixels).not.toBe(last);
+  const first = await pixels();
+  await expect(chip(page, 6)).toHaveAttribute('aria-selected', 'true');
+  await expect(words).toContainText(head ?? '?');
+  await expect(prompt(page)).toHaveValue(text);
+
+  // Two steps on by arrows, back to the end: the picture of before.
+  await slider(page).press('ArrowRight');
+  await slider(page).press('ArrowRight');
+  await expect(model(page)).toHaveText(/step 2$/u);
+  await slider(page).press('End');
+  await expect(model(page)).toHaveText(/step 60$/u);
+  await expect.poll(pixels).toBe(last);
+  expect(first).not.toBe(last);
+
+  // The heads over the steps, as a table too; a step is chosen on the picture.
+  await button(page, 'Heads').click();
+  const ridges = page.getByTestId('ridges');
+  await ridges.getByRole('radio', { name: 'previous token' }).check();
+  await expect(ridges.getByTestId('ridge-finding')).toContainText(/token before/u);
+  await ridges.getByText('As a table').click();
+  await expect(ridges.getByRole('row')).toHaveCount(1 + 4);
+  expect(await objections(page)).toEqual([]);
+  const box = await ridges.getByTestId('ridge').boundingBox();
+  await ridges.getByTestId('ridge').click({ position: { x: 46, y: (box?.height ?? 0) / 2 } });
+  await expect(model(page)).toHaveText(/step 0$/u);
+
+  // No link names it; the tab comes back to it.
+  expect(page.url()).not.toContain('seen');
+  await page.reload();
+  await expect(model(page)).toHaveText(/step 0$/u);
+  await untilSeen(timeBar(page));
+  await button(page, 'Back to the run').click();
+  await expect(page.getByTestId('run-state')).toHaveText('done');
+
+  // Of a run that is gone nothing is shown; the page has its own model then, and says so.
+  await button(page, /^Delete/u)
+    .first()
+    .click();
+  await button(page, 'Yes').click();
+  await expect(page.getByTestId('announcement')).toContainText('Deleted');
+  await page.reload();
+  await expect(model(page)).toHaveText('tales-7m');
+  await expect(page.getByTestId('address-notes')).toContainText('cannot be shown again');
+});
+
+test('a run is played, one step after the other; where motion is unwanted, one with each press', async ({
+  page,
+}) => {
+  await open(page, { at: '?device=cpu' });
+  await train(page, 3);
+  await button(page, 'Look inside').click();
+  await untilSeen(timeBar(page));
+  await expect(model(page)).toHaveText(/step 3$/u);
+  await button(page, 'Play').click();
+  // From its end it begins anew.
+  await expect(model(page)).toHaveText(/step 0$/u);
+  await expect(model(page)).toHaveText(/step 3$/u);
+  await expect(button(page, 'Play')).toBeVisible();
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await button(page, 'Heads').click();
+  await button(page, 'First step').click();
+  await expect(model(page)).toHaveText(/step 0$/u);
+  await button(page, 'Next step').click();
+  await expect(model(page)).toHaveText(/step 1$/u);
+});

@@ -1,0 +1,226 @@
+// The steps of a run on a line, and what its heads do over them.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { HeadScores, RunRecord, RunSnapshot } from '../../../src/api.ts';
+import { createSvgPainter } from '../../../src/ui/figure/painter.ts';
+import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
+import {
+  largestRise,
+  ridgeFinding,
+  ridgeOf,
+  type Ridge,
+  type RidgeOf,
+} from '../../../src/ui/training/ridge.ts';
+import { beginningOf } from '../../../src/ui/training/ownText.ts';
+import { layoutRidge, ridgeFigure } from '../../../src/ui/training/ridgeFigure.ts';
+import { toPiece } from '../state/texts.ts';
+import { lossLine, placeOf, stepAt, stepBy, timeTicks } from '../../../src/ui/training/timeLine.ts';
+
+describe('the line of a run', () => {
+  test('begins with step 0, ends with the last, and never turns back', () => {
+    expect([placeOf(0, 1000), placeOf(1000, 1000), placeOf(5000, 1000)]).toEqual([0, 1, 1]);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 99 }),
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.integer({ min: 0, max: 1e6 }),
+        (step, by, more) => {
+          const last = step + by + more;
+          expect(placeOf(step, last)).toBeLessThan(placeOf(step + by, last));
+        },
+      ),
+    );
+    // A run before its first step has a line too.
+    expect(placeOf(0, 0)).toBe(0);
+  });
+
+  test('has numbers with room between them, the last one always', () => {
+    expect(timeTicks(1000, 0.09).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1000]);
+    expect(timeTicks(1200, 0.09).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1200]);
+    expect(timeTicks(1, 0.09).map(({ step }) => step)).toEqual([0, 1]);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1e7 }),
+        fc.double({ min: 0.05, max: 0.4, noNaN: true }),
+        (last, apart) => {
+          const ticks = timeTicks(last, apart);
+          expect([ticks[0]?.step, ticks.at(-1)?.step]).toEqual([0, last]);
+          ticks.slice(1).forEach(({ at }, i) => {
+            expect(at - (ticks[i]?.at ?? 0)).toBeGreaterThanOrEqual(Math.min(apart, 1) - 1e-12);
+          });
+        },
+      ),
+    );
+  });
+
+  test('means the step that is nearest', () => {
+    const steps = [0, 1, 10, 100, 1000];
+    for (const step of steps) expect(stepAt(placeOf(step, 1000), steps, 1000)).toBe(step);
+    expect(stepAt(-3, steps, 1000)).toBe(0);
+    expect(stepAt(0.9, steps, 1000)).toBe(1000);
+    expect(stepAt(0.5, [], 1000)).toBeNull();
+  });
+
+  test('is walked step by step, to its ends, and from between two steps', () => {
+    const steps = [0, 1, 10, 100];
+    expect([1, 0, -1, 9, -9].map((by) => stepBy(1, by, steps))).toEqual([10, 1, 0, 100, 0]);
+    expect([1, 2, -1].map((by) => stepBy(5, by, steps))).toEqual([10, 100, 1]);
+    expect([1, -1].map((by) => stepBy(500, by, steps))).toEqual([100, 100]);
+    expect(stepBy(7, 1, [])).toBe(7);
+  });
+
+  test('has the mean loss of each place, the highest at the top', () => {
+    const line = lossLine([1, 2, 3, 1000], [6, 4, Number.NaN, 1], 1000, 4);
+    expect(line).toHaveLength(2);
+    expect(line[0]).toEqual([0.125, 0]);
+    expect(line[1]).toEqual([0.875, 1]);
+    expect(lossLine([], [], 10, 8)).toEqual([]);
+    expect(lossLine([5], [Number.NaN], 10, 8)).toEqual([]);
+    // A loss that does not move is a line, and no division by nothing.
+    expect(lossLine([1, 9], [2, 2], 10, 2).map(([, y]) => y)).toEqual([0, 0]);
+  });
+});
+
+/** Snapshots of two layers with two heads; `induction` by step, a value a head. */
+function snapshots(induction: Readonly<Record<number, readonly number[] | null>>): RunSnapshot[] {
+  return Object.entries(induction).map(([step, values]) => {
+    const of = (value: number): Float32Array => new Float32Array(4).fill(value);
+    const scores = { first: of(0.5), previous: of(0), duplicate: of(Number.NaN) };
+    return {
+      step: Number(step),
+      sizeBytes: 1,
+      scores:
+        values &&
+        ({
+          nLayer: 2,
+          nHead: 2,
+          size: 8,
+          scores: { ...scores, local: of(0), broad: of(0), induction: Float32Array.from(values) },
+          entropyBits: of(1),
+        } satisfies HeadScores),
+    };
+  });
+}
+
+function ridge(induction: Parameters<typeof snapshots>[0], of: RidgeOf = 'induction'): Ridge {
+  const found = ridgeOf(snapshots(induction), of);
+  if (found === null) throw new Error('There is no ridge.');
+  return found;
+}
+
+describe('a ridge', () => {
+  const COPIES = {
+    0: [0.04, 0.05, 0.02, 0.1],
+    10: [0.05, 0.05, 0.03, 0.12],
+    200: [0.06, 0.05, 0.04, 0.15],
+    500: [0.07, 0.05, 0.61, 0.2],
+    1000: [0.05, 0.05, 0.65, 0.22],
+  };
+
+  test('has a row a head, and names the moment that stands out', () => {
+    const found = ridge(COPIES);
+    expect(found.rows).toHaveLength(4);
+    expect([...(found.rows[3] ?? [])]).toEqual([...Float32Array.of(0.1, 0.12, 0.15, 0.2, 0.22)]);
+    expect(ridgeFinding(found)).toBe(
+      'Head 1.0 starts to copy between step 200 and 500: 0.04 → 0.61.',
+    );
+  });
+
+  test('takes a rise over several steps for one, and leaves out what hardly moves', () => {
+    const slow = { 0: [0, 0, 0, 0], 1: [0.02, 0, 0, 0], 2: [0.3, 0, 0, 0], 5: [0.6, 0, 0, 0] };
+    const found = ridge({ ...slow, 10: [0.78, 0, 0, 0], 20: [0.8, 0, 0, 0], 50: [0.1, 0, 0, 0] });
+    expect(largestRise(found)).toMatchObject({ row: 0, from: 1, to: 4 });
+    expect(ridgeFinding(found)).toContain('between step 1 and 10: 0.02 → 0.78');
+  });
+
+  test('knows no rise that came before its low, and none that is chance', () => {
+    const falls = ridge({ 0: [0.9, 0, 0, 0], 5: [0.5, 0, 0, 0.05], 9: [0.1, 0, 0, 0.08] });
+    expect(largestRise(falls)).toBeNull();
+    expect(ridgeFinding(falls)).toBe(
+      'No head starts to copy so far: the highest score is 0.90, of head 0.0 at step 0.',
+    );
+  });
+
+  test('says what was not measured', () => {
+    expect(ridgeOf(snapshots({ 0: null, 5: null }), 'induction')).toBeNull();
+    expect(ridgeOf([], 'first')).toBeNull();
+    const some = ridge({ 0: null, 5: [0, 0, 0, 0] });
+    expect(some.steps).toEqual([5]);
+    expect(ridgeFinding(ridge(COPIES, 'duplicate'))).toBe(
+      'What heads do as duplicate token was not measured.',
+    );
+    const gap = ridge({ 0: [0, 0, 0, 0], 5: [Number.NaN, 0, 0, 0], 9: [0.5, 0, 0, 0] });
+    expect(largestRise(gap)).toMatchObject({ row: 0, from: 0, to: 2 });
+  });
+
+  test('is in order whatever order its steps were kept in', () => {
+    const all = snapshots(COPIES);
+    expect(ridgeOf(all.toReversed(), 'induction')).toEqual(ridgeOf(all, 'induction'));
+  });
+
+  test.for(['log', 'linear'] as const)(
+    'is a figure on a %s line: numbers, a table of all, a drawing within its bounds',
+    (horizontal) => {
+      const figure = ridgeFigure(ridge(COPIES), 'Foxes', { horizontal, last: 1000 }, 200);
+      const { axes, values } = figure.data();
+      expect(values).toHaveLength(axes.reduce((count, { labels }) => count * labels.length, 1));
+      const { columns, rows } = figure.table();
+      expect(rows.map(([head]) => head)).toEqual(['0.0', '0.1', '1.0', '1.1']);
+      expect(rows.every((row) => row.length === columns.length)).toBe(true);
+      expect(rows[2]?.[4]).toBeCloseTo(0.61);
+      for (const width of [260, 900]) {
+        const size = figure.size(width);
+        const svg = createSvgPainter(width, size.height);
+        const lut = new Uint8ClampedArray(768);
+        const theme = {
+          lut,
+          ground: '#fff',
+          ink: '#000',
+          accent: '#0a0',
+          edge: '#ccc',
+          ink2: '#555',
+        };
+        figure.paint(svg, theme as unknown as FigureTheme, width);
+        const drawn = svg.finish('', '', '');
+        expect(drawn.match(/<polygon/gu)).toHaveLength(4);
+        for (const [, x, y] of drawn.matchAll(/([\d.-]+),([\d.-]+)/gu)) {
+          expect(Number(x)).toBeGreaterThanOrEqual(0);
+          expect(Number(x)).toBeLessThanOrEqual(width);
+          expect(Number(y)).toBeGreaterThanOrEqual(0);
+          expect(Number(y)).toBeLessThanOrEqual(size.height);
+        }
+      }
+    },
+  );
+
+  test('has room for the heads of any model', () => {
+    for (const [heads, least] of [
+      [4, 18],
+      [36, 18],
+      [144, 10],
+    ] as const) {
+      expect(layoutRidge(600, heads, { horizontal: 'log', last: 10 }).row).toBeGreaterThanOrEqual(
+        least,
+      );
+    }
+  });
+});
+
+describe('the text of a run', () => {
+  const of = (words: string, n_ctx: number) =>
+    beginningOf({
+      text: { beginning: [...words].map(toPiece) } as unknown as RunRecord['text'],
+      settings: { model: { n_ctx } } as RunRecord['settings'],
+    });
+
+  test('begins with whole lines, in half of what the model sees', () => {
+    const task = 'krbt|krbt\natfjruk|atfjruk\nemvneeitpc|emvneeitpc\n';
+    expect(of(task, 64)).toBe('krbt|krbt\natfjruk|atfjruk');
+    expect(of(task, 32)).toBe('krbt|krbt');
+    expect(of(task, 8)).toBe('krbt');
+    expect(of('In old times when wishing still helped one', 1024)).toBe(
+      'In old times when wishing still ',
+    );
+    expect(of('', 8)).toBe('');
+  });
+});
