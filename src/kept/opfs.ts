@@ -25,6 +25,8 @@ type FileHandle = FileSystemFileHandle & {
 /** Another tab's worker may need a moment to end. */
 const BUSY_TRIES = 12;
 const BUSY_WAIT_MS = 250;
+/** Reads of a small file that is written again and again meanwhile. */
+const READ_TRIES = 3;
 /** A file that cannot be renamed is copied in pieces of this size. */
 const COPY_BYTES = 4 << 20;
 
@@ -77,8 +79,16 @@ function createOpfs(root: FileSystemDirectoryHandle, isSync: boolean): Disk {
       return sizes;
     },
     async read(folder, file) {
-      const found = await fileAt(folder, file);
-      return found && new Uint8Array(await found.arrayBuffer());
+      for (let tries = 1; ; tries++) {
+        const found = await fileAt(folder, file);
+        try {
+          return found && new Uint8Array(await found.arrayBuffer());
+        } catch (error) {
+          // Another took its place between the look at it and the reading.
+          const isReplaced = error instanceof DOMException && error.name === 'NotReadableError';
+          if (!isReplaced || tries === READ_TRIES) throw error;
+        }
+      }
     },
     async write(folder, file, bytes) {
       try {

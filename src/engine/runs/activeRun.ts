@@ -93,6 +93,13 @@ export class ActiveRun {
     this.#wake();
   }
 
+  /** False where it has no record yet. What is written next has the name. */
+  rename(name: string): boolean {
+    if (!this.#run) return false;
+    this.#run = { ...this.#run, name };
+    return true;
+  }
+
   /** The weights as they are when the step in hand is done. */
   keepNow(): Promise<RunSnapshot> {
     return new Promise((resolve, reject) => {

@@ -149,7 +149,10 @@ export class LocalTrainer implements Trainer {
     },
     renameRun: async ({ id, name }) => {
       const store = await this.#kept();
-      await store.write({ ...(await store.get(id)), name: name.trim().slice(0, 200) });
+      const short = name.trim().slice(0, 200);
+      // The run that runs writes its record itself.
+      if (this.#active?.id === id && this.#active.rename(short)) return null;
+      await store.write({ ...(await store.get(id)), name: short });
       return null;
     },
     removeRun: async ({ id }) => ({ freedBytes: await (await this.#kept()).remove(id) }),

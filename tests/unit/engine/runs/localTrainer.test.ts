@@ -134,6 +134,7 @@ describe('a run', () => {
     const first = await readAll(trainer, { run: { settings: settings() } }, async (event) => {
       if (event.type === 'begun') await trainer.ask('control', { what: 'pause' });
       if (event.type !== 'paused') return;
+      await trainer.ask('renameRun', { id: (await trainer.ask('runs', {}))[0].id, name: ' Mine ' });
       held.push(event.step);
       kept.push((await trainer.ask('keepNow', {})).step);
       const what = held.length < 4 ? 'step' : 'stop';
@@ -144,7 +145,11 @@ describe('a run', () => {
     expect(first.at(-1)).toMatchObject({ type: 'ended', state: 'stopped', step: held[3] });
     const id = idOf(first);
     const other = trainerAt(place).trainer;
-    expect(await other.ask('run', { id })).toMatchObject({ state: 'stopped', step: held[3] });
+    expect(await other.ask('run', { id })).toMatchObject({
+      name: 'Mine',
+      state: 'stopped',
+      step: held[3],
+    });
     const rest = await readAll(other, { run: { id } });
     expect([...lossesOf(first), ...lossesOf(rest)]).toEqual(whole);
     const record = await other.ask('run', { id });
