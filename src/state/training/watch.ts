@@ -94,6 +94,8 @@ export function createWatch({
         curve.clear();
         curve.add(points);
         const last = curve.at(curve.length - 1);
+        const done = watch.run?.id === run.id ? watch.run.step : run.step;
+        if (done > run.step) set({ notice: againWords(run.step, done) });
         set({
           at: 'running',
           run: { ...run, state: 'running' },
@@ -247,4 +249,18 @@ export function createWatch({
 /** A list with one more; what stands there of the same step, as of a run that went back, and behind it, goes. */
 function after<T extends { readonly step: number }>(list: readonly T[] = [], one: T): readonly T[] {
   return [...list.filter(({ step }) => step < one.step), one];
+}
+
+/** A run that was broken off goes on from what was kept. */
+function againWords(kept: number, done: number): ErrorInfo {
+  const words = (count: number): string => count.toLocaleString('en');
+  const lost = done - kept;
+  return {
+    code: 'training/again',
+    message: `It goes on from step ${words(kept)}, the last that was kept.`,
+    hint:
+      lost === 1
+        ? 'The step behind it is made again.'
+        : `The ${words(lost)} steps behind it are made again.`,
+  };
 }

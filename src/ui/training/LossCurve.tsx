@@ -6,7 +6,7 @@ import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { formatCount } from '../format.ts';
 import { useSpace } from '../useSpace.ts';
-import { useTraining, useTrainingFacts } from './context.ts';
+import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { drawCurve } from './drawing.ts';
 import { findingOf, lossFigure, runProvenance } from './figures.ts';
 import { layoutCurve, nearestStep, rangeOf } from './layout.ts';
@@ -25,12 +25,11 @@ export function LossCurve(): ReactNode {
   const frame = useRef<HTMLDivElement>(null);
   const space = useSpace(frame, BELOW, LEAST_ROOM);
   const room = Math.min(MOST_ROOM, space.room);
-  const { horizontal, run } = useTrainingFacts((s) => ({
+  const { horizontal, samples } = useTrainingFacts((s) => ({
     horizontal: s.watch.horizontal,
-    run: s.watch.run,
+    samples: s.watch.run?.samples,
   }));
-  if (run === null) return null;
-  const finding = findingOf(run, curve);
+  if (samples === undefined) return null;
   const layoutOf = ({ watch }: TrainingState, width: number) =>
     watch.run === null
       ? null
@@ -56,12 +55,10 @@ export function LossCurve(): ReactNode {
           ))}
         </fieldset>
       </div>
-      <p className={css.finding} data-testid="loss-finding">
-        {finding ?? 'The first steps are on their way.'}
-      </p>
+      <Finding />
       <div ref={frame}>
         <Pins
-          steps={run.samples.map(({ step }) => step)}
+          steps={samples.map(({ step }) => step)}
           onPlace={(x, width) => {
             const state = store.getState();
             const layout = layoutOf(state, width);
@@ -94,6 +91,16 @@ export function LossCurve(): ReactNode {
       </div>
       <FigureTools figure={() => lossFigure(training)} provenance={() => runProvenance(training)} />
     </section>
+  );
+}
+
+function Finding(): ReactNode {
+  const { curve } = useTraining();
+  const { run } = usePacedFacts((s) => ({ run: s.watch.run, revision: s.watch.revision }));
+  return (
+    <p className={css.finding} data-testid="loss-finding">
+      {(run === null ? null : findingOf(run, curve)) ?? 'The first steps are on their way.'}
+    </p>
   );
 }
 

@@ -7,7 +7,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatAgo, formatSize } from '../models/words.ts';
 import { useNow } from '../useNow.ts';
-import { useTraining, useTrainingFacts } from './context.ts';
+import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
 import { formatLoss, sizeWords, stateWords, textTitle } from './words.ts';
 
@@ -96,7 +96,7 @@ function Run({
   readonly gone: () => void;
 }): ReactNode {
   const { actions } = useTraining();
-  const { at, now } = useTrainingFacts((s) => ({
+  const { at, now } = usePacedFacts((s) => ({
     at: s.watch.run?.id === run.id ? s.watch.at : 'resting',
     now: s.watch.run?.id === run.id ? s.watch.run : null,
   }));
@@ -107,6 +107,15 @@ function Run({
   const state = stateWords(at, now ?? run);
   const step = now?.step ?? run.step;
   const loss = now?.evalLoss ?? run.evalLoss ?? now?.loss ?? run.loss;
+  const facts = [
+    // Most names say these themselves.
+    ...[sizeWords(settings.model), textTitle(settings.text)].filter((one) => !name.includes(one)),
+    `${formatCount(step)} of ${formatCount(max_steps)}`,
+    ...(loss === null ? [] : [`loss ${formatLoss(loss)}`]),
+    state,
+    formatAgo(run.begun, today),
+    formatSize(run.sizeBytes),
+  ];
   const close = (): void => {
     flushSync(() => setAsked(null));
     menu.current?.focus();
@@ -135,12 +144,7 @@ function Run({
           {name}
         </button>
       )}
-      <p className={css.runFacts}>
-        {sizeWords(settings.model)} · {textTitle(settings.text)} ·{' '}
-        {loss === null ? '' : `loss ${formatLoss(loss)} · `}
-        {formatCount(step)} of {formatCount(max_steps)} · {state} · {formatAgo(run.begun, today)} ·{' '}
-        {formatSize(run.sizeBytes)}
-      </p>
+      <p className={css.runFacts}>{facts.join(' · ')}</p>
       {asked === 'delete' ? (
         <fieldset className={css.confirm} aria-label={`Delete ${name}`}>
           <span>Delete {formatSize(run.sizeBytes)}?</span>

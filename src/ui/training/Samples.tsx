@@ -8,10 +8,11 @@ import css from './training.module.css';
 import { markStrange, wordShare } from './words.ts';
 
 export function Samples(): ReactNode {
-  const { samples, snapshots, chosen, every, isLive } = useTrainingFacts((s) => ({
+  const { samples, snapshots, chosen, prompt, every, isLive } = useTrainingFacts((s) => ({
     snapshots: s.watch.run?.snapshots,
     samples: s.watch.run?.samples,
     chosen: s.watch.chosen,
+    prompt: s.watch.run?.settings.prompt ?? '',
     every: Number(s.watch.run?.settings.arguments['sample_steps'] ?? 0),
     isLive: s.watch.at === 'running' || s.watch.at === 'paused',
   }));
@@ -45,7 +46,7 @@ export function Samples(): ReactNode {
           {every === 0
             ? 'This run writes nothing on the way (sample_steps is 0).'
             : isLive
-              ? `The first sample comes at step ${formatCount(every)}.`
+              ? `The first sample comes at step ${formatCount(every)}. Each begins alike${prompt === '' ? '' : `, with “${prompt}”,`} and is drawn with the same seed: what changes is what it has learned.`
               : 'It has written nothing yet.'}
         </p>
       ) : (

@@ -4,7 +4,7 @@ import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
 import { formatSize } from '../models/words.ts';
-import { useTraining, useTrainingFacts } from './context.ts';
+import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
 import { Problem } from './Problem.tsx';
 import { RunHeads } from './Ridges.tsx';
@@ -46,7 +46,7 @@ export function Watch(): ReactNode {
 }
 
 function Status(): ReactNode {
-  const { at, run, last, speed, preparing } = useTrainingFacts((s) => ({
+  const { at, run, last, speed, preparing } = usePacedFacts((s) => ({
     at: s.watch.at,
     run: s.watch.run,
     last: s.watch.last,
@@ -129,7 +129,7 @@ function Fact({
 
 function Controls(): ReactNode {
   const { actions } = useTraining();
-  const { at, run } = useTrainingFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
+  const { at, run } = usePacedFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
   const canGoOn = at === 'resting' && run !== null && run.step < run.max_steps;
   return (
     <div className={css.controls}>
@@ -193,7 +193,7 @@ function PauseSign(): ReactNode {
 /** Goes on with another rate, or for more steps; both are marked on the curve. */
 function OtherRate(): ReactNode {
   const { actions } = useTraining();
-  const { run } = useTrainingFacts((s) => ({ run: s.watch.run }));
+  const { run } = usePacedFacts((s) => ({ run: s.watch.run }));
   const [open, setOpen] = useState(false);
   const [wrong, setWrong] = useState('');
   if (run === null) return null;
@@ -270,7 +270,7 @@ function OtherRate(): ReactNode {
 /** What ended it, with the one gesture that helps. */
 function Troubles(): ReactNode {
   const { actions } = useTraining();
-  const { error, notice, run, at, kept } = useTrainingFacts((s) => ({
+  const { error, notice, run, at, kept } = usePacedFacts((s) => ({
     error: s.watch.error,
     notice: s.watch.notice,
     run: s.watch.run,
@@ -317,25 +317,26 @@ function Troubles(): ReactNode {
 /** What it is made of and from. */
 function Made(): ReactNode {
   const { actions } = useTraining();
-  const { run, memory, device, at } = useTrainingFacts((s) => ({
-    run: s.watch.run,
+  const { settings, text, parameters, memory, device, at } = useTrainingFacts((s) => ({
+    settings: s.watch.run?.settings,
+    text: s.watch.run?.text,
+    parameters: s.watch.run?.parameters ?? 0,
     memory: s.watch.memory,
     device: s.watch.device,
     at: s.watch.at,
   }));
-  if (run === null) return null;
-  const { settings } = run;
+  if (settings === undefined || text === undefined) return null;
   const { model, tokenizer, arguments: args } = settings;
   const pieces =
     tokenizer.kind === 'bpe' ? 'pairs of bytes' : tokenizer.kind === 'bytes' ? 'bytes' : 'letters';
   return (
     <section className={css.made} aria-label="What it is made of">
-      <Seen facts={run.text} />
+      <Seen facts={text} />
       <div>
         <h3 className={controls.title}>What learns it</h3>
         <p className={css.about}>
           {textTitle(settings.text)}, in {pieces}. {sizeWords(model)} with {model.n_head} heads and{' '}
-          {model.n_ctx} tokens of context: {formatParameters(run.parameters)} parameters
+          {model.n_ctx} tokens of context: {formatParameters(parameters)} parameters
           {memory === null ? '' : `, ${formatSize(memory.total)} of memory`}
           {device === null ? '' : `, on ${deviceTitle(device)}`}. Each step reads{' '}
           {String(args['per_device_train_batch_size'])} × {String(args['block_size'])} tokens; seed{' '}

@@ -1,7 +1,8 @@
 // Hands the workspace's store and actions to its components.
-import { createContext, useContext } from 'react';
+import { createContext, useContext, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
+import { shallow } from 'zustand/shallow';
 import type { TrainingState } from '../../state/training/facts.ts';
 import type { Training } from '../../state/training/training.ts';
 
@@ -16,4 +17,36 @@ export function useTraining(): Training {
 /** Renders again only when one of the picked facts changes. */
 export function useTrainingFacts<T extends object>(pick: (state: TrainingState) => T): T {
   return useStore(useTraining().store, useShallow(pick));
+}
+
+/** Between two renderings of numbers that stream, in ms: nobody reads faster, and the processor is wanted elsewhere. */
+const PACE_MS = 250;
+
+/** The same for facts that change with every step: renders a few times a second, and at last what is. */
+export function usePacedFacts<T extends object>(pick: (state: TrainingState) => T): T {
+  const { store } = useTraining();
+  const [facts, setFacts] = useState(() => pick(store.getState()));
+  const picked = useRef(pick);
+  useEffect(() => {
+    picked.current = pick;
+  });
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = -Infinity;
+    const take = (): void => {
+      timer = undefined;
+      last = performance.now();
+      const now = picked.current(store.getState());
+      setFacts((old) => (shallow(old, now) ? old : now));
+    };
+    const unsubscribe = store.subscribe(() => {
+      timer ??= setTimeout(take, Math.max(0, last + PACE_MS - performance.now()));
+    });
+    take();
+    return () => {
+      unsubscribe();
+      clearTimeout(timer);
+    };
+  }, [store]);
+  return facts;
 }

@@ -10,7 +10,7 @@ import { formatLoss } from './words.ts';
 
 /** A blue that stays apart from the green for every common kind of colour-blindness. */
 export const UNSEEN = 246;
-const RAW = 70;
+const RAW = 104;
 const DASH = 5;
 
 export function drawCurve(

@@ -62,10 +62,10 @@ export function rangeOf(
 export function layoutCurve(width: number, height: number, range: CurveRange): CurveLayout {
   const { max_steps, evenLoss, frequencyLoss, horizontal } = range;
   const plot = { left: LEFT, top: TOP, right: width - RIGHT, bottom: height - BELOW };
-  const to = Math.max(0.5, evenLoss * 1.06);
-  // Half a nat under the lowest, in whole halves: the picture moves seldom.
-  const lowest = Math.min(range.least, frequencyLoss);
+  // A little under the lowest, in whole halves, and with room from the first: the picture moves seldom.
+  const lowest = Math.min(range.least, frequencyLoss - 1);
   const from = Math.max(0, Math.floor(2 * lowest - 0.5) / 2);
+  const to = Math.max(from + 0.5, evenLoss + 0.06 * (evenLoss - from));
   const last = Math.max(1, max_steps);
   const x = (step: number): number =>
     plot.left + (plot.right - plot.left) * placeOn(horizontal, step, last);

@@ -144,7 +144,7 @@ export function curveFinding({
 function unseenWords(evaluations: CurveFacts['evaluations']): string {
   const last = evaluations.at(-1);
   if (last === undefined) return '';
-  const now = ` On text it does not learn from: ${formatLoss(last.loss)}`;
+  const now = ` Unseen text: ${formatLoss(last.loss)}`;
   const best = evaluations.reduce((a, b) => (b.loss < a.loss - BETTER ? b : a));
   if (best.step === last.step || evaluations.length < 3) return `${now}.`;
   const gain = last.loss - best.loss;

@@ -123,7 +123,7 @@ describe('what a curve says', () => {
         ...facts,
         evaluations: losses.map((loss, i) => ({ step: 100 * (i + 1), loss })),
       });
-    expect(at(5, 4.6, 4.4)).toMatch(/On text it does not learn from: 4\.40\.$/u);
+    expect(at(5, 4.6, 4.4)).toMatch(/Unseen text: 4\.40\.$/u);
     expect(at(5, 4.4, 4.41)).toContain('has not fallen since step 200');
     expect(at(5, 4.4, 4.8)).toContain('lowest at step 200 (4.40): it learns by heart');
   });

@@ -209,6 +209,8 @@ describe('a run', () => {
     const again = recordOf(settings(), { step: 2, points: [point(1), point(2)] });
     await trainer.tell(begun(again), points(point(3, 4)));
     expect(facts().watch.error).toBeNull();
+    // Step 2 was the last that was told, and the last that was kept: nothing is made again.
+    expect(facts().watch.notice).toBeNull();
     expect([...training.curve.losses]).toEqual([5, 5, 4]);
   });
 
@@ -270,6 +272,16 @@ describe('the list of runs', () => {
     await settle();
     expect(all.trainer.requests).toEqual([{ run: { id: 'one' } }]);
     expect(all.facts().watch).toMatchObject({ at: 'preparing', run: { id: 'one' } });
+  });
+
+  it('says so where one that was broken off makes steps again', async () => {
+    await all.training.actions.resume('one');
+    await settle();
+    await all.trainer.tell(begun(recordOf(all.settings(), { step: 1, points: [point(1)] })));
+    expect(all.facts().watch.notice).toMatchObject({
+      message: 'It goes on from step 1, the last that was kept.',
+      hint: 'The step behind it is made again.',
+    });
   });
 
   it('a run that is deleted is shown no longer', async () => {
