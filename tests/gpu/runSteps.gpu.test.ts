@@ -69,6 +69,8 @@ describe.for(['cpu', 'webgpu'] as const)('a run of a million parameters on %s', 
     expect(gpu.bytes).toBe(bytes);
     expect(gpu.devices).toBe(device === 'cpu' ? 0 : 1);
     for (const [i, step] of [1, 10, 100, 0].entries()) {
+      // Each opens a device, whose compiler begins anew.
+      if (device === 'webgpu' && step !== 100) continue;
       const alone = new LocalEngine();
       await load(alone, step);
       expect(await map(alone)).toEqual(found[2 * i]);
