@@ -98,7 +98,7 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await page.reload();
   const run = page.getByTestId('runs').getByRole('listitem');
   await untilSeen(run);
-  await expect(run).toContainText('of 100,000 · stopped');
+  await expect(run).toContainText(/of 100,000 · loss \d\.\d+ · stopped/u);
   await run.getByRole('button', { name: /^Rename/u }).click();
   await page.getByRole('textbox', { name: /^New name of/u }).fill('My first');
   await page.keyboard.press('Enter');
