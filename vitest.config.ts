@@ -23,7 +23,7 @@ export default defineConfig({
           name: 'unit',
           pool: 'threads', // a process for each file costs more than many a file's tests
           environment: 'node',
-          setupFiles: ['tests/support/equalArrays.ts'],
+          setupFiles: ['tests/support/equalArrays.ts', 'tests/support/patience.ts'],
           include: ['tests/unit/**/*.test.{ts,tsx}'],
           testTimeout: 180_000, // on a slow machine beside other work
         },
