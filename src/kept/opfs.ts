@@ -70,12 +70,17 @@ function createOpfs(root: FileSystemDirectoryHandle, isSync: boolean): Disk {
       const sizes = new Map<string, number>();
       const directory = await folderAt(folder);
       if (!directory) return sizes;
+      const looks: Promise<void>[] = [];
       for await (const [name, handle] of directory.entries()) {
         if (handle.kind !== 'file') continue;
         // A file may be renamed between the list and the look at it.
-        const found = await handle.getFile().catch(absent);
-        if (found) sizes.set(name, found.size);
+        const look = async (): Promise<void> => {
+          const found = await handle.getFile().catch(absent);
+          if (found) sizes.set(name, found.size);
+        };
+        looks.push(look());
       }
+      await Promise.all(looks);
       return sizes;
     },
     async read(folder, file) {

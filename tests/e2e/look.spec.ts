@@ -23,6 +23,8 @@ async function train(page: Page, steps: number): Promise<void> {
   await button(page, 'Train').first().click();
   await page.getByRole('radio', { name: 'Repeat' }).check();
   await page.getByRole('radio', { name: /^Tiny/u }).check();
+  // Nothing moves any more once the text has been read.
+  await untilSeen(page.getByTestId('seen').getByText('28', { exact: true }));
   await page.getByText('More: every setting').click();
   const small = { n_layer: 2, n_head: 2, n_embd: 32, n_ctx: 32, per_device_train_batch_size: 8 };
   const seldom = { eval_steps: steps, sample_steps: steps, save_steps: steps };
@@ -91,6 +93,20 @@ test('a run is looked into: its steps by the keyboard, the same token and head, 
   expect(await objections(page)).toEqual([]);
   const box = await ridges.getByTestId('ridge').boundingBox();
   await ridges.getByTestId('ridge').click({ position: { x: 46, y: (box?.height ?? 0) / 2 } });
+  await expect(model(page)).toHaveText(/step 0$/u);
+
+  // Two steps side by side, over the same text, and the page stays at the one that is here.
+  await button(page, 'Side by side').click();
+  const beside = page.getByTestId('beside');
+  await untilSeen(beside.getByTestId('beside-finding'));
+  await expect(beside.getByRole('combobox')).toHaveValue('60');
+  await expect(beside.getByRole('columnheader')).toHaveText(['Next', 'step 0', 'step 60']);
+  const maps = beside.getByTestId('beside-map');
+  await expect(maps).toHaveCount(2);
+  expect((await readPixels(maps.first())).print).not.toBe((await readPixels(maps.last())).print);
+  expect(await objections(page)).toEqual([]);
+  await beside.getByRole('combobox').selectOption('2');
+  await expect(beside.getByRole('columnheader')).toHaveText(['Next', 'step 0', 'step 2']);
   await expect(model(page)).toHaveText(/step 0$/u);
 
   // No link names it; the tab comes back to it.

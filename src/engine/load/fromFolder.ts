@@ -56,6 +56,7 @@ export async function fromFolder(
   // At once, because whoever has loaded it may dispose it while the folder is being opened.
   let opened = beside && other ? Promise.resolve(hold(beside.device)) : null;
   const folders: ModelFolder[] = [];
+  let early: Promise<Weights> | null = null;
   try {
     const named = await openModel(source, how);
     folders.push(named);
@@ -69,6 +70,9 @@ export async function fromFolder(
     });
     // What a Hub sends is kept, so it is asked for once it is known to be of use; elsewhere everything at once.
     if (folder.origin.kind === 'hub') await Promise.all([reading, pair.adapter]);
+    // A step of a run is small, and opening it takes as long as reading it: its weights need not wait for its config.
+    early = other && folder.openWeights();
+    early?.catch(() => {});
     const common = other && isSameConfig(other.config, await reading) ? other : null;
     let opening = opened;
     if (!common || !opening) {
@@ -147,14 +151,17 @@ export async function fromFolder(
       });
       return loaded;
     };
-    const openWeights = (): Promise<Weights> =>
-      folder.openWeights().catch(async (error: unknown) => {
+    const openWeights = (): Promise<Weights> => {
+      const weights = early ?? folder.openWeights();
+      early = null;
+      return weights.catch(async (error: unknown) => {
         // Of a folder that lacks both, config.json is missed first.
         await reading;
         await pair.adapter;
         if (options.files === undefined) await folder.read('config.json');
         throw error;
       });
+    };
     const merged = async (tensors: TensorSource): Promise<Loaded> => {
       const adapter = await pair.adapter;
       if (!adapter) return load(tensors, null);
@@ -185,6 +192,10 @@ export async function fromFolder(
   } catch (error) {
     stop.abort();
     await opened?.then(letGo, () => {});
+    await early?.then(
+      (weights) => weights.close(),
+      () => {},
+    );
     throw error;
   } finally {
     for (const folder of folders) await folder.close();

@@ -127,6 +127,10 @@ export interface ComparisonFacts {
 export interface LookedFacts {
   readonly run: RunRecord | null;
   readonly error: ErrorInfo | null;
+  /** What two steps make of a text; the last answer stays until the next is here. */
+  readonly beside: readonly [StepReading, StepReading] | null;
+  /** Why they could not be read. */
+  readonly refused: ErrorInfo | null;
 }
 
 export interface TrainingState {

@@ -1,8 +1,21 @@
-// The run that the page looks into: its record, where it is not the one that is watched.
+// The run that the page looks into: its record, where it is not the one that is watched, and two of its steps beside
+// each other.
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
+import type { LookedFacts } from './facts.ts';
+
+export const LOOKED_NOTHING: LookedFacts = { run: null, error: null, beside: null, refused: null };
+
+export interface BesideRequest {
+  /** The run's own id. */
+  readonly id: string;
+  readonly steps: readonly [number, number];
+  readonly text: string;
+  readonly head: { readonly layer: number; readonly head: number };
+}
 
 export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
+  let reading = new AbortController();
   return {
     actions: {
       /** Finds the run that these snapshots are of, by what `LoadOptions.run` calls it. */
@@ -16,6 +29,25 @@ export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
         } catch (error) {
           set({ run: null, error: toErrorInfo(error) });
         }
+      },
+      /** Reads a text with two steps, beside what the page and the run do; an older question is let go. */
+      async readBeside({ id, steps, text, head }: BesideRequest): Promise<void> {
+        reading.abort();
+        const mine = new AbortController();
+        reading = mine;
+        const ask = (step: number) =>
+          trainer().ask('readAt', { id, step, text, head }, mine.signal);
+        try {
+          const beside = await Promise.all([ask(steps[0]), ask(steps[1])]);
+          if (reading === mine) set({ beside, refused: null });
+        } catch (error) {
+          if (!mine.signal.aborted) set({ beside: null, refused: toErrorInfo(error) });
+        }
+      },
+      /** Nobody looks any more. */
+      endBeside(): void {
+        reading.abort();
+        set({ beside: null, refused: null });
       },
     },
   };

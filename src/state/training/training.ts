@@ -7,7 +7,7 @@ import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
-import { createLooked } from './looked.ts';
+import { createLooked, LOOKED_NOTHING } from './looked.ts';
 import { createRuns } from './runs.ts';
 import { createSchooling, SCHOOLING_NOTHING } from './schooling.ts';
 import { createWatch } from './watch.ts';
@@ -33,7 +33,7 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     runs: { all: null, error: null },
     schooling: SCHOOLING_NOTHING,
     comparison: COMPARISON_NOTHING,
-    looked: { run: null, error: null },
+    looked: LOOKED_NOTHING,
   }));
   const { get, pen } = openDoor(store);
   const curve = new Curve();

@@ -233,7 +233,7 @@ function common(
   };
 }
 
-/** All there is of a map, pooled to what a saved picture can show. */
-export function wholeOf(map: AttentionMap): Shown {
-  return toShown(map, 256, 256, { row: 0, column: 0 }, true);
+/** All there is of a map, pooled to so many cells a side; by default to what a saved picture can show. */
+export function wholeOf(map: AttentionMap, most = 256): Shown {
+  return toShown(map, most, most, { row: 0, column: 0 }, true);
 }

@@ -5,6 +5,7 @@ import type { ShownRun } from '../../state/training/facts.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { PlaySign, StepSign, StopSign } from '../icons.tsx';
+import { Beside } from './Beside.tsx';
 import { Ridges } from './Ridges.tsx';
 import css from './TimeBar.module.css';
 import { lossLine, placeOf, stepAt, stepBy, timeTicks } from './timeLine.ts';
@@ -51,7 +52,7 @@ export function TimeBar({
 }: TimeBarProps): ReactNode {
   /** The step that was asked for last, and what had failed by then. */
   const [asked, setAsked] = useState<{ step: number; failed: unknown } | null>(null);
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState<'heads' | 'beside' | null>(null);
   const steps = run.snapshots.map(({ step }) => step);
   // Until it is here, or not to be had: others may come on the way.
   const waits = asked !== null && asked.step !== at && asked.failed === failed;
@@ -89,10 +90,19 @@ export function TimeBar({
           <button
             className={controls.button}
             type="button"
-            aria-expanded={open}
-            onClick={() => setOpen(!open)}
+            aria-expanded={open === 'heads'}
+            onClick={() => setOpen(open === 'heads' ? null : 'heads')}
           >
             Heads
+          </button>
+          <button
+            className={controls.button}
+            type="button"
+            aria-expanded={open === 'beside'}
+            disabled={steps.length < 2}
+            onClick={() => setOpen(open === 'beside' ? null : 'beside')}
+          >
+            Side by side
           </button>
           <button className={controls.button} type="button" onClick={onBack}>
             Back to the run
@@ -100,9 +110,14 @@ export function TimeBar({
         </div>
         {note !== '' && <p className={css.note}>{note}</p>}
       </section>
-      {open && (
-        <section className={css.heads} aria-label="Heads over the steps">
+      {open === 'heads' && (
+        <section className={css.below} aria-label="Heads over the steps">
           <Ridges run={run} line={{ horizontal: 'log', last }} at={shown} onStep={go} />
+        </section>
+      )}
+      {open === 'beside' && (
+        <section className={css.below} aria-label="Two steps side by side">
+          <Beside id={run.id} steps={steps} at={at} />
         </section>
       )}
     </>

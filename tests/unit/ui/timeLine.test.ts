@@ -1,7 +1,7 @@
 // The steps of a run on a line, and what its heads do over them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HeadScores, RunRecord, RunSnapshot } from '../../../src/api.ts';
+import type { HeadScores, RunRecord, RunSnapshot, StepReading } from '../../../src/api.ts';
 import { createSvgPainter } from '../../../src/ui/figure/painter.ts';
 import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type Ridge,
   type RidgeOf,
 } from '../../../src/ui/training/ridge.ts';
+import { besideFinding, besideRows, mapFigure } from '../../../src/ui/training/beside.ts';
 import { beginningOf } from '../../../src/ui/training/ownText.ts';
 import { layoutRidge, ridgeFigure } from '../../../src/ui/training/ridgeFigure.ts';
 import { toPiece } from '../state/texts.ts';
@@ -203,6 +204,56 @@ describe('a ridge', () => {
         least,
       );
     }
+  });
+});
+
+describe('two steps beside each other', () => {
+  const reading = (step: number, top: Readonly<Record<string, number>>): StepReading =>
+    ({
+      step,
+      tokens: [...'krbt|k'].map(toPiece),
+      top: Object.entries(top).map(([sign, rawProbability]) => ({
+        piece: toPiece(sign),
+        rawProbability,
+      })),
+    }) as unknown as StepReading;
+  /** With ordinary spaces. */
+  const plain = (words: string): string => words.replaceAll('\u00A0', ' ');
+  const early = reading(20, { a: 0.1, b: 0.06, r: 0.04 });
+  const late = reading(1500, { r: 0.99, c: 0.005 });
+
+  test('have the candidates of both, those first that either is surest of', () => {
+    expect(
+      besideRows([early, late], 3).map(({ piece, probabilities }) => [piece.text, probabilities]),
+    ).toEqual([
+      ['r', [0.04, 0.99]],
+      ['a', [0.1, null]],
+      ['b', [0.06, null]],
+    ]);
+  });
+
+  test('are told apart in one sentence', () => {
+    expect(plain(besideFinding([early, late]))).toBe(
+      'At step 20 it expects “a” next (10 %), at step 1,500 “r” (99 %).',
+    );
+    expect(plain(besideFinding([late, reading(7, { r: 0.5 })]))).toBe(
+      'Both expect “r” next: 99 % at step 1,500, 50 % at step 7.',
+    );
+    expect(besideFinding([late, reading(7, {})])).toBe('');
+  });
+
+  test('have a head’s map each, as figures of all weights', () => {
+    const weights = new Float32Array(36);
+    for (let q = 0; q < 6; q++) weights[q * 6 + Math.max(0, q - 4)] = 0.75;
+    const map = { layer: 1, head: 2, size: 6, firstIndex: 0, weights };
+    const figure = mapFigure(late, map, 'sqrt');
+    expect(plain(figure.finding)).toBe('At step 1,500 “k” looks most at “r”, 75 %.');
+    expect(figure.title).toBe('Head 1.2 at step 1,500');
+    expect(figure.table().rows).toHaveLength(6);
+    expect(figure.data().values).toHaveLength(36);
+    const { width, height } = figure.size(300);
+    expect(width).toBeLessThanOrEqual(300);
+    expect(height).toBeGreaterThan(60);
   });
 });
 
