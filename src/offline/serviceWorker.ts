@@ -114,15 +114,17 @@ async function networkFirst(request: Request, path: string): Promise<Response> {
   return answer === null || answer.status >= 500 ? kept : answer;
 }
 
-/** As the network has it, and a copy for times when nobody answers. */
+/** As the network has it, of which a copy is kept for times when nobody answers. */
 async function keepUsed(request: Request): Promise<Response> {
-  const answer = isHanging ? null : await ask(request);
+  const kept = await caches.match(request.url);
+  const answer = kept === undefined ? await fetch(request) : isHanging ? null : await ask(request);
+  if (kept !== undefined && (answer === null || answer.status >= 500)) return kept;
   if (answer?.ok === true) {
     const site = await caches.open(SITE);
-    await site.put(request.url, answer.clone());
-    return answer;
+    // Where there is no room, it is fetched again next time.
+    await site.put(request.url, answer.clone()).catch(() => {});
   }
-  return (await caches.match(request.url)) ?? answer ?? fetch(request);
+  return answer ?? Response.error();
 }
 
 /** The same answer with the headers that the host left out; a header of its own stays as it is. */

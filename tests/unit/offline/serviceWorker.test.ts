@@ -45,6 +45,7 @@ beforeEach(async () => {
       shelves.set(name, shelf);
       return {
         match: async (url: URL) => find(shelf, url),
+        put: async (url: string, answer: Response) => void shelf.set(url, await answer.text()),
         add: async ({ url }: Request) => void shelf.set(url, `kept ${url.slice(HOME.length)}`),
       };
     },
@@ -153,6 +154,20 @@ for (const broken of ['away', 'gateway'] as const) {
     expect(await get('first.css')).toBe('fresh');
   });
 }
+
+test('a text to train on is kept once somebody has taken it, and not before', async () => {
+  line = 'away';
+  expect(await get('texts/tales.txt')).toBe('failed');
+  line = 'up';
+  expect(await get('texts/tales.txt')).toBe('fresh');
+  line = 'gateway';
+  expect(await get('texts/tales.txt')).toBe('fresh');
+  expect(await get('texts/names.txt')).toBe('503');
+  line = 'hangs';
+  expect(await get('texts/tales.txt', { ms: 4990 })).toBe('pending');
+  await vi.advanceTimersByTimeAsync(20);
+  expect(await get('texts/tales.txt')).toBe('fresh');
+});
 
 test('page and scripts get the headers that the host leaves out, from the network and from what is kept', async () => {
   const headersOf = async (path: string, mode?: string): Promise<Record<string, string>> =>
