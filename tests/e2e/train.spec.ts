@@ -24,7 +24,7 @@ async function chooseSmall(page: Page): Promise<void> {
     max_steps: '60',
     eval_steps: '20',
     sample_steps: '20',
-    save_steps: '10',
+    save_steps: '20',
   })) {
     await page.getByRole('textbox', { name, exact: true }).fill(value);
   }

@@ -174,7 +174,7 @@ function Controls(): ReactNode {
       )}
       {(at === 'paused' || at === 'resting') && run !== null && run.step > 0 && <OtherRate />}
       {at === 'resting' && (
-        <button className={controls.button} type="button" onClick={() => actions.close()}>
+        <button className={css.newHere} type="button" onClick={() => actions.close()}>
           New run
         </button>
       )}
