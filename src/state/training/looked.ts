@@ -6,6 +6,9 @@ import type { LookedFacts } from './facts.ts';
 
 export const LOOKED_NOTHING: LookedFacts = { run: null, error: null, beside: null, refused: null };
 
+/** Candidates that are asked of each: all of a small vocabulary. */
+const TOP = 256;
+
 export interface BesideRequest {
   /** The run's own id. */
   readonly id: string;
@@ -36,7 +39,7 @@ export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
         const mine = new AbortController();
         reading = mine;
         const ask = (step: number) =>
-          trainer().ask('readAt', { id, step, text, head }, mine.signal);
+          trainer().ask('readAt', { id, step, text, head, top: TOP }, mine.signal);
         try {
           const beside = await Promise.all([ask(steps[0]), ask(steps[1])]);
           if (reading === mine) set({ beside, refused: null });

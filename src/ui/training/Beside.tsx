@@ -50,7 +50,9 @@ export function Beside({
   useEffect(() => {
     // A text that is being written is read once it rests.
     if (!rests || words === '') return;
-    void actions.readBeside({ id, steps: [at, other], text: words, head: { layer, head } });
+    // The earlier one stands first, whichever is here.
+    const both = [Math.min(at, other), Math.max(at, other)] as const;
+    void actions.readBeside({ id, steps: both, text: words, head: { layer, head } });
   }, [actions, id, at, other, words, rests, layer, head]);
   useEffect(() => () => actions.endBeside(), [actions]);
 
@@ -126,7 +128,7 @@ function Candidate({ row: { piece, probabilities } }: { readonly row: BesideRow 
     <tr>
       <th scope="row">{tokenAxisLabel(piece)}</th>
       {probabilities.map((probability, i) => (
-        // The first is always the step that is here.
+        // A column each, the earlier step first.
         // oxlint-disable-next-line react/no-array-index-key
         <td key={i}>
           <span className={css.track} aria-hidden="true">

@@ -70,7 +70,7 @@ export function mapFigure(
     finding:
       most === undefined
         ? 'There is nothing to look at.'
-        : `At step ${formatCount(step)} ${quoted(last)} looks most at ${quoted(most.index)}, ${formatPercent(most.weight)}.`,
+        : `${quoted(last)} looks most at ${quoted(most.index)}, ${formatPercent(most.weight)}.`,
     table: () => ({
       caption: `Head ${layer}.${head} at step ${formatCount(step)}: what ${quoted(last)} (token ${last + 1}) looks at, the strongest first.`,
       columns: ['Rank', 'Token', 'Looks at', 'Weight'],

@@ -247,7 +247,7 @@ describe('two steps beside each other', () => {
     for (let q = 0; q < 6; q++) weights[q * 6 + Math.max(0, q - 4)] = 0.75;
     const map = { layer: 1, head: 2, size: 6, firstIndex: 0, weights };
     const figure = mapFigure(late, map, 'sqrt');
-    expect(plain(figure.finding)).toBe('At step 1,500 “k” looks most at “r”, 75 %.');
+    expect(plain(figure.finding)).toBe('“k” looks most at “r”, 75 %.');
     expect(figure.title).toBe('Head 1.2 at step 1,500');
     expect(figure.table().rows).toHaveLength(6);
     expect(figure.data().values).toHaveLength(36);
