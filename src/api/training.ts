@@ -169,6 +169,15 @@ export interface RunFacts {
   readonly snapshotsId: string;
 }
 
+/** A run went on with other settings. */
+export interface RunChange {
+  /** After this step. */
+  readonly step: number;
+  readonly words: string;
+  /** The arguments until then; absent in records of an earlier version. */
+  readonly before?: RunArguments;
+}
+
 /** All of a run but its weights. */
 export interface RunRecord extends RunFacts {
   readonly text: TextFacts;
@@ -177,7 +186,7 @@ export interface RunRecord extends RunFacts {
   readonly samples: readonly RunSample[];
   readonly snapshots: readonly RunSnapshot[];
   /** Steps after which it went on with other settings. */
-  readonly changes: readonly { readonly step: number; readonly words: string }[];
+  readonly changes: readonly RunChange[];
   /** What ended it; null where nothing did. */
   readonly error: ErrorInfo | null;
 }
@@ -225,7 +234,10 @@ export interface StepReading {
 /** What somebody else needs to make the same run, and to see whether it is. */
 export interface RunReceipt {
   readonly version: 1;
+  /** As it began. */
   readonly settings: RunSettings;
+  /** Steps after which it went on with other settings: from there on, losses are of those. */
+  readonly changes: readonly Omit<RunChange, 'before'>[];
   /** SHA-256 of the text that it learned from, edits included. */
   readonly text: string;
   /** Losses of its first steps and of every so many behind them. */
@@ -236,6 +248,43 @@ export interface RunReceipt {
   /** Where it was computed: bits are the same on one device and module alone. */
   readonly device: string;
 }
+
+/** A receipt that somebody brought, and what a text of their own is, which no receipt holds. */
+export interface ReceiptRequest {
+  /** JSON. */
+  readonly file: Blob;
+  readonly text?: RunText;
+  readonly device?: DeviceRequest;
+}
+
+/** What its first steps come to here. */
+export type ReceiptEvent =
+  | { readonly type: 'receipt'; readonly receipt: RunReceipt }
+  | { readonly type: 'preparing'; readonly what: string; readonly share: number | null }
+  /** Losses of a step, in nats a token: as the receipt says, and as it is here. */
+  | { readonly type: 'step'; readonly step: number; readonly there: number; readonly here: number }
+  /** `parts`: the first step whose losses differ by more than 1e-4; null where none does. */
+  | { readonly type: 'done'; readonly steps: number; readonly parts: number | null };
+
+/** What is taken away of a run: its model, as a Hugging Face folder; or all that another machine goes on with. */
+export interface RunExportRequest {
+  readonly id: string;
+  readonly what: 'model' | 'run';
+  /** Whether a text of somebody's own goes along with the run. */
+  readonly text?: boolean;
+}
+
+/** Files, one after the other. Names may have a folder. */
+export type RunFileEvent =
+  | {
+      readonly type: 'start';
+      readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];
+      /** Of the weights; null where none are kept. */
+      readonly step: number | null;
+    }
+  | { readonly type: 'file'; readonly name: string }
+  /** The next bytes of the file that was named last. */
+  | { readonly type: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> };
 
 export interface RunRequest {
   /**
@@ -286,6 +335,11 @@ export interface TrainerQuestions {
   /** Throws `training/edit` where the run's own edits fit its text no more, `training/text` where that is gone. */
   passage: { input: { id: string; passage: string }; answer: PassageFacts };
   receipt: { input: { id: string }; answer: RunReceipt };
+  /**
+   * Keeps a run that was taken away (`exportRun`), under an id of its own. Throws `training/file` for what is no such file,
+   * `training/text-needed` where its text is somebody's own and is not in it, `training/text-other` for another text.
+   */
+  importRun: { input: { file: Blob; text?: RunText }; answer: { id: string } };
   renameRun: { input: { id: string; name: string }; answer: null };
   /** Throws `storage/busy` for one that runs, here or in another tab. */
   removeRun: { input: { id: string }; answer: { freedBytes: number } };
@@ -302,5 +356,9 @@ export interface Trainer {
   ): Promise<TrainerQuestions[Q]['answer']>;
   /** One run at a time. Leaving the loop stops it after the step in hand; errors reject. */
   train(request: RunRequest, signal?: AbortSignal): AsyncIterable<RunEvent>;
+  /** Reads the files of a run that does not run. Throws `training/no-checkpoint` for a model that is not there. */
+  exportRun(request: RunExportRequest, signal?: AbortSignal): AsyncIterable<RunFileEvent>;
+  /** Makes a receipt's first steps again; nothing is kept of them. Throws `training/receipt`, and what `train` throws. */
+  checkReceipt(request: ReceiptRequest, signal?: AbortSignal): AsyncIterable<ReceiptEvent>;
   dispose(): void;
 }

@@ -18,7 +18,11 @@ export function trainerHandlers(create: (base: string) => Trainer): Handlers<Tra
       },
       ask: ({ question, input }, { signal }) => trainer().ask(question, input, signal),
     },
-    streams: { train: (request, signal) => trainer().train(request, signal) },
+    streams: {
+      train: (request, signal) => trainer().train(request, signal),
+      exportRun: { pulled: (request, signal) => trainer().exportRun(request, signal) },
+      checkReceipt: (request, signal) => trainer().checkReceipt(request, signal),
+    },
     news: () => {},
   };
 }

@@ -1,5 +1,14 @@
 // What crosses between the page and the trainer's worker: the treaty of `Trainer`, by the names of a channel.
-import type { RunEvent, RunRequest, TrainerQuestion, TrainerQuestions } from '../api.ts';
+import type {
+  ReceiptEvent,
+  ReceiptRequest,
+  RunEvent,
+  RunExportRequest,
+  RunFileEvent,
+  RunRequest,
+  TrainerQuestion,
+  TrainerQuestions,
+} from '../api.ts';
 import type { Treaty } from './channel.ts';
 
 export interface TrainerTreaty extends Treaty {
@@ -13,6 +22,10 @@ export interface TrainerTreaty extends Treaty {
     /** Before all else: the page's address, which a worker does not know. */
     begin: { input: { base: string }; answer: null };
   };
-  readonly streams: { train: { request: RunRequest; event: RunEvent } };
+  readonly streams: {
+    train: { request: RunRequest; event: RunEvent };
+    exportRun: { request: RunExportRequest; event: RunFileEvent; pulled: true };
+    checkReceipt: { request: ReceiptRequest; event: ReceiptEvent };
+  };
   readonly news: never;
 }

@@ -1,5 +1,15 @@
 // `Trainer` for a page: a worker does the work. One that breaks is replaced when something is asked next.
-import type { RunEvent, RunRequest, Trainer, TrainerQuestion, TrainerQuestions } from '../api.ts';
+import type {
+  ReceiptEvent,
+  ReceiptRequest,
+  RunEvent,
+  RunExportRequest,
+  RunFileEvent,
+  RunRequest,
+  Trainer,
+  TrainerQuestion,
+  TrainerQuestions,
+} from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { type Client, type ClientPort, connect } from './channel.ts';
 import type { TrainerTreaty } from './trainerProtocol.ts';
@@ -42,6 +52,20 @@ export class WorkerTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<RunEvent, void, undefined> {
     yield* this.#running().stream('train', request, signal);
+  }
+
+  async *exportRun(
+    request: RunExportRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<RunFileEvent, void, undefined> {
+    yield* this.#running().stream('exportRun', request, signal);
+  }
+
+  async *checkReceipt(
+    request: ReceiptRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ReceiptEvent, void, undefined> {
+    yield* this.#running().stream('checkReceipt', request, signal);
   }
 
   dispose(): void {

@@ -264,7 +264,10 @@ export class ActiveRun {
     const { step, max_steps, parameters } = start;
     const run = upTo(this.#kept(), step);
     const words = before && change ? wordsOfChange(before.settings.arguments, change) : '';
-    const changes = words === '' ? run.changes : [...run.changes, { step, words }];
+    const changes =
+      before && words !== ''
+        ? [...run.changes, { step, words, before: before.settings.arguments }]
+        : run.changes;
     this.#run = { ...run, max_steps, parameters, changes, state: 'running' };
     if (before) await store?.removeAfter(this.id, step);
     await this.#write();

@@ -1,7 +1,11 @@
 // What `Trainer` promises, in this thread: one run at a time, and questions about all that are kept.
 import type {
+  ReceiptEvent,
+  ReceiptRequest,
   RunEvent,
+  RunExportRequest,
   RunFacts,
+  RunFileEvent,
   RunRecord,
   RunRequest,
   RunText,
@@ -15,11 +19,12 @@ import { EngineError } from '../../errors.ts';
 import { openOpfs } from '../../kept/opfs.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
+import { exportRun, importRun } from './archive.ts';
 import { passageIn } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
-import { receiptOf } from './receipt.ts';
+import { checkReceipt, receiptOf } from './receipt.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning } from './runStore.ts';
 import { readRunText } from './texts.ts';
@@ -48,6 +53,8 @@ export class LocalTrainer implements Trainer {
   #active: ActiveRun | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
+  /** A receipt's first steps are being made. */
+  #isChecking = false;
   readonly #readings: Readings;
   #disposed = false;
 
@@ -75,7 +82,7 @@ export class LocalTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<RunEvent, void, undefined> {
     this.#checkUsable();
-    if (this.#active) throw busy();
+    if (this.#isBusy()) throw busy();
     await this.#measuring?.catch(() => {});
     const { base, processor } = this.#options;
     const store = await this.#open();
@@ -106,6 +113,31 @@ export class LocalTrainer implements Trainer {
     }
   }
 
+  async *exportRun(
+    request: RunExportRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<RunFileEvent, void, undefined> {
+    this.#checkUsable();
+    yield* exportRun(await this.#kept(), request, signal);
+  }
+
+  async *checkReceipt(
+    { device, ...request }: ReceiptRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ReceiptEvent, void, undefined> {
+    this.#checkUsable();
+    if (this.#isBusy()) throw busy();
+    this.#isChecking = true;
+    try {
+      await this.#measuring?.catch(() => {});
+      const { base, processor } = this.#options;
+      const where = { device: device ?? 'auto', ...(processor && { processor }) };
+      yield* checkReceipt(request, { base, where, signal });
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#active?.control('stop');
@@ -115,7 +147,7 @@ export class LocalTrainer implements Trainer {
   readonly #answers: Answers = {
     readText: ({ text, tokenizer }, signal) => this.#readText(text, tokenizer, signal),
     estimate: async ({ settings, vocabSize, device }, signal) => {
-      if (this.#active) throw busy();
+      if (this.#isBusy()) throw busy();
       await this.#measuring?.catch(() => {});
       const { processor } = this.#options;
       const where = { device: device ?? 'auto', ...(processor && { processor }) };
@@ -146,6 +178,11 @@ export class LocalTrainer implements Trainer {
     receipt: async ({ id }) => {
       const store = await this.#kept();
       return receiptOf(await store.get(id), store);
+    },
+    importRun: async ({ file, text }, signal) => {
+      const id = newId();
+      await importRun(await this.#kept(), { id, file, text }, this.#options.base, signal);
+      return { id };
     },
     renameRun: async ({ id, name }) => {
       const store = await this.#kept();
@@ -193,7 +230,7 @@ export class LocalTrainer implements Trainer {
   }
 
   #isBusy(): boolean {
-    return this.#active !== null;
+    return this.#active !== null || this.#isChecking;
   }
 
   #checkUsable(): void {

@@ -1,17 +1,29 @@
 // What anybody needs to make a run again, and to see at which step theirs parts from it.
-import type { RunReceipt } from '../../api.ts';
+import type { ReceiptEvent, RunReceipt, RunText } from '../../api.ts';
+import { EngineError } from '../../errors.ts';
+import { isObject } from '../../json.ts';
+import type { TrainOptions } from '../training/begin.ts';
 import { lastCheckpoints } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
-import { hashOf } from './prepare.ts';
-import type { KeptRun } from './record.ts';
+import { train } from '../training/train.ts';
+import { hashOf, prepareText } from './prepare.ts';
+import { Queue } from './queue.ts';
+import { type KeptRun, firstSettings, readChange, readSettings } from './record.ts';
 import type { RunStore } from './runStore.ts';
+import { optionsOf } from './settings.ts';
+import { readRunText } from './texts.ts';
 
 /** Losses of these steps stand there one by one, then each so-many-th. */
 const FIRST = 20;
 const EVERY = 50;
+/** Losses of two machines that are the same, in nats: sums in another order differ by less in the first steps. */
+const SAME = 1e-4;
+/** A receipt is some kB. */
+const MOST_BYTES = 4 << 20;
+const HASH = /^[0-9a-f]{64}$/u;
 
 export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunReceipt> {
-  const { settings, text, points, step, device } = run;
+  const { text, points, step, device } = run;
   const [last] = await lastCheckpoints(store.checkpoints(run.id));
   const file = await last?.open(WEIGHTS);
   let weights: RunReceipt['weights'] = null;
@@ -24,7 +36,8 @@ export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunRecei
   }
   return {
     version: 1,
-    settings,
+    settings: firstSettings(run),
+    changes: run.changes.map((change) => ({ step: change.step, words: change.words })),
     text: text.sha256,
     losses: points
       .filter((point) => point.step <= FIRST || point.step % EVERY === 0 || point.step === step)
@@ -33,4 +46,157 @@ export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunRecei
     weights,
     device,
   };
+}
+
+/** Reads what somebody brought; nothing in it is believed. Throws `training/receipt`. */
+export async function readReceipt(file: Blob): Promise<RunReceipt> {
+  if (file.size > MOST_BYTES) throw noReceipt(`it is larger than ${MOST_BYTES >> 20} MB`);
+  let json: unknown;
+  try {
+    json = JSON.parse(await file.text());
+  } catch (cause) {
+    throw noReceipt('it is no JSON', cause);
+  }
+  if (!isObject(json) || json['version'] !== 1) throw noReceipt('it does not say "version": 1');
+  const settings = readSettings(json['settings']);
+  const { text, losses, changes, step, weights, device } = json;
+  if (!settings) throw noReceipt('its settings are not those of a run');
+  if (typeof text !== 'string' || !HASH.test(text)) throw noReceipt('its text has no SHA-256');
+  if (!Array.isArray(losses) || !losses.every(isLoss)) throw noReceipt('its losses are none');
+  return {
+    version: 1,
+    settings,
+    changes: (Array.isArray(changes) ? changes : []).flatMap((one: unknown) => {
+      const change = isObject(one) ? readChange(one) : null;
+      return change ? [{ step: change.step, words: change.words }] : [];
+    }),
+    text,
+    losses: losses.map((one) => ({ step: one.step, loss: one.loss })),
+    step: isCount(step) ? step : 0,
+    weights: isWeights(weights) ? { step: weights.step, sha256: weights.sha256 } : null,
+    device: typeof device === 'string' ? device.slice(0, 200) : '',
+  };
+}
+
+interface CheckOptions {
+  readonly base: string;
+  readonly where: Pick<TrainOptions, 'device' | 'processor'>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Makes the first steps of a receipt's run again and tells both losses of each. Throws `training/receipt`,
+ * `training/text-needed`, `training/text-other`, and what `train` throws.
+ */
+export async function* checkReceipt(
+  { file, text }: { readonly file: Blob; readonly text?: RunText | undefined },
+  { base, where, signal }: CheckOptions,
+): AsyncGenerator<ReceiptEvent, void, undefined> {
+  const receipt = await readReceipt(file);
+  yield { type: 'receipt', receipt };
+  const { settings, changes } = receipt;
+  // From a change on, the losses are of other settings.
+  const until = Math.min(FIRST, changes[0]?.step ?? FIRST);
+  const there = new Map(receipt.losses.map((one) => [one.step, one.loss]));
+  const last = Math.max(0, ...[...there.keys()].filter((step) => step <= until));
+  if (last === 0) throw noReceipt(`it has no loss of its first ${until} steps`);
+
+  const source = text ?? settings.text;
+  if (settings.text.kind === 'own' && !text) throw textNeeded(settings.text.name, receipt.text);
+  const bytes = await readRunText(source, base, signal);
+  const news = new Queue<ReceiptEvent>();
+  const { tokenizer, edits } = settings;
+  const preparing = prepareText(bytes, tokenizer, {
+    ...(edits && { edits }),
+    tell: (what, share) => news.push({ type: 'preparing', what, share }),
+    signal,
+  });
+  preparing.then(
+    () => news.end(),
+    (error: unknown) => news.end({ error }),
+  );
+  yield* news.read();
+  const prepared = await preparing;
+  if (prepared.facts.sha256 !== receipt.text) throw otherText(settings.text, receipt.text);
+
+  yield { type: 'preparing', what: 'Taking memory', share: null };
+  let parts: number | null = null;
+  const events = train({
+    ...optionsOf(settings, prepared),
+    ...where,
+    // The losses alone: nothing else draws from what they come from.
+    eval_steps: 0,
+    sample_steps: 0,
+    save_steps: 0,
+    checkpoints: null,
+    signal,
+  });
+  // Leaving the loop frees what it took.
+  for await (const event of events) {
+    if (event.type === 'done') {
+      await event.model.dispose();
+      break;
+    }
+    if (event.type !== 'step') continue;
+    signal?.throwIfAborted();
+    const { step, loss: here } = event;
+    const loss = there.get(step);
+    if (loss !== undefined) {
+      yield { type: 'step', step, there: loss, here };
+      if (parts === null && !(Math.abs(here - loss) <= SAME)) parts = step;
+    }
+    if (step >= last) break;
+  }
+  signal?.throwIfAborted();
+  yield { type: 'done', steps: last, parts };
+}
+
+/** Throws `training/text-needed`: what the text of somebody's own was called, and how its hash begins. */
+export function textNeeded(name: string, sha256: string): EngineError {
+  return new EngineError(
+    `It learned ${JSON.stringify(name.slice(0, 80))}, which is not in the file: a text of somebody’s own stays with them.`,
+    {
+      code: 'training/text-needed',
+      hint: `Give the text itself; it is the right one where its SHA-256 begins with ${sha256.slice(0, 12)}.`,
+    },
+  );
+}
+
+/** Throws `training/text-other`. */
+export function otherText({ kind, name }: RunText, sha256: string): EngineError {
+  const wanted = `its SHA-256 begins with ${sha256.slice(0, 12)}`;
+  return kind === 'own'
+    ? new EngineError(`This is not the text that it learned: ${wanted}.`, {
+        code: 'training/text-other',
+        hint: 'Give the text as it was, to the last letter: a blank line more is another text.',
+      })
+    : new EngineError(
+        `The text ${JSON.stringify(name)} of this page is not the one that it learned: ${wanted}.`,
+        {
+          code: 'training/text-other',
+          hint: 'Another version of the page had another text: give that text itself.',
+        },
+      );
+}
+
+function noReceipt(why: string, cause?: unknown): EngineError {
+  return new EngineError(`This is no receipt of a run: ${why}.`, {
+    code: 'training/receipt',
+    hint: 'Choose the .json that “Receipt” at a run gives.',
+    cause,
+  });
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isLoss(value: unknown): value is RunReceipt['losses'][number] {
+  return isObject(value) && isCount(value['step']) && Number.isFinite(value['loss']);
+}
+
+function isWeights(value: unknown): value is NonNullable<RunReceipt['weights']> {
+  if (!isObject(value)) return false;
+  const { step, sha256 } = value;
+  return isCount(step) && typeof sha256 === 'string' && HASH.test(sha256);
 }

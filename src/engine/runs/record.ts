@@ -4,6 +4,7 @@ import type {
   ErrorInfo,
   HeadScores,
   RunArguments,
+  RunChange,
   RunPoint,
   RunRecord,
   RunSample,
@@ -29,6 +30,8 @@ export type KeptRun = Omit<
 const VERSION = 1;
 /** More points are thinned out: every second of them, as often as it takes. */
 const MOST_POINTS = 20_000;
+/** Samples, validations and the like: a page shows all of them. */
+const MOST_TOLD = 5000;
 /** Digits that are kept of what is only drawn. */
 const DIGITS = 4;
 const BEHAVIOURS: readonly Behaviour[] = [
@@ -60,6 +63,15 @@ export function toRecord(
     snapshotsId: snapshotsOf(run.id),
     sizeBytes,
   };
+}
+
+/** The settings that a run began with: it may have gone on with others. */
+export function firstSettings({
+  settings,
+  changes,
+}: Pick<RunRecord, 'settings' | 'changes'>): RunSettings {
+  const before = changes[0]?.before;
+  return before ? { ...settings, arguments: before } : settings;
 }
 
 /** What is left of a run that goes on after so many steps. */
@@ -114,7 +126,7 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
   if (typeof id !== 'string' || typeof name !== 'string' || !facts || !asked) return null;
   const list = <T>(value: unknown, read: (one: Record<string, unknown>) => T | null): T[] =>
     Array.isArray(value)
-      ? value.flatMap((one: unknown) => {
+      ? value.slice(-MOST_TOLD).flatMap((one: unknown) => {
           const found = isObject(one) ? read(one) : null;
           return found === null ? [] : [found];
         })
@@ -142,9 +154,7 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
       sizeBytes: toCount(sizeBytes),
       scores: readScores(scores),
     })),
-    changes: list(json['changes'], ({ step, words }) =>
-      typeof words === 'string' ? { step: toCount(step), words } : null,
-    ),
+    changes: list(json['changes'], readChange),
     error: readError(json['error']),
   };
 }
@@ -154,7 +164,8 @@ const KINDS = ['gpt2', 'nanogpt', 'mingpt', 'notebook'] as const;
 const TASKS = ['repeat', 'reverse', 'add'] as const;
 const ORDERS = ['random', 'shuffled', 'sequential'] as const;
 
-function readSettings(value: unknown): RunSettings | null {
+/** Null for what are none. The text of somebody's own is ''. */
+export function readSettings(value: unknown): RunSettings | null {
   if (!isObject(value)) return null;
   const { text, tokenizer, model, arguments: args, validation, prompt } = value;
   if (!isObject(text) || !isObject(tokenizer) || !isObject(model) || !isObject(args)) return null;
@@ -168,17 +179,26 @@ function readSettings(value: unknown): RunSettings | null {
     text: from,
     tokenizer: made,
     model: { kind, ...sizes, n_ctx: size('n_ctx') },
-    arguments: Object.fromEntries(
-      Object.entries(args).filter(
-        ([, one]) => typeof one === 'string' || (typeof one === 'number' && Number.isFinite(one)),
-      ),
-    ) as RunArguments,
+    arguments: readArguments(args),
     generator: value['generator'] === 'torch' ? 'torch' : 'philox',
     order: ORDERS.find((one) => one === value['order']) ?? 'random',
     validation: toNumber(validation) ?? 0,
     prompt: typeof prompt === 'string' ? prompt : '',
     ...(Array.isArray(value['edits']) && { edits: value['edits'].flatMap(readEdit) }),
   };
+}
+
+function readArguments(value: Record<string, unknown>): RunArguments {
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      ([, one]) => typeof one === 'string' || (typeof one === 'number' && Number.isFinite(one)),
+    ),
+  ) as RunArguments;
+}
+
+export function readChange({ step, words, before }: Record<string, unknown>): RunChange | null {
+  if (typeof words !== 'string') return null;
+  return { step: toCount(step), words, ...(isObject(before) && { before: readArguments(before) }) };
 }
 
 const EDITS = ['remove', 'double', 'replace'] as const;
@@ -191,13 +211,15 @@ function readEdit(value: unknown): TextEdit[] {
   return [{ what: kind, passage, ...(typeof by === 'string' && { by }) }];
 }
 
-function readText({ kind, name }: Record<string, unknown>): RunSettings['text'] | null {
+function readText({ kind, name, column }: Record<string, unknown>): RunSettings['text'] | null {
   if (typeof name !== 'string') return null;
   const task = TASKS.find((one) => one === name);
   if (kind === 'task') return task ? { kind, name: task } : null;
   if (kind === 'bundled') return { kind, name };
   // The text itself lies beside the record.
-  return kind === 'own' ? { kind, name, text: '' } : null;
+  const own = { kind: 'own', name, text: '' } as const;
+  if (kind !== 'own') return null;
+  return typeof column === 'string' ? { ...own, column } : own;
 }
 
 function readTokenizer({ kind, vocab_size }: Record<string, unknown>) {
@@ -217,7 +239,7 @@ function readFacts(value: unknown): TextFacts | null {
     documents: toCount(value['documents']),
     evenLoss: even,
     frequencyLoss: frequency,
-    beginning: Array.isArray(beginning) ? beginning.filter(isPiece) : [],
+    beginning: Array.isArray(beginning) ? beginning.slice(0, MOST_TOLD).filter(isPiece) : [],
     sha256,
   };
 }

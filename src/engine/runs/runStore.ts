@@ -10,7 +10,7 @@ import { type KeptRun, readRun, snapshotsOf, writeRun } from './record.ts';
 const RECORD = 'record.json';
 const TEXT = 'text.txt';
 /** A record is some hundred kB; more is none. */
-const RECORD_BYTES = 32 << 20;
+export const RECORD_BYTES = 32 << 20;
 
 export class RunStore {
   /** Records and texts. */
@@ -95,14 +95,19 @@ export class RunStore {
     for (const each of await store.list()) if (each.step > step) await store.remove(each.step);
   }
 
-  /** All of it; the number of bytes that are free again. Throws `storage/busy` while it runs somewhere. */
-  async remove(id: string): Promise<number> {
-    if (await isLocked(lockOf(id))) throw busy();
-    const bytes = await this.sizeOf(id);
+  /** What an attempt left that did not come to a record. */
+  async discard(id: string): Promise<void> {
     for (const store of [this.checkpoints(id), this.snapshots(id)]) {
       for (const { step } of await store.list()) await store.remove(step);
     }
     await this.#runs.remove(id);
+  }
+
+  /** All of it; the number of bytes that are free again. Throws `storage/busy` while it runs somewhere. */
+  async remove(id: string): Promise<number> {
+    if (await isLocked(lockOf(id))) throw busy();
+    const bytes = await this.sizeOf(id);
+    await this.discard(id);
     return bytes;
   }
 }

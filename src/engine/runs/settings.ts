@@ -1,7 +1,7 @@
 // From the settings of a run to the options of `train`.
 import type { RunModel, RunSettings } from '../../api.ts';
 import { type GptConfig, PRESETS } from '../../model/config.ts';
-import type { TrainOptions } from '../training/begin.ts';
+import type { NewModel, TrainOptions } from '../training/begin.ts';
 import type { TrainingArguments } from '../training/options.ts';
 import { splitCorpus } from '../training/split.ts';
 import type { PreparedText } from './prepare.ts';
@@ -17,7 +17,7 @@ const KINDS = {
 const CHECKPOINTS = 2;
 
 /** A new model of these sizes, for a vocabulary. What does not go together `train` refuses. */
-export function newModelOf(model: RunModel, vocabSize: number): TrainOptions['model'] & object {
+export function newModelOf(model: RunModel, vocabSize: number): NewModel {
   const { kind, n_layer, n_head, n_embd, n_ctx } = model;
   const config: GptConfig = {
     ...PRESETS[KINDS[kind]],

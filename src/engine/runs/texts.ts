@@ -1,13 +1,14 @@
 // The text that a run learns from, as bytes, wherever it comes from.
 import type { RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
+import { show } from '../../json.ts';
 import { toMegabytes } from '../../model/config.ts';
 import { END_OF_TEXT } from '../../text/tokenizer.ts';
 import { csvColumn } from './csv.ts';
 import { taskText } from './tasks.ts';
 
 /** A page holds the text and its ids; a model that a page trains learns nothing from more. */
-const MOST_BYTES = 100_000_000;
+export const MOST_TEXT_BYTES = 100_000_000;
 /** Of a text that comes with the page: a file's name and no path. */
 const BUNDLED = /^[a-z0-9-]{1,40}$/u;
 
@@ -21,7 +22,7 @@ export async function readRunText(
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await bytesOf(text, base, signal);
-  if (bytes.length <= MOST_BYTES) return bytes;
+  if (bytes.length <= MOST_TEXT_BYTES) return bytes;
   throw tooLong(bytes.length);
 }
 
@@ -37,7 +38,7 @@ async function bytesOf(
       return fetchBundled(text.name, base, signal);
     case 'own': {
       if (typeof text.text === 'string') return encode(text.text);
-      if (text.text.size > MOST_BYTES) throw tooLong(text.text.size);
+      if (text.text.size > MOST_TEXT_BYTES) throw tooLong(text.text.size);
       const bytes = new Uint8Array(await text.text.arrayBuffer());
       const isTable = text.column !== undefined || /\.csv$/iu.test(text.text.name);
       if (!isTable) return bytes;
@@ -52,7 +53,12 @@ async function fetchBundled(
   base: string,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (!BUNDLED.test(name)) throw new Error(`${JSON.stringify(name)} names no text of the page.`);
+  if (!BUNDLED.test(name)) {
+    throw new EngineError(`${show(name)} names no text of the page.`, {
+      code: 'training/text',
+      hint: 'Take one of the texts that come with it, or one of your own.',
+    });
+  }
   const url = new URL(`texts/${name}.txt`, base);
   const response = await fetch(url, { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
@@ -73,7 +79,7 @@ function missing(name: string, why: string, cause?: unknown): EngineError {
 
 function tooLong(bytes: number): EngineError {
   return new EngineError(
-    `The text has ${toMegabytes(bytes)}; a page takes up to ${toMegabytes(MOST_BYTES)}.`,
+    `The text has ${toMegabytes(bytes)}; a page takes up to ${toMegabytes(MOST_TEXT_BYTES)}.`,
     {
       code: 'training/text',
       hint: 'Take a part of it, or train on all of it in Node: npm run train.',

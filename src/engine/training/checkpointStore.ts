@@ -45,10 +45,14 @@ export function sizeOf({ sizes }: StoredCheckpoint): number {
 
 /** The files of a checkpoint that are a model's, as `save_pretrained` gives them. */
 export function savedModelOf(checkpoint: StoredCheckpoint): SavedFile[] {
-  const names = [...checkpoint.sizes].filter(
-    ([name]) => name !== OPTIMIZER && name !== TRAINER_STATE,
+  return savedFilesOf(checkpoint).filter(
+    ({ name }) => name !== OPTIMIZER && name !== TRAINER_STATE,
   );
-  return names.map(([name, sizeBytes]) => ({
+}
+
+/** All of its files. */
+export function savedFilesOf(checkpoint: StoredCheckpoint): SavedFile[] {
+  return [...checkpoint.sizes].map(([name, sizeBytes]) => ({
     name,
     sizeBytes,
     async *chunks() {

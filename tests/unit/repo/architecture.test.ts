@@ -25,6 +25,7 @@ const LEAVES = [
   'src/window.ts',
   'src/visibleText.ts',
   'src/folders.ts',
+  'src/runFiles.ts',
 ];
 
 const RULES: readonly Rule[] = [
@@ -38,6 +39,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/window.ts', may: [] },
   { part: 'src/folders.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
+  { part: 'src/runFiles.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
   // Node's own threads, asked for by name at run time: no bundle has a trace of them.
   {

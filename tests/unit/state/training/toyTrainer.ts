@@ -1,7 +1,10 @@
 // A trainer that answers at once and trains as a test says, for tests of what the page makes of it.
 import type {
+  ReceiptEvent,
   RunEvent,
+  RunExportRequest,
   RunFacts,
+  RunFileEvent,
   RunRecord,
   RunRequest,
   RunSettings,
@@ -148,6 +151,23 @@ export class ToyTrainer implements Trainer {
     }
     this.#tell = null;
     this.end = null;
+  }
+
+  /** What is taken away of a run, and what a receipt's steps come to. */
+  files: readonly RunFileEvent[] = [];
+  receipt: readonly (ReceiptEvent | Error)[] = [];
+
+  async *exportRun(request: RunExportRequest): AsyncGenerator<RunFileEvent> {
+    this.exported.push(request);
+    for (const event of this.files) yield await Promise.resolve(event);
+  }
+  readonly exported: RunExportRequest[] = [];
+
+  async *checkReceipt(): AsyncGenerator<ReceiptEvent> {
+    for (const event of this.receipt) {
+      if (event instanceof Error) throw event;
+      yield await Promise.resolve(event);
+    }
   }
 
   dispose(): void {}

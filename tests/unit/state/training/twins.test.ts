@@ -183,6 +183,7 @@ describe('a comparison', () => {
       version: 1,
       settings,
       text: '',
+      changes: [],
       losses: [],
       step: 60,
       device: '',

@@ -1,0 +1,30 @@
+// A run as files that people and spreadsheets read: its curve as CSV, its samples as text.
+import type { RunPoint, RunRecord } from './api.ts';
+
+/** RFC 4180 ends lines so. */
+const LINE = '\r\n';
+
+/**
+ * A line a step, in order: `step,loss,learning_rate,grad_norm,eval_loss`, losses in nats a token. A cell is empty where
+ * nothing was measured.
+ */
+export function curveCsv(
+  points: readonly RunPoint[],
+  evaluations: RunRecord['evaluations'],
+): string {
+  const measured = new Map(evaluations.map(({ step, loss }) => [step, loss]));
+  const told = new Map(points.map((point) => [point.step, point]));
+  const steps = [...new Set([...told.keys(), ...measured.keys()])].toSorted((a, b) => a - b);
+  const lines = steps.map((step) => {
+    const point = told.get(step);
+    const cells = [step, point?.loss, point?.learning_rate, point?.grad_norm, measured.get(step)];
+    return cells.map((cell) => cell ?? '').join(',');
+  });
+  return ['step,loss,learning_rate,grad_norm,eval_loss', ...lines, ''].join(LINE);
+}
+
+/** What it wrote, in order, each under the step that it was written at. */
+export function samplesText({ name, samples }: Pick<RunRecord, 'name' | 'samples'>): string {
+  const parts = samples.map(({ step, prompt, text }) => `── step ${step} ──\n${prompt}${text}\n`);
+  return [`${name}\n`, ...parts].join('\n');
+}
