@@ -1,5 +1,5 @@
-// A run as files that people and spreadsheets read: its curve as CSV, its samples as text.
-import type { RunPoint, RunRecord } from './api.ts';
+// A run as files that people and spreadsheets read: its curve as CSV, its samples as text; and what it began with.
+import type { RunPoint, RunRecord, RunSettings } from './api.ts';
 
 /** RFC 4180 ends lines so. */
 const LINE = '\r\n';
@@ -27,4 +27,13 @@ export function curveCsv(
 export function samplesText({ name, samples }: Pick<RunRecord, 'name' | 'samples'>): string {
   const parts = samples.map(({ step, prompt, text }) => `── step ${step} ──\n${prompt}${text}\n`);
   return [`${name}\n`, ...parts].join('\n');
+}
+
+/** The settings that a run began with: it may have gone on with others. */
+export function firstSettings({
+  settings,
+  changes,
+}: Pick<RunRecord, 'settings' | 'changes'>): RunSettings {
+  const before = changes[0]?.before;
+  return before ? { ...settings, arguments: before } : settings;
 }

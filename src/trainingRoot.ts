@@ -11,6 +11,7 @@ export function openTraining(
 ): Training {
   training ??= createTraining({
     makeTrainer: () => WorkerTrainer.create(document.baseURI),
+    link: new URLSearchParams(location.hash.slice(1)).get('run'),
     say: page.announce,
     look(step, name) {
       page.lookAt(step, name);

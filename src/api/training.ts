@@ -270,7 +270,7 @@ export type ReceiptEvent =
 export interface RunExportRequest {
   readonly id: string;
   readonly what: 'model' | 'run';
-  /** Whether a text of somebody's own goes along with the run. */
+  /** Whether its text goes along with the run. */
   readonly text?: boolean;
 }
 

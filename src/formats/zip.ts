@@ -145,7 +145,7 @@ async function* inflated(
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      yield value as Uint8Array<ArrayBuffer>;
+      yield value;
     }
   } catch (cause) {
     throw damaged(`${show(name)} cannot be unpacked`, cause);

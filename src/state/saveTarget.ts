@@ -1,7 +1,8 @@
 // Where a saved model goes, a chunk at a time: a folder on disk, or a .zip that is downloaded when it is
 // whole. Comes with the first save.
 import { Zip, ZipPassThrough } from 'fflate';
-import { EngineError } from '../errors.ts';
+import type { ErrorInfo } from '../api.ts';
+import { EngineError, toErrorInfo } from '../errors.ts';
 import { KEPT_MS, openSpool } from '../kept/spool.ts';
 
 export interface SaveTarget {
@@ -103,7 +104,8 @@ export async function createZip(
   };
 }
 
-function download(blob: Blob, name: string, after: () => void): void {
+/** Hands a file to the browser, to be kept where it keeps downloads. */
+export function download(blob: Blob, name: string, after: () => void = () => {}): void {
   const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
@@ -127,7 +129,36 @@ async function freeName(parent: FileSystemDirectoryHandle, name: string): Promis
 }
 
 /** A name that every disk takes. */
-function toFileName(name: string): string {
+export function toFileName(name: string): string {
   const plain = name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').replaceAll(/^[.-]+|[.-]+$/gu, '');
   return plain === '' ? 'model' : plain;
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
+
+/** What the browser says of files, with what to do about it. */
+export function toSaveError(error: unknown, to: 'folder' | 'zip'): ErrorInfo {
+  if (!(error instanceof DOMException)) return toErrorInfo(error);
+  const { name, message } = error;
+  if (name === 'QuotaExceededError') {
+    return {
+      code: 'save/space',
+      message: `There is no room for it: ${message}`,
+      hint: `${to === 'zip' ? 'Save to a folder, which needs no copy in between, or make' : 'Make'} room, or save in 16 bit; nothing is left of the attempt.`,
+    };
+  }
+  if (name === 'NotAllowedError' || name === 'SecurityError') {
+    return {
+      code: 'save/not-allowed',
+      message: `The browser may not write there: ${message}`,
+      hint: 'Choose another folder and allow it, or save as .zip.',
+    };
+  }
+  return {
+    code: 'save/write',
+    message: `It could not be written: ${message}`,
+    hint: `Choose another ${to === 'zip' ? 'way: a folder' : 'folder'}, and see that its disk is there and has room.`,
+  };
 }

@@ -169,9 +169,12 @@ export function formatUrl(
   writeSettings(query, settings);
   const text = query.toString();
   const fits = prompt !== '' && prompt.length <= MAX_PROMPT_IN_URL;
+  // Settings of a run: what trains reads them, when it is opened.
+  const run = workspace === 'train' ? link.get('run') : null;
   const hash = new URLSearchParams({
     ...(fits ? { prompt } : {}),
     ...(workspace === FIRST_VIEW.workspace ? {} : { workspace }),
+    ...(run === null ? {} : { run }),
   }).toString();
   return { search: text === '' ? '' : `?${text}`, hash: hash === '' ? '' : `#${hash}` };
 }

@@ -1,9 +1,8 @@
 // Pulls a model out of the engine, chunk by chunk, and puts it where somebody wants it. Comes with the
 // first save.
 import type { ModelSummary, SaveRequest } from '../api.ts';
-import { toErrorInfo } from '../errors.ts';
 import type { SaveWish } from './facts/models.ts';
-import { createFolder, createZip, type SaveTarget } from './saveTarget.ts';
+import { createFolder, createZip, isAbort, toSaveError, type SaveTarget } from './saveTarget.ts';
 import type { SliceContext } from './slices/slice.ts';
 import type { SavingState } from './facts/models.ts';
 
@@ -78,33 +77,4 @@ export async function writeModel(
     if (!isAbort(error)) set({ error: toSaveError(error, to) });
     else if (signal.aborted) say('Saving was cancelled; nothing is left of it.');
   }
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'AbortError';
-}
-
-/** What the browser says of files, with what to do about it. */
-function toSaveError(error: unknown, to: SaveWish['to']) {
-  if (!(error instanceof DOMException)) return toErrorInfo(error);
-  const { name, message } = error;
-  if (name === 'QuotaExceededError') {
-    return {
-      code: 'save/space',
-      message: `There is no room for it: ${message}`,
-      hint: `${to === 'zip' ? 'Save to a folder, which needs no copy in between, or make' : 'Make'} room, or save in 16 bit; nothing is left of the attempt.`,
-    };
-  }
-  if (name === 'NotAllowedError' || name === 'SecurityError') {
-    return {
-      code: 'save/not-allowed',
-      message: `The browser may not write there: ${message}`,
-      hint: 'Choose another folder and allow it, or save as .zip.',
-    };
-  }
-  return {
-    code: 'save/write',
-    message: `It could not be written: ${message}`,
-    hint: `Choose another ${to === 'zip' ? 'way: a folder' : 'folder'}, and see that its disk is there and has room.`,
-  };
 }

@@ -153,7 +153,7 @@ export class ActiveRun {
     const prepared = await this.#prepare(settings, read, signal);
     const options = optionsOf(settings, prepared);
     this.#run = before
-      ? { ...before, settings, state: 'running', error: null }
+      ? { ...before, settings, text: prepared.facts, state: 'running', error: null }
       : newRun(this.#options, settings, prepared);
     if (store && !before && this.#whole) await store.writeText(this.id, this.#whole);
     this.#whole = null;

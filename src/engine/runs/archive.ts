@@ -78,7 +78,7 @@ async function allOf(
   withText: boolean,
 ): Promise<SavedFile[]> {
   const files = [
-    textFile(RECORD, new TextDecoder().decode(writeRun(run))),
+    bytesFile(RECORD, writeRun(withText ? run : withoutText(run))),
     jsonFile('receipt.json', await receiptOf(run, store)),
     textFile('curve.csv', curveCsv(run.points, run.evaluations)),
     textFile('samples.txt', samplesText(run)),
@@ -89,6 +89,12 @@ async function allOf(
     files.push(...savedFilesOf(last).map((file) => ({ ...file, name: `${folder}/${file.name}` })));
   }
   return files;
+}
+
+/** A text of somebody's own stays at home, and how it begins does too. When the run goes on, it is read anew. */
+function withoutText(run: KeptRun): KeptRun {
+  if (run.settings.text.kind !== 'own') return run;
+  return { ...run, text: { ...run.text, beginning: [] } };
 }
 
 function bytesFile(name: string, bytes: Uint8Array<ArrayBuffer>): SavedFile {

@@ -53,8 +53,8 @@ export class LocalTrainer implements Trainer {
   #active: ActiveRun | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
-  /** A receipt's first steps are being made. */
-  #isChecking = false;
+  /** Of a receipt whose first steps are being made: it resolves when they are. */
+  #checking: Promise<void> | null = null;
   readonly #readings: Readings;
   #disposed = false;
 
@@ -82,7 +82,7 @@ export class LocalTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<RunEvent, void, undefined> {
     this.#checkUsable();
-    if (this.#isBusy()) throw busy();
+    if (this.#isBusy()) throw this.#busy();
     await this.#measuring?.catch(() => {});
     const { base, processor } = this.#options;
     const store = await this.#open();
@@ -104,7 +104,7 @@ export class LocalTrainer implements Trainer {
       active = new ActiveRun({ ...begun, store, read, where });
     }
     // Another may have begun while the store was opened.
-    if (this.#isBusy()) throw busy();
+    if (this.#isBusy()) throw this.#busy();
     this.#active = active;
     try {
       yield* active.events(signal);
@@ -126,15 +126,17 @@ export class LocalTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<ReceiptEvent, void, undefined> {
     this.#checkUsable();
-    if (this.#isBusy()) throw busy();
-    this.#isChecking = true;
+    if (this.#isBusy()) throw this.#busy();
+    let done = (): void => {};
+    this.#checking = new Promise((resolve) => (done = resolve));
     try {
       await this.#measuring?.catch(() => {});
       const { base, processor } = this.#options;
       const where = { device: device ?? 'auto', ...(processor && { processor }) };
       yield* checkReceipt(request, { base, where, signal });
     } finally {
-      this.#isChecking = false;
+      this.#checking = null;
+      done();
     }
   }
 
@@ -147,7 +149,8 @@ export class LocalTrainer implements Trainer {
   readonly #answers: Answers = {
     readText: ({ text, tokenizer }, signal) => this.#readText(text, tokenizer, signal),
     estimate: async ({ settings, vocabSize, device }, signal) => {
-      if (this.#isBusy()) throw busy();
+      if (this.#active) throw busy();
+      await this.#checking;
       await this.#measuring?.catch(() => {});
       const { processor } = this.#options;
       const where = { device: device ?? 'auto', ...(processor && { processor }) };
@@ -230,7 +233,15 @@ export class LocalTrainer implements Trainer {
   }
 
   #isBusy(): boolean {
-    return this.#active !== null || this.#isChecking;
+    return this.#active !== null || this.#checking !== null;
+  }
+
+  #busy(): EngineError {
+    if (this.#active) return busy();
+    return new EngineError('The first steps of a receipt are being made.', {
+      code: 'training/busy',
+      hint: 'Wait until they are, or end the check.',
+    });
   }
 
   #checkUsable(): void {

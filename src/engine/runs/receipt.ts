@@ -5,10 +5,11 @@ import { isObject } from '../../json.ts';
 import type { TrainOptions } from '../training/begin.ts';
 import { lastCheckpoints } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
+import { firstSettings } from '../../runFiles.ts';
 import { train } from '../training/train.ts';
 import { hashOf, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
-import { type KeptRun, firstSettings, readChange, readSettings } from './record.ts';
+import { type KeptRun, readChange, readSettings } from './record.ts';
 import type { RunStore } from './runStore.ts';
 import { optionsOf } from './settings.ts';
 import { readRunText } from './texts.ts';
@@ -49,7 +50,7 @@ export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunRecei
 }
 
 /** Reads what somebody brought; nothing in it is believed. Throws `training/receipt`. */
-export async function readReceipt(file: Blob): Promise<RunReceipt> {
+async function readReceipt(file: Blob): Promise<RunReceipt> {
   if (file.size > MOST_BYTES) throw noReceipt(`it is larger than ${MOST_BYTES >> 20} MB`);
   let json: unknown;
   try {

@@ -65,15 +65,6 @@ export function toRecord(
   };
 }
 
-/** The settings that a run began with: it may have gone on with others. */
-export function firstSettings({
-  settings,
-  changes,
-}: Pick<RunRecord, 'settings' | 'changes'>): RunSettings {
-  const before = changes[0]?.before;
-  return before ? { ...settings, arguments: before } : settings;
-}
-
 /** What is left of a run that goes on after so many steps. */
 export function upTo(run: KeptRun, step: number): KeptRun {
   const until = <T extends { readonly step: number }>(list: readonly T[]): T[] =>

@@ -67,7 +67,8 @@ export function createSaving(context: SliceContext<'saving'>) {
   };
 }
 
-async function pickFolder(): Promise<FileSystemDirectoryHandle> {
+/** Call it in a click. Throws `save/no-folders`, and an `AbortError` where nobody chooses. */
+export async function pickFolder(): Promise<FileSystemDirectoryHandle> {
   const page = window as PickerWindow;
   if (page.showDirectoryPicker === undefined) {
     throw new EngineError('This browser lets no page write into a folder.', {

@@ -2,7 +2,7 @@
 import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { csvColumns } from './csv.ts';
-import type { Asked, DraftFacts, TrainingState } from './facts.ts';
+import type { Asked, DraftFacts, LinkedSettings, TrainingState } from './facts.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
   DEFAULT_PRESET,
@@ -37,6 +37,7 @@ export function firstDraft(): DraftFacts {
     ownTokenizer: false,
     own: { kind: 'own', name: 'My text', text: '' },
     columns: [],
+    link: null,
   };
 }
 
@@ -238,6 +239,12 @@ export function createDraft({
         if (isTokenizer) read();
         else measure();
       },
+      /** Settings that came with a link: they wait for whoever followed it. */
+      takeLink({ settings: linked, notes }: LinkedSettings): void {
+        change(linked, { preset: null, refused: {}, ownTokenizer: true, link: notes });
+        read();
+      },
+      dismissLink: () => set({ link: null }),
       /** The settings of a run that was, to change and run anew. */
       takeSettings(taken: RunSettings): void {
         change(taken, { preset: null, refused: {}, ownTokenizer: true });

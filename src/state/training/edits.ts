@@ -6,7 +6,7 @@ const MOST = 28;
 const MOST_NAME = 120;
 
 /** `without “the fox”`, `with “the fox” twice`, `with “a hen” for “the fox”`. */
-function editWords({ what, passage, by = '' }: TextEdit): string {
+export function editWords({ what, passage, by = '' }: TextEdit): string {
   if (what === 'remove') return `without ${quoted(passage)}`;
   return what === 'double'
     ? `with ${quoted(passage)} twice`

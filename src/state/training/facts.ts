@@ -3,9 +3,11 @@ import type {
   DeviceSummary,
   ErrorInfo,
   PassageFacts,
+  RunExportRequest,
   RunFacts,
   RunMemory,
   RunPoint,
+  RunReceipt,
   RunRecord,
   RunSettings,
   RunText,
@@ -34,6 +36,14 @@ export interface DraftFacts {
   readonly own: RunText;
   /** Columns of a .csv that was dropped. */
   readonly columns: readonly string[];
+  /** Where the settings came with a link: what in it was not taken, in words. Null where they did not. */
+  readonly link: readonly string[] | null;
+}
+
+export interface LinkedSettings {
+  readonly settings: RunSettings;
+  /** What in it was not taken, and why, in words. */
+  readonly notes: readonly string[];
 }
 
 /** A run's curve apart from its points, which are too many to copy (`Curve`). */
@@ -133,6 +143,47 @@ export interface LookedFacts {
   readonly refused: ErrorInfo | null;
 }
 
+/** What is taken away of a run. */
+export interface OutFacts {
+  /** What is being written now. */
+  readonly now: {
+    readonly what: RunExportRequest['what'];
+    readonly file: string;
+    readonly done: number;
+    readonly total: number;
+  } | null;
+  /** What was written last, of which run. */
+  readonly last: {
+    readonly id: string;
+    readonly what: RunExportRequest['what'];
+    readonly to: 'folder' | 'zip';
+    readonly name: string;
+    readonly bytes: number;
+    readonly step: number | null;
+  } | null;
+  readonly error: ErrorInfo | null;
+}
+
+/** A file that somebody brought: a run, to be gone on with here, or the receipt of one, to be checked. */
+export interface BroughtFacts {
+  /** `text`: it waits for a text that is not in it. */
+  readonly at: 'nothing' | 'working' | 'text' | 'failed' | 'done';
+  readonly kind: 'run' | 'receipt';
+  /** Of the file. */
+  readonly name: string;
+  /** What is being done. */
+  readonly doing: string;
+  readonly error: ErrorInfo | null;
+  readonly receipt: RunReceipt | null;
+  readonly steps: readonly {
+    readonly step: number;
+    readonly there: number;
+    readonly here: number;
+  }[];
+  /** The first step that parts; null for none. */
+  readonly parts: number | null;
+}
+
 export interface TrainingState {
   readonly draft: DraftFacts;
   /** What the draft's text comes to. */
@@ -142,6 +193,8 @@ export interface TrainingState {
   readonly watch: WatchFacts;
   readonly runs: RunsFacts;
   readonly schooling: SchoolingFacts;
+  readonly out: OutFacts;
+  readonly brought: BroughtFacts;
   readonly comparison: ComparisonFacts;
   readonly looked: LookedFacts;
 }

@@ -8,6 +8,9 @@ import type {
   RunTokenizer,
 } from '../../api.ts';
 
+/** Names of the texts that come with the page. */
+export const BUNDLED_TEXTS = ['tales', 'talk', 'names'] as const;
+
 export type PresetName = 'tiny' | 'small' | 'medium' | 'large';
 
 export interface Preset {

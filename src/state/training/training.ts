@@ -5,9 +5,12 @@ import type { RunArguments, RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
 import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
+import { BROUGHT_NOTHING, createBrought } from './brought.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
+import { readLink } from './link.ts';
 import { createLooked, LOOKED_NOTHING } from './looked.ts';
+import { createOut, OUT_NOTHING } from './out.ts';
 import { createRuns } from './runs.ts';
 import { createSchooling, SCHOOLING_NOTHING } from './schooling.ts';
 import { createWatch } from './watch.ts';
@@ -17,6 +20,8 @@ export interface TrainingOptions {
   /** How long somebody has to be still before anything is read or measured for them; 350 by default. */
   readonly stillMs?: number;
   readonly say: (words: string) => void;
+  /** Settings of a run, as an address brings them. */
+  readonly link?: string | null;
   /** Puts a step of a run, by the run's name, under the instruments of the page. */
   readonly look: (step: RunStep, name: string) => void;
 }
@@ -24,7 +29,13 @@ export interface TrainingOptions {
 export type TrainingStore = StoreApi<TrainingState>;
 export type Training = ReturnType<typeof createTraining>;
 
-export function createTraining({ makeTrainer, stillMs = 350, say, look }: TrainingOptions) {
+export function createTraining({
+  makeTrainer,
+  stillMs = 350,
+  say,
+  look,
+  link = null,
+}: TrainingOptions) {
   const store: TrainingStore = createStore<TrainingState>(() => ({
     draft: firstDraft(),
     text: { read: { at: 'none' } },
@@ -32,6 +43,8 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     watch: WATCH_NOTHING,
     runs: { all: null, error: null },
     schooling: SCHOOLING_NOTHING,
+    out: OUT_NOTHING,
+    brought: BROUGHT_NOTHING,
     comparison: COMPARISON_NOTHING,
     looked: LOOKED_NOTHING,
   }));
@@ -40,6 +53,8 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
   let made: Trainer | null = null;
   const trainer = (): Trainer => (made ??= makeTrainer());
   const shared = { trainer, get, say };
+  /** Until somebody looks for the first time. */
+  let linked = link === null ? null : readLink(link);
 
   const draft = createDraft({
     ...shared,
@@ -65,6 +80,15 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
     begin: watch.begin,
   });
   const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
+  const out = createOut({ ...shared, set: pen('out'), curve });
+  const brought = createBrought({
+    ...shared,
+    set: pen('brought'),
+    async came(id) {
+      await runs.refresh();
+      if (!watch.isBusy()) watch.actions.open(id);
+    },
+  });
   /** Whoever turns to a run turns away from two that are compared. */
   const alone =
     <A extends readonly unknown[], R>(work: (...input: A) => R) =>
@@ -81,6 +105,8 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
       ...watch.actions,
       ...runs.actions,
       ...schooling.actions,
+      ...out.actions,
+      ...brought.actions,
       ...comparison.actions,
       ...looked.actions,
       open: alone((id: string) => watch.actions.open(id)),
@@ -89,12 +115,15 @@ export function createTraining({ makeTrainer, stillMs = 350, say, look }: Traini
       /** Somebody looks for the first time. */
       start(): void {
         if (get().runs.all === null) void runs.refresh();
-        if (get().text.read.at === 'none') draft.read();
+        if (linked !== null) draft.actions.takeLink(linked);
+        else if (get().text.read.at === 'none') draft.read();
+        linked = null;
       },
       train(): void {
         const { draft: now, text } = get();
         if (Object.keys(problemsOf(now)).length > 0 || watch.isBusy()) return;
         if (text.read.at !== 'here' || whyNothing(text.read.value, now.settings) !== null) return;
+        draft.actions.dismissLink();
         watch.begin({ run: { settings: now.settings } });
       },
       /** Out of memory: the same windows a step, fewer at a time. */

@@ -7,6 +7,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatAgo, formatSize } from '../models/words.ts';
 import { useNow } from '../useNow.ts';
+import { Brought } from './Brought.tsx';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
 import { formatLoss, sizeWords, stateWords, textTitle } from './words.ts';
@@ -60,6 +61,7 @@ export function RunList(): ReactNode {
           <p className={controls.quiet}>{formatSize(bytes)} kept in this browser.</p>
         </>
       )}
+      <Brought />
     </section>
   );
 }

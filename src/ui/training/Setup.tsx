@@ -1,6 +1,7 @@
 // Three choices and go: a text, a size, Train.
 import type { ReactNode } from 'react';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
+import { editWords } from '../../state/training/edits.ts';
 import { presetOf } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
@@ -16,6 +17,7 @@ import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
 export function Setup(): ReactNode {
   return (
     <>
+      <FromLink />
       <div className={css.choices}>
         <section className={css.choice} aria-labelledby="choice-text">
           <h2 className={css.step} id="choice-text">
@@ -33,6 +35,36 @@ export function Setup(): ReactNode {
       <Go />
       <Fields />
     </>
+  );
+}
+
+/** Whoever followed a link sees what it brought, and that nothing has begun. */
+function FromLink(): ReactNode {
+  const { actions } = useTraining();
+  const { link, edits } = useTrainingFacts((s) => ({
+    link: s.draft.link,
+    edits: s.draft.settings.edits,
+  }));
+  if (link === null) return null;
+  return (
+    <section className={css.fromLink} aria-label="From a link" data-testid="from-link">
+      <p>
+        <b>These settings came with a link.</b> Nothing has begun: look at them, and press Train.{' '}
+        <button className={controls.link} type="button" onClick={() => actions.dismissLink()}>
+          Dismiss
+        </button>
+      </p>
+      {edits !== undefined && edits.length > 0 && (
+        <p>The text is changed before it is learned: {edits.map(editWords).join(', ')}.</p>
+      )}
+      {link.length > 0 && (
+        <ul>
+          {link.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }
 

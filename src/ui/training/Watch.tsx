@@ -3,6 +3,7 @@ import { useState, type ReactNode } from 'react';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
+import { later } from '../later.ts';
 import { formatSize } from '../models/words.ts';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
@@ -22,6 +23,11 @@ import {
   textTitle,
 } from './words.ts';
 
+const takeAway = later(
+  async () => (await import('./TakeAway.tsx')).TakeAway,
+  'What takes a run away',
+);
+
 export function Watch(): ReactNode {
   const { hasRun } = useTrainingFacts((s) => ({ hasRun: s.watch.run !== null }));
   return (
@@ -38,6 +44,7 @@ export function Watch(): ReactNode {
             <Samples />
           </div>
           <Made />
+          <takeAway.Part />
           <Schooling />
         </>
       )}

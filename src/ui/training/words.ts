@@ -1,7 +1,7 @@
 // A run, its curve and its text in words and numbers for people.
 import type { DeviceSummary, RunFacts, RunText, TaskName } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
-import type { Cost } from '../../state/training/presets.ts';
+import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
 import { formatCount } from '../format.ts';
 
 /** Keeps a number and its unit on one line. */
@@ -52,7 +52,7 @@ export const BUNDLED: Readonly<Record<string, TextWords>> = {
     title: 'Names',
     words: '3,876 names out of the same books, one a line. It makes up new ones.',
   },
-};
+} satisfies Record<(typeof BUNDLED_TEXTS)[number], TextWords>;
 
 export const TASKS: Readonly<Record<TaskName, TextWords>> = {
   repeat: {

@@ -1,0 +1,115 @@
+// What somebody brings from elsewhere: a run that goes on here, or the receipt of one, whose first steps are made again.
+import type { ReceiptEvent, RunText } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import type { TrainingContext } from './context.ts';
+import type { BroughtFacts } from './facts.ts';
+
+export const BROUGHT_NOTHING: BroughtFacts = {
+  at: 'nothing',
+  kind: 'run',
+  name: '',
+  doing: '',
+  error: null,
+  receipt: null,
+  steps: [],
+  parts: null,
+};
+
+/** Codes of a text that is missing, or another one: somebody may have it. */
+const ASKS = ['training/text-needed', 'training/text-other'];
+
+export function createBrought({
+  trainer,
+  get,
+  set,
+  say,
+  came,
+}: TrainingContext<'brought'> & {
+  /** A run is kept here now. */
+  readonly came: (id: string) => Promise<void>;
+}) {
+  let working = new AbortController();
+  let brought: File | null = null;
+
+  async function work(text?: RunText): Promise<void> {
+    working.abort();
+    const { signal } = (working = new AbortController());
+    const file = brought;
+    if (file === null) return;
+    const { kind } = get().brought;
+    set({
+      ...BROUGHT_NOTHING,
+      at: 'working',
+      kind,
+      name: file.name,
+      doing: kind === 'run' ? 'Reading the run' : 'Reading the receipt',
+    });
+    const asked = { file, ...(text === undefined ? {} : { text }) };
+    try {
+      if (kind === 'run') {
+        const { id } = await trainer().ask('importRun', asked, signal);
+        if (signal.aborted) return;
+        set(BROUGHT_NOTHING);
+        say(`${file.name} is kept here now.`);
+        await came(id);
+      } else {
+        for await (const event of trainer().checkReceipt(asked, signal)) {
+          if (signal.aborted) return;
+          hear(event);
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const info = toErrorInfo(error);
+      set({ at: ASKS.includes(info.code) ? 'text' : 'failed', error: info });
+      say(info.message);
+    }
+  }
+
+  function hear(event: ReceiptEvent): void {
+    switch (event.type) {
+      case 'receipt':
+        set({ receipt: event.receipt });
+        break;
+      case 'preparing':
+        set({ doing: event.what });
+        break;
+      case 'step': {
+        const { step, there, here } = event;
+        const { steps } = get().brought;
+        set({ doing: `Step ${step}`, steps: [...steps, { step, there, here }] });
+        break;
+      }
+      case 'done':
+        set({ at: 'done', doing: '', parts: event.parts });
+        say(
+          event.parts === null
+            ? `The same losses here as there, over ${event.steps} steps.`
+            : `The losses part at step ${event.parts}.`,
+        );
+        break;
+    }
+  }
+
+  const bring =
+    (kind: BroughtFacts['kind']) =>
+    (file: File): void => {
+      brought = file;
+      set({ ...BROUGHT_NOTHING, kind });
+      void work();
+    };
+
+  return {
+    actions: {
+      bringRun: bring('run'),
+      bringReceipt: bring('receipt'),
+      /** The text that it asked for: a file, or what was pasted. */
+      giveText: (text: string | File) => void work({ kind: 'own', name: 'text', text }),
+      dismissBrought(): void {
+        working.abort();
+        brought = null;
+        set(BROUGHT_NOTHING);
+      },
+    },
+  };
+}

@@ -1,0 +1,100 @@
+// All settings of a run in an address, for runs whose text everybody has: whoever follows it finds them filled in, and
+// nothing begins of itself. What comes back may have been written by anybody.
+import type { RunSettings, RunText, TaskName, TextEdit } from '../../api.ts';
+import { isObject } from '../../json.ts';
+import { MAX_LINK } from '../replay.ts';
+import { firstDraft } from './draft.ts';
+import type { LinkedSettings } from './facts.ts';
+import { FIELDS, refusal } from './fields.ts';
+import { BUNDLED_TEXTS } from './presets.ts';
+
+const VERSION = '1';
+const TASK_NAMES: readonly TaskName[] = ['repeat', 'reverse', 'add'];
+const EDITS = ['remove', 'double', 'replace'] as const;
+/** Signs of a prompt, and of an edit's passage. */
+const MOST_SIGNS = 4000;
+const MOST_EDITS = 20;
+/** Signs of what a note quotes. */
+const QUOTED = 40;
+
+/** What an address holds of settings; null for a text of somebody's own, or for more than an address has room for. */
+export function writeLink(settings: RunSettings): string | null {
+  const { text, prompt, edits = [] } = settings;
+  if (text.kind === 'own') return null;
+  const link = new URLSearchParams({ v: VERSION, [text.kind]: text.name });
+  for (const field of FIELDS) {
+    const value = field.read(settings);
+    if (value !== '') link.set(field.name, value);
+  }
+  link.set('prompt', prompt);
+  for (const edit of edits) link.append('edit', JSON.stringify(edit));
+  const whole = link.toString();
+  // It is quoted once more where it stands in an address.
+  return encodeURIComponent(whole).length > MAX_LINK ? null : whole;
+}
+
+/** The settings of an address; what it does not say, or says wrongly, is as it is for everybody. */
+export function readLink(text: string): LinkedSettings {
+  const notes: string[] = [];
+  const link = new URLSearchParams(text.slice(0, MAX_LINK));
+  let { settings } = firstDraft();
+  if (link.get('v') !== VERSION) {
+    notes.push('This page cannot read the settings of the link: another version of it wrote them.');
+    return { settings, notes };
+  }
+  settings = { ...settings, text: readText(link, notes) ?? settings.text, prompt: '' };
+  for (const field of FIELDS) {
+    const value = link.get(field.name);
+    // How large a vocabulary is says the link of a tokenizer that has pairs.
+    const isOther = field.name === 'vocab_size' && settings.tokenizer.kind !== 'bpe';
+    if (value === null || isOther) continue;
+    const why = refusal(field, value);
+    if (why === null) settings = field.write(settings, value);
+    else notes.push(`${field.name}=${quoted(value)} was not taken: ${why}`);
+  }
+  const prompt = link.get('prompt') ?? '';
+  if (prompt.length <= MOST_SIGNS) settings = { ...settings, prompt };
+  else notes.push('The prompt was too long, and was not taken.');
+  const edits = link
+    .getAll('edit')
+    .slice(0, MOST_EDITS)
+    .flatMap((one) => readEdit(one, notes));
+  if (edits.length > 0) settings = { ...settings, edits };
+  return { settings, notes };
+}
+
+function readText(link: URLSearchParams, notes: string[]): RunText | null {
+  const [bundled, task] = [link.get('bundled'), link.get('task')];
+  const name = BUNDLED_TEXTS.find((one) => one === bundled);
+  if (name !== undefined) return { kind: 'bundled', name };
+  const what = TASK_NAMES.find((one) => one === task);
+  if (what !== undefined) return { kind: 'task', name: what };
+  notes.push(
+    `${quoted(bundled ?? task ?? '') || 'Nothing'} is none of the texts that come with this page; another is chosen.`,
+  );
+  return null;
+}
+
+function readEdit(text: string, notes: string[]): TextEdit[] {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isObject(json)) {
+      const { what, passage, by } = json;
+      const kind = EDITS.find((one) => one === what);
+      const isShort = [passage, by ?? ''].every(
+        (one) => typeof one === 'string' && one.length <= MOST_SIGNS,
+      );
+      if (kind !== undefined && isShort && typeof passage === 'string' && passage !== '') {
+        return [{ what: kind, passage, ...(typeof by === 'string' ? { by } : {}) }];
+      }
+    }
+  } catch {
+    // What is no JSON is no edit either.
+  }
+  notes.push('A change of the text could not be read, and was not taken.');
+  return [];
+}
+
+function quoted(value: string): string {
+  return value.length > QUOTED ? `${value.slice(0, QUOTED)}…` : value;
+}

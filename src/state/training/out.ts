@@ -1,0 +1,109 @@
+// What is taken away of a run: its curve, samples and receipt as small files; its model and all of it as large ones.
+import type { RunExportRequest } from '../../api.ts';
+import { toErrorInfo } from '../../errors.ts';
+import { curveCsv, samplesText } from '../../runFiles.ts';
+import { pickFolder } from '../slices/saving.ts';
+import type { TrainingContext } from './context.ts';
+import type { Curve } from './curve.ts';
+import type { OutFacts, ShownRun } from './facts.ts';
+
+export const OUT_NOTHING: OutFacts = { now: null, last: null, error: null };
+
+interface TakeWish {
+  readonly what: RunExportRequest['what'];
+  readonly to: 'folder' | 'zip';
+  /** Of a run: whether its own text goes along. */
+  readonly text?: boolean;
+}
+
+export function createOut({
+  trainer,
+  get,
+  set,
+  say,
+  curve,
+}: TrainingContext<'out'> & { readonly curve: Curve }) {
+  let controller: AbortController | null = null;
+
+  /** Small, and made at once. */
+  async function save(what: 'curve' | 'samples' | 'receipt'): Promise<void> {
+    const { run } = get().watch;
+    if (run === null) return;
+    set({ error: null });
+    try {
+      const { text, type, ending } = await fileOf(what, run);
+      const { download, toFileName } = await import('../saveTarget.ts');
+      const name = `${toFileName(`${run.name} ${what}`)}.${ending}`;
+      download(new Blob([text], { type }), name);
+      say(`Saved as ${name}.`);
+    } catch (error) {
+      set({ error: toErrorInfo(error) });
+    }
+  }
+
+  async function fileOf(what: 'curve' | 'samples' | 'receipt', run: ShownRun) {
+    if (what === 'curve') {
+      const points = Array.from({ length: curve.length }, (_, i) => curve.at(i));
+      const text = curveCsv(
+        points.filter((point) => point !== null),
+        run.evaluations,
+      );
+      return { text, type: 'text/csv', ending: 'csv' };
+    }
+    if (what === 'samples') return { text: samplesText(run), type: 'text/plain', ending: 'txt' };
+    const receipt = await trainer().ask('receipt', { id: run.id });
+    const text = `${JSON.stringify(receipt, null, 2)}\n`;
+    return { text, type: 'application/json', ending: 'json' };
+  }
+
+  async function write(
+    run: ShownRun,
+    { what, to, text = false }: TakeWish,
+    picked: Promise<FileSystemDirectoryHandle> | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      const { writeFiles } = await import('./writeFiles.ts');
+      const events = trainer().exportRun({ id: run.id, what, text }, signal);
+      const written = await writeFiles(events, {
+        title: what === 'run' ? `${run.name} run` : run.name,
+        to,
+        picked,
+        signal,
+        tell: (now) => set({ now: { what, ...now } }),
+      });
+      if (written.at === 'done') {
+        const { name, bytes, step } = written;
+        set({ last: { id: run.id, what, to, name, bytes, step } });
+        say(`Saved as ${name}.`);
+      } else if (written.at === 'failed') set({ error: written.error });
+      else if (signal.aborted) say('Saving was cancelled; nothing is left of it.');
+    } catch (error) {
+      // Its code could not be fetched.
+      set({ error: toErrorInfo(error) });
+    } finally {
+      controller = null;
+      set({ now: null });
+    }
+  }
+
+  return {
+    actions: {
+      saveCurve: () => void save('curve'),
+      saveSamples: () => void save('samples'),
+      saveReceipt: () => void save('receipt'),
+      /** Call it in a click: a browser lets nobody choose a folder otherwise. */
+      takeAway(wish: TakeWish): void {
+        const { run } = get().watch;
+        if (run === null || controller !== null) return;
+        const picked = wish.to === 'folder' ? pickFolder() : null;
+        // Whoever picks nothing is told below; until then nobody listens.
+        picked?.catch(() => {});
+        controller = new AbortController();
+        set({ now: { what: wish.what, file: '', done: 0, total: 0 }, last: null, error: null });
+        void write(run, wish, picked, controller.signal);
+      },
+      cancelTaking: () => controller?.abort(),
+    },
+  };
+}

@@ -1,0 +1,179 @@
+// A run that PyTorch's generator can repeat, as a cell for a notebook: its seed, its configuration, nanoGPT's model, and
+// the first losses, asserted.
+import type { RunPoint, RunRecord, RunSettings } from '../../api.ts';
+import { firstSettings } from '../../runFiles.ts';
+
+/** Losses that are asserted. */
+const FIRST = 20;
+const LEAST = 3;
+
+/** What the cell says; the page says all of them when it begins a run. */
+const ARGUMENTS = [
+  'per_device_train_batch_size',
+  'gradient_accumulation_steps',
+  'block_size',
+  'embd_pdrop',
+  'attn_pdrop',
+  'resid_pdrop',
+  'seed',
+  'weight_decay',
+  'decay',
+  'learning_rate',
+  'lr_scheduler_type',
+  'warmup_steps',
+  'max_steps',
+  'min_lr',
+  'adam_beta1',
+  'adam_beta2',
+  'adam_epsilon',
+  'max_grad_norm',
+] as const;
+
+type Told = Pick<RunRecord, 'name' | 'settings' | 'changes' | 'text'>;
+
+/** Why a run that draws as PyTorch does has no cell, in words; null where it has one. */
+export function whyNoCell(run: Told, points: readonly RunPoint[]): string | null {
+  const { model, tokenizer, edits = [] } = run.settings;
+  if (model.kind !== 'nanogpt' && model.kind !== 'gpt2') {
+    return `It is written for nanogpt and gpt2, which draw their batches and their weights in one order; this is ${model.kind}.`;
+  }
+  if (tokenizer.kind !== 'characters' || run.text.documents > 1) {
+    return 'It is written for one text in characters.';
+  }
+  if (edits.length > 0) return 'It is written for a text that nothing was changed in.';
+  const { arguments: args } = firstSettings(run);
+  const missing = ARGUMENTS.find((name) => args[name] === undefined);
+  if (missing !== undefined) return `It needs every setting, and the run does not say ${missing}.`;
+  return firstPoints(run, points).length < LEAST
+    ? 'It needs the losses of the first steps one by one (logging_steps 1).'
+    : null;
+}
+
+/** Those of steps 1, 2, 3 …, as far as they were told before anything was changed. */
+function firstPoints({ changes }: Told, points: readonly RunPoint[]): readonly RunPoint[] {
+  const last = Math.min(FIRST, changes[0]?.step ?? FIRST);
+  const first = points.slice(0, last);
+  return first.every(({ step }, i) => step === i + 1) ? first.filter((p) => p.step <= last) : [];
+}
+
+/** Python: needs torch, and the text beside it as `text.txt`. */
+export function torchCell(run: Told, points: readonly RunPoint[]): string {
+  const settings = firstSettings(run);
+  const { model, arguments: args, validation } = settings;
+  const of = (name: (typeof ARGUMENTS)[number]): string => String(args[name]);
+  const isGpt2 = model.kind === 'gpt2';
+  const losses = firstPoints(run, points).map(({ loss }) => Number(loss.toPrecision(7)));
+  return `# ${run.name.replaceAll(/\s+/gu, ' ')}: the same run in PyTorch, on a processor, from the same seed.
+# Its text is text.txt: ${textWords(settings)}.
+import hashlib, math, torch, torch.nn as nn, torch.nn.functional as F
+
+n_layer, n_head, n_embd, n_ctx = ${model.n_layer}, ${model.n_head}, ${model.n_embd}, ${model.n_ctx}
+B, T, accumulation = ${of('per_device_train_batch_size')}, ${of('block_size')}, ${of('gradient_accumulation_steps')}
+embd, attn, resid = ${of('embd_pdrop')}, ${of('attn_pdrop')}, ${of('resid_pdrop')}
+bias = ${isGpt2 ? 'True' : 'False'}
+
+raw = open("text.txt", "rb").read()
+assert hashlib.sha256(raw).hexdigest() == "${run.text.sha256}", "another text"
+text = raw.decode("utf-8-sig")
+chars = sorted(set(text))
+stoi = {c: i for i, c in enumerate(chars)}
+data = torch.tensor([stoi[c] for c in text])
+data = data[: int((1 - ${validation}) * len(data))]
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(n_embd, bias=bias)
+        self.attn = nn.ModuleDict(dict(
+            c_attn=nn.Linear(n_embd, 3 * n_embd, bias=bias),
+            c_proj=nn.Linear(n_embd, n_embd, bias=bias)))
+        self.ln_2 = nn.LayerNorm(n_embd, bias=bias)
+        self.mlp = nn.ModuleDict(dict(
+            c_fc=nn.Linear(n_embd, 4 * n_embd, bias=bias),
+            c_proj=nn.Linear(4 * n_embd, n_embd, bias=bias)))
+
+    def forward(self, x):
+        b, t, c = x.shape
+        q, k, v = (y.view(b, t, n_head, c // n_head).transpose(1, 2)
+                   for y in self.attn.c_attn(self.ln_1(x)).split(n_embd, dim=2))
+        a = (q @ k.transpose(-2, -1)) / math.sqrt(c // n_head)
+        a = a.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf")).softmax(-1)
+        a = (F.dropout(a, attn) @ v).transpose(1, 2).reshape(b, t, c)
+        x = x + F.dropout(self.attn.c_proj(a), resid)
+        h = F.gelu(self.mlp.c_fc(self.ln_2(x)), approximate="${isGpt2 ? 'tanh' : 'none'}")
+        return x + F.dropout(self.mlp.c_proj(h), resid)
+
+class GPT(nn.Module):  # nanoGPT's, built and initialised in its order
+    def __init__(self):
+        super().__init__()
+        self.transformer = nn.ModuleDict(dict(
+            wte=nn.Embedding(len(chars), n_embd), wpe=nn.Embedding(n_ctx, n_embd),
+            h=nn.ModuleList([Block() for _ in range(n_layer)]),
+            ln_f=nn.LayerNorm(n_embd, bias=bias)))
+        self.lm_head = nn.Linear(n_embd, len(chars), bias=False)
+        self.transformer.wte.weight = self.lm_head.weight
+        self.apply(self.initialise)
+        for name, p in self.named_parameters():
+            if name.endswith("c_proj.weight"):
+                nn.init.normal_(p, 0.0, 0.02 / math.sqrt(2 * n_layer))
+
+    def initialise(self, m):
+        if isinstance(m, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+        if isinstance(m, nn.Linear) and m.bias is not None:
+            nn.init.zeros_(m.bias)
+
+    def forward(self, ids):
+        t = self.transformer
+        x = F.dropout(t.wte(ids) + t.wpe(torch.arange(ids.shape[1])), embd)
+        for block in t.h:
+            x = block(x)
+        return self.lm_head(t.ln_f(x))
+
+torch.manual_seed(${of('seed')})
+model = GPT()
+named = dict(model.named_parameters())
+decays = [n for n, p in named.items() if ${
+    args['decay'] === 'nanogpt'
+      ? 'p.dim() >= 2'
+      : 'p.dim() >= 2 and "wte" not in n and "wpe" not in n'
+  }]
+optimizer = torch.optim.AdamW([
+    {"params": [named[n] for n in decays], "weight_decay": ${of('weight_decay')}},
+    {"params": [p for n, p in named.items() if n not in decays], "weight_decay": 0.0},
+], lr=${of('learning_rate')}, betas=(${of('adam_beta1')}, ${of('adam_beta2')}), eps=${of('adam_epsilon')})
+
+def rate(done):  # "${of('lr_scheduler_type')}"
+    lr, warmup, steps, kind = ${of('learning_rate')}, ${of('warmup_steps')}, ${of('max_steps')}, "${of('lr_scheduler_type')}"
+    if kind == "constant": return lr
+    if done < warmup: return lr * done / max(1, warmup)
+    if kind == "constant_with_warmup": return lr
+    progress = min(1.0, (done - warmup) / max(1, steps - warmup))
+    if kind == "linear": return lr * (1 - progress)
+    least = ${of('min_lr')} if kind == "cosine_with_min_lr" else 0.0
+    return least + (lr - least) * 0.5 * (1 + math.cos(math.pi * progress))
+
+expected = ${JSON.stringify(losses)}
+for step, there in enumerate(expected):
+    total = 0.0
+    for _ in range(accumulation):
+        at = torch.randint(len(data) - T, (B,))
+        ids = torch.stack([data[i : i + T] for i in at])
+        targets = torch.stack([data[i + 1 : i + 1 + T] for i in at])
+        loss = F.cross_entropy(model(ids).view(-1, len(chars)), targets.view(-1)) / accumulation
+        loss.backward()
+        total += loss.item()
+    assert abs(total - there) < 1e-4, f"step {step + 1}: {total} here, {there} there"
+${Number(of('max_grad_norm')) > 0 ? `    nn.utils.clip_grad_norm_(model.parameters(), ${of('max_grad_norm')})\n` : ''}    for group in optimizer.param_groups:
+        group["lr"] = rate(step)
+    optimizer.step()
+    optimizer.zero_grad()
+print(f"the same losses over {len(expected)} steps")
+`;
+}
+
+function textWords({ text }: RunSettings): string {
+  return text.kind === 'own'
+    ? 'your own, or the one in the run’s file'
+    : 'save the run with its text, and take it from there';
+}

@@ -1,0 +1,163 @@
+// What somebody brings: a run of another machine, or a receipt, whose first steps are made again here.
+import { useRef, useState, type ReactNode } from 'react';
+import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import css from './TakeAway.module.css';
+
+export function Brought(): ReactNode {
+  const { actions } = useTraining();
+  const { brought } = useTrainingFacts((s) => ({ brought: s.brought }));
+  const { at, kind, name, doing, error } = brought;
+  return (
+    <div className={css.brought} data-testid="brought">
+      <div className={css.doors}>
+        <Door words="Open a run…" label="A run’s file" accept=".zip" take={actions.bringRun} />
+        <Door
+          words="Check a receipt…"
+          label="A receipt’s file"
+          accept=".json"
+          take={actions.bringReceipt}
+        />
+      </div>
+      {at === 'working' && (
+        <p>
+          {name}: {doing}…{' '}
+          <button className={controls.link} type="button" onClick={() => actions.dismissBrought()}>
+            {kind === 'run' ? 'Cancel' : 'End the check'}
+          </button>
+        </p>
+      )}
+      {error !== null && (
+        <p className={css.wrong} role="alert">
+          <b>{error.message}</b> {error.hint}
+        </p>
+      )}
+      {at === 'text' && <Ask />}
+      {kind === 'receipt' && <Losses />}
+      {(at === 'failed' || at === 'text' || at === 'done') && (
+        <p>
+          <button className={controls.link} type="button" onClick={() => actions.dismissBrought()}>
+            Dismiss
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Door({
+  words,
+  label,
+  accept,
+  take,
+}: {
+  readonly words: string;
+  readonly label: string;
+  readonly accept: string;
+  readonly take: (file: File) => void;
+}): ReactNode {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button className={controls.button} type="button" onClick={() => input.current?.click()}>
+        {words}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        accept={accept}
+        hidden
+        aria-label={label}
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          if (file !== undefined) take(file);
+          event.target.value = '';
+        }}
+      />
+    </>
+  );
+}
+
+/** For the text that it learned from. */
+function Ask(): ReactNode {
+  const { actions } = useTraining();
+  const [text, setText] = useState('');
+  return (
+    <form
+      className={css.ask}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text !== '') actions.giveText(text);
+      }}
+    >
+      <textarea
+        aria-label="The text that it learned"
+        placeholder="Paste the text that it learned."
+        spellCheck={false}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      <div className={css.doors}>
+        <button className={controls.primary} type="submit" aria-disabled={text === ''}>
+          This is the text
+        </button>
+        <Door
+          words="Choose its file…"
+          label="The file of the text that it learned"
+          accept=".txt,.md,.csv,text/plain,text/markdown,text/csv"
+          take={actions.giveText}
+        />
+      </div>
+    </form>
+  );
+}
+
+/** Both losses of each step, and where they part. */
+function Losses(): ReactNode {
+  const { at, steps, parts, receipt } = useTrainingFacts((s) => s.brought);
+  if (steps.length === 0) return null;
+  const largest = Math.max(...steps.map(({ here, there }) => Math.abs(here - there)));
+  const first = receipt?.changes[0];
+  return (
+    <>
+      {at === 'done' && (
+        <p data-testid="receipt-verdict">
+          <b>
+            {parts === null
+              ? `The same losses here as there, over ${formatCount(steps.length)} steps`
+              : `The losses part at step ${formatCount(parts)}`}
+          </b>
+          {parts === null
+            ? `: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`
+            : ': there they differ by more than 1e-4. Another version of the page does that, and so may a device that computes less exactly.'}
+          {first !== undefined &&
+            ` After step ${formatCount(first.step)} it went on with other settings (${first.words}).`}
+          {receipt !== null && receipt.device !== '' && ` It was made by: ${receipt.device}.`}
+        </p>
+      )}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
+      <section className={css.losses} tabIndex={0} aria-label="Losses of the receipt, and here">
+        <table>
+          <caption>Loss, in nats a token</caption>
+          <thead>
+            <tr>
+              <th scope="col">step</th>
+              <th scope="col">there</th>
+              <th scope="col">here</th>
+            </tr>
+          </thead>
+          <tbody>
+            {steps.map(({ step, there, here }) => (
+              <tr key={step} data-parts={step === parts}>
+                <th scope="row">{step}</th>
+                <td>{there.toFixed(5)}</td>
+                <td>{here.toFixed(5)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,285 @@
+// A run's way out: its model for other programs, all of it for another machine, its numbers and words for people.
+import { useState, type ReactNode } from 'react';
+import type { RunPoint } from '../../api.ts';
+import { firstSettings } from '../../runFiles.ts';
+import type { OutFacts, ShownRun } from '../../state/training/facts.ts';
+import { writeLink } from '../../state/training/link.ts';
+import { torchCell, whyNoCell } from '../../state/training/torchCell.ts';
+import controls from '../controls.module.css';
+import { CopyButton } from '../CopyButton.tsx';
+import { formatCount } from '../format.ts';
+import { formatOf, formatSize } from '../models/words.ts';
+import { useTraining, useTrainingFacts } from './context.ts';
+import { Problem } from './Problem.tsx';
+import css from './TakeAway.module.css';
+
+export function TakeAway(): ReactNode {
+  const { run, at, out } = useTrainingFacts((s) => ({
+    run: s.watch.run,
+    at: s.watch.at,
+    out: s.out,
+  }));
+  if (run === null || at === 'preparing') return null;
+  const rests = at === 'resting';
+  return (
+    <section className={css.out} aria-labelledby="take-away" data-testid="take-away">
+      <h3 className={controls.title} id="take-away">
+        Take it away
+      </h3>
+      {!rests && (
+        <p className={controls.quiet} id="take-later">
+          While it runs: its curve, its samples and its link. The rest when it rests.
+        </p>
+      )}
+      <dl className={css.list}>
+        <Model run={run} rests={rests} now={out.now} />
+        <Whole run={run} rests={rests} now={out.now} />
+        <Small run={run} rests={rests} />
+        <Link run={run} />
+        {run.settings.generator === 'torch' && <Cell run={run} />}
+      </dl>
+      {out.now !== null && <Progress now={out.now} />}
+      {out.error !== null && <Problem error={out.error} />}
+      {out.last?.id === run.id && <Saved last={out.last} run={run} />}
+    </section>
+  );
+}
+
+function Way({
+  name,
+  words,
+  children,
+}: {
+  readonly name: string;
+  readonly words: ReactNode;
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <div className={css.way}>
+      <dt>{name}</dt>
+      <dd className={css.words}>{words}</dd>
+      <dd className={css.tools}>{children}</dd>
+    </div>
+  );
+}
+
+/** A button that says why it does nothing, where it does nothing. */
+function Tool({
+  off,
+  later = false,
+  onClick,
+  children,
+}: {
+  readonly off: boolean;
+  /** Whether it waits until the run rests. */
+  readonly later?: boolean;
+  readonly onClick: () => void;
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <button
+      className={controls.button}
+      type="button"
+      aria-disabled={off}
+      aria-describedby={later ? 'take-later' : undefined}
+      onClick={() => {
+        if (!off) onClick();
+      }}
+    >
+      {children}
+    </button>
+  );
+}
+
+interface WayFacts {
+  readonly run: ShownRun;
+  readonly rests: boolean;
+  readonly now: OutFacts['now'];
+}
+
+function Model({ run, rests, now }: WayFacts): ReactNode {
+  const { actions } = useTraining();
+  const off = !rests || now !== null || run.step === 0;
+  const reader =
+    run.settings.model.kind === 'notebook'
+      ? 'the notebook’s GPTModel reads'
+      : 'transformers and this page read';
+  return (
+    <Way
+      name="Model"
+      words={`A folder that ${reader}: the weights of its last checkpoint, bit for bit, in 32 bit (${formatSize(4 * run.parameters)}).`}
+    >
+      {'showDirectoryPicker' in window && (
+        <Tool
+          off={off}
+          later={!rests}
+          onClick={() => actions.takeAway({ what: 'model', to: 'folder' })}
+        >
+          Model to a folder…
+        </Tool>
+      )}
+      <Tool off={off} later={!rests} onClick={() => actions.takeAway({ what: 'model', to: 'zip' })}>
+        Model as .zip
+      </Tool>
+    </Way>
+  );
+}
+
+function Whole({ run, rests, now }: WayFacts): ReactNode {
+  const { actions } = useTraining();
+  const [withText, setWithText] = useState(false);
+  const isOwn = run.settings.text.kind === 'own';
+  return (
+    <Way
+      name="Run"
+      words={
+        <>
+          One file that this page opens on any machine and goes on from: settings, curve, samples,
+          receipt and the last checkpoint.
+          {isOwn && ' What the model wrote, which may quote your text, stands in it.'}
+          <label className={css.tick}>
+            <input
+              type="checkbox"
+              checked={withText}
+              onChange={(event) => setWithText(event.target.checked)}
+            />
+            <span>
+              with its text, {formatCount(run.text.characters)} characters
+              {isOwn && '; without it the other machine asks for it'}
+            </span>
+          </label>
+        </>
+      }
+    >
+      <Tool
+        off={!rests || now !== null}
+        later={!rests}
+        onClick={() => actions.takeAway({ what: 'run', to: 'zip', text: withText })}
+      >
+        Save the run
+      </Tool>
+    </Way>
+  );
+}
+
+function Small({ run, rests }: Pick<WayFacts, 'run' | 'rests'>): ReactNode {
+  const { actions } = useTraining();
+  const isEdited = (run.settings.edits ?? []).length > 0;
+  return (
+    <>
+      <Way name="Curve" words="Loss, rate and gradient norm of each step, for a spreadsheet.">
+        <Tool off={run.step === 0} onClick={() => actions.saveCurve()}>
+          Curve as CSV
+        </Tool>
+      </Way>
+      <Way name="Samples" words="All that it wrote on the way, each under its step.">
+        <Tool off={run.samples.length === 0} onClick={() => actions.saveSamples()}>
+          Samples as text
+        </Tool>
+      </Way>
+      <Way
+        name="Receipt"
+        words={`What anybody needs to make the same run and see whether it is: settings, losses, hashes of the text and the weights. Of the text it holds nothing${isEdited ? ' but what was changed in it' : ''}.`}
+      >
+        <Tool off={!rests || run.step === 0} later={!rests} onClick={() => actions.saveReceipt()}>
+          Receipt
+        </Tool>
+      </Way>
+    </>
+  );
+}
+
+function Link({ run }: { readonly run: ShownRun }): ReactNode {
+  const link = writeLink(firstSettings(run));
+  const isOwn = run.settings.text.kind === 'own';
+  const href = (): string => {
+    const hash = new URLSearchParams({ workspace: 'train', run: link ?? '' });
+    return `${location.origin}${location.pathname}#${hash.toString()}`;
+  };
+  const words = isOwn
+    ? 'None: a text of your own stays on your machine. Send the run, or its receipt and the text.'
+    : link === null
+      ? 'None: what is changed in its text is too long for an address.'
+      : `All settings: whoever follows it presses Train and gets the same run from its seed.${run.changes.length > 0 ? ' As it began; what was changed on the way is not in it.' : ''}`;
+  return (
+    <Way name="Link" words={words}>
+      {link !== null && (
+        <CopyButton className={controls.button} text={href} words="Copy link" done="Link copied" />
+      )}
+    </Way>
+  );
+}
+
+/** For runs that draw as PyTorch does. */
+function Cell({ run }: { readonly run: ShownRun }): ReactNode {
+  const { curve } = useTraining();
+  const points = (): RunPoint[] =>
+    Array.from({ length: curve.length }, (_, i) => curve.at(i)).filter((point) => point !== null);
+  const why = whyNoCell(run, points());
+  return (
+    <Way
+      name="PyTorch"
+      words={
+        why === null
+          ? 'A cell for a notebook: the same seed and settings in PyTorch on a processor, with the first losses asserted.'
+          : `No cell. ${why}`
+      }
+    >
+      {why === null && (
+        <CopyButton
+          className={controls.button}
+          text={() => torchCell(run, points())}
+          words="Copy the cell"
+          done="Cell copied"
+        />
+      )}
+    </Way>
+  );
+}
+
+function Progress({ now }: { readonly now: NonNullable<OutFacts['now']> }): ReactNode {
+  const { actions } = useTraining();
+  const { file, done, total } = now;
+  return (
+    <div className={css.progress}>
+      <progress aria-label="Saved so far" max={total || 1} value={done} />
+      <span className={controls.number}>
+        {total === 0 ? 'Getting ready…' : formatOf(done, total)} {file}
+      </span>
+      <button className={controls.button} type="button" onClick={() => actions.cancelTaking()}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+function Saved({
+  last: { what, to, name, bytes, step },
+  run,
+}: {
+  readonly last: NonNullable<OutFacts['last']>;
+  readonly run: ShownRun;
+}): ReactNode {
+  const folder = name.replace(/\.zip$/u, '');
+  return (
+    <div className={css.saved} data-testid="taken">
+      <p>
+        {to === 'zip' ? 'Downloaded as ' : 'Written into the folder '}
+        <b>{name}</b>, {formatSize(bytes)}
+        {step === null ? '' : `, as step ${formatCount(step)} left it`}.{' '}
+        {what === 'run'
+          ? 'On the other machine: “Open a run” under the list of runs.'
+          : `In Python${to === 'zip' ? ', once unpacked' : ''}:`}
+      </p>
+      {what === 'model' && (
+        <pre>
+          <code>
+            {run.settings.model.kind === 'notebook'
+              ? `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`
+              : `GPT2LMHeadModel.from_pretrained("./${folder}")`}
+          </code>
+        </pre>
+      )}
+    </div>
+  );
+}

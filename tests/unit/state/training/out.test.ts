@@ -1,0 +1,277 @@
+// A run's way out and back: its settings in an address, its curve and samples as files, and what somebody brings.
+import { describe, expect, it, vi } from 'vitest';
+import type { ReceiptEvent, RunReceipt, RunSettings } from '../../../../src/api.ts';
+import { EngineError } from '../../../../src/errors.ts';
+import { curveCsv, firstSettings, samplesText } from '../../../../src/runFiles.ts';
+import { DEFAULT_SETTINGS } from '../../../../src/state/settings.ts';
+import { firstDraft } from '../../../../src/state/training/draft.ts';
+import { FIELDS } from '../../../../src/state/training/fields.ts';
+import { readLink, writeLink } from '../../../../src/state/training/link.ts';
+import { torchCell, whyNoCell } from '../../../../src/state/training/torchCell.ts';
+import { createTraining } from '../../../../src/state/training/training.ts';
+import { formatUrl, parseUrl } from '../../../../src/state/urlState.ts';
+import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
+
+const first = firstDraft().settings;
+const other: RunSettings = {
+  ...first,
+  text: { kind: 'task', name: 'add' },
+  tokenizer: { kind: 'bpe', vocab_size: 300 },
+  model: { kind: 'nanogpt', n_layer: 2, n_head: 3, n_embd: 48, n_ctx: 32 },
+  generator: 'torch',
+  validation: 0.25,
+  prompt: '1+2=&x=“ü”%20\n',
+  edits: [
+    { what: 'remove', passage: 'a & b = c' },
+    { what: 'replace', passage: '1+1=2', by: '' },
+  ],
+  arguments: {
+    ...first.arguments,
+    learning_rate: 0.0123,
+    max_steps: 77,
+    block_size: 32,
+    seed: 2 ** 53 - 1,
+  },
+};
+
+describe('a link', () => {
+  it.each([first, other])('brings every setting back', (settings) => {
+    const link = writeLink(settings) ?? '';
+    expect(readLink(link)).toEqual({ settings, notes: [] });
+    expect(link.length).toBeLessThan(1200);
+    for (const { name } of FIELDS) {
+      if (name !== 'vocab_size') expect(new URLSearchParams(link).has(name)).toBe(true);
+    }
+  });
+
+  it('has no text of somebody’s own, nor more than an address holds', () => {
+    expect(writeLink({ ...first, text: { kind: 'own', name: 'x', text: 'secret' } })).toBeNull();
+    expect(
+      writeLink({ ...first, edits: [{ what: 'remove', passage: 'x'.repeat(20_000) }] }),
+    ).toBeNull();
+  });
+
+  it('stays in the address while the workspace is open, and goes with it', () => {
+    const run = writeLink(other) ?? '';
+    const oldHash = `#${new URLSearchParams({ workspace: 'train', run }).toString()}`;
+    const { hash } = formatUrl(DEFAULT_SETTINGS, '', { workspace: 'train', oldHash });
+    expect(new URLSearchParams(hash.slice(1)).get('run')).toBe(run);
+    expect(parseUrl('', hash, 'http://localhost/').workspace).toBe('train');
+    expect(formatUrl(DEFAULT_SETTINGS, '', { workspace: 'write', oldHash }).hash).toBe('');
+  });
+
+  it.each<[string, string, string]>([
+    ['another version', 'v=9&bundled=tales', 'another version'],
+    ['nothing', '', 'another version'],
+    ['an unknown text', 'v=1&bundled=../secret', '../secret is none of the texts'],
+    ['an own text', 'v=1&own=mine', 'Nothing is none of the texts'],
+    [
+      'a size beyond all',
+      'v=1&task=add&n_layer=99999',
+      'n_layer=99999 was not taken: n_layer is a whole number from 1 to 48.',
+    ],
+    ['no number', 'v=1&task=add&learning_rate=<img src=x>', '<img src=x> was not taken'],
+    ['a kind that is none', 'v=1&task=add&kind=__proto__', 'kind is one of'],
+    ['a long prompt', `v=1&task=add&prompt=${'x'.repeat(5000)}`, 'The prompt was too long'],
+    ['an edit that is none', 'v=1&task=add&edit={"what":"burn"}', 'could not be read'],
+    ['an edit that is no JSON', 'v=1&task=add&edit=[', 'could not be read'],
+  ])('with %s is read as far as it goes, with a note', (_, link, note) => {
+    const { settings, notes } = readLink(link);
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toContain(note);
+    // What is left is a run that could begin.
+    expect(settings).toEqual({ ...first, text: settings.text, prompt: settings.prompt });
+  });
+
+  it('fills the fields in when somebody looks, and begins nothing', async () => {
+    const trainer = new ToyTrainer();
+    const training = createTraining({
+      makeTrainer: () => trainer,
+      stillMs: 0,
+      say: () => {},
+      look: () => {},
+      link: writeLink(other),
+    });
+    training.actions.start();
+    await vi.waitFor(() => expect(training.store.getState().cost.estimate.at).toBe('here'));
+    expect(training.store.getState().draft).toMatchObject({ settings: other, link: [] });
+    expect(trainer.requests).toEqual([]);
+    // Looking once more changes nothing that was chosen since.
+    training.actions.choosePreset('tiny');
+    training.actions.start();
+    expect(training.store.getState().draft.preset).toBe('tiny');
+    training.actions.train();
+    await settle();
+    expect(trainer.requests).toHaveLength(1);
+    expect(training.store.getState().draft.link).toBeNull();
+  });
+});
+
+it('a curve has a line for each step that was told or measured', () => {
+  const csv = curveCsv(
+    [
+      { step: 1, loss: 4.5, learning_rate: 1e-3, grad_norm: 1.25 },
+      { step: 2, loss: 4.25, learning_rate: 1e-7, grad_norm: 0 },
+    ],
+    [
+      { step: 0, loss: 4.6 },
+      { step: 2, loss: 4.3 },
+    ],
+  );
+  expect(csv).toBe(
+    'step,loss,learning_rate,grad_norm,eval_loss\r\n0,,,,4.6\r\n1,4.5,0.001,1.25,\r\n2,4.25,1e-7,0,4.3\r\n',
+  );
+  expect(curveCsv([], [])).toBe('step,loss,learning_rate,grad_norm,eval_loss\r\n');
+});
+
+it('samples stand under their steps', () => {
+  const samples = [
+    { step: 20, prompt: 'Once', text: ' upon' },
+    { step: 40, prompt: '', text: 'a\nb' },
+  ];
+  expect(samplesText({ name: 'Mine', samples })).toBe(
+    'Mine\n\n── step 20 ──\nOnce upon\n\n── step 40 ──\na\nb\n',
+  );
+});
+
+it('what a run began with is known although it went on with something else', () => {
+  const run = recordOf(first);
+  expect(firstSettings(run)).toBe(first);
+  const changes = [
+    { step: 3, words: '', before: { learning_rate: 1 } },
+    { step: 9, words: '', before: { learning_rate: 2 } },
+  ];
+  expect(firstSettings({ ...run, changes }).arguments).toEqual({ learning_rate: 1 });
+});
+
+describe('a cell for PyTorch', () => {
+  const settings: RunSettings = {
+    ...first,
+    tokenizer: { kind: 'characters' },
+    model: { kind: 'nanogpt', n_layer: 2, n_head: 3, n_embd: 48, n_ctx: 32 },
+    generator: 'torch',
+    arguments: { ...first.arguments, seed: 7, max_grad_norm: 0 },
+  };
+  const points = Array.from({ length: 30 }, (_, i) => ({
+    step: i + 1,
+    loss: 3 - i / 100,
+    learning_rate: 1e-3,
+    grad_norm: 1,
+  }));
+  const run = recordOf(settings, { text: { ...recordOf(settings).text, documents: 1 } });
+
+  // What it says was run in PyTorch 2.13 on four runs: two models, with and without dropout, one and three passes a step.
+  it('has the run’s seed, sizes and first losses', () => {
+    expect(whyNoCell(run, points)).toBeNull();
+    const cell = torchCell(run, points);
+    expect(cell).toContain('torch.manual_seed(7)');
+    expect(cell).toContain('n_layer, n_head, n_embd, n_ctx = 2, 3, 48, 32');
+    expect(cell).toContain('bias = False');
+    expect(cell).toContain(run.text.sha256);
+    expect(cell).toContain(
+      `expected = [3,2.99,${points
+        .slice(2, 20)
+        .map(({ loss }) => Number(loss.toPrecision(7)))
+        .join(',')}]`,
+    );
+    expect(cell).not.toContain('clip_grad_norm_');
+    expect(cell).not.toContain('undefined');
+  });
+
+  it('ends where the run went on with something else, with what it began with', () => {
+    const changes = [{ step: 5, words: '', before: { ...settings.arguments, seed: 9 } }];
+    const cell = torchCell({ ...run, changes }, points);
+    expect(cell).toContain('torch.manual_seed(9)');
+    expect(cell).toContain('expected = [3,2.99,2.98,2.97,2.96]');
+  });
+
+  it.each<[string, Partial<RunSettings>, number]>([
+    ['written for nanogpt and gpt2', { model: { ...settings.model, kind: 'mingpt' } }, 1],
+    ['in characters', { tokenizer: { kind: 'bytes' } }, 1],
+    ['nothing was changed in', { edits: [{ what: 'remove', passage: 'a' }] }, 1],
+    ['does not say seed', { arguments: { ...settings.arguments, seed: undefined as never } }, 1],
+    ['logging_steps', {}, 2],
+  ])('is refused with why: %s', (words, more, every) => {
+    const told = points.filter(({ step }) => step % every === 0);
+    expect(whyNoCell({ ...run, settings: { ...settings, ...more } }, told)).toContain(words);
+  });
+});
+
+describe('what is brought', () => {
+  function open() {
+    const trainer = new ToyTrainer();
+    const said: string[] = [];
+    const training = createTraining({
+      makeTrainer: () => trainer,
+      say: (words) => said.push(words),
+      look: () => {},
+    });
+    return { trainer, said, training, brought: () => training.store.getState().brought };
+  }
+  const file = new File(['x'], 'mine.zip');
+  const refuse = (code: string): never => {
+    throw new EngineError(code, { code, hint: '' });
+  };
+
+  it('a run is kept, and shown', async () => {
+    const { trainer, said, training, brought } = open();
+    trainer.records.set('new', recordOf(first, { id: 'new', state: 'stopped' }));
+    trainer.answers.importRun = () => ({ id: 'new' });
+    training.actions.bringRun(file);
+    expect(brought()).toMatchObject({ at: 'working', name: 'mine.zip' });
+    await vi.waitFor(() => expect(training.store.getState().watch.run?.id).toBe('new'));
+    expect(brought().at).toBe('nothing');
+    expect(said).toContain('mine.zip is kept here now.');
+  });
+
+  it('its text is asked for, and after a wrong one again', async () => {
+    const { trainer, training, brought } = open();
+    trainer.records.set('new', recordOf(first, { id: 'new' }));
+    trainer.answers.importRun = ({ text }) => {
+      if (text?.kind !== 'own') return refuse('training/text-needed');
+      return text.text === 'right' ? { id: 'new' } : refuse('training/text-other');
+    };
+    training.actions.bringRun(file);
+    await vi.waitFor(() => expect(brought().at).toBe('text'));
+    training.actions.giveText('wrong');
+    await vi.waitFor(() =>
+      expect(brought()).toMatchObject({ at: 'text', error: { code: 'training/text-other' } }),
+    );
+    training.actions.giveText('right');
+    await vi.waitFor(() => expect(training.store.getState().watch.run?.id).toBe('new'));
+  });
+
+  it('what cannot be read is said, and let go', async () => {
+    const { training, brought } = open();
+    training.actions.bringRun(file);
+    await vi.waitFor(() => expect(brought()).toMatchObject({ at: 'failed', name: 'mine.zip' }));
+    training.actions.dismissBrought();
+    expect(brought()).toMatchObject({ at: 'nothing', error: null });
+  });
+
+  it('a receipt tells both losses of each step, and where they part', async () => {
+    const { trainer, said, training, brought } = open();
+    const receipt: RunReceipt = {
+      version: 1,
+      settings: first,
+      changes: [],
+      text: '',
+      losses: [],
+      step: 2,
+      weights: null,
+      device: 'there',
+    };
+    const events: readonly ReceiptEvent[] = [
+      { type: 'receipt', receipt },
+      { type: 'preparing', what: 'Taking memory', share: null },
+      { type: 'step', step: 1, there: 4, here: 4 },
+      { type: 'step', step: 2, there: 4, here: 5 },
+      { type: 'done', steps: 2, parts: 2 },
+    ];
+    trainer.receipt = events;
+    training.actions.bringReceipt(file);
+    await vi.waitFor(() => expect(brought()).toMatchObject({ at: 'done', parts: 2, receipt }));
+    expect(brought().steps).toHaveLength(2);
+    expect(said.at(-1)).toBe('The losses part at step 2.');
+  });
+});
