@@ -124,7 +124,10 @@ describe('a model of a Hub', () => {
 
   test('is the model on disk, is kept, and is loaded again without a request', async () => {
     const seen: ProgressInfo[] = [];
+    // As on a line: what comes in one piece is there before any of its parts is read.
+    hub.faults.set('model.safetensors', { slow: 400_000 });
     const first = await load('tests/tiny-gpt2', { progress_callback: (info) => seen.push(info) });
+    hub.faults.clear();
     expect(first.logits).toEqual(expected);
     expect(first.text).toEqual([97, 98]);
     expect(first.summary.defaults.max_new_tokens).toBe(7);
