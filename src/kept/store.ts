@@ -130,9 +130,11 @@ export class ModelStore {
     return model;
   }
 
-  async list(): Promise<StoredFacts[]> {
+  /** The last used first. Folders that are not meant are not looked into. */
+  async list(isMeant: (key: string) => boolean = () => true): Promise<StoredFacts[]> {
     const all: StoredFacts[] = [];
     for (const key of await this.#disk.folders()) {
+      if (!isMeant(key)) continue;
       const sizes = await this.#disk.files(key);
       const manifest = await this.#manifest(key);
       const complete = manifest !== null && manifest.complete && isWhole(manifest, sizes);

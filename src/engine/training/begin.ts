@@ -284,7 +284,7 @@ async function restoreLast(
 ): Promise<Restored | null> {
   const passedOver: NoticeEvent[] = [];
   let first: unknown = null;
-  for (const checkpoint of await lastCheckpoints(store)) {
+  for await (const checkpoint of lastCheckpoints(store)) {
     try {
       return { state: await learner.restore(checkpoint, signal), checkpoint, passedOver };
     } catch (error) {

@@ -103,13 +103,18 @@ export async function removeOldest(store: CheckpointStore, limits: KeepLimits): 
   return removed;
 }
 
-/** The checkpoints that say where their run stands, the last one first. */
-export async function lastCheckpoints(store: CheckpointStore): Promise<StoredCheckpoint[]> {
-  const found: StoredCheckpoint[] = [];
+/** The checkpoints that say where their run stands, the last one first; none is looked at before it is asked for. */
+export async function* lastCheckpoints(
+  store: CheckpointStore,
+): AsyncGenerator<StoredCheckpoint, void, undefined> {
   for (const checkpoint of (await store.list()).toReversed()) {
-    if (await stateOf(checkpoint)) found.push(checkpoint);
+    if (await stateOf(checkpoint)) yield checkpoint;
   }
-  return found;
+}
+
+/** The last checkpoint that says where its run stands; null where there is none. */
+export async function lastCheckpoint(store: CheckpointStore): Promise<StoredCheckpoint | null> {
+  return (await lastCheckpoints(store).next()).value ?? null;
 }
 
 /** Null where it is damaged. */

@@ -36,6 +36,8 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
   }
   const store = new ModelStore(disk);
   const identityOf = (step: number): RunIdentity => ({ kind: 'run', id: run, step });
+  /** What the names of all its folders begin with. */
+  const folders = keyOf(identityOf(0)).slice(0, -1);
   const toCheckpoint = (stored: StoredModel<RunIdentity>): StoredCheckpoint => {
     const { identity, files } = stored.manifest;
     const sizes = new Map(Object.entries(files).map(([name, { size }]) => [name, size]));
@@ -49,7 +51,8 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
   };
   /** Steps of this run, and whether all of each is there. */
   async function stepsKept(): Promise<{ step: number; complete: boolean }[]> {
-    const all = await store.list();
+    // A run has dozens of them, and a browser many runs: those of others are not opened to be passed over.
+    const all = await store.list((key) => key.startsWith(folders));
     return all.flatMap(({ manifest, complete }) => {
       const { identity } = manifest ?? {};
       return identity?.kind === 'run' && identity.id === run
