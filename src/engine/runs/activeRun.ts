@@ -69,7 +69,6 @@ export class ActiveRun {
   #told = 0;
   #written = 0;
   #known: ReadonlySet<string> | null = null;
-  #whole: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(options: ActiveOptions) {
     this.id = options.id;
@@ -150,13 +149,15 @@ export class ActiveRun {
     const { signal } = this.#stop;
     const settings = { ...this.#options.settings };
     settings.arguments = { ...settings.arguments, ...change };
-    const prepared = await this.#prepare(settings, read, signal);
+    this.#queue.push({ type: 'preparing', what: 'Fetching the text', share: null });
+    const whole = await read(signal);
+    const prepared = await this.#prepare(whole, settings, signal);
     const options = optionsOf(settings, prepared);
     this.#run = before
       ? { ...before, settings, text: prepared.facts, state: 'running', error: null }
       : newRun(this.#options, settings, prepared);
-    if (store && !before && this.#whole) await store.writeText(this.id, this.#whole);
-    this.#whole = null;
+    // As it is: edits are made whenever it is read.
+    if (store && !before) await store.writeText(this.id, whole);
     if (!store) {
       this.#queue.push({
         type: 'notice',
@@ -181,19 +182,15 @@ export class ActiveRun {
   }
 
   async #prepare(
+    whole: Uint8Array<ArrayBuffer>,
     settings: RunSettings,
-    read: ActiveOptions['read'],
     signal: AbortSignal,
   ): Promise<PreparedText> {
     const { before } = this.#options;
     const tell = (what: string, share: number | null): void =>
       this.#queue.push({ type: 'preparing', what, share });
-    tell('Fetching the text', null);
-    const bytes = await read(signal);
-    // As it is: edits are made whenever it is read.
-    this.#whole = bytes;
     const { tokenizer, edits } = settings;
-    const prepared = await prepareText(bytes, tokenizer, { ...(edits && { edits }), tell, signal });
+    const prepared = await prepareText(whole, tokenizer, { ...(edits && { edits }), tell, signal });
     if (before && before.text.sha256 !== prepared.facts.sha256) {
       throw new EngineError('The text that is kept is not the one that this run began with.', {
         code: 'training/text',

@@ -10,7 +10,7 @@ import { curveCsv, samplesText } from '../../runFiles.ts';
 import { type SavedFile, jsonFile, textFile } from '../save.ts';
 import {
   type StoredCheckpoint,
-  lastCheckpoints,
+  lastCheckpoint,
   nameOf,
   savedFilesOf,
   savedModelOf,
@@ -22,7 +22,7 @@ import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
 import { edited } from './edits.ts';
 import { hashOf } from './prepare.ts';
 import { otherText, receiptOf, textNeeded } from './receipt.ts';
-import { type KeptRun, readRun, writeRun } from './record.ts';
+import { type KeptRun, SHA256, readRun, restingState, writeRun } from './record.ts';
 import { RECORD_BYTES, type RunStore } from './runStore.ts';
 import { newModelOf } from './settings.ts';
 import { MOST_TEXT_BYTES, readRunText } from './texts.ts';
@@ -46,7 +46,7 @@ export async function* exportRun(
   signal?: AbortSignal,
 ): AsyncGenerator<RunFileEvent, void, undefined> {
   const run = await store.get(id);
-  const [last = null] = await lastCheckpoints(store.checkpoints(id));
+  const last = await lastCheckpoint(store.checkpoints(id));
   const files = what === 'model' ? modelOf(last) : await allOf(store, run, last, text);
   yield {
     type: 'start',
@@ -173,7 +173,7 @@ function entriesOf(all: readonly ZipEntry[]): ReadonlyMap<string, ZipEntry> {
 async function recordOf(entries: ReadonlyMap<string, ZipEntry>): Promise<KeptRun> {
   const entry = entries.get(RECORD);
   const run = entry && entry.sizeBytes <= RECORD_BYTES ? readRun(await readEntry(entry)) : null;
-  if (!run || !/^[0-9a-f]{64}$/u.test(run.text.sha256)) {
+  if (!run || !SHA256.test(run.text.sha256)) {
     throw new EngineError(`Its ${RECORD} is not the record of a run that this page reads.`, {
       code: 'training/file',
       hint: 'A newer page may have written it: reload this one, or export the run again.',
@@ -260,11 +260,6 @@ function learnedOf(bytes: Uint8Array<ArrayBuffer>, edits: RunSettings['edits'] =
   } catch {
     return null;
   }
-}
-
-/** Nothing runs that was just brought. */
-function restingState({ state }: KeptRun): KeptRun['state'] {
-  return state === 'running' || state === 'paused' ? 'stopped' : state;
 }
 
 function strange(what: string): EngineError {

@@ -1,5 +1,6 @@
 // What `Trainer` promises, in this thread: one run at a time, and questions about all that are kept.
 import type {
+  DeviceRequest,
   ReceiptEvent,
   ReceiptRequest,
   RunEvent,
@@ -84,9 +85,9 @@ export class LocalTrainer implements Trainer {
     this.#checkUsable();
     if (this.#isBusy()) throw this.#busy();
     await this.#measuring?.catch(() => {});
-    const { base, processor } = this.#options;
+    const { base } = this.#options;
     const store = await this.#open();
-    const where = { device: device ?? 'auto', ...(processor && { processor }) };
+    const where = this.#where(device);
     let active: ActiveRun;
     if ('id' in run) {
       const before = await (store ?? noStore()).get(run.id);
@@ -131,9 +132,8 @@ export class LocalTrainer implements Trainer {
     this.#checking = new Promise((resolve) => (done = resolve));
     try {
       await this.#measuring?.catch(() => {});
-      const { base, processor } = this.#options;
-      const where = { device: device ?? 'auto', ...(processor && { processor }) };
-      yield* checkReceipt(request, { base, where, signal });
+      const { base } = this.#options;
+      yield* checkReceipt(request, { base, where: this.#where(device), signal });
     } finally {
       this.#checking = null;
       done();
@@ -152,9 +152,7 @@ export class LocalTrainer implements Trainer {
       if (this.#active) throw busy();
       await this.#checking;
       await this.#measuring?.catch(() => {});
-      const { processor } = this.#options;
-      const where = { device: device ?? 'auto', ...(processor && { processor }) };
-      const measuring = estimate(settings, vocabSize, where, signal);
+      const measuring = estimate(settings, vocabSize, this.#where(device), signal);
       this.#measuring = measuring;
       return measuring;
     },
@@ -230,6 +228,11 @@ export class LocalTrainer implements Trainer {
   #open(): Promise<RunStore | null> {
     this.#store ??= (this.#options.openStore ?? openBrowserStore)();
     return this.#store;
+  }
+
+  #where(device: DeviceRequest = 'auto') {
+    const { processor } = this.#options;
+    return { device, ...(processor && { processor }) };
   }
 
   #isBusy(): boolean {

@@ -3,13 +3,13 @@ import type { ReceiptEvent, RunReceipt, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { isObject } from '../../json.ts';
 import type { TrainOptions } from '../training/begin.ts';
-import { lastCheckpoints } from '../training/checkpointStore.ts';
+import { lastCheckpoint } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
 import { firstSettings } from '../../runFiles.ts';
 import { train } from '../training/train.ts';
 import { hashOf, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
-import { type KeptRun, readChange, readSettings } from './record.ts';
+import { type KeptRun, SHA256, isCount, readChange, readSettings } from './record.ts';
 import type { RunStore } from './runStore.ts';
 import { optionsOf } from './settings.ts';
 import { readRunText } from './texts.ts';
@@ -21,11 +21,10 @@ const EVERY = 50;
 const SAME = 1e-4;
 /** A receipt is some kB. */
 const MOST_BYTES = 4 << 20;
-const HASH = /^[0-9a-f]{64}$/u;
 
 export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunReceipt> {
   const { text, points, step, device } = run;
-  const [last] = await lastCheckpoints(store.checkpoints(run.id));
+  const last = await lastCheckpoint(store.checkpoints(run.id));
   const file = await last?.open(WEIGHTS);
   let weights: RunReceipt['weights'] = null;
   if (last && file) {
@@ -62,7 +61,7 @@ async function readReceipt(file: Blob): Promise<RunReceipt> {
   const settings = readSettings(json['settings']);
   const { text, losses, changes, step, weights, device } = json;
   if (!settings) throw noReceipt('its settings are not those of a run');
-  if (typeof text !== 'string' || !HASH.test(text)) throw noReceipt('its text has no SHA-256');
+  if (typeof text !== 'string' || !SHA256.test(text)) throw noReceipt('its text has no SHA-256');
   if (!Array.isArray(losses) || !losses.every(isLoss)) throw noReceipt('its losses are none');
   return {
     version: 1,
@@ -188,10 +187,6 @@ function noReceipt(why: string, cause?: unknown): EngineError {
   });
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
 function isLoss(value: unknown): value is RunReceipt['losses'][number] {
   return isObject(value) && isCount(value['step']) && Number.isFinite(value['loss']);
 }
@@ -199,5 +194,5 @@ function isLoss(value: unknown): value is RunReceipt['losses'][number] {
 function isWeights(value: unknown): value is NonNullable<RunReceipt['weights']> {
   if (!isObject(value)) return false;
   const { step, sha256 } = value;
-  return isCount(step) && typeof sha256 === 'string' && HASH.test(sha256);
+  return isCount(step) && typeof sha256 === 'string' && SHA256.test(sha256);
 }

@@ -16,18 +16,18 @@ import type {
 } from '../../api.ts';
 import { type JsonValue, isObject } from '../../json.ts';
 
-/** What is kept of a run: how many bytes that takes is counted when it is asked for. */
-export type KeptRun = Omit<
-  RunRecord,
-  'sizeBytes' | 'state' | 'loss' | 'evalLoss' | 'snapshotsId'
-> & {
-  /** Whatever runs when a page is closed is found as `running`: it was broken off. */
-  readonly state: RunRecord['state'];
+/**
+ * What is kept of a run; what follows from the rest, or is counted when it is asked for, is not. Whatever runs when a
+ * page is closed is found as `running`: it was broken off.
+ */
+export type KeptRun = Omit<RunRecord, 'sizeBytes' | 'loss' | 'evalLoss' | 'snapshotsId'> & {
   /** What it was computed by last. */
   readonly device: string;
 };
 
 const VERSION = 1;
+/** A SHA-256 in hex. */
+export const SHA256 = /^[0-9a-f]{64}$/u;
 /** More points are thinned out: every second of them, as often as it takes. */
 const MOST_POINTS = 20_000;
 /** Samples, validations and the like: a page shows all of them. */
@@ -54,15 +54,19 @@ export function toRecord(
   sizeBytes: number,
   isRunning: boolean,
 ): RunRecord {
-  const broken = run.state === 'running' || run.state === 'paused';
   return {
     ...run,
-    state: broken && !isRunning ? 'stopped' : run.state,
+    state: isRunning ? run.state : restingState(run),
     loss: run.points.at(-1)?.loss ?? null,
     evalLoss: run.evaluations.at(-1)?.loss ?? null,
     snapshotsId: snapshotsOf(run.id),
     sizeBytes,
   };
+}
+
+/** The state of a run that nobody runs. */
+export function restingState({ state }: Pick<KeptRun, 'state'>): KeptRun['state'] {
+  return state === 'running' || state === 'paused' ? 'stopped' : state;
 }
 
 /** What is left of a run that goes on after so many steps. */
@@ -318,6 +322,10 @@ function toNumber(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 function toCount(value: unknown): number {
-  return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : 0;
+  return isCount(value) ? value : 0;
 }
