@@ -1,6 +1,6 @@
 // Which words of a sample the run's text does not have: what a small model makes up.
 
-const WORD = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu;
+import { WORD } from '../../words.ts';
 
 /** Words of a text, without regard to capitals. */
 export function wordsOf(bytes: Uint8Array): ReadonlySet<string> {

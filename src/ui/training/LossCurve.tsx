@@ -9,7 +9,8 @@ import { useSpace } from '../useSpace.ts';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { drawCurve } from './drawing.ts';
 import { findingOf, lossFigure, runProvenance } from './figures.ts';
-import { layoutCurve, nearestStep, rangeOf } from './layout.ts';
+import { layoutCurve, rangeOf } from './layout.ts';
+import { nearestStep } from './timeLine.ts';
 import css from './training.module.css';
 
 /** Eight times a second is as often as anybody sees a difference. */

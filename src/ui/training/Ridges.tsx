@@ -7,9 +7,9 @@ import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { provenanceOf } from './figures.ts';
-import { nearestStep } from './layout.ts';
 import { RIDGES, ridgeFinding, ridgeOf, type RidgeOf } from './ridge.ts';
 import { drawRidge, layoutRidge, ridgeFigure, type StepLine } from './ridgeFigure.ts';
+import { nearestStep } from './timeLine.ts';
 import css from './Ridges.module.css';
 
 interface RidgesProps {

@@ -120,6 +120,17 @@ function drawChange(
       1,
     );
   }
+  labelAt(painter, theme, plot, at, words);
+}
+
+/** Words beside an upright line, on the side that has room. */
+export function labelAt(
+  painter: Painter,
+  theme: FigureTheme,
+  plot: CurveLayout['plot'],
+  at: number,
+  words: string,
+): void {
   const isLate = at > (plot.left + plot.right) / 2;
   painter.text(isLate ? at - 5 : at + 5, plot.bottom - 9, words, {
     fill: theme.warn,

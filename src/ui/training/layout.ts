@@ -157,16 +157,3 @@ export function thin(
   flush();
   return points;
 }
-
-/** The one of some steps that lies nearest to a place, in pixels; null of none. */
-export function nearestStep(
-  steps: readonly number[],
-  place: number,
-  { x }: Pick<CurveLayout, 'x'>,
-): number | null {
-  let best: number | null = null;
-  for (const step of steps) {
-    if (best === null || Math.abs(x(step) - place) < Math.abs(x(best) - place)) best = step;
-  }
-  return best;
-}

@@ -26,12 +26,22 @@ export function timeTicks(last: number, apart: number): readonly TimeTick[] {
   return [...ticks, { step: last, at: 1 }];
 }
 
-/** The one of some steps that is nearest to a place; null of none. */
-export function stepAt(place: number, steps: readonly number[], last: number): number | null {
+/** The one of some steps that lies nearest to a place, in whatever `x` says where each lies; null of none. */
+export function nearestStep(
+  steps: readonly number[],
+  place: number,
+  { x }: { readonly x: (step: number) => number },
+): number | null {
   let best: number | null = null;
-  const away = (step: number): number => Math.abs(placeOf(step, last) - place);
-  for (const step of steps) if (best === null || away(step) < away(best)) best = step;
+  for (const step of steps) {
+    if (best === null || Math.abs(x(step) - place) < Math.abs(x(best) - place)) best = step;
+  }
   return best;
+}
+
+/** The same on the line. */
+export function stepAt(place: number, steps: readonly number[], last: number): number | null {
+  return nearestStep(steps, place, { x: (step) => placeOf(step, last) });
 }
 
 /** So many of the ascending steps on from a step, which need not be one of them; the first or the last at the ends. */

@@ -2,6 +2,7 @@
 import type { DeviceSummary, RunFacts, RunText, TaskName } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
 import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
+import { WORD } from '../../words.ts';
 import { formatCount } from '../format.ts';
 
 /** Keeps a number and its unit on one line. */
@@ -159,7 +160,7 @@ export function wordShare(
   strange: readonly (readonly [number, number])[] | undefined,
 ): number | null {
   if (strange === undefined) return null;
-  const words = text.match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)*/gu)?.length ?? 0;
+  const words = text.match(WORD)?.length ?? 0;
   return words === 0 ? null : Math.max(0, 1 - strange.length / words);
 }
 

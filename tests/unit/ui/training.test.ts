@@ -6,13 +6,8 @@ import { createTraining } from '../../../src/state/training/training.ts';
 import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
 import { toCsv, toSvg } from '../../../src/ui/figure/takeAway.ts';
 import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
-import {
-  layoutCurve,
-  linearTicks,
-  nearestStep,
-  rangeOf,
-  thin,
-} from '../../../src/ui/training/layout.ts';
+import { layoutCurve, linearTicks, rangeOf, thin } from '../../../src/ui/training/layout.ts';
+import { nearestStep } from '../../../src/ui/training/timeLine.ts';
 import {
   curveFinding,
   formatDuration,

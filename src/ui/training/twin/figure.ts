@@ -7,7 +7,8 @@ import type { Painter } from '../../figure/painter.ts';
 import type { Provenance } from '../../figure/takeAway.ts';
 import { formatCount, formatPercent, quoteAxisToken, tokenAxisLabel } from '../../format.ts';
 import { barsFigure } from '../../barsFigure.ts';
-import { drawAxes, drawLegend, UNSEEN } from '../drawing.ts';
+import { drawAxes, drawLegend, labelAt, UNSEEN } from '../drawing.ts';
+import { provenanceOf } from '../figures.ts';
 import { layoutCurve, thin, type CurveLayout } from '../layout.ts';
 import { candidateRows, lossPairs, partingStep, sameCandidates } from './differences.ts';
 import { candidatesFinding, lossFinding, type PairNames } from './words.ts';
@@ -108,13 +109,7 @@ function drawParting(
 ): void {
   const at = x(step);
   painter.line([[at, plot.top] as const, [at, plot.bottom] as const], theme.warn, 1);
-  const isLate = at > (plot.left + plot.right) / 2;
-  painter.text(isLate ? at - 5 : at + 5, plot.bottom - 9, `part at step ${formatCount(step)}`, {
-    fill: theme.warn,
-    family: 'sans',
-    size: 11,
-    align: isLate ? 'right' : 'left',
-  });
+  labelAt(painter, theme, plot, at, `part at step ${formatCount(step)}`);
 }
 
 /** What both expect after a text: under each token a bar of either. */
@@ -157,22 +152,15 @@ export function pairProvenance(
 ): Provenance {
   const { settings, text } = twin;
   return {
-    program: 'Glass GPT',
+    ...provenanceOf(twin, null),
     model: `${first.name}; ${twin.name}`,
-    parameters: twin.parameters,
-    dtype: 'fp32',
-    device: '',
     prompt,
     text: `SHA-256 ${first.text.sha256}; ${text.sha256}`,
-    ids: [],
-    selected: null,
     settings: {
       model: settings.model,
       tokenizer: settings.tokenizer,
       edits: settings.edits ?? [],
       ...settings.arguments,
     },
-    seed: Number(settings.arguments['seed'] ?? 0),
-    off: [],
   };
 }
