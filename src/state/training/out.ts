@@ -1,5 +1,5 @@
 // What is taken away of a run: its curve, samples and receipt as small files; its model and all of it as large ones.
-import type { RunExportRequest } from '../../api.ts';
+import type { RunExportRequest, RunFileEvent } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { curveCsv, samplesText } from '../../runFiles.ts';
 import { pickFolder } from '../slices/saving.ts';
@@ -63,9 +63,9 @@ export function createOut({
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const { writeFiles } = await import('./writeFiles.ts');
+      const { writeFiles } = await import('../writeFiles.ts');
       const events = trainer().exportRun({ id: run.id, what, text }, signal);
-      const written = await writeFiles(events, {
+      const written = await writeFiles<Extract<RunFileEvent, { type: 'start' }>>(events, {
         title: what === 'run' ? `${run.name} run` : run.name,
         to,
         picked,
@@ -73,7 +73,8 @@ export function createOut({
         tell: (now) => set({ now: { what, ...now } }),
       });
       if (written.at === 'done') {
-        const { name, bytes, step } = written;
+        const { name, bytes } = written;
+        const { step } = written.start;
         set({ last: { id: run.id, what, to, name, bytes, step } });
         say(`Saved as ${name}.`);
       } else if (written.at === 'failed') set({ error: written.error });

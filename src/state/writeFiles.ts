@@ -1,10 +1,28 @@
-// Pulls the files of a run out of the trainer, chunk by chunk, and puts them where somebody wants them. Comes with the
-// first of them.
-import type { ErrorInfo, RunFileEvent } from '../../api.ts';
-import { createFolder, createZip, isAbort, toSaveError, type SaveTarget } from '../saveTarget.ts';
+// Pulls files out of a worker, chunk by chunk, and puts them where somebody wants them. Comes with the first of them.
+import type { ErrorInfo } from '../api.ts';
+import { createFolder, createZip, isAbort, toSaveError, type SaveTarget } from './saveTarget.ts';
 
 /** How often progress is drawn. */
 const PROGRESS_MS = 150;
+
+/** What comes first: all files that there will be. */
+interface Start {
+  readonly type: 'start';
+  readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];
+}
+
+/** What follows: a file by its name, and its bytes. */
+type Part =
+  | { readonly type: 'file'; readonly name: string }
+  | { readonly type: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'done' };
+
+/** How far it is, in bytes. */
+export interface WriteProgress {
+  readonly file: string;
+  readonly done: number;
+  readonly total: number;
+}
 
 interface Wish {
   readonly title: string;
@@ -12,42 +30,41 @@ interface Wish {
   /** The folder that is being chosen; null for an archive. */
   readonly picked: Promise<FileSystemDirectoryHandle> | null;
   readonly signal: AbortSignal;
-  readonly tell: (now: {
-    readonly file: string;
-    readonly done: number;
-    readonly total: number;
-  }) => void;
+  /** Where it goes is chosen, and nothing is written yet. */
+  readonly begins?: () => void;
+  readonly tell: (now: WriteProgress) => void;
 }
 
-type Written =
+type Written<S> =
   | {
       readonly at: 'done';
       readonly name: string;
       readonly bytes: number;
-      /** Of the weights. */
-      readonly step: number | null;
+      /** What was said of the files. */
+      readonly start: S;
     }
   | { readonly at: 'failed'; readonly error: ErrorInfo }
   | { readonly at: 'cancelled' };
 
 /** After any error nothing is left of the attempt. */
-export async function writeFiles(
-  events: AsyncIterable<RunFileEvent>,
-  { title, to, picked, signal, tell }: Wish,
-): Promise<Written> {
+export async function writeFiles<S extends Start>(
+  events: AsyncIterable<S | Part>,
+  { title, to, picked, signal, begins, tell }: Wish,
+): Promise<Written<S>> {
   let target: SaveTarget | null = null;
   try {
     const parent = await picked;
+    begins?.();
     let [file, done, total, told] = ['', 0, 0, 0];
-    let step: number | null = null;
+    let start: S | null = null;
     for await (const event of events) {
       signal.throwIfAborted();
       switch (event.type) {
         case 'start':
-          total = event.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-          ({ step } = event);
+          start = event;
+          total = start.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
           target = await (parent === null
-            ? createZip(title, event.files)
+            ? createZip(title, start.files)
             : createFolder(parent, title));
           break;
         case 'file':
@@ -63,12 +80,15 @@ export async function writeFiles(
           told = performance.now();
           tell({ file, done, total });
           break;
+        case 'done':
+          break;
       }
     }
     signal.throwIfAborted();
+    if (start === null) throw new Error('Files begin with a list of them.');
     const name = (await target?.finish()) ?? title;
     target = null;
-    return { at: 'done', name, bytes: total, step };
+    return { at: 'done', name, bytes: total, start };
   } catch (error) {
     await target?.discard().catch(() => {});
     return isAbort(error) ? { at: 'cancelled' } : { at: 'failed', error: toSaveError(error, to) };
