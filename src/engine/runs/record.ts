@@ -266,9 +266,25 @@ function readPoints(value: unknown): RunPoint[] {
   });
 }
 
-function readSample({ step, prompt, text }: Record<string, unknown>): RunSample | null {
+function readSample({ step, prompt, text, strange }: Record<string, unknown>): RunSample | null {
   if (typeof prompt !== 'string' || typeof text !== 'string') return null;
-  return { step: toCount(step), prompt, text };
+  const sample = { step: toCount(step), prompt, text };
+  return areMarks(strange, text.length) ? { ...sample, strange } : sample;
+}
+
+/** Whether they are places in a text of this length, one behind the other. */
+function areMarks(value: unknown, length: number): value is NonNullable<RunSample['strange']> {
+  let at = 0;
+  return (
+    Array.isArray(value) &&
+    value.every((mark: unknown) => {
+      if (!Array.isArray(mark) || !mark.every(isCount)) return false;
+      const [from = -1, to = -1] = mark;
+      const isNext = mark.length === 2 && at <= from && from <= to && to <= length;
+      at = to;
+      return isNext;
+    })
+  );
 }
 
 function readError(value: unknown): ErrorInfo | null {

@@ -254,6 +254,10 @@ describe('a twin', () => {
     expect(lossesOf(without)).not.toEqual(lossesOf(first));
     const record = await trainer.ask('run', { id: idOf(without) });
     expect(record).toMatchObject({ name: 'No dog', twinOf: id });
+    // Words that the text does not have are marked in what is kept as in what was told.
+    const told = without.flatMap((event) => (event.type === 'sample' ? [event.sample] : []));
+    expect(told[0].strange).toBeDefined();
+    expect(record.samples).toEqual(told);
     expect(record.text.vocabSize).toBe((await trainer.ask('run', { id })).text.vocabSize);
     const found = (run: string, passage: string) => trainer.ask('passage', { id: run, passage });
     expect(await found(id, 'dog:woof ')).toEqual({ times: 80, beginning: TEXT.slice(0, 600) });
