@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Figure, FigureTheme } from '../../../src/ui/figure/figure.ts';
+import type { Figure } from '../../../src/ui/figure/figure.ts';
 import { guessWidth } from '../../../src/ui/figure/painter.ts';
 import { toCsv, toJson, toSvg, type Provenance } from '../../../src/ui/figure/takeAway.ts';
+import { THEME } from './theme.ts';
 
 const provenance: Provenance = {
   program: 'Glass GPT',
@@ -17,18 +18,6 @@ const provenance: Provenance = {
   settings: { temperature: 0.8, top_k: 40 },
   seed: 7,
   off: [{ part: 'head', layer: 4, head: 1, by: 'zero' }],
-};
-
-const theme: FigureTheme = {
-  lut: Uint8ClampedArray.from({ length: 768 }, (_, i) => 255 - Math.floor(i / 3)),
-  signedLut: new Uint8ClampedArray(768),
-  ground: 'white',
-  ink: 'black',
-  ink2: 'gray',
-  accent: 'green',
-  warn: 'red',
-  edge: 'silver',
-  fonts: { mono: 'monospace', sans: 'sans-serif', serif: 'serif' },
 };
 
 function toFigure(rows: readonly (readonly (string | number)[])[]): Figure {
@@ -159,7 +148,7 @@ describe('a figure as SVG', () => {
         fc.integer({ min: 40, max: 1200 }),
         (title, finding, width) => {
           const figure = { ...toFigure([]), title, finding };
-          const svg = toSvg(figure, { ...provenance, prompt: finding }, theme, width);
+          const svg = toSvg(figure, { ...provenance, prompt: finding }, THEME, width);
           const page = Number(/width="(\d+)"/u.exec(svg)?.[1]);
           const lines = textsOf(svg);
           const read = lines
@@ -183,14 +172,14 @@ describe('a figure as SVG', () => {
   });
 
   test('escapes what it was given, and holds its provenance', () => {
-    const svg = toSvg(toFigure([]), provenance, theme, 300);
+    const svg = toSvg(toFigure([]), provenance, THEME, 300);
     expect(svg).toContain('<title>Weights of &lt;a&gt; &amp; &quot;b&quot;</title>');
     expect(svg).toContain('&lt;&amp;&quot;</text>');
     expect(svg).toContain('&quot;model&quot;:&quot;tales-7m&quot;');
   });
 
   test('draws one square a cell, none where there is no value', () => {
-    const svg = toSvg(toFigure([]), provenance, theme, 300);
+    const svg = toSvg(toFigure([]), provenance, THEME, 300);
     const paths = [...svg.matchAll(/<path fill="rgb\((\d+),\d+,\d+\)" d="([^"]+)"/gu)];
     const squares = paths.map(([, red, d]) => `${red} ${d}`).toSorted();
     expect(squares).toEqual(['0 M0 0h1v1h-1z', '190 M0 1h1v1h-1z', '255 M1 1h1v1h-1z']);

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { Curve } from '../../../src/state/training/curve.ts';
 import { firstDraft } from '../../../src/state/training/draft.ts';
 import { createTraining } from '../../../src/state/training/training.ts';
-import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
 import { toCsv, toSvg } from '../../../src/ui/figure/takeAway.ts';
 import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
 import { layoutCurve, linearTicks, rangeOf, thin } from '../../../src/ui/training/layout.ts';
@@ -17,6 +16,7 @@ import {
   wordShare,
 } from '../../../src/ui/training/words.ts';
 import { recordOf, settle, ToyTrainer } from '../state/training/toyTrainer.ts';
+import { THEME } from './theme.ts';
 
 const RANGE = {
   max_steps: 1000,
@@ -158,18 +158,6 @@ describe('a sample', () => {
 });
 
 describe('the figure', () => {
-  const theme: FigureTheme = {
-    lut: Uint8ClampedArray.from({ length: 768 }, (_, i) => 255 - Math.floor(i / 3)),
-    signedLut: new Uint8ClampedArray(768),
-    ground: 'white',
-    ink: 'black',
-    ink2: 'gray',
-    accent: 'green',
-    warn: 'red',
-    edge: 'silver',
-    fonts: { mono: 'monospace', sans: 'sans-serif', serif: 'serif' },
-  };
-
   it('has the two lines with words, its changes, a table of all steps, and where it came from', async () => {
     const trainer = new ToyTrainer();
     const training = createTraining({ makeTrainer: () => trainer, say() {}, look() {} });
@@ -203,7 +191,7 @@ describe('the figure', () => {
     const { axes, values } = figure.data();
     expect(values).toHaveLength(axes.reduce((size, { labels }) => size * labels.length, 1));
     const provenance = runProvenance(training);
-    const svg = toSvg(figure, provenance, theme, 900);
+    const svg = toSvg(figure, provenance, THEME, 900);
     for (const words of [
       'guessing evenly 6.93',
       'guessing by frequency 5.70',
