@@ -8,25 +8,22 @@ const SEPARATORS = [',', ';', '\t'];
 export function* csvRows(text: string): Generator<string[], void, undefined> {
   const start = text.startsWith('\uFEFF') ? 1 : 0;
   const separator = separatorOf(text, start);
+  // What follows a closing quotation mark belongs to the field all the same; one that is never closed takes the rest.
+  const field = new RegExp(
+    `(?:"([^"]*(?:""[^"]*)*)"?)?([^${separator}\n]*)(${separator}|\n|$)`,
+    'uy',
+  );
+  field.lastIndex = start;
   let row: string[] = [];
-  let at = start;
-  while (at < text.length) {
-    let field = '';
-    if (text[at] === '"') {
-      const end = closingQuote(text, at);
-      field = text.slice(at + 1, end).replaceAll('""', '"');
-      at = end + 1;
+  while (field.lastIndex < text.length) {
+    const [, quoted = '', rest = '', end] = field.exec(text) ?? [];
+    row.push(quoted.replaceAll('""', '"') + rest.replace(/\r$/u, ''));
+    if (end === separator) {
+      if (field.lastIndex === text.length) row.push('');
+    } else {
+      yield row;
+      row = [];
     }
-    // What follows a closing quotation mark belongs to the field all the same.
-    const next = nextEnd(text, at, separator);
-    row.push(field + text.slice(at, next).replace(/\r$/u, ''));
-    at = next + 1;
-    if (next < text.length && text[next] === separator) {
-      if (at === text.length) row.push('');
-      continue;
-    }
-    yield row;
-    row = [];
   }
   if (row.length > 0) yield row;
 }
@@ -42,19 +39,4 @@ function separatorOf(text: string, start: number): string {
   const head = text.slice(start, end < 0 ? text.length : end);
   const counts = SEPARATORS.map((separator) => head.split(separator).length);
   return SEPARATORS[counts.indexOf(Math.max(...counts))];
-}
-
-function closingQuote(text: string, opening: number): number {
-  for (let at = opening + 1; ; at += 2) {
-    at = text.indexOf('"', at);
-    // A quotation mark that is never closed: the rest of the text is the field.
-    if (at < 0) return text.length;
-    if (text[at + 1] !== '"') return at;
-  }
-}
-
-function nextEnd(text: string, from: number, separator: string): number {
-  let at = from;
-  while (at < text.length && text[at] !== separator && text[at] !== '\n') at++;
-  return at;
 }

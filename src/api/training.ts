@@ -315,6 +315,7 @@ export interface TrainerQuestions {
   control: { input: { what: 'pause' | 'go' | 'step' | 'stop' }; answer: null };
   /** Keeps the weights of the run that runs as they are between two steps, to be looked at. */
   keepNow: { input: Record<string, never>; answer: RunSnapshot };
+  /** All that are kept, the newest first. */
   runs: { input: Record<string, never>; answer: readonly RunFacts[] };
   run: { input: { id: string }; answer: RunRecord };
   /**

@@ -80,6 +80,7 @@ function Go(): ReactNode {
   const problems = Object.values(problemsOf(draft));
   const refused = estimate.at === 'failed' ? estimate.error : null;
   const memory = estimate.at === 'here' ? estimate.value.estimate.memory : null;
+  const suggestion = memory?.problem == null ? null : memory.suggestion;
   const steps = Number(settings.arguments['max_steps']);
   const what = `${preset === null ? 'Your own size' : presetOf(preset).title}, ${sizeWords(settings.model)}, learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
   const why =
@@ -90,7 +91,8 @@ function Go(): ReactNode {
         ? 'The text cannot be read yet.'
         : read.at === 'none'
           ? 'Put a text in first.'
-          : 'Reading the text…');
+          : 'Reading the text…') ??
+    null;
   return (
     <section className={css.go} aria-labelledby="choice-go">
       <h2 className={css.step} id="choice-go">
@@ -108,7 +110,7 @@ function Go(): ReactNode {
           )}
           .
         </p>
-        {why !== undefined && why !== null && (
+        {why !== null && (
           <p className={css.wrong} id="why-not" data-testid="why-not">
             {why}
           </p>
@@ -117,28 +119,24 @@ function Go(): ReactNode {
       <button
         className={css.train}
         type="button"
-        aria-disabled={why !== undefined && why !== null}
-        aria-describedby={why === undefined || why === null ? undefined : 'why-not'}
+        aria-disabled={why !== null}
+        aria-describedby={why === null ? undefined : 'why-not'}
         onClick={() => {
-          if (why === undefined || why === null) actions.train();
+          if (why === null) actions.train();
         }}
       >
         Train
       </button>
       {error !== null && <Problem error={error} />}
       {refused !== null && <Problem error={refused} />}
-      {memory?.problem != null && memory.suggestion !== null && (
+      {suggestion !== null && (
         <p className={css.offer}>
-          {memory.suggestion.batch} pieces at a time, {memory.suggestion.accumulation} times a step,
-          are the same step in less memory.{' '}
+          {suggestion.batch} pieces at a time, {suggestion.accumulation} times a step, are the same
+          step in less memory.{' '}
           <button
             className={controls.button}
             type="button"
-            onClick={() => {
-              const { suggestion } = memory;
-              if (suggestion === null) return;
-              actions.takeSmallerBatch(suggestion.batch, suggestion.accumulation);
-            }}
+            onClick={() => actions.takeSmallerBatch(suggestion.batch, suggestion.accumulation)}
           >
             Take the smaller batch
           </button>
