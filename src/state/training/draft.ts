@@ -220,6 +220,12 @@ export function createDraft({
         change(withPreset(settings(), name), { preset: name, refused: {} });
         measure();
       },
+      /** PyTorch's generator draws pieces at random, and in no other order. */
+      drawAs(generator: RunSettings['generator']): void {
+        const now = settings();
+        change({ ...now, generator, order: generator === 'torch' ? 'random' : now.order });
+        measure();
+      },
       setPrompt: (prompt: string) => change({ ...settings(), prompt }),
       setField(name: string, typed: string): void {
         const field = fieldOf(name);

@@ -103,10 +103,21 @@ export function tokenizerFor(text: RunText, characters: number | null): RunToken
 
 // ── arithmetic ──────────────────────────────────────────────────────────────────────────────────
 
-/** Parameters of a GPT-2 with a tied head; the other kinds differ by biases and the head. */
-export function parametersOf({ n_layer, n_embd, n_ctx }: RunModel, vocabSize: number): number {
-  const block = 12 * n_embd ** 2 + 13 * n_embd;
-  return (vocabSize + n_ctx) * n_embd + n_layer * block + 2 * n_embd;
+/** What the kinds differ by: vectors of a block, n_embd long each, of the last LayerNorm, and whether the head is its own. */
+const VECTORS = {
+  gpt2: { block: 13, last: 2, hasHead: false },
+  nanogpt: { block: 2, last: 1, hasHead: false },
+  mingpt: { block: 13, last: 2, hasHead: true },
+  notebook: { block: 10, last: 2, hasHead: true },
+} as const satisfies Readonly<Record<RunModel['kind'], unknown>>;
+
+export function parametersOf(
+  { kind, n_layer, n_embd, n_ctx }: RunModel,
+  vocabSize: number,
+): number {
+  const { block, last, hasHead } = VECTORS[kind];
+  const tables = (hasHead ? 2 : 1) * vocabSize + n_ctx;
+  return tables * n_embd + n_layer * (12 * n_embd ** 2 + block * n_embd) + last * n_embd;
 }
 
 function sizesOf({ arguments: args, model }: RunSettings) {

@@ -1,7 +1,8 @@
-// A run that PyTorch's generator can repeat, as a cell for a notebook: its seed, its configuration, nanoGPT's model, and
-// the first losses, asserted.
+// A run that PyTorch's generator can repeat, as a cell for a notebook: its seed, its configuration, its codebase's model,
+// and the first losses, asserted.
 import type { RunPoint, RunRecord, RunSettings } from '../../api.ts';
 import { firstSettings } from '../../runFiles.ts';
+import { torchModel } from './torchModels.ts';
 
 /** Losses that are asserted. */
 const FIRST = 20;
@@ -33,10 +34,7 @@ type Told = Pick<RunRecord, 'name' | 'settings' | 'changes' | 'text'>;
 
 /** Why a run that draws as PyTorch does has no cell, in words; null where it has one. */
 export function whyNoCell(run: Told, points: readonly RunPoint[]): string | null {
-  const { model, tokenizer, edits = [] } = run.settings;
-  if (model.kind !== 'nanogpt' && model.kind !== 'gpt2') {
-    return `It is written for nanogpt and gpt2, which draw their batches and their weights in one order; this is ${model.kind}.`;
-  }
+  const { tokenizer, edits = [] } = run.settings;
   if (tokenizer.kind !== 'characters' || run.text.documents > 1) {
     return 'It is written for one text in characters.';
   }
@@ -61,7 +59,6 @@ export function torchCell(run: Told, points: readonly RunPoint[]): string {
   const settings = firstSettings(run);
   const { model, arguments: args, validation } = settings;
   const of = (name: (typeof ARGUMENTS)[number]): string => String(args[name]);
-  const isGpt2 = model.kind === 'gpt2';
   const losses = firstPoints(run, points).map(({ loss }) => Number(loss.toPrecision(7)));
   return `# ${run.name.replaceAll(/\s+/gu, ' ')}: the same run in PyTorch, on a processor, from the same seed.
 # Its text is text.txt: ${textWords(settings)}.
@@ -70,74 +67,27 @@ import hashlib, math, torch, torch.nn as nn, torch.nn.functional as F
 n_layer, n_head, n_embd, n_ctx = ${model.n_layer}, ${model.n_head}, ${model.n_embd}, ${model.n_ctx}
 B, T, accumulation = ${of('per_device_train_batch_size')}, ${of('block_size')}, ${of('gradient_accumulation_steps')}
 embd, attn, resid = ${of('embd_pdrop')}, ${of('attn_pdrop')}, ${of('resid_pdrop')}
-bias = ${isGpt2 ? 'True' : 'False'}
 
 raw = open("text.txt", "rb").read()
 assert hashlib.sha256(raw).hexdigest() == "${run.text.sha256}", "another text"
 text = raw.decode("utf-8-sig")
 chars = sorted(set(text))
+vocab_size = len(chars)
 stoi = {c: i for i, c in enumerate(chars)}
 data = torch.tensor([stoi[c] for c in text])
 data = data[: int((1 - ${validation}) * len(data))]
 
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.ln_1 = nn.LayerNorm(n_embd, bias=bias)
-        self.attn = nn.ModuleDict(dict(
-            c_attn=nn.Linear(n_embd, 3 * n_embd, bias=bias),
-            c_proj=nn.Linear(n_embd, n_embd, bias=bias)))
-        self.ln_2 = nn.LayerNorm(n_embd, bias=bias)
-        self.mlp = nn.ModuleDict(dict(
-            c_fc=nn.Linear(n_embd, 4 * n_embd, bias=bias),
-            c_proj=nn.Linear(4 * n_embd, n_embd, bias=bias)))
-
-    def forward(self, x):
-        b, t, c = x.shape
-        q, k, v = (y.view(b, t, n_head, c // n_head).transpose(1, 2)
-                   for y in self.attn.c_attn(self.ln_1(x)).split(n_embd, dim=2))
-        a = (q @ k.transpose(-2, -1)) / math.sqrt(c // n_head)
-        a = a.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf")).softmax(-1)
-        a = (F.dropout(a, attn) @ v).transpose(1, 2).reshape(b, t, c)
-        x = x + F.dropout(self.attn.c_proj(a), resid)
-        h = F.gelu(self.mlp.c_fc(self.ln_2(x)), approximate="${isGpt2 ? 'tanh' : 'none'}")
-        return x + F.dropout(self.mlp.c_proj(h), resid)
-
-class GPT(nn.Module):  # nanoGPT's, built and initialised in its order
-    def __init__(self):
-        super().__init__()
-        self.transformer = nn.ModuleDict(dict(
-            wte=nn.Embedding(len(chars), n_embd), wpe=nn.Embedding(n_ctx, n_embd),
-            h=nn.ModuleList([Block() for _ in range(n_layer)]),
-            ln_f=nn.LayerNorm(n_embd, bias=bias)))
-        self.lm_head = nn.Linear(n_embd, len(chars), bias=False)
-        self.transformer.wte.weight = self.lm_head.weight
-        self.apply(self.initialise)
-        for name, p in self.named_parameters():
-            if name.endswith("c_proj.weight"):
-                nn.init.normal_(p, 0.0, 0.02 / math.sqrt(2 * n_layer))
-
-    def initialise(self, m):
-        if isinstance(m, (nn.Linear, nn.Embedding)):
-            nn.init.normal_(m.weight, 0.0, 0.02)
-        if isinstance(m, nn.Linear) and m.bias is not None:
-            nn.init.zeros_(m.bias)
-
-    def forward(self, ids):
-        t = self.transformer
-        x = F.dropout(t.wte(ids) + t.wpe(torch.arange(ids.shape[1])), embd)
-        for block in t.h:
-            x = block(x)
-        return self.lm_head(t.ln_f(x))
+${torchModel(model.kind)}
 
 torch.manual_seed(${of('seed')})
 model = GPT()
 named = dict(model.named_parameters())
-decays = [n for n, p in named.items() if ${
-    args['decay'] === 'nanogpt'
-      ? 'p.dim() >= 2'
-      : 'p.dim() >= 2 and "wte" not in n and "wpe" not in n'
-  }]
+${
+  args['decay'] === 'nanogpt'
+    ? 'decays = [n for n, p in named.items() if p.dim() >= 2]'
+    : `linear = {f"{n}.weight" for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+decays = [n for n in named if n in linear]`
+}
 optimizer = torch.optim.AdamW([
     {"params": [named[n] for n in decays], "weight_decay": ${of('weight_decay')}},
     {"params": [p for n, p in named.items() if n not in decays], "weight_decay": 0.0},
@@ -160,7 +110,7 @@ for step, there in enumerate(expected):
         at = torch.randint(len(data) - T, (B,))
         ids = torch.stack([data[i : i + T] for i in at])
         targets = torch.stack([data[i + 1 : i + 1 + T] for i in at])
-        loss = F.cross_entropy(model(ids).view(-1, len(chars)), targets.view(-1)) / accumulation
+        loss = F.cross_entropy(model(ids).view(-1, vocab_size), targets.view(-1)) / accumulation
         loss.backward()
         total += loss.item()
     assert abs(total - there) < 1e-4, f"step {step + 1}: {total} here, {there} there"

@@ -5,6 +5,7 @@ import controls from '../controls.module.css';
 import { formatParameters } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
+import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
 import { costWords, deviceTitle, sizeWords } from './words.ts';
 
@@ -56,6 +57,7 @@ export function SizeChoice(): ReactNode {
             ? 'Layers × width. Time is measured here once the text is read.'
             : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${preset === null ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it.`}
       </p>
+      <TorchSwitch />
     </>
   );
 }

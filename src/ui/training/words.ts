@@ -1,5 +1,5 @@
 // A run, its curve and its text in words and numbers for people.
-import type { DeviceSummary, RunFacts, RunText, TaskName } from '../../api.ts';
+import type { DeviceSummary, RunFacts, RunModel, RunText, TaskName } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
 import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
 import { WORD } from '../../words.ts';
@@ -69,6 +69,14 @@ export const TASKS: Readonly<Record<TaskName, TextWords>> = {
     title: 'Add',
     words: 'Two numbers and their sum, digit by digit.',
   },
+};
+
+/** Whose model is constructed, and so in which order all is drawn. */
+export const WHOSE: Readonly<Record<RunModel['kind'], string>> = {
+  gpt2: 'nanoGPT’s',
+  nanogpt: 'nanoGPT’s',
+  mingpt: 'minGPT’s',
+  notebook: 'the notebook’s',
 };
 
 export function textTitle(text: RunText): string {

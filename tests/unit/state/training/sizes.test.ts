@@ -1,6 +1,8 @@
 // What is offered and what can be typed: held to what the engine itself takes and plans.
 import { describe, expect, it } from 'vitest';
+import { newModelOf } from '../../../../src/engine/runs/settings.ts';
 import { toArguments } from '../../../../src/engine/training/options.ts';
+import { parameterCount } from '../../../../src/model/parameters.ts';
 import { csvColumns } from '../../../../src/state/training/csv.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
 import { firstDraft, problemsOf, whyNothing } from '../../../../src/state/training/draft.ts';
@@ -30,6 +32,14 @@ describe('presets', () => {
     const gpt2 = { kind: 'gpt2', n_layer: 12, n_head: 12, n_embd: 768, n_ctx: 1024 } as const;
     expect(parametersOf(gpt2, 50_257)).toBe(124_439_808);
   });
+
+  it.each(['gpt2', 'nanogpt', 'mingpt', 'notebook'] as const)(
+    'count the parameters of %s as the engine does',
+    (kind) => {
+      const model = { kind, n_layer: 3, n_head: 4, n_embd: 36, n_ctx: 20 };
+      expect(parametersOf(model, 70)).toBe(parameterCount(newModelOf(model, 70).config));
+    },
+  );
 
   it('are measured where they were, and reckoned elsewhere from work and memory', () => {
     const estimate = {

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunEvent, RunPoint, RunRecord } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
+import { problemsOf } from '../../../../src/state/training/draft.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
 import { DEVICE, MEMORY, recordOf, settle, TEXT, ToyTrainer } from './toyTrainer.ts';
 
@@ -70,6 +71,22 @@ describe('before a run', () => {
     training.actions.chooseText({ kind: 'own', name: 'My text', text: 'a b c d' });
     training.actions.setField('n_layer', '1');
     await vi.waitFor(() => expect(training.store.getState().text.read.at).toBe('here'));
+  });
+
+  it('one switch has all drawn as PyTorch draws it, pieces of the text at random, and goes with the run', async () => {
+    const { trainer, training, facts, settings } = await started();
+    training.actions.setField('order', 'shuffled');
+    training.actions.drawAs('torch');
+    expect(settings()).toMatchObject({ generator: 'torch', order: 'random' });
+    expect(problemsOf(facts().draft)).toEqual({});
+    // Masks are given then, which is other work.
+    await vi.waitFor(() => expect(trainer.of('estimate')).toHaveLength(2));
+    training.actions.choosePreset('tiny');
+    training.actions.train();
+    await settle();
+    expect(trainer.requests).toMatchObject([{ run: { settings: { generator: 'torch' } } }]);
+    training.actions.drawAs('philox');
+    expect(settings()).toMatchObject({ generator: 'philox', order: 'random' });
   });
 
   it('the same work is measured once, whatever the number of steps and the rate', async () => {
