@@ -2,6 +2,7 @@
 import type { DeviceRequest, DeviceSummary } from './device.ts';
 import type { ErrorInfo } from './errors.ts';
 import type { AttentionMap, HeadScores } from './looking.ts';
+import type { ModelRequest, Reading, RunStep } from './models.ts';
 import type { TokenPiece } from './tokens.ts';
 import type { Candidate } from './writing.ts';
 
@@ -26,9 +27,36 @@ export type RunTokenizer =
   | { readonly kind: 'characters' }
   | { readonly kind: 'bytes' }
   /** Byte-level pairs that are found in the text. */
-  | { readonly kind: 'bpe'; readonly vocab_size: number };
+  | { readonly kind: 'bpe'; readonly vocab_size: number }
+  /** That of the model that the run goes on from (`RunSettings.base`). */
+  | { readonly kind: 'model' };
 
-/** A model that begins with the run; its vocabulary is the tokenizer's. */
+/** Where a model is read again that was loaded: what named it then, and how it was read. */
+export interface BaseSource extends Omit<ModelRequest, 'base'>, Reading {
+  /** A step of a run that is kept here; `source` is its title then. */
+  readonly run?: RunStep;
+}
+
+/** The model that a run goes on training. */
+export interface RunBase {
+  readonly name: string;
+  /** As `ModelSummary.fingerprint`: which weights are meant, whatever file or precision they are in. */
+  readonly fingerprint: string;
+  /** SHA-256 of its weights in 32 bits, as the `model.safetensors` that this page saves of it; absent until it was read. */
+  readonly sha256?: string;
+  /** Where it is read again; null where only whoever has its files can load it. */
+  readonly source: BaseSource | null;
+  /** An adapter of this shape learns beside it, by PEFT's names; absent where all of its parameters do. */
+  readonly lora?: { readonly r: number; readonly lora_alpha: number };
+}
+
+/** A model that is loaded in the page, and may be what a run goes on from: the trainer reads it again, from there. */
+export interface LoadedBase {
+  readonly fingerprint: string;
+  readonly source: BaseSource & { readonly files?: readonly File[] };
+}
+
+/** A model that begins with the run; its vocabulary is the tokenizer's. Of one that goes on, what it is like. */
 export interface RunModel {
   /** Whose initial weights, activation and biases it has. */
   readonly kind: 'gpt2' | 'nanogpt' | 'mingpt' | 'notebook';
@@ -57,6 +85,8 @@ export interface RunSettings {
   readonly text: RunText;
   readonly tokenizer: RunTokenizer;
   readonly model: RunModel;
+  /** The model whose weights it begins with; absent where they are drawn. */
+  readonly base?: RunBase;
   readonly arguments: RunArguments;
   /** Philox, or as PyTorch draws. */
   readonly generator: 'philox' | 'torch';
@@ -94,6 +124,8 @@ export interface PassageFacts {
 
 /** Bytes by part, as the engine's `MemoryPlan`. */
 export interface RunMemory {
+  /** Of the model beside which an adapter learns; 0 for none. */
+  readonly base?: number;
   readonly weights: number;
   readonly gradients: number;
   readonly moments: number;
@@ -254,6 +286,7 @@ export interface ReceiptRequest {
   /** JSON. */
   readonly file: Blob;
   readonly text?: RunText;
+  readonly loaded?: LoadedBase | null;
   readonly device?: DeviceRequest;
 }
 
@@ -296,19 +329,29 @@ export interface RunRequest {
     | { readonly id: string };
   /** Of a run that goes on: what is to be different from here on. */
   readonly change?: RunArguments;
+  /** What the page has loaded: where that is what the run goes on from, it is read from there. */
+  readonly loaded?: LoadedBase | null;
   readonly device?: DeviceRequest;
 }
 
 /** What can be asked of the trainer, by name. */
 export interface TrainerQuestions {
-  /** Reads a text and makes its tokenizer. Throws `training/text`, `training/csv`, `tokenizer/…`. */
+  /**
+   * Reads a text and makes its tokenizer, or takes that of the model that a run goes on from. Throws `training/text`,
+   * `training/csv`, `training/base`, `tokenizer/…`, `tokens/vocabulary`.
+   */
   readText: {
-    input: Pick<RunSettings, 'text' | 'tokenizer'>;
+    input: Pick<RunSettings, 'text' | 'tokenizer' | 'base'> & { loaded?: LoadedBase | null };
     answer: TextFacts;
   };
   /** Makes steps of these settings on random tokens, for about a second. Throws what `train` throws. */
   estimate: {
-    input: { settings: RunSettings; vocabSize: number; device?: DeviceRequest };
+    input: {
+      settings: RunSettings;
+      vocabSize: number;
+      loaded?: LoadedBase | null;
+      device?: DeviceRequest;
+    };
     answer: RunEstimate;
   };
   /** Of the run that runs. A `step` is made of a paused one, which stays paused. */

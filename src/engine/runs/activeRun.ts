@@ -2,6 +2,7 @@
 import type {
   ErrorInfo,
   HeadScores,
+  LoadedBase,
   RunArguments,
   RunEvent,
   RunPoint,
@@ -16,6 +17,7 @@ import type { TrainOptions } from '../training/begin.ts';
 import { sizeOf } from '../training/checkpointStore.ts';
 import type { StartEvent, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
+import type { Bases, Beginning } from './bases.ts';
 import { memoryOf } from './estimate.ts';
 import { type PreparedText, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
@@ -47,6 +49,9 @@ export interface ActiveOptions {
   /** The text's bytes. */
   readonly read: (signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
   readonly where: Pick<TrainOptions, 'device' | 'processor'>;
+  readonly bases: Bases;
+  /** What the page has loaded. */
+  readonly loaded: LoadedBase | null;
 }
 
 export class ActiveRun {
@@ -145,14 +150,31 @@ export class ActiveRun {
   }
 
   async #train(): Promise<void> {
-    const { store, where, before, change, read } = this.#options;
+    const { before, change } = this.#options;
+    const { base, ...asked } = this.#options.settings;
+    const settings = { ...asked, arguments: { ...asked.arguments, ...change } };
+    if (!base) return this.#trainFrom(null, settings);
+    this.#queue.push({ type: 'preparing', what: `Reading ${base.name}`, share: null });
+    const { bases, loaded, where, store } = this.#options;
     const { signal } = this.#stop;
-    const settings = { ...this.#options.settings };
-    settings.arguments = { ...settings.arguments, ...change };
+    const checkpoints =
+      before && store ? { id: this.id, store: store.checkpoints(this.id) } : undefined;
+    const begins = await bases.begin(base, { loaded, where, checkpoints, signal });
+    try {
+      const { sha256 } = begins.base;
+      await this.#trainFrom(begins, { ...settings, base: { ...base, sha256 } });
+    } finally {
+      await begins.dispose();
+    }
+  }
+
+  async #trainFrom(begins: Beginning | null, settings: RunSettings): Promise<void> {
+    const { store, where, before, read } = this.#options;
+    const { signal } = this.#stop;
     this.#queue.push({ type: 'preparing', what: 'Fetching the text', share: null });
     const whole = await read(signal);
-    const prepared = await this.#prepare(whole, settings, signal);
-    const options = optionsOf(settings, prepared);
+    const prepared = await this.#prepare(whole, settings, begins, signal);
+    const options = optionsOf(settings, prepared, begins, where);
     this.#run = before
       ? { ...before, settings, text: prepared.facts, state: 'running', error: null }
       : newRun(this.#options, settings, prepared);
@@ -171,7 +193,6 @@ export class ActiveRun {
     if (this.#options.settings.text.kind !== 'task') this.#known = wordsOf(prepared.bytes);
     const events = train({
       ...options,
-      ...where,
       run: this.id,
       checkpoints: store?.checkpoints(this.id) ?? null,
       resume_from_checkpoint: before !== null && store !== null,
@@ -184,13 +205,16 @@ export class ActiveRun {
   async #prepare(
     whole: Uint8Array<ArrayBuffer>,
     settings: RunSettings,
+    begins: Beginning | null,
     signal: AbortSignal,
   ): Promise<PreparedText> {
     const { before } = this.#options;
     const tell = (what: string, share: number | null): void =>
       this.#queue.push({ type: 'preparing', what, share });
     const { tokenizer, edits } = settings;
-    const prepared = await prepareText(whole, tokenizer, { ...(edits && { edits }), tell, signal });
+    const base = begins?.base ?? null;
+    const how = { ...(edits && { edits }), base, tell, signal };
+    const prepared = await prepareText(whole, tokenizer, how);
     if (before && before.text.sha256 !== prepared.facts.sha256) {
       throw new EngineError('The text that is kept is not the one that this run began with.', {
         code: 'training/text',

@@ -4,7 +4,7 @@ import type { RunExportRequest, RunFileEvent, RunSettings, RunText } from '../..
 import { EngineError } from '../../errors.ts';
 import { type ZipEntry, openZip, readEntry } from '../../formats/zip.ts';
 import { show } from '../../json.ts';
-import { toMegabytes } from '../../model/config.ts';
+import { type GptConfig, toMegabytes } from '../../model/config.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import { curveCsv, samplesText } from '../../runFiles.ts';
 import { type SavedFile, jsonFile, textFile } from '../save.ts';
@@ -16,13 +16,15 @@ import {
   savedModelOf,
   sizeOf,
 } from '../training/checkpointStore.ts';
+import { FACTORS } from '../training/adapterFiles.ts';
 import { OPTIMIZER, WEIGHTS, checkSame } from '../training/checkpoints.ts';
 import { toArguments } from '../training/options.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
+import { SHA256 } from './baseRecord.ts';
 import { edited } from './edits.ts';
 import { hashOf } from './prepare.ts';
 import { otherText, receiptOf, textNeeded } from './receipt.ts';
-import { type KeptRun, SHA256, readRun, restingState, writeRun } from './record.ts';
+import { type KeptRun, readRun, restingState, writeRun } from './record.ts';
 import { RECORD_BYTES, type RunStore } from './runStore.ts';
 import { newModelOf } from './settings.ts';
 import { MOST_TEXT_BYTES, readRunText } from './texts.ts';
@@ -138,10 +140,12 @@ export async function importRun(
     if (checkpoint) {
       const { step, files } = checkpoint;
       const kept = await store.checkpoints(id).write(step, files, signal);
-      // The one step that can be looked at at once: its weights as they are.
-      const seen = await store.snapshots(id).write(step, savedModelOf(kept), signal);
-      const before = run.snapshots.find((one) => one.step === step);
-      snapshots.push({ step, sizeBytes: sizeOf(seen), scores: before?.scores ?? null });
+      // The one step that can be looked at at once: its weights as they are. Of an adapter they are no model.
+      if (!run.settings.base?.lora) {
+        const seen = await store.snapshots(id).write(step, savedModelOf(kept), signal);
+        const before = run.snapshots.find((one) => one.step === step);
+        snapshots.push({ step, sizeBytes: sizeOf(seen), scores: before?.scores ?? null });
+      }
     }
     signal?.throwIfAborted();
     // From here on it counts.
@@ -196,13 +200,17 @@ async function checkpointOf(
   if (steps.length === 0) return null;
   const step = Math.max(...steps);
   const folder = `${nameOf(step)}/`;
-  const { config } = newModelOf(settings.model, text.vocabSize);
+  const state = entries.get(folder + TRAINER_STATE);
+  if (!state) throw strange(`has no ${TRAINER_STATE}`);
+  const found = readTrainerState(await readEntry(state));
+  const config = shapeOf(settings, text.vocabSize, found.config);
   const weights = 4 * parameterCount(config) + HEADER_BYTES;
   const files: SavedFile[] = [];
   for (const [path, entry] of entries) {
     if (!path.startsWith(folder)) continue;
     const name = path.slice(folder.length);
-    const most = { [WEIGHTS]: weights, [OPTIMIZER]: 2 * weights }[name] ?? SMALL_BYTES;
+    const most =
+      { [WEIGHTS]: weights, [FACTORS]: weights, [OPTIMIZER]: 2 * weights }[name] ?? SMALL_BYTES;
     if (!FILE.test(name) || name === 'manifest.json') throw strange(`has a file ${show(path)}`);
     if (entry.sizeBytes > most) {
       throw strange(
@@ -211,15 +219,20 @@ async function checkpointOf(
     }
     files.push({ name, sizeBytes: entry.sizeBytes, chunks: () => entry.chunks() });
   }
-  const state = entries.get(folder + TRAINER_STATE);
   if (files.length > MOST_FILES) throw strange(`has ${files.length} files`);
-  if (!state) throw strange(`has no ${TRAINER_STATE}`);
-  const found = readTrainerState(await readEntry(state));
   checkSame(found.config, config, nameOf(step));
   if (found.step !== step || step > last) {
     throw strange(`is of step ${found.step}, and the run of step ${last}`);
   }
   return { step, files };
+}
+
+/** A run that goes on has the shape of the model that it goes on from; of that, the settings say the sizes alone. */
+function shapeOf({ model, base }: RunSettings, vocabSize: number, stored: GptConfig): GptConfig {
+  const { config } = newModelOf(model, vocabSize);
+  if (!base) return config;
+  const { nCtx, nLayer, nHead, nEmbd } = config;
+  return { ...stored, vocabSize, nCtx, nLayer, nHead, nEmbd };
 }
 
 /** Throws `training/text-needed`, `training/text-other`, `training/text`, `training/edit`. */

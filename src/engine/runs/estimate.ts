@@ -5,10 +5,10 @@ import type { MemoryPlan } from '../../model/training/plan.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { TrainOptions } from '../training/begin.ts';
 import { philoxDraws } from '../training/draws.ts';
+import { isLoaded } from '../training/learner.ts';
 import type { TrainingArguments } from '../training/options.ts';
 import { TokenIds } from '../training/tokenIds.ts';
 import { train } from '../training/train.ts';
-import { newModelOf } from './settings.ts';
 
 /** Steps are made for this long, and so many at the least behind one that warms up. */
 const LONG_MS = 1000;
@@ -21,7 +21,7 @@ const WINDOWS = 4;
 export async function estimate(
   settings: RunSettings,
   vocabSize: number,
-  where: Pick<TrainOptions, 'device' | 'processor'>,
+  how: Pick<TrainOptions, 'model' | 'lora' | 'device' | 'processor'>,
   signal?: AbortSignal,
 ): Promise<RunEstimate> {
   signal?.throwIfAborted();
@@ -37,8 +37,9 @@ export async function estimate(
   let [steps, durationMs, last] = [-WARM_UP, 0, 0];
   const options: TrainOptions = {
     ...args,
-    ...where,
-    model: newModelOf(settings.model, vocabSize),
+    ...how,
+    // Whatever its weights are, a step takes as long.
+    model: isLoaded(how.model) ? how.model : { config: how.model.config },
     train: TokenIds.from(ids, vocabSize),
     tokenizer: null,
     generator: settings.generator,
@@ -76,7 +77,7 @@ export async function estimate(
   signal?.throwIfAborted();
   if (!plan) throw new Error('A run begins with its plan.');
   return {
-    device: device ?? (await summaryOf(where)),
+    device: device ?? (isLoaded(how.model) ? how.model.device : await summaryOf(how)),
     parameters,
     secondsAStep: steps > 0 ? durationMs / 1000 / steps : 0,
     steps: Math.max(0, steps),
@@ -86,8 +87,10 @@ export async function estimate(
 
 /** The plan in the page's words. */
 export function memoryOf(plan: MemoryPlan): RunMemory {
-  const { weights, gradients, moments, activations, total, limit, problem, suggestion } = plan;
+  const { base, weights, gradients, moments, activations, total, limit, problem, suggestion } =
+    plan;
   return {
+    base,
     weights,
     gradients,
     moments,

@@ -3,14 +3,13 @@ import type {
   DeviceRequest,
   ReceiptEvent,
   ReceiptRequest,
+  RunEstimate,
   RunEvent,
   RunExportRequest,
   RunFacts,
   RunFileEvent,
   RunRecord,
   RunRequest,
-  RunText,
-  RunTokenizer,
   TextFacts,
   Trainer,
   TrainerQuestion,
@@ -21,6 +20,7 @@ import { openOpfs } from '../../kept/opfs.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
 import { exportRun, importRun } from './archive.ts';
+import { Bases } from './bases.ts';
 import { passageIn } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
@@ -28,6 +28,7 @@ import { Readings } from './readings.ts';
 import { checkReceipt, receiptOf } from './receipt.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning } from './runStore.ts';
+import { newModelOf } from './settings.ts';
 import { readRunText } from './texts.ts';
 
 type Answers = {
@@ -57,11 +58,13 @@ export class LocalTrainer implements Trainer {
   /** Of a receipt whose first steps are being made: it resolves when they are. */
   #checking: Promise<void> | null = null;
   readonly #readings: Readings;
+  readonly #bases: Bases;
   #disposed = false;
 
   constructor(options: LocalTrainerOptions) {
     this.#options = options;
     this.#readings = new Readings(options);
+    this.#bases = new Bases(options);
   }
 
   async ask<Q extends TrainerQuestion>(
@@ -79,7 +82,7 @@ export class LocalTrainer implements Trainer {
   }
 
   async *train(
-    { run, change, device }: RunRequest,
+    { run, change, device, loaded = null }: RunRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<RunEvent, void, undefined> {
     this.#checkUsable();
@@ -88,13 +91,14 @@ export class LocalTrainer implements Trainer {
     const { base } = this.#options;
     const store = await this.#open();
     const where = this.#where(device);
+    const shared = { store, where, bases: this.#bases, loaded };
     let active: ActiveRun;
     if ('id' in run) {
       const before = await (store ?? noStore()).get(run.id);
       const { settings, twinOf } = before;
       const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
       const goesOn = { id: run.id, settings, twinOf, before, change };
-      active = new ActiveRun({ ...goesOn, store, read, where });
+      active = new ActiveRun({ ...goesOn, ...shared, read });
     } else {
       const { settings, name, twinOf = null } = run;
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
@@ -102,7 +106,7 @@ export class LocalTrainer implements Trainer {
           ? readRunText(settings.text, base, stop)
           : (store ?? noStore()).readText(twinOf);
       const begun = { id: newId(), settings, name, twinOf, before: null };
-      active = new ActiveRun({ ...begun, store, read, where });
+      active = new ActiveRun({ ...begun, ...shared, read });
     }
     // Another may have begun while the store was opened.
     if (this.#isBusy()) throw this.#busy();
@@ -123,7 +127,7 @@ export class LocalTrainer implements Trainer {
   }
 
   async *checkReceipt(
-    { device, ...request }: ReceiptRequest,
+    { device, loaded = null, ...request }: ReceiptRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<ReceiptEvent, void, undefined> {
     this.#checkUsable();
@@ -133,7 +137,8 @@ export class LocalTrainer implements Trainer {
     try {
       await this.#measuring?.catch(() => {});
       const { base } = this.#options;
-      yield* checkReceipt(request, { base, where: this.#where(device), signal });
+      const how = { base, bases: this.#bases, loaded, where: this.#where(device), signal };
+      yield* checkReceipt(request, how);
     } finally {
       this.#checking = null;
       done();
@@ -147,12 +152,12 @@ export class LocalTrainer implements Trainer {
   }
 
   readonly #answers: Answers = {
-    readText: ({ text, tokenizer }, signal) => this.#readText(text, tokenizer, signal),
-    estimate: async ({ settings, vocabSize, device }, signal) => {
+    readText: (input, signal) => this.#readText(input, signal),
+    estimate: async (input, signal) => {
       if (this.#active) throw busy();
       await this.#checking;
       await this.#measuring?.catch(() => {});
-      const measuring = estimate(settings, vocabSize, this.#where(device), signal);
+      const measuring = this.#estimate(input, signal);
       this.#measuring = measuring;
       return measuring;
     },
@@ -197,12 +202,33 @@ export class LocalTrainer implements Trainer {
   };
 
   async #readText(
-    text: RunText,
-    tokenizer: RunTokenizer,
+    { text, tokenizer, base, loaded = null }: TrainerQuestions['readText']['input'],
     signal: AbortSignal | undefined,
   ): Promise<TextFacts> {
     const bytes = await readRunText(text, this.#options.base, signal);
-    return (await prepareText(bytes, tokenizer, { signal })).facts;
+    const known = base ? await this.#bases.know(base, loaded, signal) : null;
+    return (await prepareText(bytes, tokenizer, { base: known, signal })).facts;
+  }
+
+  async #estimate(
+    { settings, vocabSize, loaded = null, device }: TrainerQuestions['estimate']['input'],
+    signal: AbortSignal | undefined,
+  ): Promise<RunEstimate> {
+    const where = this.#where(device);
+    const { base, model } = settings;
+    if (!base)
+      return estimate(
+        settings,
+        vocabSize,
+        { ...where, model: newModelOf(model, vocabSize) },
+        signal,
+      );
+    const begins = await this.#bases.begin(base, { loaded, where, signal });
+    try {
+      return await estimate(settings, vocabSize, begins.how, signal);
+    } finally {
+      await begins.dispose();
+    }
   }
 
   async #runs(): Promise<RunFacts[]> {

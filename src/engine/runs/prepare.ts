@@ -9,8 +9,9 @@ import { trainCharacters } from '../../text/training/characterTrainer.ts';
 import type { TrainedTokenizer, TrainerProgress } from '../../text/training/trained.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { vocabularyOf } from '../load/vocabulary.ts';
-import { type Corpus, readCorpus } from '../training/corpus.ts';
+import { type Corpus, checkVocabulary, readCorpus } from '../training/corpus.ts';
 import type { Ids } from '../training/tokenIds.ts';
+import type { KnownBase } from './bases.ts';
 import { edited } from './edits.ts';
 
 /** Tokens that are shown of a text's beginning. */
@@ -25,7 +26,8 @@ export interface PreparedText {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly corpus: Corpus;
   readonly tokenizer: Tokenizer;
-  readonly files: ReadonlyMap<string, string>;
+  /** The tokenizer's; null for GPT-2's own. */
+  readonly files: ReadonlyMap<string, string> | null;
   readonly facts: TextFacts;
 }
 
@@ -39,14 +41,18 @@ export type Preparing = (what: string, share: number | null) => void;
 export async function prepareText(
   whole: Uint8Array<ArrayBuffer>,
   kind: RunTokenizer,
-  { edits = [], tell = () => {}, signal }: PrepareOptions = {},
+  { edits = [], base = null, tell = () => {}, signal }: PrepareOptions = {},
 ): Promise<PreparedText> {
-  const { tokenizer, files } = await tokenizerOf(new Blob([whole]), kind, tell, signal);
+  const { tokenizer, files } = base
+    ? { tokenizer: base.tokenizer, files: base.tokenizerFiles }
+    : await tokenizerOf(new Blob([whole]), kind, tell, signal);
   const bytes = edits.length === 0 ? whole : edited(whole, edits);
   const text = new Blob([bytes]);
   const onProgress = ({ share }: { share: number | null }): void =>
     tell('Reading the text as tokens', share);
-  const corpus = await readCorpus(text, tokenizer, { onProgress, signal });
+  const reading = readCorpus(text, tokenizer, { onProgress, signal });
+  const corpus = await (base ? reading.catch((error) => refuseText(error, base)) : reading);
+  if (base) checkVocabulary(corpus.ids, base.config.vocabSize);
   if (corpus.ids.length === 0) {
     throw new EngineError('The text is empty.', {
       code: 'training/text',
@@ -54,15 +60,16 @@ export async function prepareText(
     });
   }
   const vocabulary = vocabularyOf(tokenizer);
+  const vocabSize = base?.config.vocabSize ?? tokenizer.vocabSize;
   const beginning = new Uint32Array(Math.min(SHOWN, corpus.ids.length));
   corpus.ids.copyTo(beginning, 0, 0, beginning.length);
   const facts: TextFacts = {
     characters: corpus.characters,
     tokens: corpus.ids.length,
-    vocabSize: tokenizer.vocabSize,
+    vocabSize,
     documents: corpus.documents.length,
-    evenLoss: Math.log(tokenizer.vocabSize),
-    frequencyLoss: await frequencyLoss(corpus.ids, tokenizer.vocabSize, signal),
+    evenLoss: Math.log(vocabSize),
+    frequencyLoss: await frequencyLoss(corpus.ids, vocabSize, signal),
     beginning: [...beginning].map((id) => vocabulary.pieceOf(id)),
     sha256: await hashOf(bytes, signal),
   };
@@ -71,6 +78,8 @@ export async function prepareText(
 
 interface PrepareOptions {
   readonly edits?: readonly TextEdit[];
+  /** The model that is to go on with it, whose tokenizer reads it. */
+  readonly base?: Pick<KnownBase, 'name' | 'config' | 'tokenizer' | 'tokenizerFiles'> | null;
   readonly tell?: Preparing;
   readonly signal?: AbortSignal | undefined;
 }
@@ -92,7 +101,22 @@ async function tokenizerOf(
       return createBytes();
     case 'bpe':
       return trainBytePairs(text, { vocab_size: kind.vocab_size, onProgress, signal });
+    case 'model':
+      throw new EngineError('No model is named whose tokenizer could be taken.', {
+        code: 'training/base',
+        hint: 'Choose the model that the run goes on from, or another tokenizer.',
+      });
   }
+}
+
+/** A model of letters knows few of them, and what it knows stays as it is. */
+function refuseText(error: unknown, { name }: { readonly name: string }): never {
+  if (!(error instanceof EngineError) || error.code !== 'tokenizer/byte') throw error;
+  throw new EngineError(error.message.replace('The tokenizer', `The tokenizer of ${name}`), {
+    code: error.code,
+    hint: 'Take such characters out of the text, or train a new model, which gets a tokenizer of this text.',
+    cause: error,
+  });
 }
 
 /** −Σ p ln p over how often each token comes, in nats a token. */

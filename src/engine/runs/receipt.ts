@@ -1,15 +1,18 @@
 // What anybody needs to make a run again, and to see at which step theirs parts from it.
-import type { ReceiptEvent, RunReceipt, RunText } from '../../api.ts';
+import type { LoadedBase, ReceiptEvent, RunReceipt, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
+import { FACTORS } from '../training/adapterFiles.ts';
 import { isObject } from '../../json.ts';
 import type { TrainOptions } from '../training/begin.ts';
 import { lastCheckpoint } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
 import { firstSettings } from '../../runFiles.ts';
 import { train } from '../training/train.ts';
+import type { Bases, Beginning } from './bases.ts';
 import { hashOf, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
-import { type KeptRun, SHA256, isCount, readChange, readSettings } from './record.ts';
+import { SHA256 } from './baseRecord.ts';
+import { type KeptRun, isCount, readChange, readSettings } from './record.ts';
 import type { RunStore } from './runStore.ts';
 import { optionsOf } from './settings.ts';
 import { readRunText } from './texts.ts';
@@ -25,7 +28,8 @@ const MOST_BYTES = 4 << 20;
 export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunReceipt> {
   const { text, points, step, device } = run;
   const last = await lastCheckpoint(store.checkpoints(run.id));
-  const file = await last?.open(WEIGHTS);
+  // Of an adapter's run, what learned.
+  const file = (await last?.open(WEIGHTS)) ?? (await last?.open(FACTORS));
   let weights: RunReceipt['weights'] = null;
   if (last && file) {
     try {
@@ -80,6 +84,8 @@ async function readReceipt(file: Blob): Promise<RunReceipt> {
 
 interface CheckOptions {
   readonly base: string;
+  readonly bases: Bases;
+  readonly loaded: LoadedBase | null;
   readonly where: Pick<TrainOptions, 'device' | 'processor'>;
   readonly signal: AbortSignal | undefined;
 }
@@ -90,7 +96,7 @@ interface CheckOptions {
  */
 export async function* checkReceipt(
   { file, text }: { readonly file: Blob; readonly text?: RunText | undefined },
-  { base, where, signal }: CheckOptions,
+  { base, bases, loaded, where, signal }: CheckOptions,
 ): AsyncGenerator<ReceiptEvent, void, undefined> {
   const receipt = await readReceipt(file);
   yield { type: 'receipt', receipt };
@@ -104,10 +110,40 @@ export async function* checkReceipt(
   const source = text ?? settings.text;
   if (settings.text.kind === 'own' && !text) throw textNeeded(settings.text.name, receipt.text);
   const bytes = await readRunText(source, base, signal);
+  let begins: Beginning | null = null;
+  if (settings.base) {
+    yield { type: 'preparing', what: `Reading ${settings.base.name}`, share: null };
+    begins = await bases.begin(settings.base, { loaded, where, signal });
+  }
+  try {
+    yield* firstSteps({ receipt, there, last, bytes, begins, where, signal });
+  } finally {
+    await begins?.dispose();
+  }
+}
+
+/** The steps of a receipt until the last that is compared. */
+async function* firstSteps({
+  receipt: { settings, text },
+  there,
+  last,
+  bytes,
+  begins,
+  where,
+  signal,
+}: {
+  readonly receipt: RunReceipt;
+  /** Losses by step, as the receipt says. */
+  readonly there: ReadonlyMap<number, number>;
+  readonly last: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly begins: Beginning | null;
+} & Pick<CheckOptions, 'where' | 'signal'>): AsyncGenerator<ReceiptEvent, void, undefined> {
   const news = new Queue<ReceiptEvent>();
   const { tokenizer, edits } = settings;
   const preparing = prepareText(bytes, tokenizer, {
     ...(edits && { edits }),
+    base: begins?.base ?? null,
     tell: (what, share) => news.push({ type: 'preparing', what, share }),
     signal,
   });
@@ -117,13 +153,12 @@ export async function* checkReceipt(
   );
   yield* news.read();
   const prepared = await preparing;
-  if (prepared.facts.sha256 !== receipt.text) throw otherText(settings.text, receipt.text);
+  if (prepared.facts.sha256 !== text) throw otherText(settings.text, text);
 
   yield { type: 'preparing', what: 'Taking memory', share: null };
   let parts: number | null = null;
   const events = train({
-    ...optionsOf(settings, prepared),
-    ...where,
+    ...optionsOf(settings, prepared, begins, where),
     // The losses alone: nothing else draws from what they come from.
     eval_steps: 0,
     sample_steps: 0,

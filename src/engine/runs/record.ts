@@ -15,6 +15,7 @@ import type {
   TokenPiece,
 } from '../../api.ts';
 import { type JsonValue, isObject } from '../../json.ts';
+import { readBase } from './baseRecord.ts';
 
 /**
  * What is kept of a run; what follows from the rest, or is counted when it is asked for, is not. Whatever runs when a
@@ -26,8 +27,6 @@ export type KeptRun = Omit<RunRecord, 'sizeBytes' | 'loss' | 'evalLoss' | 'snaps
 };
 
 const VERSION = 1;
-/** A SHA-256 in hex. */
-export const SHA256 = /^[0-9a-f]{64}$/u;
 /** More points are thinned out: every second of them, as often as it takes. */
 const MOST_POINTS = 20_000;
 /** Samples, validations and the like: a page shows all of them. */
@@ -166,14 +165,16 @@ export function readSettings(value: unknown): RunSettings | null {
   if (!isObject(text) || !isObject(tokenizer) || !isObject(model) || !isObject(args)) return null;
   const from = readText(text);
   const kind = KINDS.find((one) => one === model['kind']);
+  const base = readBase(value['base']);
   const made = readTokenizer(tokenizer);
-  if (!from || !kind || !made) return null;
+  if (!from || !kind || !made || (made.kind === 'model') !== (base !== null)) return null;
   const size = (name: string): number => toCount(model[name]);
   const sizes = { n_layer: size('n_layer'), n_head: size('n_head'), n_embd: size('n_embd') };
   return {
     text: from,
     tokenizer: made,
     model: { kind, ...sizes, n_ctx: size('n_ctx') },
+    ...(base && { base }),
     arguments: readArguments(args),
     generator: value['generator'] === 'torch' ? 'torch' : 'philox',
     order: ORDERS.find((one) => one === value['order']) ?? 'random',
@@ -218,7 +219,7 @@ function readText({ kind, name, column }: Record<string, unknown>): RunSettings[
 }
 
 function readTokenizer({ kind, vocab_size }: Record<string, unknown>) {
-  if (kind === 'characters' || kind === 'bytes') return { kind } as const;
+  if (kind === 'characters' || kind === 'bytes' || kind === 'model') return { kind } as const;
   return kind === 'bpe' ? ({ kind, vocab_size: toCount(vocab_size) } as const) : null;
 }
 

@@ -4,6 +4,7 @@ import { type GptConfig, PRESETS } from '../../model/config.ts';
 import type { NewModel, TrainOptions } from '../training/begin.ts';
 import type { TrainingArguments } from '../training/options.ts';
 import { splitCorpus } from '../training/split.ts';
+import type { Beginning } from './bases.ts';
 import type { PreparedText } from './prepare.ts';
 
 const KINDS = {
@@ -31,10 +32,12 @@ export function newModelOf(model: RunModel, vocabSize: number): NewModel {
   return { config, initial: kind === 'gpt2' ? 'nanogpt' : kind };
 }
 
-/** What of `train`'s options the settings decide. Throws `training/options` for a share that is none. */
+/** What of `train`'s options the settings decide; `begins` is the model that they go on from. Throws `training/options` for a share that is none. */
 export function optionsOf(
   settings: RunSettings,
   { corpus, tokenizer, files }: PreparedText,
+  begins: Pick<Beginning, 'how'> | null,
+  where: Pick<TrainOptions, 'device' | 'processor'>,
 ): TrainOptions {
   const args = settings.arguments as Partial<TrainingArguments>;
   const { train, validation } = splitCorpus(corpus, {
@@ -44,7 +47,7 @@ export function optionsOf(
   const window = args.block_size ?? settings.model.n_ctx;
   return {
     ...args,
-    model: newModelOf(settings.model, tokenizer.vocabSize),
+    ...(begins?.how ?? { ...where, model: newModelOf(settings.model, tokenizer.vocabSize) }),
     train,
     // A part that is shorter than one window measures nothing.
     validation: validation.length > window ? validation : null,
@@ -58,8 +61,8 @@ export function optionsOf(
 }
 
 /** What a run is called where nobody says. */
-export function nameOf({ text, model }: RunSettings): string {
+export function nameOf({ text, model, base }: RunSettings): string {
   const what = text.kind === 'own' ? text.name || 'My text' : text.name;
   const title = what.charAt(0).toUpperCase() + what.slice(1);
-  return `${title}, ${model.n_layer} × ${model.n_embd}`;
+  return base ? `${title}, on ${base.name}` : `${title}, ${model.n_layer} × ${model.n_embd}`;
 }

@@ -22,7 +22,14 @@ import {
   lastCheckpoints,
 } from './checkpointStore.ts';
 import type { NoticeEvent } from './events.ts';
-import { type Learner, deviceOf, isLoaded, loraLearner, wholeLearner } from './learner.ts';
+import {
+  type FirstWeights,
+  type Learner,
+  deviceOf,
+  isLoaded,
+  loraLearner,
+  wholeLearner,
+} from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
 import { type Ids, identityOf } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
@@ -33,6 +40,8 @@ export interface NewModel {
   readonly config: GptConfig;
   /** Whose initial weights it has: `nanogpt` by default, which are GPT-2's. */
   readonly initial?: InitialRule;
+  /** Weights that it begins with in place of such: another model's of this shape. */
+  readonly first?: FirstWeights;
 }
 
 export interface TrainOptions extends Partial<TrainingArguments> {
@@ -224,9 +233,9 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
       decay: args.decay,
     },
   };
-  const rule = isLoaded(model) ? DEFAULT_RULE : (model.initial ?? DEFAULT_RULE);
+  const first = isLoaded(model) ? DEFAULT_RULE : (model.first ?? model.initial ?? DEFAULT_RULE);
   const learner =
-    base && lora ? loraLearner(base, lora, how) : wholeLearner(device, base ?? config, rule, how);
+    base && lora ? loraLearner(base, lora, how) : wholeLearner(device, base ?? config, first, how);
   const { trainer } = learner;
   try {
     const found = options.resume_from_checkpoint

@@ -1,10 +1,12 @@
 // What learns in a run: a new model, all of a loaded one, or a LoRA beside it. The loop knows no difference.
-import type { DeviceRequest } from '../../api.ts';
+import type { DeviceRequest, GenerationOptions } from '../../api.ts';
 import type { Device } from '../../gpu/device.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import { elementCount } from '../../gpu/device.ts';
 import { parameterCount } from '../../model/parameters.ts';
-import { adopt } from '../../model/training/adopt.ts';
+import type { LayoutName } from '../../model/layouts.ts';
+import type { ConfigFile } from '../../model/configFile.ts';
+import { type Adopter, adopt } from '../../model/training/adopt.ts';
 import {
   type InitialRandom,
   type InitialRule,
@@ -23,6 +25,20 @@ import { adapterFiles } from './adapterFiles.ts';
 import { type CheckpointFiles, checkpointFiles, restore } from './checkpoints.ts';
 import { loraCheckpointFiles, restoreLora } from './loraCheckpoints.ts';
 import type { TrainerState } from './trainerState.ts';
+
+/** Weights that a new model begins with in place of drawn ones: another model's, which need not stay. */
+export interface FirstWeights {
+  /** Writes them. Not called for a run that goes on from a checkpoint. */
+  write(to: Adopter, signal?: AbortSignal): Promise<void>;
+  /** What was said of that model beside its weights, and is said of this one. */
+  readonly like: LikeModel;
+}
+
+/** What is said of a model beside its weights, its configuration and its tokenizer. */
+export interface LikeModel extends Pick<ConfigFile, 'bosTokenId' | 'eosTokenIds'> {
+  readonly layout: LayoutName;
+  readonly defaults: Partial<GenerationOptions>;
+}
 
 /** A trainer, and what a run does with it whatever it is. */
 export interface Learner {
@@ -53,11 +69,14 @@ export async function deviceOf(
   return { device: await openDevice(wish, { processor }), ownsDevice: true };
 }
 
-/** All parameters: of a new model, by the rule of a codebase, or of a loaded one, which stays as it is. */
+/**
+ * All parameters: of a new model, by the rule of a codebase or with the weights of one that goes; or of a loaded one, which
+ * stays as it is.
+ */
 export function wholeLearner(
   device: Device,
   from: Gpt['config'] | GPT2,
-  rule: InitialRule,
+  first: InitialRule | FirstWeights,
   options: TrainerOptions,
 ): Learner {
   const base = isLoaded(from) ? from : null;
@@ -69,7 +88,8 @@ export function wholeLearner(
     async begin(draws, signal) {
       const { arena, trainables } = trainer;
       if (base) await adopt(trainer, base.gpt, signal);
-      else await initialise(arena, trainables.parameters, config, rule, draws, undefined, signal);
+      else if (typeof first === 'object') await first.write(trainer, signal);
+      else await initialise(arena, trainables.parameters, config, first, draws, undefined, signal);
     },
     restore: (files, signal) => restore(trainer, files, signal),
     checkpoint: (described, beside, state) => checkpointFiles(trainer, described, beside, state),

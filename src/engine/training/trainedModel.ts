@@ -3,24 +3,21 @@ import { toFloat32 } from '../../formats/safetensors.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import { exportTensors } from '../../model/exportTensors.ts';
 import { sampled } from '../../model/fingerprint.ts';
-import type { LayoutName } from '../../model/layouts.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import { GPT2 } from '../gpt2.ts';
 import type { Run } from './begin.ts';
+import { type LikeModel, isLoaded } from './learner.ts';
 import { dropoutOf } from './options.ts';
 
 /** A run's model as its weights are now; what it is known by counts once they stay as they are (`fingerprintOf`). */
 export function trainedModel(run: Run, gpt: Gpt, fingerprint = ''): GPT2 {
   const { options, args, base, device, ownsDevice, tokenizer, tokenizerFiles } = run;
-  const { model } = options;
-  const layout: LayoutName = base
-    ? base.summary.layout
-    : ('initial' in model && model.initial) || 'nanogpt';
+  const like = base ? likeOf(base) : likeNew(options.model);
   return GPT2.of({
     device,
     ownsDevice,
     gpt,
-    layout,
+    layout: like.layout,
     dtype: 'fp32',
     source: '',
     name: options.run ?? 'trained model',
@@ -28,11 +25,24 @@ export function trainedModel(run: Run, gpt: Gpt, fingerprint = ''): GPT2 {
     tokenizerFiles,
     file: {
       dropRates: dropoutOf(args),
-      ...(base && { bosTokenId: base.bosTokenId ?? undefined, eosTokenIds: base.eosTokenIds }),
+      ...(like.bosTokenId !== undefined && { bosTokenId: like.bosTokenId }),
+      ...(like.eosTokenIds && { eosTokenIds: like.eosTokenIds }),
     },
-    defaults: base?.summary.defaults ?? { do_sample: true },
+    defaults: like.defaults,
     fingerprint,
   });
+}
+
+/** What is said of a model that was loaded, and of whatever begins with its weights. */
+export function likeOf({ summary, bosTokenId, eosTokenIds }: GPT2): LikeModel {
+  const { layout, defaults } = summary;
+  return { layout, defaults, eosTokenIds, ...(bosTokenId !== null && { bosTokenId }) };
+}
+
+function likeNew(model: Run['options']['model']): LikeModel {
+  if (!isLoaded(model) && model.first) return model.first.like;
+  const layout = ('initial' in model && model.initial) || 'nanogpt';
+  return { layout, defaults: { do_sample: true } };
 }
 
 /** What the model will be known by when it is loaded from where it was saved. */
