@@ -105,7 +105,7 @@ export const FIELDS: readonly Field[] = [
     group: 'model',
     meaning:
       'How many different pieces bpe may make; longer pieces mean fewer of them in the text.',
-    kind: whole(257, 65_536),
+    kind: whole(257, 32_768),
     read: ({ tokenizer }) => (tokenizer.kind === 'bpe' ? String(tokenizer.vocab_size) : ''),
     write: (settings, value) => ({
       ...settings,

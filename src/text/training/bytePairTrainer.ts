@@ -15,7 +15,7 @@ const BYTES = 256;
 const MOST_TOKENS = 32_768;
 
 export interface BytePairOptions extends TrainerOptions {
-  /** Tokens with all bytes and `<|endoftext|>`, 256 to 32,768. A short text may give fewer. */
+  /** Tokens with all bytes and, where it is one, `<|endoftext|>`: 256 (257 with it) to 32,768. A short text may give fewer. */
   readonly vocab_size: number;
   /** Neighbours that come more rarely are never merged; 2 by default. */
   readonly min_frequency?: number;
@@ -98,11 +98,12 @@ function fromMerges(
 function checkOptions(vocabSize: number, minFrequency: number, hasEnd: boolean): void {
   const least = BYTES + (hasEnd ? 1 : 0);
   if (!Number.isInteger(vocabSize) || vocabSize < least || vocabSize > MOST_TOKENS) {
+    // The same words whether the text was read already or not: only then is it known to have several documents.
     throw new EngineError(
-      `vocab_size is ${vocabSize}; expected a whole number from ${least} to ${MOST_TOKENS}.`,
+      `vocab_size is ${vocabSize}; expected a whole number from ${BYTES} to ${MOST_TOKENS}, and from ${BYTES + 1} where ${END_OF_TEXT} is a token.`,
       {
         code: 'training/options',
-        hint: `The 256 bytes${hasEnd ? ` and ${END_OF_TEXT}` : ''} are tokens in any case; 4096 suits a few megabytes of text.`,
+        hint: `The ${BYTES} bytes are tokens in any case, and so is ${END_OF_TEXT} in a text of several documents; 4096 suits a few megabytes of text.`,
       },
     );
   }

@@ -19,8 +19,8 @@ export interface TextPart {
 const PART = 1 << 18;
 
 /**
- * The parts of a text. Bytes are UTF-8; a byte order mark at their beginning is left out, as everywhere on the web.
- * Lone surrogates become U+FFFD. Throws `text/encoding` where bytes are no UTF-8, and the signal's reason.
+ * The parts of a text. Bytes are UTF-8; a byte order mark at the beginning is left out, as everywhere on the web, also
+ * where somebody who read a file has made a string of it. Lone surrogates become U+FFFD. Throws `text/encoding` where bytes are no UTF-8, and the signal's reason.
  */
 export async function* textParts(
   source: TextSource,
@@ -29,20 +29,27 @@ export async function* textParts(
   const size = typeof source === 'string' ? source.length : source instanceof Blob && source.size;
   const reader = new PartReader();
   let done = 0;
+  let isBegun = false;
+  const told = (part: string): string => {
+    const text = isBegun ? part : part.replace(/^\uFEFF/u, '');
+    isBegun ||= part !== '';
+    return text;
+  };
   for await (const chunk of chunksOf(source)) {
     for (let from = 0; from < chunk.length; from += PART) {
       signal?.throwIfAborted();
       const end = Math.min(chunk.length, from + PART);
-      const text =
+      const text = told(
         typeof chunk === 'string'
           ? reader.letters(chunk.slice(from, end))
-          : reader.bytes(chunk.subarray(from, end));
+          : reader.bytes(chunk.subarray(from, end)),
+      );
       done += end - from;
       if (text !== '') yield { text, share: size === false ? null : done / size };
     }
   }
   signal?.throwIfAborted();
-  const text = reader.end();
+  const text = told(reader.end());
   if (text !== '') yield { text, share: size === false ? null : 1 };
 }
 
@@ -71,7 +78,7 @@ async function* streamed(
 
 /** Puts characters together that lie in two parts. */
 class PartReader {
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #bytes = 0;
   #held = '';
 

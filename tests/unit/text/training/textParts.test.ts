@@ -43,8 +43,19 @@ describe('a text', () => {
     ['strings', () => inParts(SAMPLE, 1)],
     ['bytes', () => bytesInParts(utf8.encode(SAMPLE), 1)],
     ['bytes with a byte order mark', () => bytesInParts(utf8.encode(`\uFEFF${SAMPLE}`), 2)],
+    ['a file with a byte order mark', () => new Blob([`\uFEFF${SAMPLE}`])],
+    ['a string with a byte order mark', () => `\uFEFF${SAMPLE}`],
+    ['strings, the first of them a byte order mark', () => inParts(`\uFEFF${SAMPLE}`, 1)],
   ])('comes from %s', async (_what, source) => {
     expect(await whole(source())).toBe(SAMPLE);
+  });
+
+  test('keeps what looks like a byte order mark and is within it', async () => {
+    const text = `a\uFEFF${SAMPLE}`;
+    for (const source of [text, new Blob([text]), bytesInParts(utf8.encode(text), 1)]) {
+      expect(await whole(source)).toBe(text);
+    }
+    expect(await whole(new Blob(['\uFEFF']))).toBe('');
   });
 
   test('says how much of it has been read, where that is known', async () => {
