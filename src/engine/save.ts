@@ -286,7 +286,10 @@ export async function* saveEvents(
   }
 }
 
-/** Writes files into a folder of the disk, in Node; a file is there whole or not at all. Throws `save/target`, `save/write`. */
+/**
+ * Writes files into a folder of the disk, in Node: all of them, or what is there stays as it was, and a folder that was
+ * made for them goes. Throws `save/target`, `save/write`.
+ */
 export async function writeFolder(
   folder: string,
   files: readonly SavedFile[],
@@ -299,34 +302,36 @@ export async function writeFolder(
     });
   }
   const fs = await nodeFiles();
+  const partOf = (name: string): string => `${folder}/${name}.new`;
+  let isNew = false;
   let name = '';
   try {
-    await fs.mkdir(folder, { recursive: true });
+    isNew = (await fs.mkdir(folder, { recursive: true })) !== undefined;
     for (const file of files) {
       name = file.name;
-      const path = `${folder}/${name}`;
-      const part = `${path}.new`;
-      const handle = await fs.open(part, 'w');
+      const handle = await fs.open(partOf(name), 'w');
       try {
-        try {
-          let at = 0;
-          for await (const bytes of file.chunks()) {
-            signal?.throwIfAborted();
-            await writeAll(handle, bytes, at);
-            at += bytes.length;
-          }
-          // Its new name may outlive a power cut that its bytes do not.
-          await handle.sync();
-        } finally {
-          await handle.close();
+        let at = 0;
+        for await (const bytes of file.chunks()) {
+          signal?.throwIfAborted();
+          await writeAll(handle, bytes, at);
+          at += bytes.length;
         }
-        await fs.rename(part, path);
-      } catch (error) {
-        await fs.rm(part, { recursive: false, force: true }).catch(() => {});
-        throw error;
+        // Its new name may outlive a power cut that its bytes do not.
+        await handle.sync();
+      } finally {
+        await handle.close();
       }
     }
+    for (const file of files) {
+      name = file.name;
+      await fs.rename(partOf(name), `${folder}/${name}`);
+    }
   } catch (cause) {
+    for (const file of files) {
+      await fs.rm(partOf(file.name), { recursive: false, force: true }).catch(() => {});
+    }
+    if (isNew) await fs.rmdir(folder).catch(() => {});
     signal?.throwIfAborted();
     if (cause instanceof EngineError) throw cause;
     throw new EngineError(`${folder}/${name} could not be written: ${(cause as Error).message}`, {

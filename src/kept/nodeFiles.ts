@@ -26,6 +26,8 @@ interface NodeFiles {
   readdir(path: string): Promise<string[]>;
   mkdir(path: string, options: { recursive: true }): Promise<unknown>;
   rename(from: string, to: string): Promise<void>;
+  /** Of an empty folder. */
+  rmdir(path: string): Promise<void>;
   rm(path: string, options: { recursive: boolean; force: boolean }): Promise<void>;
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Dtype } from '../../../src/api.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
+import { textFile, writeFolder } from '../../../src/engine/save.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { readConfigFile } from '../../../src/model/configFile.ts';
 import { parseSafetensorsHeader } from '../../../src/formats/safetensors.ts';
@@ -187,7 +188,7 @@ describe('save_pretrained', () => {
     await expect(model.save_pretrained(file)).rejects.toMatchObject({ code: 'save/write' });
   });
 
-  it('leaves no half of a file behind when it is stopped', async () => {
+  it('leaves nothing behind when it is stopped', async () => {
     await using model = await load(TALES, 'fp32');
     const folder = newFolder();
     const stop = new AbortController();
@@ -196,7 +197,31 @@ describe('save_pretrained', () => {
     while (!existsSync(part)) await new Promise((resolve) => setTimeout(resolve, 1));
     stop.abort();
     await expect(saving).rejects.toMatchObject({ name: 'AbortError' });
-    expect(readdirSync(folder)).toEqual(['config.json', 'generation_config.json']);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('writes all of it or nothing where the disk is full in the middle', async () => {
+    const files = [textFile('config.json', '{}'), textFile('model.safetensors', 'old')];
+    const full = {
+      ...textFile('model.safetensors', 'new'),
+      async *chunks() {
+        yield new TextEncoder().encode('n');
+        throw await Promise.resolve(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+      },
+    };
+    const folder = newFolder();
+    const error = {
+      code: 'save/write',
+      message: expect.stringContaining('no space left') as string,
+    };
+    await expect(writeFolder(folder, [files[0], full])).rejects.toMatchObject(error);
+    expect(existsSync(folder)).toBe(false);
+    await writeFolder(folder, files);
+    const other = textFile('config.json', '{"other": true}');
+    await expect(writeFolder(folder, [other, full])).rejects.toMatchObject(error);
+    expect(readdirSync(folder)).toEqual(['config.json', 'model.safetensors']);
+    expect(readFileSync(join(folder, 'config.json'), 'utf8')).toBe('{}');
+    expect(readFileSync(join(folder, 'model.safetensors'), 'utf8')).toBe('old');
   });
 
   it('gives chunks to whoever writes them elsewhere, none larger than a few megabytes', async () => {
