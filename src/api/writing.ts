@@ -21,6 +21,8 @@ export interface SamplingOptions {
 
 export interface GenerationOptions extends SamplingOptions {
   readonly max_new_tokens: number;
+  /** No end-of-text before so many tokens are written; 0 by default. */
+  readonly min_new_tokens?: number;
   /** Unsigned 32-bit; undefined draws one and reports it. */
   readonly seed?: number;
   /** Generation ends when the new text contains one of these. */

@@ -70,6 +70,7 @@ export async function* generateTokens(
 ): AsyncGenerator<Written, void, undefined> {
   const { reader, options, vocabulary, signal, top, distributionMs = 0 } = request;
   checkOptions(options);
+  const { min_new_tokens = 0 } = options;
   const eos = new Set(stopIds(options.eos_token_id, request.eosTokenIds));
   const seed = options.seed ?? drawSeed();
   const ids = [...request.ids];
@@ -110,7 +111,8 @@ export async function* generateTokens(
       return;
     }
     const { logits } = step;
-    const probabilities = processLogits(logits, seen, options);
+    const open = n < min_new_tokens ? without(logits, eos) : logits;
+    const probabilities = processLogits(open, seen, options);
     const id = sampleToken(probabilities, uniform(seed, ids.length));
     if (eos.has(id)) {
       yield done('eos');
@@ -151,6 +153,12 @@ export async function* generateTokens(
     }
   }
   yield done('length');
+}
+
+/** Logits [V] of a text that does not end here; as they are where the model knows nothing but ends. */
+function without(logits: Float32Array, eos: ReadonlySet<number>): Float32Array {
+  const open = logits.map((logit, id) => (eos.has(id) ? -Infinity : logit));
+  return open.every((logit) => logit === -Infinity) ? logits : open;
 }
 
 /** Speed of `steps` decode steps that took `elapsedMs`; null where nothing was measured. */

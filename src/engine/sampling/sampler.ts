@@ -228,10 +228,11 @@ export function checkOptions(options: SamplingOptions & Partial<GenerationOption
   const penalty = isFinite(repetition_penalty) && repetition_penalty > 0;
   expectOption('repetition_penalty', repetition_penalty, penalty, 'a number above 0 (1 is off)');
 
-  const { max_new_tokens, seed, stop, eos_token_id } = options;
-  if (max_new_tokens !== undefined) {
-    const expected = 'a whole number, 0 or more';
-    expectOption('max_new_tokens', max_new_tokens, isWhole(max_new_tokens, Infinity), expected);
+  const { seed, stop, eos_token_id } = options;
+  for (const name of ['max_new_tokens', 'min_new_tokens'] as const) {
+    const value = options[name];
+    if (value === undefined) continue;
+    expectOption(name, value, isWhole(value, Infinity), 'a whole number, 0 or more');
   }
   if (seed !== undefined) {
     expectOption('seed', seed, isWhole(seed, 2 ** 32 - 1), 'a whole number from 0 to 4294967295');

@@ -155,9 +155,13 @@ function show(value: unknown): string {
   return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
 }
 
-/** How samples are written where nothing else is said; `GenerationOptions` has seeds of 32 bits. */
+/**
+ * How samples are written where nothing else is said; `GenerationOptions` has seeds of 32 bits. The same numbers are drawn
+ * at every step, so what differs between samples is the model. Its first token is no end-of-text: a text has no empty
+ * documents, but a model that has not learned that yet would often show nothing of what it has.
+ */
 export function samplingOf({ seed }: TrainingArguments) {
-  return { do_sample: true, max_new_tokens: 100, seed: seed % 2 ** 32 };
+  return { do_sample: true, max_new_tokens: 100, min_new_tokens: 1, seed: seed % 2 ** 32 };
 }
 
 /** Dropout by the trainer's names. */

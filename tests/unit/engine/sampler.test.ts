@@ -311,6 +311,8 @@ describe('checkOptions', () => {
     { stop: [''] },
     { stop: 'x' as unknown as string[] },
     { eos_token_id: -1 },
+    { min_new_tokens: -1 },
+    { min_new_tokens: 0.5 },
     { eos_token_id: [0, 0.5] },
   ])('refuses %j and names it', (wrong) => {
     const [[name, value]] = Object.entries(wrong);

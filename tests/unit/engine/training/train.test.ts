@@ -201,6 +201,33 @@ describe('train', () => {
     expect(words.filter((word) => !TEXT.includes(` ${word}`))).toEqual([]);
   });
 
+  test('shows text in its first sample, where end-of-text would be drawn by the run’s seed', async () => {
+    // The first number of seed 42 is 0.988: of tokens that are all alike, it draws the last, which is end-of-text.
+    const text = `${TEXT}\n<|endoftext|>\n${TEXT}`;
+    const { tokenizer, files } = await trainCharacters(text);
+    expect(tokenizer.endOfTextId).toBe(tokenizer.vocabSize - 1);
+    const corpus = await readCorpus(text, tokenizer);
+    const { model: _, ...rest } = await smallRun();
+    const sizes = { nCtx: 16, nLayer: 1, nHead: 1, nEmbd: 8, nInner: 32 };
+    const config = { ...PRESETS.gpt2, ...sizes, vocabSize: tokenizer.vocabSize };
+    const run = {
+      ...rest,
+      model: { config },
+      train: corpus.ids,
+      validation: null,
+      tokenizer,
+      tokenizerFiles: files,
+      max_steps: 1,
+      sample_steps: 1,
+    };
+    const [sample] = of(await eventsOf(run), 'sample');
+    expect(sample.text).not.toBe('');
+    // Whoever wants the empty ones has them.
+    const [asked] = of(await eventsOf({ ...run, sampling: { min_new_tokens: 0 } }), 'sample');
+    expect(asked.text).toBe('');
+    expect(of(await eventsOf(run), 'sample')).toEqual([sample]);
+  });
+
   test('ends in words where the loss is no number, and names the last good checkpoint', async () => {
     const checkpoints = openCheckpointFolder(newFolder());
     const options = { learning_rate: 1e3, lr_scheduler_type: 'constant', save_steps: 1 } as const;
