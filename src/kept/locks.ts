@@ -1,4 +1,4 @@
-// Who downloads a model has its lock, in all tabs of the page; where there are no Web Locks, in this thread.
+// Who downloads a model, or trains a run, has its lock, in all tabs of the page; where there are no Web Locks, in this thread.
 
 const here = new Map<string, Promise<void>>();
 
@@ -24,6 +24,22 @@ export async function takeLock(
         navigator.locks.request(name, { signal }, hold).catch(reject);
       })
       .catch(reject);
+  });
+}
+
+/** Takes the lock `name` and returns how to give it back, or null where somebody has it. */
+export async function takeFreeLock(name: string): Promise<(() => void) | null> {
+  if (typeof navigator !== 'object' || !navigator.locks) {
+    return here.has(name) ? null : takeHere(name, () => {}, undefined);
+  }
+  return new Promise((resolve, reject) => {
+    const hold = (lock: Lock | null): Promise<void> =>
+      new Promise((release) => {
+        if (lock) return resolve(() => release());
+        resolve(null);
+        release();
+      });
+    navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
   });
 }
 

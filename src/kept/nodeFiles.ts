@@ -17,12 +17,20 @@ interface FileHandle {
   close(): Promise<void>;
 }
 
+interface FileFacts {
+  readonly size: number;
+  /** When it was written last, in ms since 1970. */
+  readonly mtimeMs: number;
+  isDirectory(): boolean;
+  isFile(): boolean;
+}
+
 /** The part of `node:fs/promises` that is used. */
 interface NodeFiles {
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
   open(path: string, flags?: string): Promise<FileHandle>;
-  stat(path: string): Promise<{ size: number; isDirectory(): boolean; isFile(): boolean }>;
+  stat(path: string): Promise<FileFacts>;
   readdir(path: string): Promise<string[]>;
   mkdir(path: string, options: { recursive: true }): Promise<unknown>;
   rename(from: string, to: string): Promise<void>;

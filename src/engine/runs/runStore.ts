@@ -2,7 +2,7 @@
 // snapshots that are looked at.
 import { EngineError } from '../../errors.ts';
 import type { Disk } from '../../kept/disk.ts';
-import { isLocked, takeLock } from '../../kept/locks.ts';
+import { isLocked, takeFreeLock } from '../../kept/locks.ts';
 import { type CheckpointStore, sizeOf } from '../training/checkpointStore.ts';
 import { openKeptCheckpoints } from '../training/keptCheckpoints.ts';
 import { type KeptRun, readRun, snapshotsOf, writeRun } from './record.ts';
@@ -114,8 +114,9 @@ export class RunStore {
 
 /** Nobody else may run it until what this gives is called. Throws `storage/busy`. */
 export async function takeRun(id: string): Promise<() => void> {
-  if (await isLocked(lockOf(id))) throw busy();
-  return takeLock(lockOf(id), () => {});
+  const release = await takeFreeLock(lockOf(id));
+  if (!release) throw busy();
+  return release;
 }
 
 export function isRunning(id: string): Promise<boolean> {

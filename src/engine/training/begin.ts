@@ -14,7 +14,7 @@ import type { Batch, TrainerOptions } from '../../model/training/trainer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
-import { checkRun } from './checkRun.ts';
+import { checkRun, claimStore } from './checkRun.ts';
 import {
   type CheckpointStore,
   type KeepLimits,
@@ -98,6 +98,8 @@ export interface PlannedRun {
   /** Whether the device goes with the model. */
   readonly ownsDevice: boolean;
   readonly plan: MemoryPlan;
+  /** Gives the store of checkpoints back, when the run has ended. */
+  readonly release: () => void | Promise<void>;
 }
 
 /** A run between two steps. */
@@ -124,9 +126,9 @@ const DEFAULT_ORDER = 'random';
 const DEFAULT_GENERATOR = 'philox';
 
 /**
- * Checks everything that can be checked before memory is taken, and plans that. Throws `training/options`,
- * `training/text`, `training/checkpoint`, `tokens/vocabulary`, `tokenizer/byte`, `sampling/options`, `config/…`,
- * `webgpu/…`.
+ * Checks everything that can be checked before memory is taken, takes the store of checkpoints, and plans the memory.
+ * Throws `training/options`, `training/text`, `training/checkpoint`, `tokens/vocabulary`, `tokenizer/byte`,
+ * `sampling/options`, `storage/busy`, `config/…`, `webgpu/…`.
  */
 export async function planRun(options: TrainOptions): Promise<PlannedRun> {
   const { model, generator } = options;
@@ -140,9 +142,12 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
     options.tokenizer === undefined && base
       ? base.tokenizerFiles
       : (options.tokenizerFiles ?? null);
-  await checkRun({ ...options, model: isLoaded(model) ? {} : model, tokenizer }, args, config);
-  const { device, ownsDevice } = await deviceOf(base, options.device, options.processor);
+  checkRun({ ...options, model: isLoaded(model) ? {} : model, tokenizer }, args, config);
+  const release = await claimStore(options, args);
+  let opened: Awaited<ReturnType<typeof deviceOf>> | null = null;
   try {
+    opened = await deviceOf(base, options.device, options.processor);
+    const { device, ownsDevice } = opened;
     const plan = planMemory(device, config, {
       batch: args.per_device_train_batch_size,
       tokens: args.block_size,
@@ -154,9 +159,10 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
       ...(base && { base: base.gpt.sizeBytes }),
     });
     const what = { options, args, config, base, lora, tokenizer, tokenizerFiles };
-    return { ...what, device, ownsDevice, plan };
+    return { ...what, device, ownsDevice, plan, release };
   } catch (error) {
-    if (ownsDevice) device.dispose();
+    if (opened?.ownsDevice) opened.device.dispose();
+    await release();
     throw error;
   }
 }

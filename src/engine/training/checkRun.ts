@@ -25,22 +25,20 @@ interface AskedRun {
   readonly tokenizer: Tokenizer | null;
   readonly generator?: string;
   readonly order?: string;
-  readonly checkpoints?: CheckpointStore | null;
   readonly keep?: KeepLimits;
-  readonly resume_from_checkpoint?: boolean;
   readonly prompts?: readonly string[];
   readonly sampling?: Partial<GenerationOptions>;
 }
 
+interface AskedStore {
+  readonly checkpoints?: CheckpointStore | null;
+  readonly resume_from_checkpoint?: boolean;
+}
+
 /**
- * Throws `training/options`, `training/text`, `training/checkpoint`, `tokens/vocabulary`, `tokenizer/byte`,
- * `sampling/options`.
+ * Throws `training/options`, `training/text`, `tokens/vocabulary`, `tokenizer/byte`, `sampling/options`.
  */
-export async function checkRun(
-  options: AskedRun,
-  args: TrainingArguments,
-  config: GptConfig,
-): Promise<void> {
+export function checkRun(options: AskedRun, args: TrainingArguments, config: GptConfig): void {
   const { generator, order, train, validation, tokenizer, keep = {} } = options;
   const { per_device_train_batch_size: batch, block_size: tokens } = args;
   checkChoice('generator', generator, GENERATORS);
@@ -61,7 +59,6 @@ export async function checkRun(
     checkVocabulary(validation, config.vocabSize);
   }
   if (args.sample_steps > 0) checkSamples(options, args);
-  await checkStore(options, args);
 }
 
 function checkChoice(name: string, value: string | undefined, known: readonly string[]): void {
@@ -96,18 +93,27 @@ function checkSamples({ prompts, sampling, tokenizer }: AskedRun, args: Training
   for (const prompt of prompts ?? []) tokenizer?.encode(prompt);
 }
 
-/** Two runs in one store would take each other's checkpoints for their own. */
-async function checkStore(
-  { checkpoints, resume_from_checkpoint: goesOn }: AskedRun,
+/**
+ * Takes the store until what this gives is called: two runs in one would take each other's checkpoints for their own.
+ * Throws `training/checkpoint`, `storage/busy`.
+ */
+export async function claimStore(
+  { checkpoints, resume_from_checkpoint: goesOn }: AskedStore,
   { save_steps }: TrainingArguments,
-): Promise<void> {
-  if (!checkpoints || goesOn || save_steps === 0) return;
-  const last = (await checkpoints.list()).at(-1);
-  if (!last) return;
-  throw new EngineError(`There is ${last.name} of a run already, where this one would be kept.`, {
-    code: 'training/checkpoint',
-    hint: 'Go on from it (resume_from_checkpoint), keep this run elsewhere, or remove the checkpoints.',
-  });
+): Promise<() => void | Promise<void>> {
+  if (!checkpoints || save_steps === 0) return () => {};
+  const release = (await checkpoints.take?.()) ?? ((): void => {});
+  try {
+    const last = goesOn ? undefined : (await checkpoints.list()).at(-1);
+    if (!last) return release;
+    throw new EngineError(`There is ${last.name} of a run already, where this one would be kept.`, {
+      code: 'training/checkpoint',
+      hint: 'Go on from it (resume_from_checkpoint), keep this run elsewhere, or remove the checkpoints.',
+    });
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 function fail(message: string, hint: string): EngineError {

@@ -1,4 +1,5 @@
 // A run's checkpoints in a folder of the disk, in Node.
+import { hasEnded, ownerHere, takeFolder, uniqueName } from '../../kept/folderLock.ts';
 import { isFolder, nodeFiles, openNodeFile } from '../../kept/nodeFiles.ts';
 import { writeFolder } from '../save.ts';
 import {
@@ -10,8 +11,11 @@ import {
 } from './checkpointStore.ts';
 import { TRAINER_STATE } from './trainerState.ts';
 
-/** transformers' `get_last_checkpoint` passes over what begins so. */
-const UNFINISHED = 'tmp-';
+/**
+ * What is being written, and by whom: another run's is not ours to clear away, nor its name ours to take. transformers'
+ * `get_last_checkpoint` passes over what begins so.
+ */
+const UNFINISHED = /^tmp-checkpoint-\d+\.(.+)\.[0-9a-f]+$/;
 
 /**
  * Checkpoints as folders `checkpoint-500` in `folder`, which is made when the first is written. They are written under
@@ -45,7 +49,19 @@ export function openCheckpointFolder(folder: string): CheckpointStore {
       open: (file) => openNodeFile(`${path}/${file}`),
     };
   }
+  /** What a run left that was killed while it wrote. */
+  async function clearAway(): Promise<void> {
+    const fs = await nodeFiles();
+    for (const name of await entries(folder)) {
+      const [, owner] = UNFINISHED.exec(name) ?? [];
+      if (owner === undefined) continue;
+      const path = `${folder}/${name}`;
+      const found = await fs.stat(path).catch(() => null);
+      if (found && (await hasEnded(owner, found.mtimeMs))) await remove(path);
+    }
+  }
   return {
+    take: () => takeFolder(folder),
     async list() {
       const steps = (await entries(folder))
         .map((name) => /^checkpoint-(0|[1-9]\d{0,14})$/.exec(name)?.[1])
@@ -62,11 +78,8 @@ export function openCheckpointFolder(folder: string): CheckpointStore {
     },
     async write(step, files, signal) {
       const fs = await nodeFiles();
-      // What a run left that was killed while it wrote.
-      for (const name of await entries(folder)) {
-        if (name.startsWith(`${UNFINISHED}checkpoint-`)) await remove(`${folder}/${name}`);
-      }
-      const unfinished = `${folder}/${UNFINISHED}${nameOf(step)}`;
+      await clearAway();
+      const unfinished = `${folder}/tmp-${nameOf(step)}.${await ownerHere()}.${uniqueName()}`;
       try {
         await writeFolder(unfinished, files, signal);
         await syncFolder(unfinished);

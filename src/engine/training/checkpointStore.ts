@@ -15,6 +15,11 @@ export interface StoredCheckpoint extends CheckpointFiles {
 
 /** The checkpoints of one run. One at a time is written. */
 export interface CheckpointStore {
+  /**
+   * One run has the store until what this gives is called. A store that no other run can come to needs none.
+   * Throws `storage/busy`.
+   */
+  take?(): Promise<() => void | Promise<void>>;
   /** In the order of their steps. */
   list(): Promise<StoredCheckpoint[]>;
   /**

@@ -1,7 +1,7 @@
 // A run's checkpoints in the browser's private file system, beside the models that it keeps.
 import { EngineError } from '../../errors.ts';
 import type { Disk } from '../../kept/disk.ts';
-import { isLocked, takeLock } from '../../kept/locks.ts';
+import { isLocked, takeFreeLock, takeLock } from '../../kept/locks.ts';
 import {
   type ListedFile,
   ModelStore,
@@ -66,6 +66,17 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
   }
   const remove = (step: number): Promise<void> => disk.remove(keyOf(identityOf(step)));
   return {
+    async take() {
+      const release = await takeFreeLock(`glass-gpt checkpoints ${run}`);
+      if (release) return release;
+      throw new EngineError(
+        `The run ${run} keeps its checkpoints already, here or in another tab.`,
+        {
+          code: 'storage/busy',
+          hint: 'Wait until it ends, or give this run an id of its own.',
+        },
+      );
+    },
     async list() {
       const found: StoredCheckpoint[] = [];
       for (const { step, complete } of await stepsKept()) {

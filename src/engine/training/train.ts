@@ -47,6 +47,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
       run?.trainer.dispose();
       if (planned.ownsDevice) planned.device.dispose();
     }
+    await planned.release();
   }
 }
 

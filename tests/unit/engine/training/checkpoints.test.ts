@@ -1,5 +1,6 @@
 // Checkpoints of a run: nothing is lost in them to the last bit, and what is wrong with one is said.
 import { afterAll, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,6 +37,7 @@ import {
 import { EngineError } from '../../../../src/errors.ts';
 import { createProcessor } from '../../../../src/engine/load/processor.ts';
 import { type Disk, toWriteError } from '../../../../src/kept/disk.ts';
+import { ownerHere } from '../../../../src/kept/folderLock.ts';
 import { takeLock } from '../../../../src/kept/locks.ts';
 import { openDirectory } from '../../../../src/kept/nodeFiles.ts';
 import { ModelStore, keyOf, lockOf } from '../../../../src/kept/store.ts';
@@ -344,25 +347,113 @@ for (const kind of ['a folder', 'kept files'] as const) {
   });
 }
 
+async function taken(store: CheckpointStore): Promise<() => void | Promise<void>> {
+  if (!store.take) throw new Error('It is nobody’s.');
+  return store.take();
+}
+
+/** The owner of what a process made that has ended. */
+async function endedOwner(): Promise<string> {
+  const [host] = (await ownerHere()).split('.');
+  const pid = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' });
+  return `${host}.${pid.trim()}`;
+}
+
 describe('a folder of checkpoints', () => {
   it('passes over what is none, and clears away what a killed run left', async () => {
     const folder = newFolder();
     const store = openCheckpointFolder(folder);
     await store.write(1, smallFiles(1));
-    // Killed while it wrote; another program's; somebody's.
-    for (const name of ['tmp-checkpoint-2', 'checkpoint-9', 'checkpoint-007', 'notes']) {
+    const unfinished = (owner: string): string => `tmp-checkpoint-2.${owner}.0a`;
+    const made = (name: string): string => {
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, 'model.safetensors'), 'x');
-    }
+      return join(folder, name);
+    };
+    const ended = unfinished(await endedOwner());
+    const earlier = unfinished(await ownerHere());
+    const gone = [made(ended), made(earlier)];
+    utimesSync(gone[1], new Date(0), new Date(0));
+    // One that is written by a process that is there, or of which nobody here can know; another program's; somebody's.
+    const [host] = (await ownerHere()).split('.');
+    const stays = [`${host}.${process.ppid}`, 'elsewhere.1'].map(unfinished);
+    const others = [...stays, 'tmp-checkpoint-3', 'checkpoint-9', 'checkpoint-007', 'notes'];
+    for (const name of others) made(name);
     writeFileSync(join(folder, 'checkpoint-10'), 'x');
     expect((await store.list()).map(({ step }) => step)).toEqual([1]);
     await store.write(3, smallFiles(3));
-    expect(existsSync(join(folder, 'tmp-checkpoint-2'))).toBe(false);
-    expect(existsSync(join(folder, 'notes'))).toBe(true);
+    for (const path of gone) expect(existsSync(path)).toBe(false);
+    for (const name of others) expect(existsSync(join(folder, name))).toBe(true);
+  });
+
+  it('keeps what two write at once, be it of the same step', async () => {
+    const folder = newFolder();
+    const [one, other] = [openCheckpointFolder(folder), openCheckpointFolder(folder)];
+    for (const [step, its] of [
+      [1, 2],
+      [3, 3],
+    ]) {
+      const [first, ...rest] = smallFiles(step);
+      const slow = {
+        ...first,
+        async *chunks() {
+          yield* first.chunks();
+          // All of the other's is written and kept in the midst of this.
+          await other.write(its, smallFiles(its));
+        },
+      };
+      await one.write(step, [slow, ...rest]);
+    }
+    expect((await one.list()).map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect(readdirSync(folder)).toHaveLength(3);
+  });
+
+  it('is one run’s at a time, as long as its process is there', async () => {
+    const folder = join(newFolder(), 'a');
+    const [one, other] = [openCheckpointFolder(folder), openCheckpointFolder(folder)];
+    const release = await taken(one);
+    const error = await errorOf(taken(other));
+    expect(error.code).toBe('storage/busy');
+    expect(error.message).toContain(
+      `keeps its checkpoints in ${folder} (process ${process.pid} on`,
+    );
+    expect(error.hint).toContain(join(folder, 'run.lock'));
+    await release();
+    // Nothing was kept, so nothing is left.
+    expect(existsSync(folder)).toBe(false);
+    const lock = join(folder, 'run.lock');
+    mkdirSync(folder);
+    for (const owner of [await endedOwner(), await ownerHere()]) {
+      writeFileSync(lock, owner);
+      utimesSync(lock, new Date(0), new Date(0));
+      const free = await taken(other);
+      await free();
+      expect(readdirSync(folder)).toEqual([]);
+    }
+    // A disk that was full took no more than the name.
+    for (const owner of ['elsewhere.1', '']) {
+      writeFileSync(lock, owner);
+      expect((await errorOf(taken(other))).code).toBe('storage/busy');
+      expect(readFileSync(lock, 'utf8')).toBe(owner);
+    }
   });
 });
 
 describe('kept checkpoints', () => {
+  it('are one run’s at a time', async () => {
+    const disk = await openDirectory(newFolder());
+    const open = (run: string): CheckpointStore => openKeptCheckpoints(disk, run);
+    const release = await taken(open('a'));
+    expect(await errorOf(taken(open('a')))).toMatchObject({
+      code: 'storage/busy',
+      message: 'The run a keeps its checkpoints already, here or in another tab.',
+    });
+    const other = await taken(open('b'));
+    await release();
+    const again = await taken(open('a'));
+    for (const free of [other, again]) await free();
+  });
+
   it('load by their run, and say so; one that went is missed by name', async () => {
     const folder = newFolder();
     const trained = await createLearner(device, CONFIGS['no biases, untied head'], 1);

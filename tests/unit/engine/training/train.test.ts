@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -325,6 +325,32 @@ describe('train', () => {
       [8, 'training/storage-full'],
     ]);
     expect(of(events, 'done')).toHaveLength(1);
+  });
+
+  test('lets one run at a time keep its checkpoints in a folder', async () => {
+    const folder = newFolder();
+    const checkpoints = openCheckpointFolder(folder);
+    const run = await smallRun({ checkpoints });
+    const kept: number[] = [];
+    for await (const event of train(run)) {
+      if (event.type === 'step' && event.step === 2) {
+        for (const resume_from_checkpoint of [false, true]) {
+          const second = { ...run, checkpoints: openCheckpointFolder(folder) };
+          const error = await refused({ ...second, resume_from_checkpoint });
+          expect(error.code).toBe('storage/busy');
+          expect(error.message).toContain(`Another run keeps its checkpoints in ${folder}`);
+        }
+      }
+      if (event.type === 'checkpoint') kept.push(event.step);
+      if (event.type === 'done') await event.model.dispose();
+    }
+    expect(kept).toEqual([4, 8]);
+    expect(readdirSync(folder).toSorted()).toEqual(['checkpoint-4', 'checkpoint-8']);
+    // Whatever ends a run gives the folder back.
+    const again = { ...run, resume_from_checkpoint: true };
+    expect((await refused({ ...again, seed: 1 })).code).toBe('training/checkpoint');
+    for await (const event of train(again)) if (event.type === 'plan') break;
+    expect(of(await eventsOf(again), 'done')).toHaveLength(1);
   });
 
   test('refuses in words what cannot be trained', async () => {
