@@ -2,7 +2,7 @@
 import type { ModelSummary, SaveEvent } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { isNode } from '../hub/isNode.ts';
-import { nodeFiles, writeAll } from '../kept/nodeFiles.ts';
+import { makeFolder, nodeFiles, writeAll } from '../kept/nodeFiles.ts';
 import type { GptConfig } from '../model/config.ts';
 import { type DropRates, nameOfActivation } from '../model/configFile.ts';
 import { type ExportedTensor, exportTensors, savedLayout } from '../model/exportTensors.ts';
@@ -306,7 +306,7 @@ export async function writeFolder(
   let isNew = false;
   let name = '';
   try {
-    isNew = (await fs.mkdir(folder, { recursive: true })) !== undefined;
+    isNew = await makeFolder(folder);
     for (const file of files) {
       name = file.name;
       const handle = await fs.open(partOf(name), 'w');

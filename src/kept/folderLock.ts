@@ -1,6 +1,6 @@
 // One process at a time has a folder of the disk, in Node, and whose it is what lies there half written.
 import { EngineError } from '../errors.ts';
-import { nodeFiles } from './nodeFiles.ts';
+import { makeFolder, nodeFiles } from './nodeFiles.ts';
 
 /** In the folder while somebody has it; names the process. */
 const LOCK = 'run.lock';
@@ -45,7 +45,7 @@ export async function takeFolder(folder: string): Promise<() => Promise<void>> {
   const owner = new TextEncoder().encode(await ownerHere());
   let isNew = false;
   try {
-    isNew = (await fs.mkdir(folder, { recursive: true })) !== undefined;
+    isNew = await makeFolder(folder);
     while (!(await makeFile(path, owner))) await passOver(folder, path);
   } catch (error) {
     if (error instanceof EngineError) throw error;

@@ -32,7 +32,7 @@ interface NodeFiles {
   open(path: string, flags?: string): Promise<FileHandle>;
   stat(path: string): Promise<FileFacts>;
   readdir(path: string): Promise<string[]>;
-  mkdir(path: string, options: { recursive: true }): Promise<unknown>;
+  mkdir(path: string, options?: { recursive: true }): Promise<unknown>;
   rename(from: string, to: string): Promise<void>;
   /** Of an empty folder. */
   rmdir(path: string): Promise<void>;
@@ -50,6 +50,19 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number
   for (let written = 0; written < bytes.length;) {
     const left = bytes.length - written;
     written += (await handle.write(bytes, written, left, at + written)).bytesWritten;
+  }
+}
+
+/** Makes a folder, and those that it lies in; whether it was missing. */
+export async function makeFolder(path: string): Promise<boolean> {
+  const fs = await nodeFiles();
+  try {
+    return (await fs.mkdir(path, { recursive: true })) !== undefined;
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+    // What Node also says where the disk is full; of one folder alone it says what is so.
+    await fs.mkdir(path);
+    return true;
   }
 }
 

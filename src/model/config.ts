@@ -88,42 +88,39 @@ export function headsFor(nEmbd: number): number[] {
 }
 
 /** Largest sizes believed; a config that asks for more is an attack or a mistake. */
-const BOUNDS: Readonly<Record<string, number>> = {
+export const BOUNDS = {
   vocabSize: 1_000_000,
   nCtx: 131_072,
   nLayer: 512,
   nHead: 512,
   nEmbd: 32_768,
   nInner: 262_144,
-};
+} as const satisfies Partial<Record<keyof GptConfig, number>>;
 
-/** Throws `config/…` unless every size is a sensible whole number and heads divide the width. */
-export function checkConfig(config: GptConfig): void {
+/**
+ * Throws `config/…` unless every size is a sensible whole number and heads divide the width; `hint` says where they
+ * come from.
+ */
+export function checkConfig(config: GptConfig, hint = 'Check config.json of this model.'): void {
   for (const [name, most] of Object.entries(BOUNDS)) {
     const value = config[name as keyof GptConfig];
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most) {
       throw new EngineError(
         `${name} is ${String(value)}; expected a whole number from 1 to ${most}.`,
-        {
-          code: 'config/size',
-          hint: 'Check config.json of this model.',
-        },
+        { code: 'config/size', hint },
       );
     }
   }
   if (config.nEmbd % config.nHead !== 0) {
     throw new EngineError(
       `nEmbd must be divisible by nHead: ${config.nEmbd} / ${config.nHead} leaves ${config.nEmbd % config.nHead}.`,
-      { code: 'config/heads', hint: 'Check n_embd and n_head in config.json of this model.' },
+      { code: 'config/heads', hint },
     );
   }
   if (!(config.layerNormEpsilon > 0)) {
     throw new EngineError(
       `layerNormEpsilon is ${config.layerNormEpsilon}; expected a number above 0.`,
-      {
-        code: 'config/epsilon',
-        hint: 'Check layer_norm_epsilon in config.json of this model.',
-      },
+      { code: 'config/epsilon', hint },
     );
   }
 }

@@ -134,7 +134,7 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
   const { model, generator } = options;
   const base = isLoaded(model) ? model : null;
   const { config } = model;
-  checkConfig(config);
+  checkConfig(config, 'Give the model other sizes.');
   const args = toArguments(argumentsOf(options), config.nCtx);
   const lora = loraOf(options, base);
   const tokenizer = options.tokenizer === undefined ? (base?.tokenizer ?? null) : options.tokenizer;

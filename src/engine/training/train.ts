@@ -64,6 +64,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
     checkpoint: run.resumed,
   };
   for (const notice of run.passedOver) yield notice;
+  if (trainer.steps > args.max_steps) yield isPast(run);
   const isStopped = (): boolean => options.signal?.aborted === true;
   const { steps: begun } = trainer;
   /** At which step each was told, or done, last; what a run goes on from was seen to by the run before. */
@@ -124,6 +125,17 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   // A signal that came after something was found not to be due.
   yield* whatIsDue();
   return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+/** Nobody asked for what a run learned after the step that they name, and nobody takes it away. */
+function isPast({ trainer, args }: Run): NoticeEvent {
+  return {
+    type: 'notice',
+    step: trainer.steps,
+    code: 'training/past',
+    message: `The run is past max_steps ${args.max_steps} already: it stands at step ${trainer.steps}.`,
+    hint: `No step is made. Give a max_steps above ${trainer.steps} to go on.`,
+  };
 }
 
 /** Whoever watches has their turn. */
