@@ -27,8 +27,14 @@ const NUMBERS = [
   'threads',
   'lora',
 ];
-/** What each size is called in a model's configuration. */
-const SIZES = { block_size: 'nCtx', n_layer: 'nLayer', n_head: 'nHead', n_embd: 'nEmbd' };
+/** What bounds each size: what it is called in a model's configuration, or an adapter's rank. */
+const SIZES = {
+  block_size: 'nCtx',
+  n_layer: 'nLayer',
+  n_head: 'nHead',
+  n_embd: 'nEmbd',
+  lora: 'rank',
+};
 /** What a loaded model has of its own. */
 const OF_NEW_MODELS = ['kind', 'n_layer', 'n_head', 'n_embd', 'tokenizer', 'vocab_size'];
 const STRINGS = [
@@ -38,7 +44,7 @@ const STRINGS = [
   'generator',
   'order',
   'unknown',
-  ...Object.keys(SIZES),
+  'block_size',
   ...OF_NEW_MODELS,
   ...NUMBERS,
 ];
@@ -57,7 +63,7 @@ const USUAL = {
 
 /**
  * `values` of the command's own flags, `args` for the library's `train`. Throws an error with the `usage` where they
- * cannot be meant. `defaults` and `bounds` are the library's: of its options, and of a model's sizes.
+ * cannot be meant. `defaults` and `bounds` are the library's: of its options, and of the sizes of models and adapters.
  */
 export function readOptions(argv, { defaults, bounds }) {
   const ofTrain = [...Object.keys(defaults), 'block_size'];

@@ -28,8 +28,9 @@ async function run(argv, { load, tell, signals }) {
   const library = await load('/src/training.ts');
   const { GPT2, PRESETS } = await load('/src/index.ts');
   const { BOUNDS } = await load('/src/model/config.ts');
-  const bounds = { defaults: library.DEFAULTS, bounds: BOUNDS };
-  const { values, args } = readOptions(argv, bounds);
+  const { MOST_RANK } = await load('/src/model/training/lora/loraConfig.ts');
+  const bounds = { ...BOUNDS, rank: MOST_RANK };
+  const { values, args } = readOptions(argv, { defaults: library.DEFAULTS, bounds });
   // Before a text is read, which may take a minute.
   const { toArguments } = await load('/src/engine/training/options.ts');
   toArguments(args, Infinity);

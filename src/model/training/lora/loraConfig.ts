@@ -34,7 +34,7 @@ export const LORA_DEFAULTS: LoraConfig = {
 };
 
 /** Above it, a LoRA is more than what it replaces. */
-const MOST_RANK = 1024;
+export const MOST_RANK = 1024;
 
 /** A linear layer that is adapted. */
 export interface LoraSite {

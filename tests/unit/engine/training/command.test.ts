@@ -11,6 +11,8 @@ const MODULES: Readonly<Record<string, () => Promise<unknown>>> = {
   '/src/index.ts': () => import('../../../../src/index.ts'),
   '/src/tokenizer.ts': () => import('../../../../src/tokenizer.ts'),
   '/src/model/config.ts': () => import('../../../../src/model/config.ts'),
+  '/src/model/training/lora/loraConfig.ts': () =>
+    import('../../../../src/model/training/lora/loraConfig.ts'),
   '/src/engine/save.ts': () => import('../../../../src/engine/save.ts'),
   '/src/engine/training/options.ts': () => import('../../../../src/engine/training/options.ts'),
 };
@@ -143,6 +145,7 @@ describe('npm run train', () => {
     ['--n_embd 0', '--n_embd 0: expected a whole number from 1 to 32768.'],
     ['--n_head 1.5', '--n_head 1.5: expected a whole number from 1 to 512.'],
     ['--n_head 3', '--n_embd 128 is not divisible by --n_head 3.'],
+    ['--model tales --lora 0', '--lora 0: expected a whole number from 1 to 1024.'],
     ['--max_steps 0', 'max_steps is 0; expected a whole number from 1 to'],
     ['--n_layer four', '--n_layer "four" is no number.'],
     ['--layers 4', "Unknown option '--layers'"],
