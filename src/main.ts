@@ -85,7 +85,7 @@ showPage({
   store,
   text,
   actions,
-  openTraining: async () => (await import('./trainingRoot.ts')).openTraining(actions),
+  openTraining: async () => (await import('./trainingRoot.ts')).openTraining(actions, store),
 });
 
 /** Calls back in the next frame that comes `DRAWN_MS` or more after the last one that did. */

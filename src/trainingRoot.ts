@@ -1,5 +1,6 @@
 // The second composition root, fetched when somebody first trains: makes what trains, in a worker of its own.
 import type { Actions } from './state/page.ts';
+import type { AppStore } from './state/store.ts';
 import { createTraining, type Training } from './state/training/training.ts';
 import { WorkerTrainer } from './worker/workerTrainer.ts';
 
@@ -8,9 +9,11 @@ let training: Training | null = null;
 /** The same each time. */
 export function openTraining(
   page: Pick<Actions, 'announce' | 'lookAt' | 'openWorkspace'>,
+  store: AppStore,
 ): Training {
   training ??= createTraining({
     makeTrainer: () => WorkerTrainer.create(document.baseURI),
+    page: { home: document.baseURI, store },
     link: new URLSearchParams(location.hash.slice(1)).get('run'),
     say: page.announce,
     look(step, name) {

@@ -30,6 +30,8 @@ import { strangeWords, wordsOf } from './strangeWords.ts';
 /** Points go to the page this often at most, and a record to the disk. */
 const POINTS_MS = 125;
 const RECORD_MS = 4000;
+/** Parameters: 100 MB in halves. */
+const LARGE = 50e6;
 /** Fewer tokens than these show nothing that heads do. */
 const LEAST_PROBE = 8;
 
@@ -190,7 +192,9 @@ export class ActiveRun {
         },
       });
     }
-    if (this.#options.settings.text.kind !== 'task') this.#known = wordsOf(prepared.bytes);
+    // A model that was there knows words that the text has not.
+    const isTold = settings.text.kind !== 'task' && !begins;
+    if (isTold) this.#known = wordsOf(prepared.bytes);
     const events = train({
       ...options,
       run: this.id,
@@ -299,7 +303,7 @@ export class ActiveRun {
     const { max_steps } = this.#kept();
     const isLast = step === max_steps || this.#stop.signal.aborted;
     const isThere = this.#kept().snapshots.some((one) => one.step === step);
-    if ((isLast || isLogStep(step)) && !isThere) await this.#snapshot(step, model);
+    if ((isLast || this.#isKept(step)) && !isThere) await this.#snapshot(step, model);
     await this.#answerKeepers(step, model);
     if (this.#pace === 'step') this.#pace = 'paused';
     if (this.#pace !== 'paused' || this.#stop.signal.aborted) return;
@@ -336,6 +340,12 @@ export class ActiveRun {
       device,
       tokensAStep: start.tokensAStep,
     });
+  }
+
+  /** Of a large model few steps are kept to be looked at: each is a model again. */
+  #isKept(step: number): boolean {
+    const isLarge = this.#kept().parameters > LARGE;
+    return isLarge ? step === 0 || (step >= 10 && isPowerOfTen(step)) : isLogStep(step);
   }
 
   async #answerKeepers(step: number, model: Model): Promise<void> {
@@ -454,6 +464,12 @@ function isLogStep(step: number): boolean {
   let left = step;
   while (left % 10 === 0) left /= 10;
   return left === 1 || left === 2 || left === 5;
+}
+
+function isPowerOfTen(step: number): boolean {
+  let left = step;
+  while (left % 10 === 0) left /= 10;
+  return left === 1;
 }
 
 function isProbed({ config: { nCtx, vocabSize } }: GPT2): boolean {

@@ -6,6 +6,7 @@ import { type ZipEntry, openZip, readEntry } from '../../formats/zip.ts';
 import { show } from '../../json.ts';
 import { type GptConfig, toMegabytes } from '../../model/config.ts';
 import { parameterCount } from '../../model/parameters.ts';
+import { SHA256 } from '../../runBase.ts';
 import { curveCsv, samplesText } from '../../runFiles.ts';
 import { type SavedFile, jsonFile, textFile } from '../save.ts';
 import {
@@ -20,7 +21,6 @@ import { FACTORS } from '../training/adapterFiles.ts';
 import { OPTIMIZER, WEIGHTS, checkSame } from '../training/checkpoints.ts';
 import { toArguments } from '../training/options.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
-import { SHA256 } from './baseRecord.ts';
 import { edited } from './edits.ts';
 import { hashOf } from './prepare.ts';
 import { otherText, receiptOf, textNeeded } from './receipt.ts';

@@ -15,7 +15,7 @@ import type {
   TokenPiece,
 } from '../../api.ts';
 import { type JsonValue, isObject } from '../../json.ts';
-import { readBase } from './baseRecord.ts';
+import { readBase } from '../../runBase.ts';
 
 /**
  * What is kept of a run; what follows from the rest, or is counted when it is asked for, is not. Whatever runs when a

@@ -34,7 +34,7 @@ export interface TrainingArguments extends ScheduleOptions {
   readonly max_eval_samples: number;
   /** Every how many steps, and at the end, a checkpoint is kept; 0 never. */
   readonly save_steps: number;
-  /** Every how many steps, and at the end, the model writes something; 0 never. */
+  /** Every how many steps, and at the end, the model writes something; one that was loaded before the first too. 0 never. */
   readonly sample_steps: number;
 }
 

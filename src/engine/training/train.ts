@@ -8,6 +8,7 @@ import type { GPT2 } from '../gpt2.ts';
 import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from './begin.ts';
 import { removeOldest, sizeOf } from './checkpointStore.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
+import { isLoaded } from './learner.ts';
 import { dropoutOf, samplingOf } from './options.ts';
 import { learningRateAt } from './schedule.ts';
 import { fingerprintOf, trainedModel } from './trainedModel.ts';
@@ -110,6 +111,10 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   if (trainer.steps === 0 && args.eval_steps > 0 && options.validation) {
     yield await evaluated(run);
   }
+  // What was there before writes something already.
+  const { model } = options;
+  const knows = isLoaded(model) || model.first !== undefined;
+  if (trainer.steps === 0 && args.sample_steps > 0 && knows) yield* samples(run);
   await letWatch(run);
   while (trainer.steps < args.max_steps && !isStopped()) {
     const rate = learningRateAt(trainer.steps, args);

@@ -1,7 +1,7 @@
 // What somebody brings from elsewhere: a run that goes on here, or the receipt of one, whose first steps are made again.
 import type { ReceiptEvent, RunText } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
-import type { TrainingContext } from './context.ts';
+import { loadedOf, type TrainingContext } from './context.ts';
 import type { BroughtFacts } from './facts.ts';
 
 export const BROUGHT_NOTHING: BroughtFacts = {
@@ -53,7 +53,9 @@ export function createBrought({
         say(`${file.name} is kept here now.`);
         await came(id);
       } else {
-        for await (const event of trainer().checkReceipt(asked, signal)) {
+        const loaded = loadedOf(get());
+        const whole = loaded === null ? asked : { ...asked, loaded };
+        for await (const event of trainer().checkReceipt(whole, signal)) {
           if (signal.aborted) return;
           hear(event);
         }

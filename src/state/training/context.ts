@@ -1,5 +1,5 @@
 // What the owners of the workspace's facts stand on.
-import type { Trainer } from '../../api.ts';
+import type { LoadedBase, Trainer } from '../../api.ts';
 import type { Door, Facts } from '../door.ts';
 import type { TrainingState } from './facts.ts';
 
@@ -11,4 +11,9 @@ export interface TrainingContext<N extends keyof TrainingState> {
   readonly set: (facts: Facts<N, TrainingState>) => void;
   /** Says it to those who cannot see it. */
   readonly say: (words: string) => void;
+}
+
+/** What the page has loaded, for a trainer that may have to read it again. */
+export function loadedOf({ loaded }: Pick<TrainingState, 'loaded'>): LoadedBase | null {
+  return loaded.now?.loaded ?? null;
 }

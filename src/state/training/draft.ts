@@ -3,6 +3,7 @@ import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '.
 import { toErrorInfo } from '../../errors.ts';
 import { csvColumns } from './csv.ts';
 import type { Asked, DraftFacts, LinkedSettings, TrainingState } from './facts.ts';
+import { goOnArguments } from './base.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
   DEFAULT_PRESET,
@@ -13,7 +14,7 @@ import {
   type Measured,
   type PresetName,
 } from './presets.ts';
-import type { TrainingContext } from './context.ts';
+import { loadedOf, type TrainingContext } from './context.ts';
 
 /** Longer heads of a .csv are no heads. */
 const HEAD_BYTES = 65_536;
@@ -117,12 +118,13 @@ export function createDraft({
   }
 
   async function readNow(signal: AbortSignal): Promise<void> {
-    const { text, tokenizer } = settings();
+    const { text, tokenizer, base } = settings();
     try {
-      const facts = await trainer().ask('readText', { text, tokenizer }, signal);
+      const from = base === undefined ? {} : { base, loaded: loadedOf(get()) };
+      const facts = await trainer().ask('readText', { text, tokenizer, ...from }, signal);
       if (signal.aborted) return;
       const better = tokenizerFor(text, facts.characters);
-      if (!get().draft.ownTokenizer && !isSame(better, tokenizer)) {
+      if (base === undefined && !get().draft.ownTokenizer && !isSame(better, tokenizer)) {
         change({ ...settings(), tokenizer: better });
         await readNow(signal);
         return;
@@ -159,7 +161,9 @@ export function createDraft({
   async function measureNow(vocabSize: number, signal: AbortSignal): Promise<void> {
     const of = settings();
     try {
-      const estimate = await trainer().ask('estimate', { settings: of, vocabSize }, signal);
+      const from = of.base === undefined ? {} : { loaded: loadedOf(get()) };
+      const asked = { settings: of, vocabSize, ...from };
+      const estimate = await trainer().ask('estimate', asked, signal);
       if (signal.aborted) return;
       const found = { settings: of, vocabSize, estimate };
       setCost({ last: found, estimate: { at: 'here', value: found } });
@@ -172,8 +176,9 @@ export function createDraft({
 
   /** Takes another text; its tokenizer follows unless one was chosen by hand. */
   function takeText(text: RunText, columns: readonly string[] = []): void {
-    const { ownTokenizer } = get().draft;
-    const tokenizer = ownTokenizer ? settings().tokenizer : tokenizerFor(text, lengthOf(text));
+    const { base, tokenizer: before } = settings();
+    const stays = base !== undefined || get().draft.ownTokenizer;
+    const tokenizer = stays ? before : tokenizerFor(text, lengthOf(text));
     const own = text.kind === 'own' ? { own: text, columns } : {};
     change({ ...settings(), text, tokenizer, prompt: promptFor(text) }, own);
     read();
@@ -182,6 +187,13 @@ export function createDraft({
   return {
     read,
     measure,
+    /** The page has another model: it may be what could not be read. */
+    loadedChanged(): void {
+      const { loaded, text } = get();
+      const { base } = settings();
+      const isIt = base !== undefined && loaded.now?.base.fingerprint === base.fingerprint;
+      if (isIt && text.read.at === 'failed') read();
+    },
     /** A run takes the device: what is measured now would be wrong. */
     yield: () => measuring.abort(),
     actions: {
@@ -217,8 +229,29 @@ export function createDraft({
         read();
       },
       choosePreset(name: PresetName): void {
-        change(withPreset(settings(), name), { preset: name, refused: {} });
-        measure();
+        const { base, text } = settings();
+        const next = withPreset(settings(), name);
+        if (base === undefined) {
+          change(next, { preset: name, refused: {} });
+          measure();
+          return;
+        }
+        // The model's tokenizer goes with the model.
+        const tokenizer = tokenizerFor(text, lengthOf(text));
+        change({ ...next, tokenizer }, { preset: name, refused: {}, ownTokenizer: false });
+        read();
+      },
+      /** In place of a size: the model that the page has loaded, with its own sizes and tokenizer. */
+      goOnWithLoaded(): void {
+        const { loaded, draft } = get();
+        if (loaded.now === null || loaded.now.whyNot !== null) return;
+        const { base, model } = loaded.now;
+        // Whoever comes with settings for this very model keeps them.
+        if (draft.settings.base?.fingerprint === base.fingerprint) return;
+        const next = { ...draft.settings, base, model, arguments: goOnArguments(model) };
+        const tokenizer = { kind: 'model' } as const;
+        change({ ...next, tokenizer, generator: 'philox' }, { preset: null, refused: {} });
+        read();
       },
       /** PyTorch's generator draws pieces at random, and in no other order. */
       drawAs(generator: RunSettings['generator']): void {

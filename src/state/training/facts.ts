@@ -15,6 +15,7 @@ import type {
   TextEdit,
   TextFacts,
 } from '../../api.ts';
+import type { GoOnFacts } from './base.ts';
 import type { Measured, PresetName } from './presets.ts';
 
 /** Something that is asked for: not yet, on its way, here, or refused. */
@@ -185,6 +186,8 @@ export interface BroughtFacts {
 }
 
 export interface TrainingState {
+  /** What the page has loaded, as a model that a run goes on from; null where it has none. */
+  readonly loaded: { readonly now: GoOnFacts | null };
   readonly draft: DraftFacts;
   /** What the draft's text comes to. */
   readonly text: { readonly read: Asked<TextFacts> };

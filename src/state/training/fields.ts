@@ -1,5 +1,6 @@
 // Every field of a run: where it lies in the settings, what it does in one sentence, and what it may be.
-import type { RunSettings } from '../../api.ts';
+import type { RunBase, RunSettings } from '../../api.ts';
+import { followLora, LORA } from './base.ts';
 
 export interface Field {
   /** As transformers, nanoGPT and the library call it. */
@@ -7,6 +8,8 @@ export interface Field {
   readonly group: 'model' | 'steps' | 'optimiser' | 'told';
   /** One sentence for people who have never seen it. */
   readonly meaning: string;
+  /** The same where a model that is there is gone on with, if it is another sentence. */
+  readonly goingOn?: string;
   readonly kind:
     | {
         readonly type: 'number';
@@ -45,11 +48,13 @@ function argument(
   name: string,
   meaning: string,
   kind: Field['kind'],
+  goingOn?: string,
 ): Field {
   return {
     name,
     group,
     meaning,
+    ...(goingOn === undefined ? {} : { goingOn }),
     kind,
     read: ({ arguments: args }) => String(args[name] ?? ''),
     write: (settings, value) => ({
@@ -131,12 +136,14 @@ export const FIELDS: readonly Field[] = [
     'block_size',
     'Tokens of each piece that is read; n_ctx at most.',
     whole(1, 131_072),
+    'Tokens of each piece that is read, at most as many as the model sees at once; fewer are faster.',
   ),
   argument(
     'steps',
     'learning_rate',
     'How far a step goes; too far and the loss jumps up, too little and nothing happens.',
     { ...real(0, 1e6), above: true },
+    'How far a step goes; less than for a new model, because a large step forgets what it knows before it has learned the text.',
   ),
   argument('steps', 'lr_scheduler_type', 'How the rate changes on the way.', {
     type: 'choice',
@@ -265,8 +272,67 @@ export const FIELDS: readonly Field[] = [
   ),
 ];
 
+/** In place of the model's own, where one that is there is gone on with. */
+const BASE_FIELDS: readonly Field[] = [
+  {
+    name: 'trains',
+    group: 'model',
+    meaning:
+      'What learns: all of its parameters, or a LoRA, a small adapter on the attention beside weights that stay as they are.',
+    kind: { type: 'choice', choices: ['all', 'lora'] },
+    read: ({ base }) => (base?.lora === undefined ? 'all' : 'lora'),
+    write: (settings, value) => withLora(settings, value === 'lora' ? LORA : undefined),
+  },
+  lora(
+    'r',
+    'Rank of what the adapter adds to each weight: the higher, the more it can learn, and the more it takes.',
+    whole(1, 1024),
+  ),
+  lora(
+    'lora_alpha',
+    'How strongly the adapter counts: what it adds is multiplied by lora_alpha / r.',
+    { ...real(0, 1e6), above: true },
+  ),
+];
+
+function lora(
+  name: keyof NonNullable<RunBase['lora']>,
+  meaning: string,
+  kind: Field['kind'],
+): Field {
+  return {
+    name,
+    group: 'model',
+    meaning,
+    kind,
+    read: ({ base }) => (base?.lora === undefined ? '' : String(base.lora[name])),
+    write: (settings, value) =>
+      withLora(settings, { ...(settings.base?.lora ?? LORA), [name]: Number(value) }),
+  };
+}
+
+function withLora(settings: RunSettings, adapter: RunBase['lora']): RunSettings {
+  if (settings.base === undefined) return settings;
+  const { lora: before, ...base } = settings.base;
+  const isLora = adapter !== undefined;
+  return {
+    ...settings,
+    base: isLora ? { ...base, lora: adapter } : base,
+    arguments:
+      isLora === (before !== undefined)
+        ? settings.arguments
+        : followLora(settings.arguments, isLora),
+  };
+}
+
+/** Those that can be chosen: sizes and tokenizer of a model that is there are its own. */
+export function fieldsFor({ base }: Pick<RunSettings, 'base'>): readonly Field[] {
+  if (base === undefined) return FIELDS;
+  return [...BASE_FIELDS, ...FIELDS.filter(({ group }) => group !== 'model')];
+}
+
 export function fieldOf(name: string): Field | undefined {
-  return FIELDS.find((one) => one.name === name);
+  return [...FIELDS, ...BASE_FIELDS].find((one) => one.name === name);
 }
 
 /** Why a field cannot be what was typed, in words with what it can be; null where it can. */

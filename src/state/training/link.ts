@@ -1,7 +1,8 @@
 // All settings of a run in an address, for runs whose text everybody has: whoever follows it finds them filled in, and
 // nothing begins of itself. What comes back may have been written by anybody.
-import type { RunSettings, RunText, TaskName, TextEdit } from '../../api.ts';
+import type { RunBase, RunSettings, RunText, TaskName, TextEdit } from '../../api.ts';
 import { isObject } from '../../json.ts';
+import { readBase } from '../../runBase.ts';
 import { MAX_LINK } from '../replay.ts';
 import { firstDraft } from './draft.ts';
 import type { LinkedSettings } from './facts.ts';
@@ -19,13 +20,15 @@ const QUOTED = 40;
 
 /** What an address holds of settings; null for a text of somebody's own, or for more than an address has room for. */
 export function writeLink(settings: RunSettings): string | null {
-  const { text, prompt, edits = [] } = settings;
+  const { text, prompt, base, edits = [] } = settings;
   if (text.kind === 'own') return null;
   const link = new URLSearchParams({ v: VERSION, [text.kind]: text.name });
   for (const field of FIELDS) {
     const value = field.read(settings);
-    if (value !== '') link.set(field.name, value);
+    const isOwn = base !== undefined && field.name === 'tokenizer';
+    if (value !== '' && !isOwn) link.set(field.name, value);
   }
+  if (base !== undefined) link.set('base', JSON.stringify(toLinked(base)));
   link.set('prompt', prompt);
   for (const edit of edits) link.append('edit', JSON.stringify(edit));
   const whole = link.toString();
@@ -52,6 +55,12 @@ export function readLink(text: string): LinkedSettings {
     if (why === null) settings = field.write(settings, value);
     else notes.push(`${field.name}=${quoted(value)} was not taken: ${why}`);
   }
+  const from = link.get('base');
+  const base = from === null ? null : readBase(parsed(from));
+  if (base !== null) settings = { ...settings, base, tokenizer: { kind: 'model' } };
+  else if (from !== null) {
+    notes.push('The model that it goes on training could not be read; a new one is chosen.');
+  }
   const prompt = link.get('prompt') ?? '';
   if (prompt.length <= MOST_SIGNS) settings = { ...settings, prompt };
   else notes.push('The prompt was too long, and was not taken.');
@@ -61,6 +70,19 @@ export function readLink(text: string): LinkedSettings {
     .flatMap((one) => readEdit(one, notes));
   if (edits.length > 0) settings = { ...settings, edits };
   return { settings, notes };
+}
+
+/** A step of a run is kept in this browser alone. */
+function toLinked({ source, ...base }: RunBase): RunBase {
+  return { ...base, source: source?.run === undefined ? source : null };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function readText(link: URLSearchParams, notes: string[]): RunText | null {

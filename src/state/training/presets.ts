@@ -23,7 +23,7 @@ export interface Preset {
 }
 
 /** What every run here has that does not say otherwise. */
-const USUAL: RunArguments = {
+export const USUAL: RunArguments = {
   lr_scheduler_type: 'cosine_with_min_lr',
   gradient_accumulation_steps: 1,
   weight_decay: 0.1,
@@ -86,10 +86,11 @@ export function presetOf(name: PresetName): Preset {
   return found;
 }
 
-/** The settings with a preset's sizes and steps. */
+/** The settings with a preset's sizes and steps, of a model that begins with the run. */
 export function withPreset(settings: RunSettings, name: PresetName): RunSettings {
   const { model, arguments: args } = presetOf(name);
-  return { ...settings, model, arguments: args };
+  const { base: _, ...others } = settings;
+  return { ...others, model, arguments: args };
 }
 
 /** What suits a text of so many characters: letters for a small one, pairs for a larger one. */
@@ -199,8 +200,9 @@ export function isSameWork(a: RunSettings, b: RunSettings): boolean {
 }
 
 function workKey(settings: RunSettings): string {
-  const { model, generator, arguments: args } = settings;
+  const { model, base, generator, arguments: args } = settings;
   const { batch, accumulation, tokens } = sizesOf(settings);
+  const from = [base?.fingerprint, base?.lora?.r];
   const drops = [args['embd_pdrop'], args['attn_pdrop'], args['resid_pdrop']];
-  return JSON.stringify([model, generator, batch, accumulation, tokens, drops]);
+  return JSON.stringify([model, from, generator, batch, accumulation, tokens, drops]);
 }

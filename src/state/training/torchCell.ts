@@ -34,7 +34,8 @@ type Told = Pick<RunRecord, 'name' | 'settings' | 'changes' | 'text'>;
 
 /** Why a run that draws as PyTorch does has no cell, in words; null where it has one. */
 export function whyNoCell(run: Told, points: readonly RunPoint[]): string | null {
-  const { tokenizer, edits = [] } = run.settings;
+  const { base, tokenizer, edits = [] } = run.settings;
+  if (base !== undefined) return 'It is written for a model that begins with the run.';
   if (tokenizer.kind !== 'characters' || run.text.documents > 1) {
     return 'It is written for one text in characters.';
   }

@@ -3,6 +3,8 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { RunArguments, RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
+import type { AppState } from '../store.ts';
+import { goOnOf, type GoOnFacts } from './base.ts';
 import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { BROUGHT_NOTHING, createBrought } from './brought.ts';
@@ -17,6 +19,11 @@ import { createWatch } from './watch.ts';
 
 export interface TrainingOptions {
   readonly makeTrainer: () => Trainer;
+  /** The model that the page has, as it changes, and the page's address; absent where there is no page. */
+  readonly page?: {
+    readonly home: string;
+    readonly store: Pick<StoreApi<Pick<AppState, 'model'>>, 'getState' | 'subscribe'>;
+  };
   /** How long somebody has to be still before anything is read or measured for them; 350 by default. */
   readonly stillMs?: number;
   readonly say: (words: string) => void;
@@ -31,12 +38,16 @@ export type Training = ReturnType<typeof createTraining>;
 
 export function createTraining({
   makeTrainer,
+  page,
   stillMs = 350,
   say,
   look,
   link = null,
 }: TrainingOptions) {
+  const nowLoaded = (): GoOnFacts | null =>
+    page === undefined ? null : goOnOf(page.store.getState().model, page.home);
   const store: TrainingStore = createStore<TrainingState>(() => ({
+    loaded: { now: nowLoaded() },
     draft: firstDraft(),
     text: { read: { at: 'none' } },
     cost: { estimate: { at: 'none' }, last: null },
@@ -88,6 +99,12 @@ export function createTraining({
       await runs.refresh();
       if (!watch.isBusy()) watch.actions.open(id);
     },
+  });
+  const setLoaded = pen('loaded');
+  page?.store.subscribe(({ model }, before) => {
+    if (model === before.model) return;
+    setLoaded({ now: nowLoaded() });
+    draft.loadedChanged();
   });
   /** Whoever turns to a run turns away from two that are compared. */
   const alone =

@@ -9,7 +9,7 @@ import type {
   TrainerQuestions,
 } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
-import type { TrainingContext } from './context.ts';
+import { loadedOf, type TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
 import { WATCH_NOTHING, type ShownRun } from './facts.ts';
 
@@ -75,7 +75,9 @@ export function createWatch({
 
   async function follow(request: RunRequest): Promise<void> {
     try {
-      for await (const event of trainer().train(request)) hear(event);
+      const loaded = loadedOf(get());
+      const asked = loaded === null ? request : { ...request, loaded };
+      for await (const event of trainer().train(asked)) hear(event);
       // Whoever ends without a word was stopped before the first step.
       if (get().watch.at === 'preparing') rest('stopped');
     } catch (error) {

@@ -1,6 +1,6 @@
 // Behind “more”: every field of the configuration and of the run, each with what it does.
 import { useState, type ReactNode } from 'react';
-import { conflicts, FIELDS, type Field } from '../../state/training/fields.ts';
+import { conflicts, fieldsFor, type Field } from '../../state/training/fields.ts';
 import controls from '../controls.module.css';
 import { useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
@@ -12,21 +12,32 @@ const GROUPS: readonly { readonly group: Field['group']; readonly title: string 
   { group: 'told', title: 'What is told and kept' },
 ];
 
+/** Fields that are there only sometimes. */
+const IDLE = ['vocab_size', 'r', 'lora_alpha'];
+
 export function Fields(): ReactNode {
   const [open, setOpen] = useState(false);
+  const { base } = useTrainingFacts((s) => ({ base: s.draft.settings.base }));
+  // What a model that is there has to itself stands at its choice.
+  const groups = GROUPS.filter(({ group }) => base === undefined || group !== 'model');
+  const fields = fieldsFor({ base }).filter(({ group }) =>
+    groups.some((one) => one.group === group),
+  );
   return (
     <details className={css.fields} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        More: every setting <span className={controls.quiet}>{FIELDS.length + 1} of them</span>
+        More: every setting <span className={controls.quiet}>{fields.length + 1} of them</span>
       </summary>
       {open && (
         <div className={css.groups}>
-          {GROUPS.map(({ group, title }) => (
+          {groups.map(({ group, title }) => (
             <fieldset key={group} className={css.group}>
               <legend>{title}</legend>
-              {FIELDS.filter((field) => field.group === group).map((field) => (
-                <Entry key={field.name} field={field} />
-              ))}
+              {fields
+                .filter((field) => field.group === group)
+                .map((field) => (
+                  <Entry key={field.name} field={field} />
+                ))}
               {group === 'told' && <Prompt />}
             </fieldset>
           ))}
@@ -36,16 +47,18 @@ export function Fields(): ReactNode {
   );
 }
 
-function Entry({ field }: { readonly field: Field }): ReactNode {
+export function Entry({ field }: { readonly field: Field }): ReactNode {
   const { actions } = useTraining();
-  const { name, kind, meaning, read } = field;
-  const { value, refused, conflict, idle } = useTrainingFacts((s) => ({
+  const { name, kind, read } = field;
+  const { value, refused, conflict, isGoingOn } = useTrainingFacts((s) => ({
     value: read(s.draft.settings),
     refused: s.draft.refused[name],
     conflict: conflicts(s.draft.settings)[name],
-    idle: name === 'vocab_size' && s.draft.settings.tokenizer.kind !== 'bpe',
+    isGoingOn: s.draft.settings.base !== undefined,
   }));
-  if (idle) return null;
+  // Of pairs, or of an adapter, where there are none.
+  if (IDLE.includes(name) && value === '') return null;
+  const meaning = isGoingOn ? (field.goingOn ?? field.meaning) : field.meaning;
   const why = refused?.why ?? conflict;
   const id = `field-${name}`;
   const shared = {

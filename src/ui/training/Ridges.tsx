@@ -12,6 +12,9 @@ import { drawRidge, layoutRidge, ridgeFigure, type StepLine } from './ridgeFigur
 import { nearestStep } from './timeLine.ts';
 import css from './Ridges.module.css';
 
+/** Rows that are shown unasked. */
+const MOST_ROWS = 64;
+
 interface RidgesProps {
   readonly run: ShownRun;
   readonly line: StepLine;
@@ -23,6 +26,7 @@ interface RidgesProps {
 
 export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
   const [of, setOf] = useState<RidgeOf>('induction');
+  const [isOpen, setOpen] = useState(false);
   const ridge = ridgeOf(run.snapshots, of);
   if (ridge === null) {
     return (
@@ -31,6 +35,26 @@ export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
       </p>
     );
   }
+  // Taller than a screen: the sentence first.
+  const isMany = ridge.rows.length > MOST_ROWS;
+  const picture = (
+    <Chart
+      className={css.picture}
+      aria-hidden="true"
+      data-testid="ridge"
+      watch={() => []}
+      size={(width) => layoutRidge(width, ridge.rows.length, line)}
+      paint={(painter, theme, width) =>
+        drawRidge(painter, theme, layoutRidge(width, ridge.rows.length, line), ridge, at)
+      }
+      onClick={(event) => {
+        const { left, width } = event.currentTarget.getBoundingClientRect();
+        const layout = layoutRidge(width, ridge.rows.length, line);
+        const step = nearestStep(ridge.steps, event.clientX - left, layout);
+        if (step !== null) onStep(step);
+      }}
+    />
+  );
   return (
     <div className={css.ridges} data-testid="ridges">
       <fieldset className={css.of} aria-label="What heads do">
@@ -44,22 +68,14 @@ export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
       <p className={css.finding} data-testid="ridge-finding">
         {ridgeFinding(ridge)}
       </p>
-      <Chart
-        className={css.picture}
-        aria-hidden="true"
-        data-testid="ridge"
-        watch={() => []}
-        size={(width) => layoutRidge(width, ridge.rows.length, line)}
-        paint={(painter, theme, width) =>
-          drawRidge(painter, theme, layoutRidge(width, ridge.rows.length, line), ridge, at)
-        }
-        onClick={(event) => {
-          const { left, width } = event.currentTarget.getBoundingClientRect();
-          const layout = layoutRidge(width, ridge.rows.length, line);
-          const step = nearestStep(ridge.steps, event.clientX - left, layout);
-          if (step !== null) onStep(step);
-        }}
-      />
+      {isMany ? (
+        <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary className={css.many}>All {ridge.rows.length} heads</summary>
+          {isOpen && picture}
+        </details>
+      ) : (
+        picture
+      )}
       <FigureTools
         figure={() => ridgeFigure(ridge, run.name, line, at)}
         provenance={() => provenanceOf(run, null)}

@@ -1,8 +1,9 @@
 // Three choices and go: a text, a size, Train.
 import type { ReactNode } from 'react';
+import type { RunSettings } from '../../api.ts';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import { editWords } from '../../state/training/edits.ts';
-import { presetOf } from '../../state/training/presets.ts';
+import { presetOf, type PresetName } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
@@ -12,7 +13,7 @@ import { Problem } from './Problem.tsx';
 import css from './training.module.css';
 import { SizeChoice } from './SizeChoice.tsx';
 import { TextChoice } from './TextChoice.tsx';
-import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
+import { deviceTitle, formatDuration, isOfBase, sizeWords, textTitle } from './words.ts';
 
 export function Setup(): ReactNode {
   return (
@@ -41,9 +42,10 @@ export function Setup(): ReactNode {
 /** Whoever followed a link sees what it brought, and that nothing has begun. */
 function FromLink(): ReactNode {
   const { actions } = useTraining();
-  const { link, edits } = useTrainingFacts((s) => ({
+  const { link, edits, base } = useTrainingFacts((s) => ({
     link: s.draft.link,
     edits: s.draft.settings.edits,
+    base: s.draft.settings.base,
   }));
   if (link === null) return null;
   return (
@@ -54,6 +56,14 @@ function FromLink(): ReactNode {
           Dismiss
         </button>
       </p>
+      {base !== undefined && (
+        <p>
+          The run goes on training <b>{base.name}</b>
+          {base.sha256 !== undefined &&
+            ` (the SHA-256 of its weights begins with ${base.sha256.slice(0, 12)})`}
+          : it needs that model, and none other will do.
+        </p>
+      )}
       {edits !== undefined && edits.length > 0 && (
         <p>The text is changed before it is learned: {edits.map(editWords).join(', ')}.</p>
       )}
@@ -68,6 +78,11 @@ function FromLink(): ReactNode {
   );
 }
 
+function learnerWords({ base, model }: RunSettings, preset: PresetName | null): string {
+  if (base !== undefined) return base.lora === undefined ? base.name : `A LoRA on ${base.name}`;
+  return `${preset === null ? 'Your own size' : presetOf(preset).title}, ${sizeWords(model)},`;
+}
+
 function Go(): ReactNode {
   const { actions } = useTraining();
   const { draft, read, estimate, error } = useTrainingFacts((s) => ({
@@ -77,18 +92,19 @@ function Go(): ReactNode {
     error: s.watch.error,
   }));
   const { settings, preset } = draft;
+  const { base } = settings;
   const problems = Object.values(problemsOf(draft));
   const refused = estimate.at === 'failed' ? estimate.error : null;
   const memory = estimate.at === 'here' ? estimate.value.estimate.memory : null;
   const suggestion = memory?.problem == null ? null : memory.suggestion;
   const steps = Number(settings.arguments['max_steps']);
-  const what = `${preset === null ? 'Your own size' : presetOf(preset).title}, ${sizeWords(settings.model)}, learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
+  const what = `${learnerWords(settings, preset)} learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
   const why =
     problems[0] ??
     (read.at === 'here'
       ? (whyNothing(read.value, settings) ?? memory?.problem)
       : read.at === 'failed'
-        ? 'The text cannot be read yet.'
+        ? `${isOfBase(read.error) && base !== undefined ? base.name : 'The text'} cannot be read yet.`
         : read.at === 'none'
           ? 'Put a text in first.'
           : 'Reading the text…') ??

@@ -5,6 +5,7 @@ import controls from '../controls.module.css';
 import { formatParameters } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
+import { GoOnCards, GoOnDetails } from './GoOn.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
 import { costWords, deviceTitle, sizeWords } from './words.ts';
@@ -21,7 +22,8 @@ export function SizeChoice(): ReactNode {
     last: s.cost.last,
     estimate: s.cost.estimate,
   }));
-  const vocabSize = read.at === 'here' ? read.value.vocabSize : SOME_VOCABULARY;
+  const isGoingOn = settings.base !== undefined;
+  const vocabSize = read.at === 'here' && !isGoingOn ? read.value.vocabSize : SOME_VOCABULARY;
   const device = last?.estimate.device;
   return (
     <>
@@ -49,6 +51,7 @@ export function SizeChoice(): ReactNode {
             </label>
           );
         })}
+        <GoOnCards />
       </fieldset>
       <p className={css.about}>
         {estimate.at === 'coming'
@@ -57,7 +60,7 @@ export function SizeChoice(): ReactNode {
             ? 'Layers × width. Time is measured here once the text is read.'
             : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${preset === null ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it.`}
       </p>
-      <TorchSwitch />
+      {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
     </>
   );
 }

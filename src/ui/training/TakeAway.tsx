@@ -100,6 +100,7 @@ interface WayFacts {
 function Model({ run, rests, now }: WayFacts): ReactNode {
   const { actions } = useTraining();
   const off = !rests || now !== null || run.step === 0;
+  const { base } = run.settings;
   const reader =
     run.settings.model.kind === 'notebook'
       ? 'the notebook’s GPTModel reads'
@@ -107,7 +108,11 @@ function Model({ run, rests, now }: WayFacts): ReactNode {
   return (
     <Way
       name="Model"
-      words={`A folder that ${reader}: the weights of its last checkpoint, bit for bit, in 32 bit (${formatSize(4 * run.parameters)}).`}
+      words={
+        base?.lora === undefined
+          ? `A folder that ${reader}: the weights of its last checkpoint, bit for bit, in 32 bit (${formatSize(4 * run.parameters)}).`
+          : `The adapter of its last checkpoint: a folder that PEFT, and this page, read beside ${base.name}.`
+      }
     >
       {'showDirectoryPicker' in window && (
         <Tool
@@ -128,7 +133,8 @@ function Model({ run, rests, now }: WayFacts): ReactNode {
 function Whole({ run, rests, now }: WayFacts): ReactNode {
   const { actions } = useTraining();
   const [withText, setWithText] = useState(false);
-  const isOwn = run.settings.text.kind === 'own';
+  const { text, base } = run.settings;
+  const isOwn = text.kind === 'own';
   return (
     <Way
       name="Run"
@@ -136,6 +142,7 @@ function Whole({ run, rests, now }: WayFacts): ReactNode {
         <>
           One file that this page opens on any machine and goes on from: settings, curve, samples,
           receipt and the last checkpoint.
+          {base?.lora !== undefined && ` It needs ${base.name} there, beside which it learns.`}
           {isOwn && ' What the model wrote, which may quote your text, stands in it.'}
           <label className={css.tick}>
             <input
@@ -164,7 +171,8 @@ function Whole({ run, rests, now }: WayFacts): ReactNode {
 
 function Small({ run, rests }: Pick<WayFacts, 'run' | 'rests'>): ReactNode {
   const { actions } = useTraining();
-  const isEdited = (run.settings.edits ?? []).length > 0;
+  const { edits = [], base } = run.settings;
+  const isEdited = edits.length > 0;
   return (
     <>
       <Way name="Curve" words="Loss, rate and gradient norm of each step, for a spreadsheet.">
@@ -179,7 +187,7 @@ function Small({ run, rests }: Pick<WayFacts, 'run' | 'rests'>): ReactNode {
       </Way>
       <Way
         name="Receipt"
-        words={`What anybody needs to make the same run and see whether it is: settings, losses, hashes of the text and the weights. Of the text it holds nothing${isEdited ? ' but what was changed in it' : ''}.`}
+        words={`What anybody needs to make the same run and see whether it is: settings, losses, hashes of the text and the weights${base === undefined ? '' : ', and on what weights it stands'}. Of the text it holds nothing${isEdited ? ' but what was changed in it' : ''}.`}
       >
         <Tool off={!rests || run.step === 0} later={!rests} onClick={() => actions.saveReceipt()}>
           Receipt
@@ -191,7 +199,8 @@ function Small({ run, rests }: Pick<WayFacts, 'run' | 'rests'>): ReactNode {
 
 function Link({ run }: { readonly run: ShownRun }): ReactNode {
   const link = writeLink(firstSettings(run));
-  const isOwn = run.settings.text.kind === 'own';
+  const { text, base } = run.settings;
+  const isOwn = text.kind === 'own';
   const href = (): string => {
     const hash = new URLSearchParams({ workspace: 'train', run: link ?? '' });
     return `${location.origin}${location.pathname}#${hash.toString()}`;
@@ -200,7 +209,7 @@ function Link({ run }: { readonly run: ShownRun }): ReactNode {
     ? 'None: a text of your own stays on your machine. Send the run, or its receipt and the text.'
     : link === null
       ? 'None: what is changed in its text is too long for an address.'
-      : `All settings: whoever follows it presses Train and gets the same run from its seed.${run.changes.length > 0 ? ' As it began; what was changed on the way is not in it.' : ''}`;
+      : `All settings: whoever follows it ${base === undefined ? '' : `needs ${base.name}, on whose weights it stands, `}presses Train and gets the same run from its seed.${run.changes.length > 0 ? ' As it began; what was changed on the way is not in it.' : ''}`;
   return (
     <Way name="Link" words={words}>
       {link !== null && (
@@ -274,9 +283,11 @@ function Saved({
       {what === 'model' && (
         <pre>
           <code>
-            {run.settings.model.kind === 'notebook'
-              ? `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`
-              : `GPT2LMHeadModel.from_pretrained("./${folder}")`}
+            {run.settings.base?.lora !== undefined
+              ? `PeftModel.from_pretrained(model, "./${folder}")`
+              : run.settings.model.kind === 'notebook'
+                ? `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`
+                : `GPT2LMHeadModel.from_pretrained("./${folder}")`}
           </code>
         </pre>
       )}

@@ -6,7 +6,7 @@ import { formatCount, tokenLabel } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Problem } from './Problem.tsx';
 import css from './training.module.css';
-import { BUNDLED, TASKS, type TextWords } from './words.ts';
+import { BUNDLED, isOfBase, TASKS, type TextWords } from './words.ts';
 
 const isChosen = (text: RunText, kind: RunText['kind'], name?: string): boolean =>
   text.kind === kind && (name === undefined || text.name === name);
@@ -52,7 +52,7 @@ export function TextChoice(): ReactNode {
         </div>
       </fieldset>
       {text.kind === 'own' ? <Own text={text} /> : <p className={css.about}>{words?.words}</p>}
-      {read.at === 'failed' ? (
+      {read.at === 'failed' && !isOfBase(read.error) ? (
         <Problem error={read.error} />
       ) : (
         <Seen facts={read.at === 'here' ? read.value : null} isComing={read.at === 'coming'} />

@@ -1,5 +1,7 @@
 // A run while it trains, or as it was: how far, how fast, the loss, what it wrote.
 import { useState, type ReactNode } from 'react';
+import type { RunBase, RunModel, RunTokenizer } from '../../api.ts';
+import { loraParameters } from '../../state/training/base.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
@@ -321,6 +323,38 @@ function Troubles(): ReactNode {
   );
 }
 
+const PIECES: Readonly<Record<RunTokenizer['kind'], string>> = {
+  bpe: 'pairs of bytes',
+  bytes: 'bytes',
+  characters: 'letters',
+  model: 'tokens that the model had',
+};
+
+/** The model that it went on from. */
+function From({
+  base: { name, sha256, lora },
+  model,
+}: {
+  readonly base: RunBase;
+  readonly model: RunModel;
+}): ReactNode {
+  return (
+    <>
+      It began as <b>{name}</b>
+      {sha256 !== undefined && (
+        <>
+          {' '}
+          (SHA-256 of its weights <code title={sha256}>{sha256.slice(0, 12)}…</code>)
+        </>
+      )}
+      {lora === undefined
+        ? ', and all of it learns'
+        : `; beside it learns a LoRA of rank ${lora.r}, alpha ${lora.lora_alpha}: ${formatCount(loraParameters(model, lora.r))} parameters`}
+      .{' '}
+    </>
+  );
+}
+
 /** What it is made of and from. */
 function Made(): ReactNode {
   const { actions } = useTraining();
@@ -333,17 +367,17 @@ function Made(): ReactNode {
     at: s.watch.at,
   }));
   if (settings === undefined || text === undefined) return null;
-  const { model, tokenizer, arguments: args } = settings;
-  const pieces =
-    tokenizer.kind === 'bpe' ? 'pairs of bytes' : tokenizer.kind === 'bytes' ? 'bytes' : 'letters';
+  const { model, base, tokenizer, arguments: args } = settings;
   return (
     <section className={css.made} aria-label="What it is made of">
       <Seen facts={text} />
       <div>
         <h3 className={controls.title}>What learns it</h3>
         <p className={css.about}>
-          {textTitle(settings.text)}, in {pieces}. {sizeWords(model)} with {model.n_head} heads and{' '}
-          {model.n_ctx} tokens of context: {formatParameters(parameters)} parameters
+          {textTitle(settings.text)}, in {PIECES[tokenizer.kind]}.{' '}
+          {base !== undefined && <From base={base} model={model} />}
+          {sizeWords(model)} with {model.n_head} heads and {model.n_ctx} tokens of context:{' '}
+          {formatParameters(parameters)} parameters
           {memory === null ? '' : `, ${formatSize(memory.total)} of memory`}
           {device === null ? '' : `, on ${deviceTitle(device)}`}. Each step reads{' '}
           {String(args['per_device_train_batch_size'])} × {String(args['block_size'])} tokens; seed{' '}

@@ -25,7 +25,8 @@ export function findingOf(run: ShownRun, curve: Curve): string | null {
   if (loss === null) return null;
   const { evenLoss, frequencyLoss } = run.text;
   const { max_steps, evaluations } = run;
-  return curveFinding({ step, max_steps, loss, evenLoss, frequencyLoss, evaluations });
+  const goesOn = run.settings.base !== undefined;
+  return curveFinding({ step, max_steps, loss, evenLoss, frequencyLoss, evaluations, goesOn });
 }
 
 export function lossFigure(training: Pick<Training, 'store' | 'curve'>): Figure {
@@ -95,6 +96,7 @@ export function runProvenance({ store }: Pick<Training, 'store'>): Provenance {
 
 export function provenanceOf(run: ShownRun, device: WatchFacts['device']): Provenance {
   const { settings, text } = run;
+  const { base } = settings;
   return {
     program: 'Glass GPT',
     model: run.name,
@@ -108,6 +110,7 @@ export function provenanceOf(run: ShownRun, device: WatchFacts['device']): Prove
     settings: {
       model: settings.model,
       tokenizer: settings.tokenizer,
+      ...(base === undefined ? {} : { base: { name: base.name, sha256: base.sha256 ?? null } }),
       generator: settings.generator,
       order: settings.order,
       validation: settings.validation,

@@ -1,5 +1,5 @@
 // A run, its curve and its text in words and numbers for people.
-import type { DeviceSummary, RunFacts, RunModel, RunText, TaskName } from '../../api.ts';
+import type { DeviceSummary, ErrorInfo, RunFacts, RunModel, RunText, TaskName } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
 import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
 import { WORD } from '../../words.ts';
@@ -33,6 +33,11 @@ export function formatRate(rate: number): string {
 export function formatLoss(loss: number): string {
   if (!Number.isFinite(loss)) return '–';
   return loss >= 0.1 ? loss.toFixed(2) : loss.toFixed(3);
+}
+
+/** Whether it is about the model that a run goes on from, and not about its text. */
+export function isOfBase({ code }: ErrorInfo): boolean {
+  return code === 'training/base' || code === 'training/reads';
 }
 
 export interface TextWords {
@@ -118,6 +123,8 @@ interface CurveFacts {
   readonly evenLoss: number;
   readonly frequencyLoss: number;
   readonly evaluations: readonly { readonly step: number; readonly loss: number }[];
+  /** Whether it began with a model that knew something: what that made of the unseen text is said. */
+  readonly goesOn?: boolean;
 }
 
 /** How much better than its best a validation loss has to be to count as better. */
@@ -131,6 +138,7 @@ export function curveFinding({
   evenLoss,
   frequencyLoss,
   evaluations,
+  goesOn = false,
 }: CurveFacts): string {
   const among = Math.exp(loss);
   const unsure =
@@ -147,7 +155,12 @@ export function curveFinding({
     step >= max_steps
       ? `After all ${formatCount(step)} steps`
       : `After ${formatCount(step)} of ${formatCount(max_steps)} steps`;
-  return `${done} the loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}`;
+  return `${done} the loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}${goesOn ? firstWords(evaluations) : ''}`;
+}
+
+function firstWords(evaluations: CurveFacts['evaluations']): string {
+  const first = evaluations.find(({ step }) => step === 0);
+  return first === undefined ? '' : ` Before the first step it was ${formatLoss(first.loss)}.`;
 }
 
 function unseenWords(evaluations: CurveFacts['evaluations']): string {

@@ -28,6 +28,7 @@ const LEAVES = [
   'src/visibleText.ts',
   'src/folders.ts',
   'src/runFiles.ts',
+  'src/runBase.ts',
 ];
 
 const RULES: readonly Rule[] = [
@@ -44,6 +45,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/folders.ts', may: [] },
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/runFiles.ts', may: [] },
+  { part: 'src/runBase.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
   // Node's own threads, asked for by name at run time: no bundle has a trace of them.
   {

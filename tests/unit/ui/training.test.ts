@@ -105,6 +105,13 @@ describe('what a curve says', () => {
     expect(curveFinding(facts)).toBe(
       'After 300 of 600 steps the loss is 3.22: as unsure as among 25 tokens, 2.49 better than guessing by frequency.',
     );
+    const evaluations = [
+      { step: 0, loss: 4.413 },
+      { step: 300, loss: 3.5 },
+    ];
+    expect(curveFinding({ ...facts, evaluations, goesOn: true })).toMatch(
+      / Unseen text: 3\.50\. Before the first step it was 4\.41\.$/u,
+    );
     expect(curveFinding({ ...facts, loss: 6 })).toContain('not yet than guessing by frequency');
     expect(curveFinding({ ...facts, loss: 7 })).toContain('no better than guessing evenly yet');
     expect(curveFinding({ ...facts, step: 600, loss: 0.01 })).toMatch(

@@ -129,6 +129,7 @@ describe('going on with a model', () => {
     const settings = {
       ...begins(),
       text: { kind: 'own', name: 'First', text: 'abcd|dcba\n'.repeat(80) },
+      arguments: { ...ARGUMENTS, sample_steps: 8 },
     } as const;
     const facts = await trainer.ask('readText', { ...settings, loaded });
     expect(facts.vocabSize).toBe(6);
@@ -140,6 +141,9 @@ describe('going on with a model', () => {
     expect(record.name).toBe('First, on letters');
     expect(record.parameters).toBe(cost.parameters);
     expect(record.evaluations[0]).toEqual({ step: 0, loss: ownLoss });
+    // What it wrote before is there to be compared; words that the text has not are its own.
+    expect(record.samples.map(({ step }) => step)).toEqual([0, 8]);
+    expect(record.samples.every(({ strange }) => strange === undefined)).toBe(true);
     const hash = createHash('sha256').update(weights).digest('hex');
     expect(record.settings.base).toEqual({ ...base, sha256: hash });
     // What is looked at as step 0 is that model in halves.

@@ -1,8 +1,8 @@
-// What a record, a receipt or a run's file says of the model that a run goes on from. A stranger may have written it, and
+// What a record, a receipt, a run's file or a link says of the model that a run goes on from. A stranger may have written it, and
 // following it must ask nobody elsewhere.
-import type { BaseSource, RunBase } from '../../api.ts';
-import { isObject } from '../../json.ts';
-import { parseAddress } from '../../modelAddress.ts';
+import type { BaseSource, RunBase } from './api.ts';
+import { isObject } from './json.ts';
+import { parseAddress } from './modelAddress.ts';
 
 /** A SHA-256 in hex. */
 export const SHA256 = /^[0-9a-f]{64}$/u;
