@@ -224,7 +224,13 @@ export default defineConfig({
     plugins: () => [bareShaders()],
     rolldownOptions: {
       output: {
-        codeSplitting: { groups: [RANKS, allOf('src/worker/engineWorker.ts', 'engine')] },
+        codeSplitting: {
+          groups: [
+            RANKS,
+            allOf('src/worker/worker.ts', 'engine'),
+            allOf('src/worker/trainerWorker.ts', 'trainer'),
+          ],
+        },
         entryFileNames: `assets/worker-[name]-${HEADERS_ID}-[hash].js`,
       },
     },

@@ -19,11 +19,9 @@ const initial = reachable(
 );
 const named = (/** @type {string} */ beginning) =>
   files.filter((name) => name.startsWith(beginning));
-const trainer = reachable(named('worker-trainerWorker-'));
 // What a page starts a worker with, and what that starts its threads with.
-const worker = reachable(
-  named('worker-').filter((name) => !name.startsWith('worker-trainerWorker-')),
-);
+const worker = reachable(named('worker-'));
+const trainer = reachable(named('trainer-')).filter((name) => !worker.includes(name));
 const workspace = reachable(named('TrainWorkspace-')).filter((name) => !initial.includes(name));
 const ranks = files.filter((name) => name.startsWith('ranks-'));
 const eager = [...initial, ...worker, ...trainer].filter((name) => ranks.includes(name));
@@ -33,8 +31,7 @@ const rows = [
   { what: 'initial JavaScript', names: initial, budget: 150, each: false },
   // And here for what trains, and what computes on the processor, beside the engine of today.
   { what: 'worker', names: worker, budget: 80, each: false },
-  // Of the workspace that trains, when somebody opens it. A worker is bundled by itself: some 60 kB of this one are the
-  // engine's too, so that a browser has them twice.
+  // Of the workspace that trains, and of the trainer beside the engine, when somebody opens it.
   { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 190, each: false },
   // The page and the worker may each have their own copy; a visit loads one.
   { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },

@@ -11,6 +11,9 @@ import type {
 } from '../api.ts';
 import type { Treaty } from './channel.ts';
 
+/** The name by which the workers' file knows that it is to be the trainer. */
+export const TRAINER_NAME = 'glass-gpt trainer';
+
 export interface TrainerTreaty extends Treaty {
   readonly calls: {
     ask: {

@@ -1,10 +1,13 @@
-// The trainer's worker.
+// What the workers' file fetches as the trainer.
 import { LocalTrainer } from '../engine/runs/localTrainer.ts';
 import { type HostPort, serve } from './channel.ts';
 import { trainerHandlers } from './trainerHandlers.ts';
 import type { TrainerTreaty } from './trainerProtocol.ts';
 
-serve<TrainerTreaty>(
-  globalThis as unknown as HostPort,
-  trainerHandlers((base) => new LocalTrainer({ base })),
-);
+/** Answers on `port` as the trainer. */
+export function start(port: HostPort): void {
+  serve<TrainerTreaty>(
+    port,
+    trainerHandlers((base) => new LocalTrainer({ base })),
+  );
+}

@@ -44,7 +44,7 @@ export class WorkerEngine implements Engine {
   /** An engine whose workers are the engine's own file. */
   static create(options?: WorkerEngineOptions): WorkerEngine {
     const start = (): Worker =>
-      new Worker(new URL('./engineWorker.ts', import.meta.url), {
+      new Worker(new URL('./worker.ts', import.meta.url), {
         type: 'module',
         name: 'glass-gpt engine',
       });

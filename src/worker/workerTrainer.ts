@@ -12,7 +12,7 @@ import type {
 } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { type Client, type ClientPort, connect } from './channel.ts';
-import type { TrainerTreaty } from './trainerProtocol.ts';
+import { TRAINER_NAME, type TrainerTreaty } from './trainerProtocol.ts';
 
 export class WorkerTrainer implements Trainer {
   readonly #start: () => ClientPort;
@@ -27,12 +27,12 @@ export class WorkerTrainer implements Trainer {
     this.#base = base;
   }
 
-  /** A trainer whose workers are the trainer's own file. */
+  /** A trainer whose workers are the workers' one file, under the trainer's name. */
   static create(base: string): WorkerTrainer {
     const start = (): Worker =>
-      new Worker(new URL('./trainerWorker.ts', import.meta.url), {
+      new Worker(new URL('./worker.ts', import.meta.url), {
         type: 'module',
-        name: 'glass-gpt trainer',
+        name: TRAINER_NAME,
       });
     return new WorkerTrainer(start, base);
   }

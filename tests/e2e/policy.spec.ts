@@ -26,7 +26,7 @@ const GOVERNED: Tried = { ran: false, compiled: true, refused: ['connect-src', '
 /** The engine's worker. */
 async function engineOf(page: Page): Promise<Worker> {
   const find = (): Worker | undefined =>
-    page.workers().find((worker) => worker.url().includes('engineWorker'));
+    page.workers().find((worker) => worker.url().includes('worker-worker'));
   await expect.poll(find).toBeDefined();
   const worker = find();
   if (!worker) throw new Error('The engine has no worker.');

@@ -22,7 +22,7 @@ async function openDetails(page: Page): Promise<Locator> {
 }
 
 function engineOf(page: Page): Worker {
-  const found = page.workers().find((worker) => worker.url().includes('engineWorker'));
+  const found = page.workers().find((worker) => worker.url().includes('worker-worker'));
   if (found === undefined) throw new Error('The page has no engine.');
   return found;
 }

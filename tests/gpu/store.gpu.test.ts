@@ -194,7 +194,7 @@ for (const [name, create] of [
 describe('a worker', () => {
   it('that is killed leaves what it has, and the next goes on there', async () => {
     await commands.hubFault('model.safetensors', { slow: 500_000 });
-    const thread = new Worker(new URL('../../src/worker/engineWorker.ts', import.meta.url), {
+    const thread = new Worker(new URL('../../src/worker/worker.ts', import.meta.url), {
       type: 'module',
     });
     const engine = new WorkerEngine(() => thread);

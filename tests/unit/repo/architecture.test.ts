@@ -89,7 +89,7 @@ const RULES: readonly Rule[] = [
     may: ['src/hub/', 'src/kept/', 'src/formats/', 'src/model/', 'src/gpu/', 'src/text/'],
   },
   // The channel and what stands on it know no engine; a worker's entry starts one.
-  { part: 'src/worker/engineWorker.ts', may: ['src/engine/', 'src/worker/'] },
+  { part: 'src/worker/worker.ts', may: ['src/engine/', 'src/worker/'] },
   { part: 'src/worker/trainerWorker.ts', may: ['src/engine/', 'src/worker/'] },
   { part: 'src/worker/', may: [] },
   { part: 'src/offline/', may: [] },

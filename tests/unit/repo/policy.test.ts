@@ -8,7 +8,7 @@ import { serveEngine } from '../../../scripts/enginePage.mjs';
 import { HEADERS, HEADERS_FILE, ISOLATION, POLICY } from '../../../scripts/policy.mjs';
 import { root } from './files.ts';
 
-const WORKER = '/src/worker/engineWorker.ts?worker_file&type=module';
+const WORKER = '/src/worker/worker.ts?worker_file&type=module';
 
 test('nothing is named unsafe but WebAssembly, and only as a script', () => {
   expect(POLICY.match(/[^;]*unsafe[^;]*/g)).toEqual([" script-src 'self' 'wasm-unsafe-eval'"]);
