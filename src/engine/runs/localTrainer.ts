@@ -19,13 +19,11 @@ import { EngineError } from '../../errors.ts';
 import { openOpfs } from '../../kept/opfs.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
-import { exportRun, importRun } from './archive.ts';
 import { Bases } from './bases.ts';
 import { passageIn } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
-import { checkReceipt, receiptOf } from './receipt.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning } from './runStore.ts';
 import { newModelOf } from './settings.ts';
@@ -37,6 +35,10 @@ type Answers = {
     signal: AbortSignal | undefined,
   ) => Promise<TrainerQuestions[Q]['answer']>;
 };
+
+/** What only some runs ever need comes when it is asked for. */
+const archives = () => import('./archive.ts');
+const receipts = () => import('./receipt.ts');
 
 export interface LocalTrainerOptions {
   /** The page's address: texts that come with it lie beside it. */
@@ -123,6 +125,7 @@ export class LocalTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<RunFileEvent, void, undefined> {
     this.#checkUsable();
+    const { exportRun } = await archives();
     yield* exportRun(await this.#kept(), request, signal);
   }
 
@@ -137,6 +140,7 @@ export class LocalTrainer implements Trainer {
     try {
       await this.#measuring?.catch(() => {});
       const { base } = this.#options;
+      const { checkReceipt } = await receipts();
       const how = { base, bases: this.#bases, loaded, where: this.#where(device), signal };
       yield* checkReceipt(request, how);
     } finally {
@@ -182,11 +186,12 @@ export class LocalTrainer implements Trainer {
       return passageIn(await store.readText(id), settings.edits ?? [], passage);
     },
     receipt: async ({ id }) => {
-      const store = await this.#kept();
+      const [store, { receiptOf }] = await Promise.all([this.#kept(), receipts()]);
       return receiptOf(await store.get(id), store);
     },
     importRun: async ({ file, text }, signal) => {
       const id = newId();
+      const { importRun } = await archives();
       await importRun(await this.#kept(), { id, file, text }, this.#options.base, signal);
       return { id };
     },

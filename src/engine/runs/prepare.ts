@@ -4,7 +4,6 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import type { RunTokenizer, TextEdit, TextFacts } from '../../api.ts';
 import { Breath } from '../../breath.ts';
 import { EngineError } from '../../errors.ts';
-import { createBytes, trainBytePairs } from '../../text/training/bytePairTrainer.ts';
 import { trainCharacters } from '../../text/training/characterTrainer.ts';
 import type { TrainedTokenizer, TrainerProgress } from '../../text/training/trained.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -76,6 +75,9 @@ export async function prepareText(
   return { bytes, corpus, tokenizer, files, facts };
 }
 
+/** Most runs read characters. */
+const bytePairs = () => import('../../text/training/bytePairTrainer.ts');
+
 interface PrepareOptions {
   readonly edits?: readonly TextEdit[];
   /** The model that is to go on with it, whose tokenizer reads it. */
@@ -98,9 +100,13 @@ async function tokenizerOf(
     case 'characters':
       return trainCharacters(text, { onProgress, signal });
     case 'bytes':
-      return createBytes();
+      return (await bytePairs()).createBytes();
     case 'bpe':
-      return trainBytePairs(text, { vocab_size: kind.vocab_size, onProgress, signal });
+      return (await bytePairs()).trainBytePairs(text, {
+        vocab_size: kind.vocab_size,
+        onProgress,
+        signal,
+      });
     case 'model':
       throw new EngineError('No model is named whose tokenizer could be taken.', {
         code: 'training/base',

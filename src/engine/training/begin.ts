@@ -22,14 +22,7 @@ import {
   lastCheckpoints,
 } from './checkpointStore.ts';
 import type { NoticeEvent } from './events.ts';
-import {
-  type FirstWeights,
-  type Learner,
-  deviceOf,
-  isLoaded,
-  loraLearner,
-  wholeLearner,
-} from './learner.ts';
+import { type FirstWeights, type Learner, deviceOf, isLoaded, wholeLearner } from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
 import { type Ids, identityOf } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
@@ -241,7 +234,9 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
   };
   const first = isLoaded(model) ? DEFAULT_RULE : (model.first ?? model.initial ?? DEFAULT_RULE);
   const learner =
-    base && lora ? loraLearner(base, lora, how) : wholeLearner(device, base ?? config, first, how);
+    base && lora
+      ? (await import('./loraLearner.ts')).loraLearner(base, lora, how)
+      : wholeLearner(device, base ?? config, first, how);
   const { trainer } = learner;
   try {
     const found = options.resume_from_checkpoint

@@ -1,8 +1,8 @@
-// What learns in a run: a new model, all of a loaded one, or a LoRA beside it. The loop knows no difference.
+// What learns in a run: a new model, all of a loaded one, or a LoRA beside it, in `loraLearner.ts`. The loop knows no
+// difference.
 import type { DeviceRequest, GenerationOptions } from '../../api.ts';
 import type { Device } from '../../gpu/device.ts';
 import type { Gpt } from '../../model/gpt.ts';
-import { elementCount } from '../../gpu/device.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
@@ -12,18 +12,12 @@ import {
   type InitialRule,
   initialise,
 } from '../../model/training/initialise.ts';
-import { factorSpecs } from '../../model/training/lora/factors.ts';
-import { type LoraConfig, loraSites } from '../../model/training/lora/loraConfig.ts';
-import { LoraTrainer } from '../../model/training/lora/loraTrainer.ts';
-import { mergeLora } from '../../model/training/lora/saved.ts';
 import { type AnyTrainer, Trainer, type TrainerOptions } from '../../model/training/trainer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import type { BesideWeights, SavedFile } from '../save.ts';
-import { adapterFiles } from './adapterFiles.ts';
 import { type CheckpointFiles, checkpointFiles, restore } from './checkpoints.ts';
-import { loraCheckpointFiles, restoreLora } from './loraCheckpoints.ts';
 import type { TrainerState } from './trainerState.ts';
 
 /** Weights that a new model begins with in place of drawn ones: another model's, which need not stay. */
@@ -98,46 +92,7 @@ export function wholeLearner(
   };
 }
 
-/** A LoRA beside a loaded model, whose weights stay as they are. Throws `training/lora`. */
-export function loraLearner(base: GPT2, lora: LoraConfig, options: TrainerOptions): Learner {
-  const trainer = new LoraTrainer(base.gpt, lora, options);
-  const source = base.summary.source === '' ? null : base.summary.source;
-  const specs = loraSites(base.config, lora).map((site) => factorSpecs(site, lora));
-  return {
-    trainer,
-    parameters: specs.reduce(
-      (sum, { a, b }) => sum + elementCount(a.shape) + elementCount(b.shape),
-      0,
-    ),
-    // It has begun already, as PEFT does: adding nothing.
-    begin: () => Promise.resolve(),
-    restore: (files, signal) => restoreLora(trainer, files, signal),
-    checkpoint: (_described, _beside, state) =>
-      Promise.resolve(loraCheckpointFiles(trainer, source, state)),
-    current: async () => ({ gpt: await mergeLora(trainer), isOwn: true }),
-    async finish() {
-      const gpt = await mergeLora(trainer);
-      const adapter = await Promise.all(adapterFiles(trainer, source).map(inMemory));
-      trainer.dispose();
-      return { gpt, adapter };
-    },
-  };
-}
-
 /** Whether a run goes on from a model that somebody loaded. */
 export function isLoaded(from: object): from is GPT2 {
   return 'gpt' in from;
-}
-
-/** The file as it is now: what it is made from will be gone. */
-async function inMemory({ name, sizeBytes, chunks }: SavedFile): Promise<SavedFile> {
-  const kept: Uint8Array<ArrayBuffer>[] = [];
-  for await (const chunk of chunks()) kept.push(chunk.slice());
-  return {
-    name,
-    sizeBytes,
-    async *chunks() {
-      for (const chunk of kept) yield await Promise.resolve(chunk.slice());
-    },
-  };
 }
