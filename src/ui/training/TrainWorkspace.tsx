@@ -8,8 +8,8 @@ import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
 import { RunList } from './RunList.tsx';
 import { Setup } from './Setup.tsx';
 import css from './training.module.css';
-import { Watch } from './Watch.tsx';
 
+const watch = later(async () => (await import('./Watch.tsx')).Watch, 'The run');
 const comparison = later(
   async () => (await import('./twin/Comparison.tsx')).Comparison,
   'The comparison',
@@ -47,14 +47,18 @@ function Workspace(): ReactNode {
     isOpen: s.watch.at !== 'nothing',
     isCompared: s.comparison.pair.at !== 'none',
   }));
-  useEffect(() => actions.start(), [actions]);
+  useEffect(() => {
+    // It comes while the three choices are made.
+    watch.preload();
+    return actions.start();
+  }, [actions]);
   return (
     <main className={css.main} id="train" tabIndex={-1} data-testid="train">
       <div className={css.side}>
         <RunList />
       </div>
       <div className={css.work}>
-        {isCompared ? <comparison.Part /> : isOpen ? <Watch /> : <Setup />}
+        {isCompared ? <comparison.Part /> : isOpen ? <watch.Part /> : <Setup />}
       </div>
     </main>
   );
