@@ -12,7 +12,8 @@ import { parameterBytes, parameterCount } from '../../src/model/parameters.ts';
 import { createBuffers } from '../../src/model/training/buffers.ts';
 import { createGivenMasks } from '../../src/model/training/dropout.ts';
 import { encodeForward } from '../../src/model/training/forward.ts';
-import { initialise, torchInitial } from '../../src/model/training/initialise.ts';
+import { initialise } from '../../src/model/training/initialise.ts';
+import { torchInitial } from '../../src/model/training/torchInitial.ts';
 import { drawMasks, planMasks } from '../../src/model/training/masks.ts';
 import { TorchRandom } from '../../src/model/training/torchRandom.ts';
 

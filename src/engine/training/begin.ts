@@ -5,11 +5,11 @@ import { type JsonValue, show } from '../../json.ts';
 import type { Device } from '../../gpu/device.ts';
 import { type GptConfig, checkConfig } from '../../model/config.ts';
 import { drops } from '../../model/training/dropout.ts';
-import { type InitialRule, philoxInitial, torchInitial } from '../../model/training/initialise.ts';
+import { type InitialRule, philoxInitial } from '../../model/training/initialise.ts';
 import { LORA_DEFAULTS, type LoraConfig } from '../../model/training/lora/loraConfig.ts';
 import { type MaskPlan, drawMasks, planMasks } from '../../model/training/masks.ts';
 import { type MemoryPlan, planMemory } from '../../model/training/plan.ts';
-import { TorchRandom } from '../../model/training/torchRandom.ts';
+import type { TorchRandom, TorchRandomState } from '../../model/training/torchRandom.ts';
 import type { Batch, TrainerOptions } from '../../model/training/trainer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { GPT2 } from '../gpt2.ts';
@@ -242,17 +242,18 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     const found = options.resume_from_checkpoint
       ? await restoreLast(learner, options.checkpoints ?? noStore(), signal)
       : null;
-    let random = generator === 'torch' ? new TorchRandom(seed) : null;
+    const torch = generator === 'torch' ? await torchs() : null;
+    let random = torch && new torch.TorchRandom(seed);
     let position = 0;
     const log: LogEntry[] = [];
     if (found) {
       const { state, checkpoint } = found;
       checkSameRun(state.options, optionsToKeep(planned), checkpoint.name);
-      if (random) random = generatorOf(state, checkpoint.name);
+      if (torch) random = torch.TorchRandom.restore(generatorOf(state, checkpoint.name));
       position = positionOf(state, checkpoint.name);
       log.push(...state.log);
     } else {
-      const draws = random ? torchInitial(random) : philoxInitial(seed);
+      const draws = torch && random ? torch.torchInitial(random) : philoxInitial(seed);
       await learner.begin(draws, signal);
     }
     const batches =
@@ -315,9 +316,15 @@ async function restoreLast(
   return null;
 }
 
+/** PyTorch's generator, which few runs draw from. */
+const torchs = async () => ({
+  ...(await import('../../model/training/torchRandom.ts')),
+  ...(await import('../../model/training/torchInitial.ts')),
+});
+
 /** Where PyTorch's generator stood. Throws `training/checkpoint`. */
-function generatorOf({ generator }: TrainerState, name: string): TorchRandom {
-  if (generator) return TorchRandom.restore(generator);
+function generatorOf({ generator }: TrainerState, name: string): TorchRandomState {
+  if (generator) return generator;
   throw damaged(name, "where PyTorch's generator stood");
 }
 

@@ -7,8 +7,6 @@ import { fillParameters } from '../checkpoint.ts';
 import type { GptConfig } from '../config.ts';
 import { type Layout, MINGPT, NANOGPT, NOTEBOOK } from '../layouts.ts';
 import { type Parameters, parameterTable } from '../parameters.ts';
-import { TorchNormal } from './torchNormal.ts';
-import type { TorchRandom } from './torchRandom.ts';
 
 /**
  * Whose rule it is. `notebook`: PyTorch's defaults, N(0, 1) for embeddings and U(±1/√inputs) for weights and biases of
@@ -40,24 +38,6 @@ export interface InitialRandom {
   draw(number: number, size: number, distribution: Distribution): Fill;
   /** A tensor is drawn, and drawn again later. */
   skip(size: number, distribution: Distribution): void;
-}
-
-/** As a program in PyTorch, which has drawn nothing else since its seed or has come to where `random` stands. */
-export function torchInitial(random: TorchRandom): InitialRandom {
-  return {
-    draw(_number, size, distribution) {
-      if (distribution.kind === 'constant') return (values) => values.fill(distribution.value);
-      if (distribution.kind === 'uniform') {
-        return (values) => random.uniform(values, -distribution.bound, distribution.bound);
-      }
-      const normal = new TorchNormal(random, size, distribution.std);
-      return (values) => normal.fill(values);
-    },
-    skip(size, { kind }) {
-      if (kind === 'uniform') random.skip(size);
-      else if (kind === 'normal') TorchNormal.skip(random, size);
-    },
-  };
 }
 
 /** Steps count from 0 on: none is this one. */

@@ -10,8 +10,8 @@ import {
   initialCheckpoint,
   initialise,
   philoxInitial,
-  torchInitial,
 } from '../../../../src/model/training/initialise.ts';
+import { torchInitial } from '../../../../src/model/training/torchInitial.ts';
 import { TorchRandom } from '../../../../src/model/training/torchRandom.ts';
 import { readExpected, readPackJson } from '../../../support/packOnDisk.ts';
 import { SEEDED_RUNS, type SeededRun, configOfRun } from '../../../support/seededRuns.ts';
