@@ -231,13 +231,7 @@ export default defineConfig({
     plugins: () => [bareShaders()],
     rolldownOptions: {
       output: {
-        codeSplitting: {
-          groups: [
-            RANKS,
-            allOf('src/worker/worker.ts', 'engine'),
-            allOf('src/worker/trainerWorker.ts', 'trainer'),
-          ],
-        },
+        codeSplitting: { groups: [RANKS, allOf('src/worker/worker.ts', 'engine')] },
         entryFileNames: `assets/worker-[name]-${HEADERS_ID}-[hash].js`,
       },
     },

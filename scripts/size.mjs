@@ -21,7 +21,10 @@ const named = (/** @type {string} */ beginning) =>
   files.filter((name) => name.startsWith(beginning));
 // What a page starts a worker with, and what that starts its threads with.
 const worker = reachable(named('worker-'));
-const trainer = reachable(named('trainer-')).filter((name) => !worker.includes(name));
+// What trains is one file for the workers' own to fetch, and beside it what nothing else of the engine needs.
+const trainerEntry = named('trainerWorker-');
+const engines = reachable(named('worker-'), (name) => !trainerEntry.includes(name));
+const trainer = reachable(trainerEntry).filter((name) => !engines.includes(name));
 const workspace = reachable(named('TrainWorkspace-')).filter((name) => !initial.includes(name));
 const ranks = files.filter((name) => name.startsWith('ranks-'));
 const eager = [...initial, ...worker, ...trainer].filter((name) => ranks.includes(name));
@@ -32,7 +35,7 @@ const rows = [
   // And here for what trains, and what computes on the processor, beside the engine of today.
   { what: 'worker', names: worker, budget: 80, each: false },
   // Of the workspace that trains, and of the trainer beside the engine, when somebody opens it.
-  { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 100, each: false },
+  { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 90, each: false },
   // The page and the worker may each have their own copy; a visit loads one.
   { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },
 ];
@@ -54,8 +57,11 @@ if (eager.length > 0) {
 }
 process.exit(failed ? 1 : 0);
 
-/** The named chunks and all that they import statically. @param {(string | undefined)[]} entries */
-function reachable(entries) {
+/**
+ * The named chunks and all that they import statically; with `follows`, also what they fetch later and it agrees to.
+ * @param {(string | undefined)[]} entries @param {((name: string) => boolean)} [follows]
+ */
+function reachable(entries, follows) {
   const seen = new Set();
   const queue = [...entries];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
@@ -65,6 +71,9 @@ function reachable(entries) {
     // `import"./a.js"`, `import{b}from"./a.js"`, `export*from"./a.js"`, in any quotes; not `import("./a.js")`.
     for (const match of text.matchAll(/(?:\bfrom|\bimport)\s*["'`]\.\/([^"'`]+\.js)["'`]/g))
       queue.push(match[1]);
+    if (!follows) continue;
+    for (const [, later] of text.matchAll(/\bimport\(\s*["'`]\.\/([^"'`]+\.js)["'`]/g))
+      if (follows(later)) queue.push(later);
   }
   return [...seen];
 }

@@ -17,9 +17,10 @@ async function serveTrainer(): Promise<void> {
   try {
     const trainer = await import('./trainerWorker.ts');
     trainer.start(port);
-  } catch (error) {
+  } catch {
     // As of a worker that breaks, so that the page hears of it. A rejection would stay here.
-    reportError(error);
+    const why = 'the page may be offline, or a newer one was published; reload it';
+    reportError(new Error(`What trains could not be fetched: ${why}`));
     return;
   }
   for (const event of early) port.onmessage(event);

@@ -605,11 +605,15 @@ test.describe('the page', () => {
     await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
   });
 
-  test('asks for its model before it is drawn, and for nothing twice', async ({ page }) => {
+  test('asks for its model before it is drawn, for nothing twice, and for nothing that trains', async ({
+    page,
+  }) => {
     const asked: string[] = [];
+    const training: string[] = [];
     page.on('request', (request) => {
       const { pathname } = new URL(request.url());
       if (pathname.includes('/models/')) asked.push(pathname);
+      if (/train/iu.test(pathname)) training.push(pathname);
     });
     let draw = (): void => {};
     const mayDraw = new Promise<void>((resolve) => (draw = resolve));
@@ -633,6 +637,9 @@ test.describe('the page', () => {
       expect(names.length).toBeGreaterThan(3);
       expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
     }
+    expect(training).toEqual([]);
+    await button(page, 'Train').click();
+    await expect.poll(() => training.join()).toMatch(/trainerWorker-/u);
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
