@@ -39,6 +39,7 @@ import type {
 export type * from './api/checking.ts';
 export type * from './api/device.ts';
 export type * from './api/errors.ts';
+export type * from './api/fromSeed.ts';
 export type * from './api/looking.ts';
 export type * from './api/models.ts';
 export type * from './api/tokens.ts';

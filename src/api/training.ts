@@ -1,6 +1,7 @@
 // Training on the page: what a run is, what the trainer's worker is asked, and what it tells.
 import type { DeviceRequest, DeviceSummary } from './device.ts';
 import type { ErrorInfo } from './errors.ts';
+import type { DrawEvent, DrawRequest } from './fromSeed.ts';
 import type { AttentionMap, HeadScores } from './looking.ts';
 import type { ModelRequest, Reading, RunStep } from './models.ts';
 import type { TokenPiece } from './tokens.ts';
@@ -26,6 +27,8 @@ export type RunText =
 export type RunTokenizer =
   | { readonly kind: 'characters' }
   | { readonly kind: 'bytes' }
+  /** GPT-2's own 50,257 tokens. */
+  | { readonly kind: 'gpt2' }
   /** Byte-level pairs that are found in the text. */
   | { readonly kind: 'bpe'; readonly vocab_size: number }
   /** That of the model that the run goes on from (`RunSettings.base`). */
@@ -147,6 +150,26 @@ export interface RunEstimate {
   readonly secondsAStep: number;
   readonly steps: number;
   readonly memory: RunMemory;
+}
+
+/** What a model takes, counted and not measured: nothing of it is made. */
+export interface RunPlan {
+  readonly device: DeviceSummary;
+  readonly parameters: number;
+  /** Those of its head not counted. */
+  readonly withoutHead: number;
+  /** To draw its first weights and to read two short texts. */
+  readonly drawing: RunMemory;
+  /** To train it with the settings that were asked about. */
+  readonly training: RunMemory;
+  /** The memory of this machine as the browser tells it, which rounds it down; null where it does not tell. */
+  readonly machineBytes: number | null;
+}
+
+export interface PlanRequest {
+  readonly settings: RunSettings;
+  readonly vocabSize: number;
+  readonly device?: DeviceRequest;
 }
 
 /** A point of a run's curve. */
@@ -354,6 +377,8 @@ export interface TrainerQuestions {
     };
     answer: RunEstimate;
   };
+  /** Counts what a run of these settings takes, and makes nothing of it. Throws `training/options`. */
+  planRun: { input: PlanRequest; answer: RunPlan };
   /** Of the run that runs. A `step` is made of a paused one, which stays paused. */
   control: { input: { what: 'pause' | 'go' | 'step' | 'stop' }; answer: null };
   /** Keeps the weights of the run that runs as they are between two steps, to be looked at. */
@@ -404,5 +429,7 @@ export interface Trainer {
   exportRun(request: RunExportRequest, signal?: AbortSignal): AsyncIterable<RunFileEvent>;
   /** Makes a receipt's first steps again; nothing is kept of them. Throws `training/receipt`, and what `train` throws. */
   checkReceipt(request: ReceiptRequest, signal?: AbortSignal): AsyncIterable<ReceiptEvent>;
+  /** Draws the notebook's model from its seed, and nothing of it stays. Throws `device/…`, `training/busy`. */
+  draw(request: DrawRequest, signal?: AbortSignal): AsyncIterable<DrawEvent>;
   dispose(): void;
 }

@@ -22,6 +22,7 @@ export function trainerHandlers(create: (base: string) => Trainer): Handlers<Tra
       train: (request, signal) => trainer().train(request, signal),
       exportRun: { pulled: (request, signal) => trainer().exportRun(request, signal) },
       checkReceipt: (request, signal) => trainer().checkReceipt(request, signal),
+      draw: (request, signal) => trainer().draw(request, signal),
     },
     news: () => {},
   };

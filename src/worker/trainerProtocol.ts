@@ -1,5 +1,7 @@
 // What crosses between the page and the trainer's worker: the treaty of `Trainer`, by the names of a channel.
 import type {
+  DrawEvent,
+  DrawRequest,
   ReceiptEvent,
   ReceiptRequest,
   RunEvent,
@@ -29,6 +31,7 @@ export interface TrainerTreaty extends Treaty {
     train: { request: RunRequest; event: RunEvent };
     exportRun: { request: RunExportRequest; event: RunFileEvent; pulled: true };
     checkReceipt: { request: ReceiptRequest; event: ReceiptEvent };
+    draw: { request: DrawRequest; event: DrawEvent };
   };
   readonly news: never;
 }

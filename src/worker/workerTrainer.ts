@@ -1,5 +1,7 @@
 // `Trainer` for a page: a worker does the work. One that breaks is replaced when something is asked next.
 import type {
+  DrawEvent,
+  DrawRequest,
   ReceiptEvent,
   ReceiptRequest,
   RunEvent,
@@ -66,6 +68,13 @@ export class WorkerTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<ReceiptEvent, void, undefined> {
     yield* this.#running().stream('checkReceipt', request, signal);
+  }
+
+  async *draw(
+    request: DrawRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<DrawEvent, void, undefined> {
+    yield* this.#running().stream('draw', request, signal);
   }
 
   dispose(): void {

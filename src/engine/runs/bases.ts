@@ -153,7 +153,7 @@ export class Bases {
   ): Promise<GPT2> {
     const isLoaded = loaded?.fingerprint === base.fingerprint;
     const from: LoadedBase['source'] | null = isLoaded ? loaded.source : base.source;
-    if (!from) throw notAtHand(base, '.');
+    if (!from) throw notAtHand(base, 'its files are not at hand any more.');
     const { base: address, cache_dir } = this.#options;
     const { source, ...rest } = from;
     try {
@@ -165,7 +165,7 @@ export class Bases {
       if (!(error instanceof EngineError) || /^(?:device|webgpu|training)\//u.test(error.code)) {
         throw error;
       }
-      throw notAtHand(base, `: ${error.message}`, error);
+      throw notAtHand(base, error.message, error);
     }
   }
 
@@ -220,25 +220,28 @@ function isSame(base: RunBase, hash: string): boolean {
 }
 
 function notAtHand(base: RunBase, why: string, cause?: unknown): EngineError {
+  return new EngineError(`The run stands on the weights of ${base.name}, and ${uncapped(why)}`, {
+    code: 'training/base',
+    hint: `Load ${base.name} in this page again (drop its files, or open it under “Models” and keep it)${hashWords(base)}, and try again.`,
+    cause,
+  });
+}
+
+function other(base: RunBase): EngineError {
   return new EngineError(
-    `This stands on the weights of ${base.name}, which are not at hand${why}`,
+    `What is found as ${base.name} now has other weights than the run stands on.`,
     {
       code: 'training/base',
-      hint: `Load ${base.name} in this page (drop its files, or open it under “Models” and keep it), and try again.${hashWords(base)}`,
-      cause,
+      hint: `Load the model as it was${hashWords(base)}; or begin a run of its own from this one.`,
     },
   );
 }
 
-function other(base: RunBase): EngineError {
-  return new EngineError(`What is found as ${base.name} has other weights than this stands on.`, {
-    code: 'training/base',
-    hint: `Load the model as it was, and try again; or begin a run of its own from this one.${hashWords(base)}`,
-  });
+function hashWords({ sha256: hash }: RunBase): string {
+  return hash === undefined ? '' : ` (the SHA-256 of its weights begins with ${hash.slice(0, 12)})`;
 }
 
-function hashWords({ sha256: hash }: RunBase): string {
-  return hash === undefined
-    ? ''
-    : ` It is the right one where the SHA-256 of its weights begins with ${hash.slice(0, 12)}.`;
+/** A sentence behind a comma; names keep their letters. */
+function uncapped(sentence: string): string {
+  return sentence.replace(/^(?:The|This|There|It)\b/u, (word) => word.toLowerCase());
 }

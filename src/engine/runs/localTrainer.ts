@@ -1,6 +1,8 @@
 // What `Trainer` promises, in this thread: one run at a time, and questions about all that are kept.
 import type {
   DeviceRequest,
+  DrawEvent,
+  DrawRequest,
   ReceiptEvent,
   ReceiptRequest,
   RunEstimate,
@@ -17,6 +19,7 @@ import type {
 } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { openOpfs } from '../../kept/opfs.ts';
+import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
 import { Bases } from './bases.ts';
@@ -57,8 +60,8 @@ export class LocalTrainer implements Trainer {
   #active: ActiveRun | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
-  /** Of a receipt whose first steps are being made: it resolves when they are. */
-  #checking: Promise<void> | null = null;
+  /** What has the device without being a run, in words, and when it will be done. */
+  #other: { readonly what: string; readonly done: Promise<void> } | null = null;
   readonly #readings: Readings;
   readonly #bases: Bases;
   #disposed = false;
@@ -133,20 +136,23 @@ export class LocalTrainer implements Trainer {
     { device, loaded = null, ...request }: ReceiptRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<ReceiptEvent, void, undefined> {
-    this.#checkUsable();
-    if (this.#isBusy()) throw this.#busy();
-    let done = (): void => {};
-    this.#checking = new Promise((resolve) => (done = resolve));
-    try {
-      await this.#measuring?.catch(() => {});
-      const { base } = this.#options;
-      const { checkReceipt } = await receipts();
-      const how = { base, bases: this.#bases, loaded, where: this.#where(device), signal };
-      yield* checkReceipt(request, how);
-    } finally {
-      this.#checking = null;
-      done();
-    }
+    const { base } = this.#options;
+    const how = { base, bases: this.#bases, loaded, where: this.#where(device), signal };
+    const { checkReceipt } = await receipts();
+    yield* this.#alone('The first steps of a receipt are being made.', () =>
+      checkReceipt(request, how),
+    );
+  }
+
+  async *draw(
+    request: DrawRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<DrawEvent, void, undefined> {
+    // What draws, and PyTorch's numbers, come when somebody asks for them.
+    const { draw } = await import('./fromSeed/draw.ts');
+    yield* this.#alone('The notebook’s model is being drawn.', () =>
+      draw(request, this.#options.processor, signal),
+    );
   }
 
   dispose(): void {
@@ -159,11 +165,20 @@ export class LocalTrainer implements Trainer {
     readText: (input, signal) => this.#readText(input, signal),
     estimate: async (input, signal) => {
       if (this.#active) throw busy();
-      await this.#checking;
+      await this.#other?.done;
       await this.#measuring?.catch(() => {});
       const measuring = this.#estimate(input, signal);
       this.#measuring = measuring;
       return measuring;
+    },
+    planRun: async (request) => {
+      const { planOf } = await import('./fromSeed/plan.ts');
+      const device = await openDevice(request.device, this.#options);
+      try {
+        return planOf(device, request);
+      } finally {
+        device.dispose();
+      }
     },
     control: ({ what }) => {
       if (!this.#active) throw noRun();
@@ -267,14 +282,29 @@ export class LocalTrainer implements Trainer {
   }
 
   #isBusy(): boolean {
-    return this.#active !== null || this.#checking !== null;
+    return this.#active !== null || this.#other !== null;
+  }
+
+  /** Has the device for itself while it lasts, as a run has. Throws `training/busy`. */
+  async *#alone<T>(what: string, work: () => AsyncGenerator<T>): AsyncGenerator<T> {
+    this.#checkUsable();
+    if (this.#isBusy()) throw this.#busy();
+    let done = (): void => {};
+    this.#other = { what, done: new Promise((resolve) => (done = resolve)) };
+    try {
+      await this.#measuring?.catch(() => {});
+      yield* work();
+    } finally {
+      this.#other = null;
+      done();
+    }
   }
 
   #busy(): EngineError {
-    if (this.#active) return busy();
-    return new EngineError('The first steps of a receipt are being made.', {
+    if (this.#active || !this.#other) return busy();
+    return new EngineError(this.#other.what, {
       code: 'training/busy',
-      hint: 'Wait until they are, or end the check.',
+      hint: 'Wait until that is done, or end it.',
     });
   }
 

@@ -5,7 +5,7 @@ import type { RunTokenizer, TextEdit, TextFacts } from '../../api.ts';
 import { Breath } from '../../breath.ts';
 import { EngineError } from '../../errors.ts';
 import { trainCharacters } from '../../text/training/characterTrainer.ts';
-import type { TrainedTokenizer, TrainerProgress } from '../../text/training/trained.ts';
+import type { TrainerProgress } from '../../text/training/trained.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { vocabularyOf } from '../load/vocabulary.ts';
 import { type Corpus, checkVocabulary, readCorpus } from '../training/corpus.ts';
@@ -91,7 +91,7 @@ async function tokenizerOf(
   kind: RunTokenizer,
   tell: Preparing,
   signal: AbortSignal | undefined,
-): Promise<Pick<TrainedTokenizer, 'tokenizer' | 'files'>> {
+): Promise<Pick<PreparedText, 'tokenizer' | 'files'>> {
   const onProgress = (progress: TrainerProgress): void =>
     progress.stage === 'read'
       ? tell('Looking at the text', progress.share)
@@ -101,6 +101,10 @@ async function tokenizerOf(
       return trainCharacters(text, { onProgress, signal });
     case 'bytes':
       return (await bytePairs()).createBytes();
+    case 'gpt2': {
+      const { loadGpt2Tokenizer } = await import('../../text/gpt2Tokenizer.ts');
+      return { tokenizer: await loadGpt2Tokenizer(), files: null };
+    }
     case 'bpe':
       return (await bytePairs()).trainBytePairs(text, {
         vocab_size: kind.vocab_size,

@@ -219,7 +219,9 @@ function readText({ kind, name, column }: Record<string, unknown>): RunSettings[
 }
 
 function readTokenizer({ kind, vocab_size }: Record<string, unknown>) {
-  if (kind === 'characters' || kind === 'bytes' || kind === 'model') return { kind } as const;
+  if (kind === 'characters' || kind === 'bytes' || kind === 'gpt2' || kind === 'model') {
+    return { kind } as const;
+  }
   return kind === 'bpe' ? ({ kind, vocab_size: toCount(vocab_size) } as const) : null;
 }
 

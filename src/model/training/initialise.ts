@@ -1,5 +1,6 @@
 // The parameters with which a model begins: what each of the three codebases draws when it constructs one, in its own
 // order, as a checkpoint that nobody stored. The loader of checkpoints puts it where kernels read it.
+import { Breath } from '../../breath.ts';
 import type { TensorSource } from '../../formats/tensorSource.ts';
 import { type Arena, elementCount } from '../../gpu/device.ts';
 import { fillRandom } from '../../gpu/philox.ts';
@@ -77,7 +78,7 @@ function normalOf(first: number, second: number, which: number): number {
 
 /**
  * Writes the initial values of every parameter into tensors of the arena, in pieces. `random` stands where PyTorch's
- * generator does once its model is constructed.
+ * generator does once its model is constructed. Throws the signal's reason.
  */
 export async function initialise(
   arena: Arena,
@@ -88,8 +89,20 @@ export async function initialise(
   onTensor?: (name: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const source = initialCheckpoint(config, rule, random);
+  const source = breathing(initialCheckpoint(config, rule, random), signal);
   await fillParameters(arena, parameters, source, LAYOUTS[rule], config, onTensor, signal);
+}
+
+/** Millions of values are drawn in seconds: between two pieces of them others have their turn, who may end it. */
+function breathing(source: TensorSource, signal: AbortSignal | undefined): TensorSource {
+  const breath = new Breath();
+  return {
+    shapes: source.shapes,
+    async read(...piece) {
+      if (breath.isDue) await breath.take(signal);
+      return source.read(...piece);
+    },
+  };
 }
 
 const LAYOUTS: Readonly<Record<InitialRule, Layout>> = {

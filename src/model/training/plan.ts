@@ -21,6 +21,8 @@ export interface PlanSizes {
   readonly lora?: LoraConfig;
   /** Bytes of a loaded model that stays beside it: frozen, or the one whose weights were taken. */
   readonly base?: number;
+  /** False where nothing is learned: neither gradients nor moments are there. */
+  readonly learns?: boolean;
   /** Whether all layers' masks are there at once. */
   readonly masks: 'philox' | 'given';
 }
@@ -80,12 +82,13 @@ function count(
   config: GptConfig,
   sizes: PlanSizes,
 ): Omit<MemoryPlan, 'suggestion'> {
-  const { lora, base = 0 } = sizes;
+  const { lora, base = 0, learns = true } = sizes;
   const trained: Trained<unknown> = lora ? loraFactors(config, lora) : allParameters(config);
   const { lengths } = planPools(device, trained, sizes.decay);
   const elements = lengths.reduce((sum, length) => sum + length, 0);
   const pooled = 4 * elements;
-  const moments = 2 * pooled + 4 * (elements / REGION);
+  const gradients = learns ? pooled : 0;
+  const moments = learns ? 2 * pooled + 4 * (elements / REGION) : 0;
   let largest = { label: 'weights', bytes: 4 * Math.max(...lengths) };
   let [activations, logits, masks] = [0, 0, 0];
   const make: Shapes = (label, shape, format = 'f32') => {
@@ -101,12 +104,12 @@ function count(
   if (lora) adapterBuffersOf(config, lora, sizes, make);
   const plan = planMasks(config, sizes, sizes.dropout);
   masks += 4 * (sizes.masks === 'given' ? plan.words : philoxWords(plan));
-  const total = base + 2 * pooled + moments + activations + logits + masks;
+  const total = base + pooled + gradients + moments + activations + logits + masks;
   const limit = limitOf(device);
   return {
     base,
     weights: pooled,
-    gradients: pooled,
+    gradients,
     moments,
     activations,
     logits,
@@ -114,7 +117,7 @@ function count(
     total,
     largest,
     limit,
-    problem: problemOf(device, total, largest, limit),
+    problem: problemOf(device, learns ? 'Training' : 'Drawing', { total, largest, limit }),
   };
 }
 
@@ -127,15 +130,14 @@ function limitOf({ summary }: Device): MemoryPlan['limit'] {
 
 function problemOf(
   { traits }: Device,
-  total: number,
-  largest: MemoryPlan['largest'],
-  limit: MemoryPlan['limit'],
+  what: string,
+  { total, largest, limit }: Pick<MemoryPlan, 'total' | 'largest' | 'limit'>,
 ): string | null {
   if (largest.bytes > traits.maxBindingBytes) {
     return `${largest.label} would be a tensor of ${inWords(largest.bytes)}; this adapter shows at most ${inWords(traits.maxBindingBytes)} to a kernel.`;
   }
   if (limit && total > limit.bytes) {
-    return `Training this takes ${inWords(total)}, more than the ${inWords(limit.bytes)} that ${limit.what}.`;
+    return `${what} this takes ${inWords(total)}, more than the ${inWords(limit.bytes)} that ${limit.what}.`;
   }
   return null;
 }

@@ -7,9 +7,12 @@ import { goOnArguments } from './base.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
   DEFAULT_PRESET,
+  isOfSource,
   isSameWork,
+  parametersOf,
   presetOf,
   tokenizerFor,
+  workOf,
   withPreset,
   type Measured,
   type PresetName,
@@ -18,6 +21,10 @@ import { loadedOf, type TrainingContext } from './context.ts';
 
 /** Longer heads of a .csv are no heads. */
 const HEAD_BYTES = 65_536;
+/** Parameters of what is measured before it is chosen for good. */
+const MOST_MEASURED = 30e6;
+/** Multiplications of a step that takes longer than its launches do. */
+const LEAST_TELLING = 5e8;
 const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
 
 export function firstDraft(): DraftFacts {
@@ -117,6 +124,13 @@ export function createDraft({
     readTimer = setTimeout(() => void readNow(signal), text.kind === 'own' ? stillMs : 0);
   }
 
+  /** A model's own goes with it; GPT-2's is nobody's usual one: whoever has it wants it. */
+  function keepsTokenizer(): boolean {
+    const { ownTokenizer, preset } = get().draft;
+    const { base, tokenizer } = settings();
+    return base !== undefined || ownTokenizer || isOfSource(preset) || tokenizer.kind === 'gpt2';
+  }
+
   async function readNow(signal: AbortSignal): Promise<void> {
     const { text, tokenizer, base } = settings();
     try {
@@ -124,7 +138,7 @@ export function createDraft({
       const facts = await trainer().ask('readText', { text, tokenizer, ...from }, signal);
       if (signal.aborted) return;
       const better = tokenizerFor(text, facts.characters);
-      if (base === undefined && !get().draft.ownTokenizer && !isSame(better, tokenizer)) {
+      if (!keepsTokenizer() && !isSame(better, tokenizer)) {
         change({ ...settings(), tokenizer: better });
         await readNow(signal);
         return;
@@ -150,23 +164,39 @@ export function createDraft({
       setEstimate({ at: 'here', value: last });
       return;
     }
+    // To draw them alone takes longer than anybody who chooses waits: its time is reckoned.
+    const { base, model } = settings();
+    const isLarge = base === undefined && parametersOf(model, vocabSize) > MOST_MEASURED;
+    if (isLarge) setEstimate({ at: 'none' });
+    if (isLarge && last !== null) return;
     // While a run has the device, a measurement would be of half of it.
     if (isBusy()) return;
     measuring = new AbortController();
     const { signal } = measuring;
-    setEstimate({ at: 'coming' });
-    measureTimer = setTimeout(() => void measureNow(vocabSize, signal), stillMs);
+    if (!isLarge) setEstimate({ at: 'coming' });
+    // Something has to be measured that it can be reckoned from.
+    const of = isLarge ? withPreset(settings(), DEFAULT_PRESET) : settings();
+    measureTimer = setTimeout(() => void measureNow(of, vocabSize, signal), stillMs);
   }
 
-  async function measureNow(vocabSize: number, signal: AbortSignal): Promise<void> {
-    const of = settings();
+  async function measureNow(
+    of: RunSettings,
+    vocabSize: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
       const from = of.base === undefined ? {} : { loaded: loadedOf(get()) };
       const asked = { settings: of, vocabSize, ...from };
       const estimate = await trainer().ask('estimate', asked, signal);
       if (signal.aborted) return;
       const found = { settings: of, vocabSize, estimate };
-      setCost({ last: found, estimate: { at: 'here', value: found } });
+      const { last } = get().cost;
+      // What a step of very little work takes says nothing of others.
+      const tells = last === null || workOf(of, vocabSize) >= LEAST_TELLING;
+      setCost({
+        last: tells ? found : last,
+        estimate: isSameWork(of, settings()) ? { at: 'here', value: found } : { at: 'none' },
+      });
     } catch (error) {
       if (!signal.aborted) setEstimate({ at: 'failed', error: toErrorInfo(error) });
     }
@@ -176,9 +206,7 @@ export function createDraft({
 
   /** Takes another text; its tokenizer follows unless one was chosen by hand. */
   function takeText(text: RunText, columns: readonly string[] = []): void {
-    const { base, tokenizer: before } = settings();
-    const stays = base !== undefined || get().draft.ownTokenizer;
-    const tokenizer = stays ? before : tokenizerFor(text, lengthOf(text));
+    const tokenizer = keepsTokenizer() ? settings().tokenizer : tokenizerFor(text, lengthOf(text));
     const own = text.kind === 'own' ? { own: text, columns } : {};
     change({ ...settings(), text, tokenizer, prompt: promptFor(text) }, own);
     read();
@@ -229,17 +257,22 @@ export function createDraft({
         read();
       },
       choosePreset(name: PresetName): void {
-        const { base, text } = settings();
-        const next = withPreset(settings(), name);
-        if (base === undefined) {
-          change(next, { preset: name, refused: {} });
-          measure();
-          return;
+        const { preset, ownTokenizer } = get().draft;
+        const now = settings();
+        const { read: told } = get().text;
+        let next = withPreset(now, name);
+        // A model that was gone on with had its own tokenizer.
+        const isOwn = ownTokenizer && now.base === undefined;
+        if (!isOfSource(name)) {
+          const characters = told.at === 'here' ? told.value.characters : lengthOf(now.text);
+          // A source's model brought its own tokenizer and generator; others have what they had before.
+          if (!isOwn) next = { ...next, tokenizer: tokenizerFor(now.text, characters) };
+          if (isOfSource(preset)) next = { ...next, generator: 'philox' };
         }
-        // The model's tokenizer goes with the model.
-        const tokenizer = tokenizerFor(text, lengthOf(text));
-        change({ ...next, tokenizer }, { preset: name, refused: {}, ownTokenizer: false });
-        read();
+        const facts = { preset: name, refused: {}, ownTokenizer: isOwn && !isOfSource(name) };
+        change(next, facts);
+        if (isSame(next.tokenizer, now.tokenizer)) measure();
+        else read();
       },
       /** In place of a size: the model that the page has loaded, with its own sizes and tokenizer. */
       goOnWithLoaded(): void {

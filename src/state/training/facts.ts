@@ -1,11 +1,14 @@
 // What the workspace that trains knows: what was chosen, what it comes to here, the run that is shown, and all runs.
 import type {
   DeviceSummary,
+  DrawEvent,
+  DrawRequest,
   ErrorInfo,
   PassageFacts,
   RunExportRequest,
   RunFacts,
   RunMemory,
+  RunPlan,
   RunPoint,
   RunReceipt,
   RunRecord,
@@ -185,6 +188,24 @@ export interface BroughtFacts {
   readonly parts: number | null;
 }
 
+/** The notebook's model drawn from its seed. */
+export interface DrawingFacts {
+  /** What the chosen one takes. */
+  readonly plan: Asked<RunPlan>;
+  readonly at: 'nothing' | 'working' | 'done' | 'failed';
+  readonly which: DrawRequest['which'];
+  readonly doing: { readonly what: string; readonly share: number | null };
+  readonly weights: { readonly tensors: number; readonly same: number } | null;
+  readonly logits: Pick<Extract<DrawEvent, { type: 'logits' }>, 'columns' | 'rows'> | null;
+  readonly steps: readonly {
+    readonly step: number;
+    readonly there: number;
+    readonly here: number;
+  }[];
+  readonly done: { readonly seconds: number; readonly device: DeviceSummary } | null;
+  readonly error: ErrorInfo | null;
+}
+
 export interface TrainingState {
   /** What the page has loaded, as a model that a run goes on from; null where it has none. */
   readonly loaded: { readonly now: GoOnFacts | null };
@@ -200,4 +221,5 @@ export interface TrainingState {
   readonly brought: BroughtFacts;
   readonly comparison: ComparisonFacts;
   readonly looked: LookedFacts;
+  readonly drawing: DrawingFacts;
 }

@@ -94,15 +94,16 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'tokenizer',
     group: 'model',
-    meaning: 'What a piece of text is: a letter, a byte, or a pair of pieces that comes often.',
-    kind: { type: 'choice', choices: ['characters', 'bytes', 'bpe'] },
+    meaning:
+      'What a piece of text is: a letter, a byte, a pair of pieces that comes often here (bpe), or one of GPT-2’s own.',
+    kind: { type: 'choice', choices: ['characters', 'bytes', 'bpe', 'gpt2'] },
     read: ({ tokenizer }) => tokenizer.kind,
     write: (settings, value) => ({
       ...settings,
       tokenizer:
         value === 'bpe'
           ? { kind: 'bpe', vocab_size: 1024 }
-          : { kind: value === 'bytes' ? 'bytes' : 'characters' },
+          : { kind: value === 'bytes' || value === 'gpt2' ? value : 'characters' },
     }),
   },
   {

@@ -11,7 +11,9 @@ import type {
 /** Names of the texts that come with the page. */
 export const BUNDLED_TEXTS = ['tales', 'talk', 'names'] as const;
 
-export type PresetName = 'tiny' | 'small' | 'medium' | 'large';
+/** Those of source 000 are its GPTModel, whole and narrow. */
+export type SourcePreset = 'notebook' | 'narrow';
+export type PresetName = 'tiny' | 'small' | 'medium' | 'large' | SourcePreset;
 
 export interface Preset {
   readonly name: PresetName;
@@ -20,6 +22,8 @@ export interface Preset {
   readonly words: string;
   readonly model: RunModel;
   readonly arguments: RunArguments;
+  /** Of a source's model: its own, and all is drawn as PyTorch draws it. */
+  readonly tokenizer?: RunTokenizer;
 }
 
 /** What every run here has that does not say otherwise. */
@@ -66,6 +70,38 @@ function preset(
   };
 }
 
+/** The notebook's, from its seed and with its dropout; it does not say how it was trained. */
+function sourcePreset(
+  name: SourcePreset,
+  [title, words]: readonly [string, string],
+  [n_layer, n_head, n_embd, n_ctx]: readonly [number, number, number, number],
+  tokenizer: RunTokenizer,
+  steps: RunArguments,
+): Preset {
+  const dropout = { embd_pdrop: 0.1, attn_pdrop: 0.1, resid_pdrop: 0.1 };
+  return {
+    name,
+    title,
+    words,
+    model: { kind: 'notebook', n_layer, n_head, n_embd, n_ctx },
+    tokenizer,
+    arguments: {
+      ...USUAL,
+      ...dropout,
+      // AdamW as PyTorch has it where nobody says.
+      adam_beta2: 0.999,
+      lr_scheduler_type: 'constant',
+      min_lr: 0,
+      warmup_steps: 0,
+      seed: 123,
+      ...steps,
+    },
+  };
+}
+
+/** Tokens of the notebook's tokenizer, which is GPT-2's. */
+const GPT2_TOKENS = 50_257;
+
 export const PRESETS: readonly Preset[] = [
   preset('tiny', ['Tiny', 'Two layers: enough for a task'], [2, 4, 128, 64], [16, 1000, 2e-3]),
   preset(
@@ -76,7 +112,42 @@ export const PRESETS: readonly Preset[] = [
   ),
   preset('medium', ['Medium', 'Sentences, with patience'], [6, 6, 192, 128], [12, 1200, 1e-3]),
   preset('large', ['Large', 'For a GPU, or overnight'], [8, 8, 256, 256], [12, 2400, 6e-4]),
+  sourcePreset(
+    'notebook',
+    ['The notebook’s GPTModel', 'GPT-2’s size, drawn from seed 123 as PyTorch draws it'],
+    [12, 12, 768, 1024],
+    { kind: 'gpt2' },
+    {
+      per_device_train_batch_size: 2,
+      block_size: 256,
+      max_steps: 100,
+      learning_rate: 4e-4,
+      eval_steps: 50,
+      max_eval_samples: 4,
+      sample_steps: 20,
+      save_steps: 50,
+    },
+  ),
+  sourcePreset(
+    'narrow',
+    ['The notebook’s GPTModel, narrow', 'The same class for any device'],
+    [3, 4, 32, 24],
+    { kind: 'characters' },
+    {
+      per_device_train_batch_size: 3,
+      block_size: 24,
+      max_steps: 600,
+      learning_rate: 1e-3,
+      eval_steps: 50,
+      sample_steps: 50,
+      save_steps: 100,
+    },
+  ),
 ];
+
+export function isOfSource(name: PresetName | null): name is SourcePreset {
+  return name === 'notebook' || name === 'narrow';
+}
 
 export const DEFAULT_PRESET: PresetName = 'small';
 
@@ -88,9 +159,21 @@ export function presetOf(name: PresetName): Preset {
 
 /** The settings with a preset's sizes and steps, of a model that begins with the run. */
 export function withPreset(settings: RunSettings, name: PresetName): RunSettings {
-  const { model, arguments: args } = presetOf(name);
+  const { model, arguments: args, tokenizer } = presetOf(name);
   const { base: _, ...others } = settings;
-  return { ...others, model, arguments: args };
+  const next = { ...others, model, arguments: args };
+  return tokenizer === undefined
+    ? next
+    : { ...next, tokenizer, generator: 'torch', order: 'random' };
+}
+
+/** Characters of a text that nobody has counted. */
+const SOME_CHARACTERS = 64;
+
+/** Different tokens that a text has with a tokenizer with which it was not read yet. */
+export function vocabularyOf(tokenizer: RunTokenizer): number {
+  if (tokenizer.kind === 'bpe') return tokenizer.vocab_size;
+  return tokenizer.kind === 'gpt2' ? GPT2_TOKENS : SOME_CHARACTERS;
 }
 
 /** What suits a text of so many characters: letters for a small one, pairs for a larger one. */

@@ -8,6 +8,7 @@ import { goOnOf, type GoOnFacts } from './base.ts';
 import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { BROUGHT_NOTHING, createBrought } from './brought.ts';
+import { createDrawing, DRAWING_NOTHING } from './drawing.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
 import { readLink } from './link.ts';
@@ -58,6 +59,7 @@ export function createTraining({
     brought: BROUGHT_NOTHING,
     comparison: COMPARISON_NOTHING,
     looked: LOOKED_NOTHING,
+    drawing: DRAWING_NOTHING,
   }));
   const { get, pen } = openDoor(store);
   const curve = new Curve();
@@ -92,6 +94,7 @@ export function createTraining({
   });
   const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
   const out = createOut({ ...shared, set: pen('out'), curve });
+  const drawing = createDrawing({ ...shared, set: pen('drawing') });
   const brought = createBrought({
     ...shared,
     set: pen('brought'),
@@ -126,6 +129,7 @@ export function createTraining({
       ...brought.actions,
       ...comparison.actions,
       ...looked.actions,
+      ...drawing.actions,
       open: alone((id: string) => watch.actions.open(id)),
       close: alone(() => watch.actions.close()),
       resume: alone((id: string, change?: RunArguments) => watch.actions.resume(id, change)),

@@ -170,8 +170,7 @@ export function createWatch({
   }
 
   function fail(error: ErrorInfo): void {
-    // What never began, as where the model is not at hand that it stands on, stays what it was.
-    if (get().watch.at !== 'preparing') patchRun({ state: 'failed', error });
+    patchRun({ state: 'failed', error });
     set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
     say(error.message);
   }

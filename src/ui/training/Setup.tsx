@@ -3,9 +3,10 @@ import type { ReactNode } from 'react';
 import type { RunSettings } from '../../api.ts';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import { editWords } from '../../state/training/edits.ts';
-import { presetOf, type PresetName } from '../../state/training/presets.ts';
+import { costOf, isOfSource, presetOf, type PresetName } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
+import { later } from '../later.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Fields } from './Fields.tsx';
@@ -15,7 +16,13 @@ import { SizeChoice } from './SizeChoice.tsx';
 import { TextChoice } from './TextChoice.tsx';
 import { deviceTitle, formatDuration, isOfBase, sizeWords, textTitle } from './words.ts';
 
+const fromSeed = later(
+  async () => (await import('./FromSeed.tsx')).FromSeed,
+  'What draws the notebook’s model',
+);
+
 export function Setup(): ReactNode {
+  const { ofSource } = useTrainingFacts((s) => ({ ofSource: isOfSource(s.draft.preset) }));
   return (
     <>
       <FromLink />
@@ -33,6 +40,7 @@ export function Setup(): ReactNode {
           <SizeChoice />
         </section>
       </div>
+      {ofSource && <fromSeed.Part />}
       <Go />
       <Fields />
     </>
@@ -56,11 +64,12 @@ function FromLink(): ReactNode {
           Dismiss
         </button>
       </p>
-      {/* Whoever has chosen another model since has not read it yet. */}
-      {base?.sha256 !== undefined && (
+      {base !== undefined && (
         <p>
-          The run goes on training <b>{base.name}</b>, and needs that model: the one whose weights
-          have a SHA-256 that begins with <code>{base.sha256.slice(0, 12)}</code>.
+          The run goes on training <b>{base.name}</b>
+          {base.sha256 !== undefined &&
+            ` (the SHA-256 of its weights begins with ${base.sha256.slice(0, 12)})`}
+          : it needs that model, and none other will do.
         </p>
       )}
       {edits !== undefined && edits.length > 0 && (
@@ -84,7 +93,10 @@ function learnerWords({ base, model }: RunSettings, preset: PresetName | null): 
 
 function Go(): ReactNode {
   const { actions } = useTraining();
-  const { draft, read, estimate, error } = useTrainingFacts((s) => ({
+  const { draft, read, estimate, last, plan, isDrawing, error } = useTrainingFacts((s) => ({
+    last: s.cost.last,
+    plan: s.drawing.plan,
+    isDrawing: s.drawing.at === 'working',
     draft: s.draft,
     read: s.text.read,
     estimate: s.cost.estimate,
@@ -94,12 +106,19 @@ function Go(): ReactNode {
   const { base } = settings;
   const problems = Object.values(problemsOf(draft));
   const refused = estimate.at === 'failed' ? estimate.error : null;
-  const memory = estimate.at === 'here' ? estimate.value.estimate.memory : null;
+  // What is too large to be measured was counted.
+  const counted = isOfSource(preset) && plan.at === 'here' ? plan.value.training : null;
+  const memory = estimate.at === 'here' ? estimate.value.estimate.memory : counted;
+  const cost =
+    estimate.at === 'none' && read.at === 'here' && last !== null
+      ? costOf(settings, read.value.vocabSize, last)
+      : null;
   const suggestion = memory?.problem == null ? null : memory.suggestion;
   const steps = Number(settings.arguments['max_steps']);
   const what = `${learnerWords(settings, preset)} learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
   const why =
     problems[0] ??
+    (isDrawing ? 'The notebook’s model is being drawn: wait until that is done.' : null) ??
     (read.at === 'here'
       ? (whyNothing(read.value, settings) ?? memory?.problem)
       : read.at === 'failed'
@@ -121,6 +140,12 @@ function Go(): ReactNode {
               , <b>{formatDuration(estimate.value.estimate.secondsAStep * steps)}</b> and{' '}
               {formatSize(estimate.value.estimate.memory.total)} on{' '}
               {deviceTitle(estimate.value.estimate.device)}
+            </>
+          )}
+          {cost !== null && (
+            <>
+              , <b>about {formatDuration(cost.seconds)}</b> and{' '}
+              {formatSize(memory?.total ?? cost.bytes)}, which is reckoned and not measured
             </>
           )}
           .

@@ -1,6 +1,14 @@
 // The second choice: how large the model is, with what it takes on this device.
 import type { ReactNode } from 'react';
-import { costOf, parametersOf, PRESETS, withPreset } from '../../state/training/presets.ts';
+import {
+  costOf,
+  isOfSource,
+  parametersOf,
+  PRESETS,
+  tokenizerFor,
+  vocabularyOf,
+  withPreset,
+} from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatParameters } from '../format.ts';
 import { formatSize } from '../models/words.ts';
@@ -10,27 +18,36 @@ import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
 import { costWords, deviceTitle, sizeWords } from './words.ts';
 
-/** Until a text says how many pieces it has. */
-const SOME_VOCABULARY = 1024;
-
 export function SizeChoice(): ReactNode {
   const { actions } = useTraining();
-  const { settings, preset, read, last, estimate } = useTrainingFacts((s) => ({
+  const { settings, preset, ownTokenizer, read, last, plan, estimate } = useTrainingFacts((s) => ({
+    plan: s.drawing.plan,
     settings: s.draft.settings,
     preset: s.draft.preset,
+    ownTokenizer: s.draft.ownTokenizer,
     read: s.text.read,
     last: s.cost.last,
     estimate: s.cost.estimate,
   }));
   const isGoingOn = settings.base !== undefined;
-  const vocabSize = read.at === 'here' && !isGoingOn ? read.value.vocabSize : SOME_VOCABULARY;
+  const characters = read.at === 'here' ? read.value.characters : null;
+  const usual =
+    ownTokenizer && !isGoingOn ? settings.tokenizer : tokenizerFor(settings.text, characters);
+  // The notebook's is one choice, in the width that is chosen beside it.
+  const other = preset === 'narrow' ? 'notebook' : 'narrow';
   const device = last?.estimate.device;
   return (
     <>
       <fieldset className={css.sizes} aria-label="Size">
-        {PRESETS.map(({ name, title, words, model }) => {
-          const cost = costOf(withPreset(settings, name), vocabSize, last);
-          const parameters = cost?.parameters ?? parametersOf(model, vocabSize);
+        {PRESETS.filter(({ name }) => name !== other).map((one) => {
+          const { name, title, words, model } = one;
+          const tokenizer = one.tokenizer ?? usual;
+          const isRead = read.at === 'here' && tokenizer.kind === settings.tokenizer.kind;
+          const vocabulary = isRead ? read.value.vocabSize : vocabularyOf(tokenizer);
+          const cost = costOf(withPreset(settings, name), vocabulary, last);
+          const parameters = cost?.parameters ?? parametersOf(model, vocabulary);
+          const counted = preset === name && plan.at === 'here' ? plan.value.training.total : null;
+          const bytes = counted ?? cost?.bytes;
           return (
             <label key={name} className={css.size}>
               <input
@@ -45,7 +62,7 @@ export function SizeChoice(): ReactNode {
               <span className={css.sizeWords}>{words}</span>
               <span className={css.sizeFacts}>
                 <span>{formatParameters(parameters)} parameters</span>
-                <span>{cost === null ? '…' : formatSize(cost.bytes)}</span>
+                <span>{bytes === undefined ? '…' : formatSize(bytes)}</span>
                 <b>{costWords(cost)}</b>
               </span>
             </label>
@@ -58,7 +75,7 @@ export function SizeChoice(): ReactNode {
           ? 'Measuring a few steps on this device…'
           : device === undefined
             ? 'Layers × width. Time is measured here once the text is read.'
-            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${preset === null && !isGoingOn ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it.`}
+            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${isOfSource(preset) ? 'reckoned from what was measured last' : `${preset === null ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it`}.`}
       </p>
       {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
     </>

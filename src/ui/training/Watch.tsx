@@ -327,6 +327,7 @@ const PIECES: Readonly<Record<RunTokenizer['kind'], string>> = {
   bpe: 'pairs of bytes',
   bytes: 'bytes',
   characters: 'letters',
+  gpt2: 'tokens of GPT-2',
   model: 'tokens that the model had',
 };
 

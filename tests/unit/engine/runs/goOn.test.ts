@@ -217,7 +217,7 @@ describe('going on with a model', () => {
       run(machine(early.place).trainer, { run: { id: stopped.id } }),
     ).rejects.toMatchObject({
       code: 'training/base',
-      message: expect.stringContaining('the weights of letters, which are not at hand.'),
+      message: expect.stringContaining('stands on the weights of letters'),
       hint: expect.stringMatching(/Load letters .* begins with [0-9a-f]{12}/u),
     });
   });
@@ -304,7 +304,7 @@ describe('what does not go together is said', () => {
     await expect(machine().trainer.ask('readText', settings)).rejects.toMatchObject({
       code: 'training/base',
       message:
-        'This stands on the weights of letters, which are not at hand: owner/model is not kept in this browser.',
+        'The run stands on the weights of letters, and owner/model is not kept in this browser.',
     });
     expect(fetched).not.toHaveBeenCalled();
   });

@@ -1,15 +1,13 @@
 // What `npm run notebook` prints and judges, without the minutes and gigabytes that computing it takes.
 import { describe, expect, test } from 'vitest';
+import { PRINTED as file } from '../../../../src/engine/runs/fromSeed/drawn.ts';
 import {
-  type NotebookFile,
   PARAMETERS,
   compareWithPrinted,
   printCell,
   printTensor,
 } from '../../../support/notebook.ts';
-import { readPackJson } from '../../../support/packOnDisk.ts';
 
-const file = readPackJson('notebook-124m', 'printed.json') as unknown as NotebookFile;
 const numbers = (file.printed.join(' ').match(/-?\d\.\d+e[+-]\d+/g) ?? []).map(Number);
 
 /** The printed numbers, some of them changed. */
@@ -24,14 +22,14 @@ describe('the notebook’s cell', () => {
     expect(PARAMETERS).toBe(163_009_536);
     expect(numbers).toHaveLength(48);
     expect(printTensor(rowsOf())).toEqual(file.printed);
-    expect(printCell(file, rowsOf())).toMatch(
+    expect(printCell(rowsOf())).toMatch(
       /^Input batch:\n tensor\(\[\[6109, 3626, 6100, {2}345\],\n {8}\[6109, 1110, 6622, {2}257\]\]\)\n\nOutput shape: torch.Size\(\[2, 4, 50257\]\)\ntensor\(/,
     );
   });
 
   test('is judged by the last printed digit, as far as float32 tells it', () => {
     const judged = (changes?: Readonly<Record<number, number>>) =>
-      compareWithPrinted(file, rowsOf(changes));
+      compareWithPrinted(rowsOf(changes));
     expect(judged()).toEqual({ count: 48, same: 48, near: 0, others: [], ok: true });
     expect(judged({ 0: 1e-5, 2: -1e-5 })).toMatchObject({
       same: 46,

@@ -1,5 +1,6 @@
 // A trainer that answers at once and trains as a test says, for tests of what the page makes of it.
 import type {
+  DrawEvent,
   ReceiptEvent,
   RunEvent,
   RunExportRequest,
@@ -165,6 +166,15 @@ export class ToyTrainer implements Trainer {
 
   async *checkReceipt(): AsyncGenerator<ReceiptEvent> {
     for (const event of this.receipt) {
+      if (event instanceof Error) throw event;
+      yield await Promise.resolve(event);
+    }
+  }
+
+  /** What drawing tells, and then nothing more unless it ends. */
+  drawn: readonly (DrawEvent | Error)[] = [];
+  async *draw(): AsyncGenerator<DrawEvent> {
+    for (const event of this.drawn) {
       if (event instanceof Error) throw event;
       yield await Promise.resolve(event);
     }
