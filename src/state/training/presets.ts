@@ -121,7 +121,10 @@ export const PRESETS: readonly Preset[] = [
       per_device_train_batch_size: 2,
       block_size: 256,
       max_steps: 100,
-      learning_rate: 4e-4,
+      learning_rate: 3e-4,
+      // With PyTorch's first weights, whose embeddings are N(0, 1), a whole first step sets it back.
+      lr_scheduler_type: 'constant_with_warmup',
+      warmup_steps: 10,
       eval_steps: 50,
       max_eval_samples: 4,
       sample_steps: 20,

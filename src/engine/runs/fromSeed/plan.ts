@@ -12,6 +12,8 @@ import { PRINTED } from './drawn.ts';
 const SHARE = 0.5;
 /** What drawing takes beside the weights on their way to the device, as a share of them; measured in Node, 0.3 of 0.65 GB. */
 const BESIDE = 0.5;
+const DRAWING = 'Drawing this, with weights on their way,';
+const TRAINING = 'Training this';
 
 export function planOf(
   device: Device,
@@ -42,8 +44,8 @@ export function planOf(
     device: device.summary,
     parameters: parameterCount(config),
     withoutHead: parameterCount(config, { withoutHead: true }),
-    drawing: within(drawing, drawing.weights * BESIDE, 'Drawing', machineBytes),
-    training: within(training, 0, 'Training', machineBytes),
+    drawing: within(drawing, drawing.weights * BESIDE, DRAWING, machineBytes),
+    training: within(training, 0, TRAINING, machineBytes),
     machineBytes,
   };
 }
@@ -69,6 +71,6 @@ function within(
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   return {
     ...memory,
-    problem: `${what} this takes ${gigabytes(needed)} while it lasts; this machine has ${gigabytes(machineBytes)}, as its browser says, and a tab should leave half of that to others.`,
+    problem: `${what} takes ${gigabytes(needed)}; this machine has ${gigabytes(machineBytes)}, as its browser says, and a tab should leave half of that to others.`,
   };
 }

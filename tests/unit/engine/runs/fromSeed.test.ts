@@ -8,6 +8,7 @@ import { THERE, besidePrinted } from '../../../../src/engine/runs/fromSeed/draw.
 import { PRINTED } from '../../../../src/engine/runs/fromSeed/drawn.ts';
 import narrow from '../../../../src/engine/runs/fromSeed/narrow.json';
 import { planOf } from '../../../../src/engine/runs/fromSeed/plan.ts';
+import { readSettings } from '../../../../src/engine/runs/record.ts';
 import { LocalTrainer } from '../../../../src/engine/runs/localTrainer.ts';
 import { withPreset } from '../../../../src/state/training/presets.ts';
 import { firstDraft } from '../../../../src/state/training/draft.ts';
@@ -151,10 +152,21 @@ describe('the plan', () => {
     const { drawing, training } = await planned(4 * GB);
     expect(drawing.problem).toBeNull();
     expect(training.problem).toMatch(
-      /^Training this takes [23]\.\d\d GB while it lasts; this machine has 4\.29 GB/u,
+      /^Training this takes [23]\.\d\d GB; this machine has 4\.29 GB/u,
     );
-    expect((await planned(GB)).drawing.problem).toMatch(/^Drawing this takes [01]\.\d\d GB while/u);
+    expect((await planned(GB)).drawing.problem).toMatch(
+      /^Drawing this, with weights on their way, takes 0\.9\d GB; this machine has 1\.07 GB/u,
+    );
     expect((await planned(8 * GB)).training.problem).toBeNull();
+  });
+
+  test('is of settings that a record brings back, and of a text in GPT-2’s tokens', async () => {
+    expect(readSettings(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
+    const text = { kind: 'own', name: '', text: 'Every effort moves you. '.repeat(9) } as const;
+    const { tokenizer } = settings;
+    const facts = await trainer().ask('readText', { text, tokenizer });
+    expect(facts).toMatchObject({ vocabSize: 50_257, characters: text.text.length });
+    expect(facts.beginning.slice(0, 4).map(({ id }) => id)).toEqual(PRINTED.input_ids[0]);
   });
 
   test('refuses what cannot be trained whatever the memory', async () => {

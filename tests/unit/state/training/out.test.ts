@@ -8,6 +8,7 @@ import { firstDraft } from '../../../../src/state/training/draft.ts';
 import { FIELDS } from '../../../../src/state/training/fields.ts';
 import { readLink, writeLink } from '../../../../src/state/training/link.ts';
 import { torchCell, whyNoCell } from '../../../../src/state/training/torchCell.ts';
+import { withPreset } from '../../../../src/state/training/presets.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
 import { formatUrl, parseUrl } from '../../../../src/state/urlState.ts';
 import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
@@ -35,14 +36,17 @@ const other: RunSettings = {
 };
 
 describe('a link', () => {
-  it.each([first, other])('brings every setting back', (settings) => {
-    const link = writeLink(settings) ?? '';
-    expect(readLink(link)).toEqual({ settings, notes: [] });
-    expect(link.length).toBeLessThan(1200);
-    for (const { name } of FIELDS) {
-      if (name !== 'vocab_size') expect(new URLSearchParams(link).has(name)).toBe(true);
-    }
-  });
+  it.each([first, other, withPreset(first, 'notebook')])(
+    'brings every setting back',
+    (settings) => {
+      const link = writeLink(settings) ?? '';
+      expect(readLink(link)).toEqual({ settings, notes: [] });
+      expect(link.length).toBeLessThan(1200);
+      for (const { name } of FIELDS) {
+        if (name !== 'vocab_size') expect(new URLSearchParams(link).has(name)).toBe(true);
+      }
+    },
+  );
 
   it('has no text of somebody’s own, nor more than an address holds', () => {
     expect(writeLink({ ...first, text: { kind: 'own', name: 'x', text: 'secret' } })).toBeNull();
