@@ -47,8 +47,8 @@ export default defineConfig({
   },
   projects: [
     isBench
-      ? { name: 'speed', testMatch: /speed\.spec/, workers: 1 }
-      : { name: 'page', testIgnore: /speed\.spec/ },
+      ? { name: 'speed', testMatch: /speed\.spec/i, workers: 1 }
+      : { name: 'page', testIgnore: /speed\.spec/i },
   ],
   webServer: {
     command: `${build}${vite} preview --host 127.0.0.1 --port ${port} --strictPort`,
