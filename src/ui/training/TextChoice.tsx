@@ -178,7 +178,7 @@ export function Seen({
               <b>{formatCount(facts.tokens)}</b> tokens
             </span>
             <span>
-              <b>{formatCount(facts.vocabSize)}</b> different ones
+              <b>{formatCount(facts.vocabSize)}</b> in the vocabulary
             </span>
             {facts.documents > 1 && (
               <span>
