@@ -37,18 +37,22 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 /** @type {Counts} */
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-// Half of a test in a browser is waiting, so two rows of stages run side by side. Neither waits for the other: no test
-// depends on speed, and no core has nothing to do before the last stage of one of them.
-await Promise.all([kernelsAndUnits(), checksAndPages()]);
+// Half of a test in a browser is waiting, so three rows of stages run side by side. None waits for another: no test
+// depends on speed, and no core has nothing to do before the last row, the pages, is alone.
+await Promise.all([kernels(), units(), checksAndPages()]);
 
 rmSync(scratch, { recursive: true, force: true });
 const tail = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${tail}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** The kernels in a browser, shown as they go; then what needs none. */
-async function kernelsAndUnits() {
+/** The kernels in a browser, shown as they go. */
+async function kernels() {
   add(await vitest('gpu', LONGEST));
+}
+
+/** What needs no browser. */
+async function units() {
   add(await vitest('unit', LONGEST, true));
 }
 
@@ -91,8 +95,6 @@ async function vitest(project, limitMs, isBeside) {
       'run',
       '--project',
       project,
-      // By default they leave one core to others: to the page's tests, which wait half of the time.
-      ...(project === 'unit' ? ['--maxWorkers=100%'] : []),
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${file}`,

@@ -13,7 +13,7 @@ import type { ProcessorOptions } from '../load/processor.ts';
 import { answerStore } from '../questions/storage.ts';
 import { tensorsFile } from '../save.ts';
 import type { TrainOptions } from '../training/begin.ts';
-import { type CheckpointStore, lastCheckpoint } from '../training/checkpointStore.ts';
+import { type CheckpointStore, lastCheckpoints } from '../training/checkpointStore.ts';
 import { WEIGHTS, readState } from '../training/checkpoints.ts';
 import type { FirstWeights, LikeModel } from '../training/learner.ts';
 import { likeOf } from '../training/trainedModel.ts';
@@ -85,8 +85,7 @@ export class Bases {
       const { model, known } = await this.#open(base, wanted);
       return { base: known, how: { model, lora }, dispose: () => model.dispose() };
     }
-    const stands =
-      checkpoints && (await this.#ofCheckpoint(base, checkpoints.id, checkpoints.store));
+    const stands = checkpoints && (await this.#ofCheckpoint(base, checkpoints));
     const known = stands ?? (await this.know(base, loaded, signal));
     const first: FirstWeights = {
       like: known.like,
@@ -105,25 +104,30 @@ export class Bases {
     return { base: known, how, dispose: () => Promise.resolve() };
   }
 
-  /** From the last checkpoint of a run that learns all parameters; null where there is none. */
+  /** From the last checkpoint that can be read of a run that learns all parameters; null where there is none. */
   async #ofCheckpoint(
     base: RunBase,
-    id: string,
-    store: CheckpointStore,
+    { id, store }: NonNullable<Wanted['checkpoints']>,
   ): Promise<KnownBase | null> {
-    const last = await lastCheckpoint(store);
-    if (!last) return null;
-    const { config } = await readState(last);
     const { processor, cache_dir } = this.#options;
-    const run = { id, step: last.step };
-    const how = { run, device: 'cpu', dtype: 'fp32', processor, cache_dir } as const;
-    const model = await GPT2.from_pretrained('', how);
-    try {
-      // Absent biases are zeros in a file of weights; the run itself knows better.
-      return { ...knownOf(model, base.name, base.sha256 ?? ''), config };
-    } finally {
-      await model.dispose();
+    for await (const checkpoint of lastCheckpoints(store)) {
+      const run = { id, step: checkpoint.step };
+      const how = { run, device: 'cpu', dtype: 'fp32', processor, cache_dir } as const;
+      try {
+        const { config } = await readState(checkpoint);
+        const model = await GPT2.from_pretrained('', how);
+        try {
+          // Absent biases are zeros in a file of weights; the run itself knows better.
+          return { ...knownOf(model, base.name, base.sha256 ?? ''), config };
+        } finally {
+          await model.dispose();
+        }
+      } catch (error) {
+        // The run goes on from the one before it, and says so.
+        if (!(error instanceof EngineError)) throw error;
+      }
     }
+    return null;
   }
 
   /** In 32 bits, whatever the page has it in. */
@@ -153,7 +157,7 @@ export class Bases {
   ): Promise<GPT2> {
     const isLoaded = loaded?.fingerprint === base.fingerprint;
     const from: LoadedBase['source'] | null = isLoaded ? loaded.source : base.source;
-    if (!from) throw notAtHand(base, 'its files are not at hand any more.');
+    if (!from) throw notAtHand(base, '.');
     const { base: address, cache_dir } = this.#options;
     const { source, ...rest } = from;
     try {
@@ -165,7 +169,7 @@ export class Bases {
       if (!(error instanceof EngineError) || /^(?:device|webgpu|training)\//u.test(error.code)) {
         throw error;
       }
-      throw notAtHand(base, error.message, error);
+      throw notAtHand(base, `: ${error.message}`, error);
     }
   }
 
@@ -220,28 +224,25 @@ function isSame(base: RunBase, hash: string): boolean {
 }
 
 function notAtHand(base: RunBase, why: string, cause?: unknown): EngineError {
-  return new EngineError(`The run stands on the weights of ${base.name}, and ${uncapped(why)}`, {
-    code: 'training/base',
-    hint: `Load ${base.name} in this page again (drop its files, or open it under “Models” and keep it)${hashWords(base)}, and try again.`,
-    cause,
-  });
-}
-
-function other(base: RunBase): EngineError {
   return new EngineError(
-    `What is found as ${base.name} now has other weights than the run stands on.`,
+    `This stands on the weights of ${base.name}, which are not at hand${why}`,
     {
       code: 'training/base',
-      hint: `Load the model as it was${hashWords(base)}; or begin a run of its own from this one.`,
+      hint: `Load ${base.name} in this page (drop its files, or open it under “Models” and keep it), and try again.${hashWords(base)}`,
+      cause,
     },
   );
 }
 
-function hashWords({ sha256: hash }: RunBase): string {
-  return hash === undefined ? '' : ` (the SHA-256 of its weights begins with ${hash.slice(0, 12)})`;
+function other(base: RunBase): EngineError {
+  return new EngineError(`What is found as ${base.name} has other weights than this stands on.`, {
+    code: 'training/base',
+    hint: `Load the model as it was, and try again; or begin a run of its own from this one.${hashWords(base)}`,
+  });
 }
 
-/** A sentence behind a comma; names keep their letters. */
-function uncapped(sentence: string): string {
-  return sentence.replace(/^(?:The|This|There|It)\b/u, (word) => word.toLowerCase());
+function hashWords({ sha256: hash }: RunBase): string {
+  return hash === undefined
+    ? ''
+    : ` It is the right one where the SHA-256 of its weights begins with ${hash.slice(0, 12)}.`;
 }

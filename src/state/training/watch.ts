@@ -170,7 +170,8 @@ export function createWatch({
   }
 
   function fail(error: ErrorInfo): void {
-    patchRun({ state: 'failed', error });
+    // What never began, as where the model is not at hand that it stands on, stays what it was.
+    if (get().watch.at !== 'preparing') patchRun({ state: 'failed', error });
     set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
     say(error.message);
   }

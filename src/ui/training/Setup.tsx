@@ -64,12 +64,11 @@ function FromLink(): ReactNode {
           Dismiss
         </button>
       </p>
-      {base !== undefined && (
+      {/* Whoever has chosen another model since has not read it yet. */}
+      {base?.sha256 !== undefined && (
         <p>
-          The run goes on training <b>{base.name}</b>
-          {base.sha256 !== undefined &&
-            ` (the SHA-256 of its weights begins with ${base.sha256.slice(0, 12)})`}
-          : it needs that model, and none other will do.
+          The run goes on training <b>{base.name}</b>, and needs that model: the one whose weights
+          have a SHA-256 that begins with <code>{base.sha256.slice(0, 12)}</code>.
         </p>
       )}
       {edits !== undefined && edits.length > 0 && (

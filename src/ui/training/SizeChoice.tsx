@@ -75,7 +75,7 @@ export function SizeChoice(): ReactNode {
           ? 'Measuring a few steps on this device…'
           : device === undefined
             ? 'Layers × width. Time is measured here once the text is read.'
-            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${isOfSource(preset) ? 'reckoned from what was measured last' : `${preset === null ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it`}.`}
+            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${isOfSource(preset) ? 'reckoned from what was measured last' : `${preset === null && !isGoingOn ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it`}.`}
       </p>
       {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
     </>

@@ -1,6 +1,6 @@
 // Runs that go on training a model that is there: from its files, from a step of another run; all of it, or a LoRA.
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
@@ -217,9 +217,23 @@ describe('going on with a model', () => {
       run(machine(early.place).trainer, { run: { id: stopped.id } }),
     ).rejects.toMatchObject({
       code: 'training/base',
-      message: expect.stringContaining('stands on the weights of letters'),
+      message: expect.stringContaining('the weights of letters, which are not at hand.'),
       hint: expect.stringMatching(/Load letters .* begins with [0-9a-f]{12}/u),
     });
+  });
+
+  test('goes on from the checkpoint before one that is damaged', async () => {
+    const settings = { ...begins(), arguments: { ...ARGUMENTS, save_steps: 2 } };
+    const whole = await run(machine().trainer, { run: { settings }, loaded });
+    const { trainer, place } = machine();
+    const begun = await run(trainer, { run: { settings }, loaded }, 4);
+    const kept = join(folder, place, 'models');
+    const last = (await readdir(kept)).find((name) => /4$/u.test(name) && !name.includes('seen'));
+    const file = join(kept, last ?? '', 'model.safetensors');
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.fill(255, 8, 64));
+    const rest = await run(machine(place).trainer, { run: { id: begun.id } });
+    expect(rest.losses).toEqual(whole.losses.slice(2));
   });
 
   test('goes on from a step of a run that is kept', async () => {
@@ -304,7 +318,7 @@ describe('what does not go together is said', () => {
     await expect(machine().trainer.ask('readText', settings)).rejects.toMatchObject({
       code: 'training/base',
       message:
-        'The run stands on the weights of letters, and owner/model is not kept in this browser.',
+        'This stands on the weights of letters, which are not at hand: owner/model is not kept in this browser.',
     });
     expect(fetched).not.toHaveBeenCalled();
   });

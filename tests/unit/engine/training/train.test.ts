@@ -362,6 +362,11 @@ describe('train', () => {
     const unknown = await smallRun({ ['num_beams' as 'seed']: 4 });
     expect((await refused(unknown)).message).toBe('num_beams is no option of a training run.');
     const { train: ids, ...rest } = await smallRun();
+    const flat = { config: { ...rest.model.config, nLayer: 0 } };
+    expect(await refused({ ...rest, train: ids, model: flat })).toMatchObject({
+      message: 'nLayer is 0; expected a whole number from 1 to 512.',
+      hint: 'Give the model other sizes.',
+    });
     const config = { ...rest.model.config, vocabSize: 4 };
     const small = await refused({ ...rest, train: ids, model: { config } });
     expect(small.code).toBe('tokens/vocabulary');

@@ -233,7 +233,20 @@ describe('going on with it', () => {
     expect(facts().draft.settings).toEqual(kept);
   });
 
-  it('a kept run and a receipt are asked for with what is loaded', async () => {
+  it('a run whose model is not at hand stays what it was, and says so', async () => {
+    const { trainer, training, facts } = await goingOn();
+    const rests = { state: 'stopped', step: 4 } as const;
+    trainer.records.set('one', recordOf(facts().draft.settings, rests));
+    await training.actions.resume('one');
+    await settle();
+    await trainer.tell(
+      new EngineError('Not at hand.', { code: 'training/base', hint: 'Load it.' }),
+    );
+    expect(facts().watch).toMatchObject({ at: 'resting', run: rests });
+    expect(facts().watch.error).toMatchObject({ code: 'training/base' });
+  });
+
+  it('a kept run is asked for with what is loaded', async () => {
     const { trainer, training, facts } = await goingOn();
     const loaded = facts().loaded.now?.loaded;
     trainer.records.set('one', recordOf(facts().draft.settings));
