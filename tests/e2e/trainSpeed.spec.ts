@@ -35,9 +35,9 @@ async function longTasks(page: Page, act: () => Promise<void>): Promise<number[]
     if (event.name.endsWith('::RunTask')) pages.get(keyOf(event))?.push((event.tdur ?? 0) / 1000);
   }
   const total = (tasks: readonly number[]): number => tasks.reduce((sum, ms) => sum + ms, 0);
-  const [busiest = []] = [...pages.values()].sort((x, y) => total(y) - total(x));
+  const [busiest = []] = [...pages.values()].toSorted((x, y) => total(y) - total(x));
   expect(busiest.length).toBeGreaterThan(10);
-  return busiest.filter((ms) => ms >= 30).sort((x, y) => y - x);
+  return busiest.filter((ms) => ms >= 30).toSorted((x, y) => y - x);
 }
 
 /** From a press on the slider until the atlas shows another step, once for each of `keys`. */

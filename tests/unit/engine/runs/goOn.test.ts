@@ -228,7 +228,7 @@ describe('going on with a model', () => {
     const { trainer, place } = machine();
     const begun = await run(trainer, { run: { settings }, loaded }, 4);
     const kept = join(folder, place, 'models');
-    const last = (await readdir(kept)).find((name) => /4$/u.test(name) && !name.includes('seen'));
+    const last = (await readdir(kept)).find((name) => name.endsWith('4') && !name.includes('seen'));
     const file = join(kept, last ?? '', 'model.safetensors');
     const bytes = await readFile(file);
     await writeFile(file, bytes.fill(255, 8, 64));
