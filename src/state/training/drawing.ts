@@ -2,7 +2,7 @@
 import type { DrawEvent, DrawRequest, NumberPair } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
-import type { DrawingFacts } from './facts.ts';
+import type { DrawingFacts, TrainingState } from './facts.ts';
 import { isOfSource, vocabularyOf } from './presets.ts';
 
 export const DRAWING_NOTHING: DrawingFacts = {
@@ -71,16 +71,14 @@ export function createDrawing({ trainer, get, set, say }: TrainingContext<'drawi
 
   return {
     actions: {
-      /** Counts what the chosen one takes, where it is one of the source's. */
-      async planDrawing(): Promise<void> {
+      /** Counts what the chosen one takes, where it is one of the source's; null waits for its vocabulary. */
+      async planDrawing(vocabSize: number | null): Promise<void> {
         planning.abort();
         const { signal } = (planning = new AbortController());
-        const { draft, text } = get();
-        const { settings, preset } = draft;
+        const { settings, preset } = get().draft;
         if (!isOfSource(preset)) return;
         set({ plan: { at: 'coming' } });
-        const vocabSize =
-          text.read.at === 'here' ? text.read.value.vocabSize : vocabularyOf(settings.tokenizer);
+        if (vocabSize === null) return;
         try {
           const value = await trainer().ask('planRun', { settings, vocabSize }, signal);
           if (!signal.aborted) set({ plan: { at: 'here', value } });
@@ -96,6 +94,16 @@ export function createDrawing({ trainer, get, set, say }: TrainingContext<'drawi
       },
     },
   };
+}
+
+/** Of the text with the chosen tokenizer; null while that is being found out. Where there is no text, about as many. */
+export function plannedVocabulary({
+  draft,
+  text: { read },
+}: Pick<TrainingState, 'draft' | 'text'>): number | null {
+  if (read.at === 'here') return read.value.vocabSize;
+  const { tokenizer } = draft.settings;
+  return read.at === 'coming' && tokenizer.kind !== 'gpt2' ? null : vocabularyOf(tokenizer);
 }
 
 /** How many of the numbers are PyTorch's, in one sentence; what is not, by name. */

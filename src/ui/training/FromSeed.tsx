@@ -1,7 +1,7 @@
 // The notebook's GPTModel: what it counts and takes, and its logits from the seed beside those that PyTorch printed.
 import { useEffect, type ReactNode } from 'react';
 import type { LogitsRow, NumberPair, RunMemory } from '../../api.ts';
-import { verdictOf } from '../../state/training/drawing.ts';
+import { plannedVocabulary, verdictOf } from '../../state/training/drawing.ts';
 import { isOfSource, type SourcePreset } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
@@ -19,13 +19,15 @@ const WIDTHS: readonly { readonly name: SourcePreset; readonly title: string }[]
 
 export function FromSeed(): ReactNode {
   const { actions } = useTraining();
-  const { preset, model } = useTrainingFacts((s) => ({
+  const { preset, model, vocabSize } = useTrainingFacts((s) => ({
     preset: s.draft.preset,
     model: s.draft.settings.model,
+    vocabSize: plannedVocabulary(s),
   }));
   useEffect(() => {
-    if (isOfSource(preset)) void actions.planDrawing();
-  }, [actions, preset]);
+    // Each of the two has its own tokens, so that their number changes with the choice.
+    void actions.planDrawing(vocabSize);
+  }, [actions, vocabSize]);
   // Whoever turns to something else waits for no drawing.
   useEffect(() => () => actions.leaveDrawing(), [actions]);
   if (!isOfSource(preset)) return null;
@@ -92,7 +94,7 @@ function Counts({ preset }: { readonly preset: SourcePreset }): ReactNode {
 const PARTS = [
   { part: 'weights', title: 'weights' },
   { part: 'gradients', title: 'gradients' },
-  { part: 'moments', title: 'moments of AdamW' },
+  { part: 'moments', title: 'moments' },
   { part: 'activations', title: 'activations' },
 ] as const;
 
@@ -132,7 +134,7 @@ function Memory(): ReactNode {
             <th scope="col">
               <span className={controls.visuallyHidden}>part</span>
             </th>
-            <th scope="col">to draw and read it</th>
+            <th scope="col">to draw it</th>
             <th scope="col">to train it</th>
           </tr>
         </thead>
@@ -226,7 +228,7 @@ function Outcome({ preset }: { readonly preset: SourcePreset }): ReactNode {
             <Other key={pair.there} pair={pair} />
           ))}
           {!isRight &&
-            'That is more than sums in another order explain: this device computes something else.'}
+            'That is more than sums in another order explain: this device computes something else. Open the page with ?device=cpu in its address, and draw it again.'}
         </p>
         {done !== null && (
           <p className={controls.quiet}>

@@ -2,8 +2,8 @@
 import type { ReactNode } from 'react';
 import {
   costOf,
-  isOfSource,
   parametersOf,
+  type PresetName,
   PRESETS,
   tokenizerFor,
   vocabularyOf,
@@ -44,16 +44,18 @@ export function SizeChoice(): ReactNode {
           const tokenizer = one.tokenizer ?? usual;
           const isRead = read.at === 'here' && tokenizer.kind === settings.tokenizer.kind;
           const vocabulary = isRead ? read.value.vocabSize : vocabularyOf(tokenizer);
-          const cost = costOf(withPreset(settings, name), vocabulary, last);
+          const isChosen = preset === name;
+          const measured = isChosen && estimate.at === 'here' ? estimate.value : last;
+          const cost = costOf(withPreset(settings, name), vocabulary, measured);
           const parameters = cost?.parameters ?? parametersOf(model, vocabulary);
-          const counted = preset === name && plan.at === 'here' ? plan.value.training.total : null;
+          const counted = isChosen && plan.at === 'here' ? plan.value.training.total : null;
           const bytes = counted ?? cost?.bytes;
           return (
             <label key={name} className={css.size}>
               <input
                 type="radio"
                 name="train-size"
-                checked={preset === name}
+                checked={isChosen}
                 onChange={() => actions.choosePreset(name)}
               />
               <span className={css.sizeTitle}>
@@ -75,9 +77,17 @@ export function SizeChoice(): ReactNode {
           ? 'Measuring a few steps on this device…'
           : device === undefined
             ? 'Layers × width. Time is measured here once the text is read.'
-            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${isOfSource(preset) ? 'reckoned from what was measured last' : `${preset === null && !isGoingOn ? 'your own size is' : 'the chosen one is'} measured, the others are reckoned from it`}.`}
+            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${measuredWords(preset, isGoingOn)}.`}
       </p>
       {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
     </>
   );
+}
+
+/** What of the times was measured. */
+function measuredWords(preset: PresetName | null, isGoingOn: boolean): string {
+  if (preset === 'notebook') return 'all are reckoned from what was measured before';
+  if (preset === 'narrow') return 'the chosen one is measured, the others were reckoned before';
+  const what = preset === null && !isGoingOn ? 'your own size is' : 'the chosen one is';
+  return `${what} measured, the others are reckoned from it`;
 }

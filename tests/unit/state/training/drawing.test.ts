@@ -3,7 +3,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DrawEvent, NumberPair, RunPlan } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
-import { verdictOf } from '../../../../src/state/training/drawing.ts';
+import { plannedVocabulary, verdictOf } from '../../../../src/state/training/drawing.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
 import { DEVICE, MEMORY, settle, TEXT, ToyTrainer } from './toyTrainer.ts';
 
@@ -88,14 +88,23 @@ describe('the notebook’s preset', () => {
 describe('drawing it', () => {
   it('asks what it takes, for the chosen one alone', async () => {
     const { trainer, training, facts } = await started();
-    await training.actions.planDrawing();
+    const plan = () => training.actions.planDrawing(plannedVocabulary(facts()));
+    await plan();
     expect(trainer.of('planRun')).toEqual([]);
     training.actions.choosePreset('notebook');
-    await training.actions.planDrawing();
+    await plan();
     expect(trainer.of('planRun')).toMatchObject([
       { settings: { model: { kind: 'notebook' } }, vocabSize: 50_257 },
     ]);
     expect(facts().drawing.plan).toEqual({ at: 'here', value: PLAN });
+    // Letters are counted first.
+    trainer.answers.readText = () => ({ ...TEXT, vocabSize: 61 });
+    training.actions.choosePreset('narrow');
+    await plan();
+    expect(facts().drawing.plan).toEqual({ at: 'coming' });
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    await plan();
+    expect(trainer.of('planRun')).toMatchObject([{}, { vocabSize: 61 }]);
   });
 
   it('tells how far it is, its numbers, and at last a verdict', async () => {
