@@ -85,7 +85,11 @@ showPage({
   store,
   text,
   actions,
-  openTraining: async () => (await import('./trainingRoot.ts')).openTraining(actions, store),
+  openTraining: async () => {
+    const { openTraining } = await import('./trainingRoot.ts');
+    // A link says where it was computed, and not where it must be.
+    return openTraining(actions, store, url.deviceLinked === true ? undefined : url.device);
+  },
 });
 
 /** Calls back in the next frame that comes `DRAWN_MS` or more after the last one that did. */

@@ -1,6 +1,8 @@
 // The second composition root, fetched when somebody first trains: makes what trains, in a worker of its own.
+import type { DeviceRequest } from './api.ts';
 import type { Actions } from './state/page.ts';
 import type { AppStore } from './state/store.ts';
+import { BROWSER } from './state/training/browser.ts';
 import { createTraining, type Training } from './state/training/training.ts';
 import { WorkerTrainer } from './worker/workerTrainer.ts';
 
@@ -10,12 +12,14 @@ let training: Training | null = null;
 export function openTraining(
   page: Pick<Actions, 'announce' | 'lookAt' | 'openWorkspace'>,
   store: AppStore,
+  device: DeviceRequest | undefined,
 ): Training {
   training ??= createTraining({
-    makeTrainer: () => WorkerTrainer.create(document.baseURI),
+    makeTrainer: () => WorkerTrainer.create({ base: document.baseURI, ...(device && { device }) }),
     page: { home: document.baseURI, store },
     link: new URLSearchParams(location.hash.slice(1)).get('run'),
     say: page.announce,
+    browser: BROWSER,
     look(step, name) {
       page.lookAt(step, name);
       page.openWorkspace('write');

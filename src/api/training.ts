@@ -193,13 +193,14 @@ export interface RunSample {
 /** Weights of a moment, kept to be looked at. */
 export interface RunSnapshot {
   readonly step: number;
+  /** 0 where there was no room for the weights, or they are gone: the scores are all that there is. */
   readonly sizeBytes: number;
   /** What heads do on random tokens that come twice; null where the model is too small for it. */
   readonly scores: HeadScores | null;
 }
 
-/** Where a run stands. */
-export type RunState = 'running' | 'paused' | 'stopped' | 'done' | 'failed';
+/** Where a run stands. `interrupted`: its page was closed, or broke, while it ran or was held. */
+export type RunState = 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'interrupted';
 
 /** A run in the list. */
 export interface RunFacts {
@@ -207,7 +208,11 @@ export interface RunFacts {
   readonly name: string;
   readonly settings: RunSettings;
   readonly state: RunState;
-  /** Steps done, and of how many. */
+  /** Whether another tab runs it: nobody here can hold it, go on with it or delete it. */
+  readonly elsewhere: boolean;
+  /** Steps that it can go on from, ascending; empty for a run that would begin anew. */
+  readonly kept: readonly number[];
+  /** Steps done, and of how many; of an interrupted one, those that are known of. */
   readonly step: number;
   readonly max_steps: number;
   readonly parameters: number;
@@ -267,8 +272,14 @@ export type RunEvent =
   | { readonly type: 'evaluation'; readonly step: number; readonly loss: number }
   | { readonly type: 'sample'; readonly sample: RunSample }
   | { readonly type: 'snapshot'; readonly snapshot: RunSnapshot }
-  /** From here it can go on after a reload. */
-  | { readonly type: 'checkpoint'; readonly step: number }
+  /** From here it can go on after a reload; `kept` has all steps that it can go on from. */
+  | { readonly type: 'checkpoint'; readonly step: number; readonly kept: readonly number[] }
+  /** What was kept of it was deleted from outside; what there is now, by steps. */
+  | {
+      readonly type: 'cleared';
+      readonly kept: readonly number[];
+      readonly snapshots: readonly number[];
+    }
   | { readonly type: 'paused'; readonly step: number }
   | { readonly type: 'going' }
   | { readonly type: 'notice'; readonly info: ErrorInfo }
@@ -352,6 +363,8 @@ export interface RunRequest {
     | { readonly id: string };
   /** Of a run that goes on: what is to be different from here on. */
   readonly change?: RunArguments;
+  /** Of a run that goes on: a kept step to go back to; what is kept of later ones goes. 0 begins anew. */
+  readonly from?: number;
   /** What the page has loaded: where that is what the run goes on from, it is read from there. */
   readonly loaded?: LoadedBase | null;
   readonly device?: DeviceRequest;
@@ -386,6 +399,8 @@ export interface TrainerQuestions {
   /** All that are kept, the newest first. */
   runs: { input: Record<string, never>; answer: readonly RunFacts[] };
   run: { input: { id: string }; answer: RunRecord };
+  /** Answered when nobody runs that run any more, in whatever tab, also where that was killed. */
+  untilEnded: { input: { id: string }; answer: null };
   /**
    * Reads a text with a snapshot, beside whatever the page and the run do. Of a text that the run's tokenizer cannot write
    * it throws `tokenizer/…`; `inspect/…` for a head that is not there, `training/run` for a step that is not kept.

@@ -32,22 +32,37 @@ export async function takeFreeLock(name: string): Promise<(() => void) | null> {
   if (typeof navigator !== 'object' || !navigator.locks) {
     return here.has(name) ? null : takeHere(name, () => {}, undefined);
   }
-  return new Promise((resolve, reject) => {
-    const hold = (lock: Lock | null): Promise<void> =>
-      new Promise((release) => {
-        if (lock) return resolve(() => release());
-        resolve(null);
-        release();
-      });
-    navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
-  });
+  for (;;) {
+    const release = await new Promise<(() => void) | null>((resolve, reject) => {
+      const hold = (lock: Lock | null): Promise<void> =>
+        new Promise((free) => {
+          if (lock) return resolve(() => free());
+          resolve(null);
+          free();
+        });
+      navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
+    });
+    // Who only waited for its end (`untilFree`) has it for no time at all.
+    if (release || (await isLocked(name))) return release;
+  }
 }
 
-/** Whether somebody has the lock. */
+/** Whether somebody has the lock; who only waited for its end has not. */
 export async function isLocked(name: string): Promise<boolean> {
   if (typeof navigator !== 'object' || !navigator.locks) return here.has(name);
   const { held = [] } = await navigator.locks.query();
-  return held.some((lock) => lock.name === name);
+  return held.some((lock) => lock.name === name && lock.mode === 'exclusive');
+}
+
+/** Resolves when nobody has the lock any more, also where whoever had it was killed. Takes it from nobody. */
+export async function untilFree(name: string, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  if (typeof navigator !== 'object' || !navigator.locks) {
+    await Promise.race([here.get(name), aborted(signal)]);
+    signal?.throwIfAborted();
+    return;
+  }
+  await navigator.locks.request(name, { mode: 'shared', ...(signal && { signal }) }, () => {});
 }
 
 async function takeHere(

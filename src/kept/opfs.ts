@@ -38,15 +38,30 @@ export async function openOpfs(root: Root = 'models'): Promise<Disk | null> {
   const proto = FileSystemFileHandle.prototype as FileHandle;
   const isSync = 'createSyncAccessHandle' in proto && 'WorkerGlobalScope' in globalThis;
   if (!isSync && !('createWritable' in proto)) return null;
+  const open = async (): Promise<FileSystemDirectoryHandle> =>
+    (await navigator.storage.getDirectory()).getDirectoryHandle(root, { create: true });
   try {
-    const top = await navigator.storage.getDirectory();
-    return createOpfs(await top.getDirectoryHandle(root, { create: true }), isSync);
+    return createOpfs(await open(), open, isSync);
   } catch {
     return null;
   }
 }
 
-function createOpfs(root: FileSystemDirectoryHandle, isSync: boolean): Disk {
+function createOpfs(
+  root: FileSystemDirectoryHandle,
+  open: () => Promise<FileSystemDirectoryHandle>,
+  isSync: boolean,
+): Disk {
+  /** A browser that clears its storage takes the root away under a page that is open: what is kept next has a new one. */
+  async function rooted<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== 'NotFoundError') throw error;
+      root = await open();
+      return work();
+    }
+  }
   const folderAt = (name: string): Promise<FileSystemDirectoryHandle | null> =>
     root.getDirectoryHandle(name).catch(absent);
   async function fileAt(folder: string, file: string): Promise<File | null> {
@@ -55,16 +70,18 @@ function createOpfs(root: FileSystemDirectoryHandle, isSync: boolean): Disk {
     return handle?.getFile() ?? null;
   }
   async function made(folder: string, file: string): Promise<FileHandle> {
-    const directory = await root.getDirectoryHandle(folder, { create: true });
+    const directory = await rooted(() => root.getDirectoryHandle(folder, { create: true }));
     return directory.getFileHandle(file, { create: true });
   }
   return {
     kind: 'opfs',
     async folders() {
-      const names: string[] = [];
-      for await (const [name, { kind }] of root.entries())
-        if (kind === 'directory') names.push(name);
-      return names;
+      return rooted(async () => {
+        const names: string[] = [];
+        for await (const [name, { kind }] of root.entries())
+          if (kind === 'directory') names.push(name);
+        return names;
+      });
     },
     async files(folder) {
       const sizes = new Map<string, number>();
@@ -192,6 +209,8 @@ function writeAll(handle: SyncHandle, bytes: Uint8Array, at: number): void {
 
 function growSync(handle: SyncHandle, file: string): GrowingFile {
   let size = handle.getSize();
+  // So says Chromium of a file that it has cleared away since it was opened.
+  if (size < 0) throw new DOMException(`${file} is gone.`, 'NotFoundError');
   let isOpen = true;
   return {
     get size() {

@@ -1,10 +1,10 @@
 // What the trainer's worker does for each name of its treaty: it asks a `Trainer`.
 import type { Trainer } from '../api.ts';
 import type { Handlers } from './channel.ts';
-import type { TrainerTreaty } from './trainerProtocol.ts';
+import type { TrainerPage, TrainerTreaty } from './trainerProtocol.ts';
 
-/** `create` makes the trainer, once the page has said where it is. */
-export function trainerHandlers(create: (base: string) => Trainer): Handlers<TrainerTreaty> {
+/** `create` makes the trainer, once the page has said where it is, and where it computes. */
+export function trainerHandlers(create: (page: TrainerPage) => Trainer): Handlers<TrainerTreaty> {
   let made: Trainer | null = null;
   const trainer = (): Trainer => {
     if (made === null) throw new Error('The page has not said where it is.');
@@ -12,8 +12,8 @@ export function trainerHandlers(create: (base: string) => Trainer): Handlers<Tra
   };
   return {
     calls: {
-      begin: ({ base }) => {
-        made ??= create(base);
+      begin: (page) => {
+        made ??= create(page);
         return Promise.resolve(null);
       },
       ask: ({ question, input }, { signal }) => trainer().ask(question, input, signal),

@@ -1,5 +1,6 @@
 // What crosses between the page and the trainer's worker: the treaty of `Trainer`, by the names of a channel.
 import type {
+  DeviceRequest,
   DrawEvent,
   DrawRequest,
   ReceiptEvent,
@@ -16,6 +17,14 @@ import type { Treaty } from './channel.ts';
 /** The name by which the workers' file knows that it is to be the trainer. */
 export const TRAINER_NAME = 'glass-gpt trainer';
 
+/** What a worker does not know of its page. */
+export interface TrainerPage {
+  /** Its address. */
+  readonly base: string;
+  /** Where it computes, and what trains there with it. */
+  readonly device?: DeviceRequest;
+}
+
 export interface TrainerTreaty extends Treaty {
   readonly calls: {
     ask: {
@@ -24,8 +33,8 @@ export interface TrainerTreaty extends Treaty {
       }[TrainerQuestion];
       answer: TrainerQuestions[TrainerQuestion]['answer'];
     };
-    /** Before all else: the page's address, which a worker does not know. */
-    begin: { input: { base: string }; answer: null };
+    /** Before all else. */
+    begin: { input: TrainerPage; answer: null };
   };
   readonly streams: {
     train: { request: RunRequest; event: RunEvent };

@@ -8,6 +8,6 @@ import type { TrainerTreaty } from './trainerProtocol.ts';
 export function start(port: HostPort): void {
   serve<TrainerTreaty>(
     port,
-    trainerHandlers((base) => new LocalTrainer({ base })),
+    trainerHandlers((page) => new LocalTrainer(page)),
   );
 }

@@ -14,29 +14,29 @@ import type {
 } from '../api.ts';
 import { EngineError } from '../errors.ts';
 import { type Client, type ClientPort, connect } from './channel.ts';
-import { TRAINER_NAME, type TrainerTreaty } from './trainerProtocol.ts';
+import { TRAINER_NAME, type TrainerPage, type TrainerTreaty } from './trainerProtocol.ts';
 
 export class WorkerTrainer implements Trainer {
   readonly #start: () => ClientPort;
-  readonly #base: string;
+  readonly #page: TrainerPage;
   /** Null before something is asked, and between a worker that broke and the next. */
   #client: Client<TrainerTreaty> | null = null;
   #disposed = false;
 
-  /** `base` is the page's address. No worker is started before something is asked. */
-  constructor(start: () => ClientPort, base: string) {
+  /** No worker is started before something is asked. */
+  constructor(start: () => ClientPort, page: TrainerPage) {
     this.#start = start;
-    this.#base = base;
+    this.#page = page;
   }
 
   /** A trainer whose workers are the workers' one file, under the trainer's name. */
-  static create(base: string): WorkerTrainer {
+  static create(page: TrainerPage): WorkerTrainer {
     const start = (): Worker =>
       new Worker(new URL('./worker.ts', import.meta.url), {
         type: 'module',
         name: TRAINER_NAME,
       });
-    return new WorkerTrainer(start, base);
+    return new WorkerTrainer(start, page);
   }
 
   async ask<Q extends TrainerQuestion>(
@@ -87,7 +87,7 @@ export class WorkerTrainer implements Trainer {
     if (this.#client === null) {
       this.#client = this.#connected();
       // Messages arrive in order: what is asked next finds it there. A worker that breaks tells whoever asks.
-      this.#client.call('begin', { base: this.#base }).catch(() => {});
+      this.#client.call('begin', this.#page).catch(() => {});
     }
     return this.#client;
   }

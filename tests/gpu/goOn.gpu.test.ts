@@ -44,7 +44,7 @@ async function losses(
 }
 
 it('dropped files are gone on with on either device', async () => {
-  const trainer = WorkerTrainer.create(location.href);
+  const trainer = WorkerTrainer.create({ base: location.href });
   onTestFinished(() => trainer.dispose());
   let id = '';
   for await (const event of trainer.train({ run: { settings: SETTINGS }, device: 'cpu' })) {

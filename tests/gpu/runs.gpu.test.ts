@@ -24,7 +24,7 @@ const SETTINGS: RunSettings = {
 };
 
 function create(): WorkerTrainer {
-  const trainer = WorkerTrainer.create(location.href);
+  const trainer = WorkerTrainer.create({ base: location.href });
   onTestFinished(() => trainer.dispose());
   return trainer;
 }

@@ -14,10 +14,11 @@ import type { MemoryPlan } from '../../model/training/plan.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { measureHeads } from '../reading/headScores.ts';
 import type { TrainOptions } from '../training/begin.ts';
-import { sizeOf } from '../training/checkpointStore.ts';
+import { isOfTheStore, sizeOf } from '../training/checkpointStore.ts';
 import type { StartEvent, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
 import type { Bases, Beginning } from './bases.ts';
+import { caughtUp } from './catchUp.ts';
 import { memoryOf } from './estimate.ts';
 import { type PreparedText, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
@@ -46,6 +47,8 @@ export interface ActiveOptions {
   readonly before: KeptRun | null;
   /** What is different from here on. */
   readonly change?: RunArguments | undefined;
+  /** The kept step that it goes back to; its last by default. */
+  readonly from?: number | undefined;
   /** Null where nothing can be kept. */
   readonly store: RunStore | null;
   /** The text's bytes. */
@@ -70,6 +73,14 @@ export class ActiveRun {
     reject: (error: unknown) => void;
   }[] = [];
   #run: KeptRun | null = null;
+  /** As it was read, edits not made. */
+  #text = new Blob([]);
+  /** Steps that it can go on from. */
+  #steps: readonly number[] = [];
+  /** Whether it has its memory; whether its record was ever written, and whether it was told that nothing can be kept now. */
+  #hasBegun = false;
+  #wasWritten = false;
+  #isTroubled = false;
   #plan: MemoryPlan | null = null;
   #start: StartEvent | null = null;
   #points: { readonly point: RunPoint; readonly tokensPerSecond: number }[] = [];
@@ -139,10 +150,11 @@ export class ActiveRun {
       await this.#train();
     } catch (error) {
       // Nothing was lost: it was stopped before its first step.
-      if (!this.#stop.signal.aborted || !isAbort(error)) failure = { error };
+      if (!this.#stop.signal.aborted || !isAbort(error)) failure = { error: onPage(error) };
     }
     try {
-      if (this.#run && failure) await this.#fail(toErrorInfo(failure.error));
+      // What never began is no run, or stays what it was.
+      if (failure && this.#hasBegun) await this.#fail(toErrorInfo(failure.error));
     } finally {
       release();
       const gone = failure?.error ?? noRun();
@@ -171,17 +183,17 @@ export class ActiveRun {
   }
 
   async #trainFrom(begins: Beginning | null, settings: RunSettings): Promise<void> {
-    const { store, where, before, read } = this.#options;
+    const { store, where, before, from, read } = this.#options;
     const { signal } = this.#stop;
     this.#queue.push({ type: 'preparing', what: 'Fetching the text', share: null });
     const whole = await read(signal);
+    this.#text = new Blob([whole]);
     const prepared = await this.#prepare(whole, settings, begins, signal);
     const options = optionsOf(settings, prepared, begins, where);
     this.#run = before
       ? { ...before, settings, text: prepared.facts, state: 'running', error: null }
       : newRun(this.#options, settings, prepared);
-    // As it is: edits are made whenever it is read.
-    if (store && !before) await store.writeText(this.id, whole);
+    if (from !== undefined) await store?.removeAfter(this.id, from, 'checkpoints');
     if (!store) {
       this.#queue.push({
         type: 'notice',
@@ -247,8 +259,7 @@ export class ActiveRun {
       }
       case 'evaluation': {
         const { step, eval_loss: loss } = event;
-        const { evaluations } = this.#kept();
-        this.#patch({ evaluations: [...evaluations, { step, loss }] });
+        this.#patch({ evaluations: withOne(this.#kept().evaluations, { step, loss }) });
         this.#tell({ type: 'evaluation', step, loss });
         break;
       }
@@ -256,18 +267,23 @@ export class ActiveRun {
         const { step, prompt, text } = event;
         const strange = this.#known && strangeWords(prompt, text, this.#known);
         const sample = { step, prompt, text, ...(strange && { strange }) };
-        this.#patch({ samples: [...this.#kept().samples, sample] });
+        this.#patch({ samples: withOne(this.#kept().samples, sample) });
         this.#tell({ type: 'sample', sample });
         break;
       }
       case 'checkpoint':
         this.#flush();
+        this.#isTroubled = false;
+        this.#steps = [...this.#steps.filter((one) => !event.removed.includes(one)), event.step];
+        await this.#keepText();
         await this.#write();
-        this.#tell({ type: 'checkpoint', step: event.step });
+        this.#tell({ type: 'checkpoint', step: event.step, kept: this.#steps });
         break;
       case 'notice': {
         const { code, message, hint } = event;
-        this.#tell({ type: 'notice', info: { code, message, hint } });
+        if (isOfTheStore(new EngineError(message, { code, hint }))) {
+          this.#trouble({ code, message });
+        } else this.#tell({ type: 'notice', info: { code, message, hint } });
         break;
       }
       case 'done': {
@@ -285,16 +301,27 @@ export class ActiveRun {
   /** From here on it is known where the run begins, or goes on. */
   async #begin(start: StartEvent): Promise<void> {
     this.#start = start;
+    this.#hasBegun = true;
     const { change, store, before } = this.#options;
     const { step, max_steps, parameters } = start;
-    const run = upTo(this.#kept(), step);
+    const kept = this.#kept();
+    const stores = before &&
+      store && { checkpoints: store.checkpoints(this.id), snapshots: store.snapshots(this.id) };
+    const run = upTo(stores ? await caughtUp(kept, stores) : kept, step);
     const words = before && change ? wordsOfChange(before.settings.arguments, change) : '';
     const changes =
       before && words !== ''
         ? [...run.changes, { step, words, before: before.settings.arguments }]
         : run.changes;
     this.#run = { ...run, max_steps, parameters, changes, state: 'running' };
-    if (before) await store?.removeAfter(this.id, step);
+    if (before && store) {
+      await store.removeAfter(this.id, step, 'snapshots');
+      const { checkpoints, snapshots } = await store.filesOf(this.id);
+      this.#steps = checkpoints;
+      // Those that are gone are made anew where the run comes by.
+      this.#patch({ snapshots: run.snapshots.filter((one) => snapshots.includes(one.step)) });
+    }
+    await this.#keepText();
     await this.#write();
   }
 
@@ -332,10 +359,11 @@ export class ActiveRun {
     if (!start || !plan) return;
     const { device } = await model();
     this.#patch({ device: [device.label, device.description].filter(Boolean).join(', ') });
-    const bytes = (await this.#options.store?.sizeOf(this.id)) ?? 0;
+    const nothing = { sizeBytes: 0, checkpoints: [], snapshots: [] };
+    const files = (await this.#options.store?.filesOf(this.id)) ?? nothing;
     this.#queue.push({
       type: 'begun',
-      run: toRecord(this.#kept(), bytes, true),
+      run: toRecord(this.#kept(), files, 'here'),
       memory: memoryOf(plan),
       device,
       tokensAStep: start.tokensAStep,
@@ -371,13 +399,13 @@ export class ActiveRun {
       try {
         sizeBytes = sizeOf(await store.snapshots(this.id).write(step, saved.files));
       } catch (error) {
-        this.#queue.push({ type: 'notice', info: toErrorInfo(error) });
+        this.#catchTrouble(error);
       } finally {
         await saved.dispose();
       }
     }
     const snapshot = { step, sizeBytes, scores };
-    this.#patch({ snapshots: [...this.#kept().snapshots, snapshot] });
+    this.#patch({ snapshots: withOne(this.#kept().snapshots, snapshot) });
     this.#tell({ type: 'snapshot', snapshot });
     return snapshot;
   }
@@ -394,7 +422,8 @@ export class ActiveRun {
     this.#flush();
     this.#patch({ state: 'failed', error });
     // What ended the run is worth more words than a record that could not be written.
-    await this.#write().catch(() => {});
+    this.#isTroubled = true;
+    await this.#write();
   }
 
   // ── telling ─────────────────────────────────────────────────────────────────────────────────
@@ -424,10 +453,74 @@ export class ActiveRun {
     this.#told = performance.now();
   }
 
+  // ── keeping ─────────────────────────────────────────────────────────────────────────────────
+
+  /** Where the record cannot be written, that is told, and the run goes on. */
   async #write(): Promise<void> {
     this.#written = performance.now();
-    await this.#options.store?.write(this.#kept());
+    const { store } = this.#options;
+    if (!store) return;
+    try {
+      const isCleared = this.#wasWritten && !(await store.has(this.id));
+      await store.write(this.#kept());
+      this.#wasWritten = true;
+      if (isCleared) await this.#tellCleared(store);
+    } catch (error) {
+      this.#catchTrouble(error);
+    }
   }
+
+  /** The text as it is: edits are made whenever it is read. */
+  async #keepText(): Promise<void> {
+    try {
+      await this.#options.store?.writeText(this.id, this.#text);
+    } catch (error) {
+      this.#catchTrouble(error);
+    }
+  }
+
+  /** The browser, or somebody, has deleted what was kept of it. */
+  async #tellCleared(store: RunStore): Promise<void> {
+    const { checkpoints, snapshots } = await store.filesOf(this.id);
+    this.#steps = checkpoints;
+    const isThere = ({ step }: RunSnapshot): boolean => snapshots.includes(step);
+    this.#patch({ snapshots: this.#kept().snapshots.filter(isThere) });
+    this.#tell({ type: 'cleared', kept: checkpoints, snapshots });
+    await this.#keepText();
+  }
+
+  /** Throws what is no matter of the store. */
+  #catchTrouble(error: unknown): void {
+    if (!isOfTheStore(error)) throw error;
+    this.#trouble(toErrorInfo(error));
+  }
+
+  /** What could not be kept is told once, until something was kept again: a full disk is full for a while. */
+  #trouble({ code, message }: Pick<ErrorInfo, 'code' | 'message'>): void {
+    if (this.#isTroubled) return;
+    this.#isTroubled = true;
+    const hint =
+      'The run goes on, but a tab that is closed now loses what was learned since the last save. Delete runs or models that you do not need, or free disk space: the next save is kept then.';
+    this.#tell({ type: 'notice', info: { code, message, hint } });
+  }
+}
+
+/** A list with one more; what stood there of the same step, as of a run that went back, and behind it, goes. */
+function withOne<T extends { readonly step: number }>(list: readonly T[], one: T): readonly T[] {
+  return [...list.filter(({ step }) => step < one.step), one];
+}
+
+/** The library's hints name its options; on the page there is a button. */
+const HINTS: Readonly<Record<string, string>> = {
+  'device/lost': 'Go on: the device is opened anew, and the steps behind that are made again.',
+  'training/not-finite':
+    'The rate is too high: the weights ran away. Go back, and take half of it.',
+};
+
+function onPage(error: unknown): unknown {
+  if (!(error instanceof EngineError) || HINTS[error.code] === undefined) return error;
+  const { code, message } = error;
+  return new EngineError(message, { code, hint: HINTS[code], cause: error });
 }
 
 function newRun(

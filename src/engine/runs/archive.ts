@@ -135,7 +135,7 @@ export async function importRun(
   const checkpoint = await checkpointOf(entries, run);
   const bytes = await textOf(entries, run, { base, text, signal });
   try {
-    await store.writeText(id, bytes);
+    await store.writeText(id, new Blob([bytes]));
     const snapshots: KeptRun['snapshots'][number][] = [];
     if (checkpoint) {
       const { step, files } = checkpoint;

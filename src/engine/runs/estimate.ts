@@ -14,6 +14,13 @@ import { train } from '../training/train.ts';
 const LONG_MS = 1000;
 const LEAST_STEPS = 2;
 const WARM_UP = 1;
+/** Steps of any length take the same time; with these no weights run away. */
+const GENTLE = {
+  learning_rate: 1e-5,
+  min_lr: 0,
+  warmup_steps: 0,
+  lr_scheduler_type: 'constant',
+} as const;
 /** Windows of random tokens that steps are drawn from. */
 const WINDOWS = 4;
 
@@ -44,6 +51,7 @@ export async function estimate(
     tokenizer: null,
     generator: settings.generator,
     max_steps: 1e6,
+    ...GENTLE,
     logging_steps: 1,
     eval_steps: 0,
     save_steps: 0,

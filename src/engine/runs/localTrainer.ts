@@ -28,7 +28,7 @@ import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
 import { type KeptRun, toRecord } from './record.ts';
-import { RunStore, isRunning } from './runStore.ts';
+import { RunStore, isRunning, untilEnded } from './runStore.ts';
 import { newModelOf } from './settings.ts';
 import { readRunText } from './texts.ts';
 
@@ -46,6 +46,8 @@ const receipts = () => import('./receipt.ts');
 export interface LocalTrainerOptions {
   /** The page's address: texts that come with it lie beside it. */
   readonly base: string;
+  /** Where it computes where nobody says. */
+  readonly device?: DeviceRequest;
   /** Where runs are kept; the browser's private file system by default, and nowhere where that is not there. */
   readonly openStore?: () => Promise<RunStore | null>;
   /** How the processor computes, where it does. */
@@ -87,7 +89,7 @@ export class LocalTrainer implements Trainer {
   }
 
   async *train(
-    { run, change, device, loaded = null }: RunRequest,
+    { run, change, from, device, loaded = null }: RunRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<RunEvent, void, undefined> {
     this.#checkUsable();
@@ -102,7 +104,7 @@ export class LocalTrainer implements Trainer {
       const before = await (store ?? noStore()).get(run.id);
       const { settings, twinOf } = before;
       const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
-      const goesOn = { id: run.id, settings, twinOf, before, change };
+      const goesOn = { id: run.id, settings, twinOf, before, change, from };
       active = new ActiveRun({ ...goesOn, ...shared, read });
     } else {
       const { settings, name, twinOf = null } = run;
@@ -151,7 +153,11 @@ export class LocalTrainer implements Trainer {
     // What draws, and PyTorch's numbers, come when somebody asks for them.
     const { draw } = await import('./fromSeed/draw.ts');
     yield* this.#alone('The notebook’s model is being drawn.', () =>
-      draw(request, this.#options.processor, signal),
+      draw(
+        { ...request, device: this.#where(request.device).device },
+        this.#options.processor,
+        signal,
+      ),
     );
   }
 
@@ -173,7 +179,7 @@ export class LocalTrainer implements Trainer {
     },
     planRun: async (request) => {
       const { planOf } = await import('./fromSeed/plan.ts');
-      const device = await openDevice(request.device, this.#options);
+      const device = await openDevice(this.#where(request.device).device, this.#options);
       try {
         return planOf(device, request);
       } finally {
@@ -191,6 +197,10 @@ export class LocalTrainer implements Trainer {
     },
     runs: () => this.#runs(),
     run: async ({ id }) => this.#toRecord(await (await this.#kept()).get(id)),
+    untilEnded: async ({ id }, signal) => {
+      await untilEnded(id, signal);
+      return null;
+    },
     readAt: async ({ id, ...asked }, signal) => {
       await (await this.#kept()).get(id);
       return this.#readings.read(id, asked, signal);
@@ -263,8 +273,9 @@ export class LocalTrainer implements Trainer {
 
   async #toRecord(kept: KeptRun): Promise<RunRecord> {
     const own = this.#active?.id === kept.id ? this.#active.record : null;
-    const store = await this.#kept();
-    return toRecord(own ?? kept, await store.sizeOf(kept.id), await isRunning(kept.id));
+    const files = await (await this.#kept()).filesOf(kept.id);
+    if (own) return toRecord(own, files, 'here');
+    return toRecord(kept, files, (await isRunning(kept.id)) ? 'elsewhere' : 'nowhere');
   }
 
   async #kept(): Promise<RunStore> {
@@ -276,9 +287,9 @@ export class LocalTrainer implements Trainer {
     return this.#store;
   }
 
-  #where(device: DeviceRequest = 'auto') {
-    const { processor } = this.#options;
-    return { device, ...(processor && { processor }) };
+  #where(asked: DeviceRequest | undefined) {
+    const { processor, device = 'auto' } = this.#options;
+    return { device: asked ?? device, ...(processor && { processor }) };
   }
 
   #isBusy(): boolean {

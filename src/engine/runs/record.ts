@@ -21,7 +21,10 @@ import { readBase } from '../../runBase.ts';
  * What is kept of a run; what follows from the rest, or is counted when it is asked for, is not. Whatever runs when a
  * page is closed is found as `running`: it was broken off.
  */
-export type KeptRun = Omit<RunRecord, 'sizeBytes' | 'loss' | 'evalLoss' | 'snapshotsId'> & {
+export type KeptRun = Omit<
+  RunRecord,
+  'sizeBytes' | 'loss' | 'evalLoss' | 'snapshotsId' | 'elsewhere' | 'kept'
+> & {
   /** What it was computed by last. */
   readonly device: string;
 };
@@ -47,25 +50,46 @@ export function snapshotsOf(id: string): string {
   return `${id}.seen`;
 }
 
+/** What lies beside a record. */
+export interface KeptFiles {
+  /** Of all, the record and the text with them. */
+  readonly sizeBytes: number;
+  /** Steps of its checkpoints, and of its snapshots. */
+  readonly checkpoints: readonly number[];
+  readonly snapshots: readonly number[];
+}
+
 /** As the page is told of it. */
 export function toRecord(
   { device: _device, ...run }: KeptRun,
-  sizeBytes: number,
-  isRunning: boolean,
+  { sizeBytes, checkpoints, snapshots }: KeptFiles,
+  runs: 'here' | 'elsewhere' | 'nowhere',
 ): RunRecord {
+  const isBroken = runs === 'nowhere' && isUnderWay(run);
   return {
     ...run,
-    state: isRunning ? run.state : restingState(run),
+    state: isBroken ? 'interrupted' : run.state,
+    // The record of one that was killed may be older than its last checkpoint.
+    step: isBroken ? Math.max(run.step, checkpoints.at(-1) ?? 0) : run.step,
+    elsewhere: runs === 'elsewhere',
+    kept: checkpoints,
     loss: run.points.at(-1)?.loss ?? null,
     evalLoss: run.evaluations.at(-1)?.loss ?? null,
+    snapshots: run.snapshots.map((one) =>
+      snapshots.includes(one.step) ? one : { ...one, sizeBytes: 0 },
+    ),
     snapshotsId: snapshotsOf(run.id),
     sizeBytes,
   };
 }
 
-/** The state of a run that nobody runs. */
-export function restingState({ state }: Pick<KeptRun, 'state'>): KeptRun['state'] {
-  return state === 'running' || state === 'paused' ? 'stopped' : state;
+function isUnderWay({ state }: Pick<KeptRun, 'state'>): boolean {
+  return state === 'running' || state === 'paused';
+}
+
+/** The state of a run that came from elsewhere, where it may run on. */
+export function restingState(run: Pick<KeptRun, 'state'>): KeptRun['state'] {
+  return isUnderWay(run) ? 'stopped' : run.state;
 }
 
 /** What is left of a run that goes on after so many steps. */

@@ -2,10 +2,10 @@
 // snapshots that are looked at.
 import { EngineError } from '../../errors.ts';
 import type { Disk } from '../../kept/disk.ts';
-import { isLocked, takeFreeLock } from '../../kept/locks.ts';
+import { isLocked, takeFreeLock, untilFree } from '../../kept/locks.ts';
 import { type CheckpointStore, sizeOf } from '../training/checkpointStore.ts';
 import { openKeptCheckpoints } from '../training/keptCheckpoints.ts';
-import { type KeptRun, readRun, snapshotsOf, writeRun } from './record.ts';
+import { type KeptFiles, type KeptRun, readRun, snapshotsOf, writeRun } from './record.ts';
 
 const RECORD = 'record.json';
 const TEXT = 'text.txt';
@@ -60,13 +60,20 @@ export class RunStore {
     });
   }
 
+  /** Whether its record is there. */
+  async has(id: string): Promise<boolean> {
+    return (await this.#runs.files(id)).has(RECORD);
+  }
+
   /** A crash leaves the old record or the new one. Throws `storage/quota`. */
   async write(run: KeptRun): Promise<void> {
     await this.#runs.write(run.id, RECORD, writeRun(run));
   }
 
-  async writeText(id: string, bytes: Uint8Array): Promise<void> {
-    await this.#runs.write(id, TEXT, bytes);
+  /** Where it is there already, nothing is written. Throws `storage/quota`. */
+  async writeText(id: string, bytes: Blob): Promise<void> {
+    if ((await this.#runs.files(id)).get(TEXT) === bytes.size) return;
+    await this.#runs.write(id, TEXT, new Uint8Array(await bytes.arrayBuffer()));
   }
 
   /** Throws `training/text` where it is gone. */
@@ -79,19 +86,23 @@ export class RunStore {
     });
   }
 
-  /** Bytes of all that is kept of a run. */
-  async sizeOf(id: string): Promise<number> {
-    let bytes = 0;
-    for (const size of (await this.#runs.files(id)).values()) bytes += size;
-    for (const store of [this.checkpoints(id), this.snapshots(id)]) {
-      for (const each of await store.list()) bytes += sizeOf(each);
-    }
-    return bytes;
+  /** What lies beside its record. */
+  async filesOf(id: string): Promise<KeptFiles> {
+    let sizeBytes = 0;
+    for (const size of (await this.#runs.files(id)).values()) sizeBytes += size;
+    const stepsOf = async (store: CheckpointStore): Promise<number[]> => {
+      const all = await store.list();
+      for (const each of all) sizeBytes += sizeOf(each);
+      return all.map(({ step }) => step);
+    };
+    const checkpoints = await stepsOf(this.checkpoints(id));
+    const snapshots = await stepsOf(this.snapshots(id));
+    return { sizeBytes, checkpoints, snapshots };
   }
 
-  /** Snapshots after a step are of a course that is not gone on with. */
-  async removeAfter(id: string, step: number): Promise<void> {
-    const store = this.snapshots(id);
+  /** What is after a step is of a course that is not gone on with. */
+  async removeAfter(id: string, step: number, what: 'checkpoints' | 'snapshots'): Promise<void> {
+    const store = this[what](id);
     for (const each of await store.list()) if (each.step > step) await store.remove(each.step);
   }
 
@@ -106,9 +117,9 @@ export class RunStore {
   /** All of it; the number of bytes that are free again. Throws `storage/busy` while it runs somewhere. */
   async remove(id: string): Promise<number> {
     if (await isLocked(lockOf(id))) throw busy();
-    const bytes = await this.sizeOf(id);
+    const { sizeBytes } = await this.filesOf(id);
     await this.discard(id);
-    return bytes;
+    return sizeBytes;
   }
 }
 
@@ -121,6 +132,11 @@ export async function takeRun(id: string): Promise<() => void> {
 
 export function isRunning(id: string): Promise<boolean> {
   return isLocked(lockOf(id));
+}
+
+/** Resolves when nobody runs it. */
+export function untilEnded(id: string, signal?: AbortSignal): Promise<void> {
+  return untilFree(lockOf(id), signal);
 }
 
 function lockOf(id: string): string {

@@ -2,7 +2,6 @@
 import type { RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { show } from '../../json.ts';
-import { toMegabytes } from '../../model/config.ts';
 import { END_OF_TEXT } from '../../text/tokenizer.ts';
 import { csvColumn } from './csv.ts';
 import { taskText } from './tasks.ts';
@@ -79,7 +78,7 @@ function missing(name: string, why: string, cause?: unknown): EngineError {
 
 function tooLong(bytes: number): EngineError {
   return new EngineError(
-    `The text has ${toMegabytes(bytes)}; a page takes up to ${toMegabytes(MOST_TEXT_BYTES)}.`,
+    `The text has ${inMillions(bytes)} MB; a page takes up to ${inMillions(MOST_TEXT_BYTES)} MB.`,
     {
       code: 'training/text',
       hint: 'Take a part of it, or train on all of it in Node: npm run train.',
@@ -101,4 +100,9 @@ function decode(bytes: Uint8Array): string {
       cause,
     });
   }
+}
+
+/** As people and their systems count a file's bytes. */
+function inMillions(bytes: number): string {
+  return Math.ceil(bytes / 1e6).toLocaleString('en');
 }

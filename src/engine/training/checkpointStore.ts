@@ -156,6 +156,15 @@ export function toFull(error: unknown, step: number, files: readonly SavedFile[]
   });
 }
 
+/** Whether it is the store that failed: the run itself is well, and its next checkpoint may be kept. */
+export function isOfTheStore(error: unknown): boolean {
+  if (error instanceof EngineError)
+    return /^(?:training\/storage-full$|save\/|storage\/)/u.test(error.code);
+  // Node's errors of files, and the browser's.
+  const { code } = (error ?? {}) as { code?: unknown };
+  return (typeof code === 'string' && /^E[A-Z]+$/u.test(code)) || error instanceof DOMException;
+}
+
 function isFull(error: unknown): boolean {
   const { name, code } = (error ?? {}) as { name?: string; code?: string };
   return (

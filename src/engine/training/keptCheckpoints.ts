@@ -136,5 +136,9 @@ async function writeKept(
   }
   // From here on it counts.
   await stored.use();
-  if (!stored.manifest.complete) throw new Error('A file is not as long as it was said to be.');
+  if (stored.manifest.complete) return;
+  throw new EngineError(`Not all of ${nameOf(identity.step)} is there any more.`, {
+    code: 'storage/gone',
+    hint: 'It was deleted while it was written; the next one is kept anew.',
+  });
 }

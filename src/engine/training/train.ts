@@ -6,7 +6,7 @@ import { checkPlan } from '../../model/training/plan.ts';
 import type { StepResult } from '../../model/training/trainer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from './begin.ts';
-import { removeOldest, sizeOf } from './checkpointStore.ts';
+import { isOfTheStore, removeOldest, sizeOf } from './checkpointStore.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
 import { isLoaded } from './learner.ts';
 import { dropoutOf, samplingOf } from './options.ts';
@@ -305,15 +305,6 @@ async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent 
   } finally {
     model.readers.dispose();
   }
-}
-
-/** Whether it is the store that failed: the run itself is well, and its next checkpoint may be kept. */
-function isOfTheStore(error: unknown): boolean {
-  if (error instanceof EngineError)
-    return /^(?:training\/storage-full$|save\/|storage\/)/u.test(error.code);
-  // Node's errors of files, and the browser's.
-  const { code } = (error ?? {}) as { code?: unknown };
-  return (typeof code === 'string' && /^E[A-Z]+$/u.test(code)) || error instanceof DOMException;
 }
 
 function toNotice(error: unknown, step: number): NoticeEvent {

@@ -3,6 +3,7 @@ import type { RunFacts, RunRecord, TrainerQuestions } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
 import type { ComparisonFacts, RunPair } from './facts.ts';
+import { isKept } from './kept.ts';
 
 export const COMPARISON_NOTHING: ComparisonFacts = {
   pair: { at: 'none' },
@@ -37,8 +38,8 @@ export function pairsOf(
 
 /** Steps whose weights both have, in order. */
 export function commonSteps({ first, twin }: RunPair): readonly number[] {
-  const there = new Set(twin.snapshots.map(({ step }) => step));
-  return first.snapshots.map(({ step }) => step).filter((step) => there.has(step));
+  const there = new Set(twin.snapshots.filter(isKept).map(({ step }) => step));
+  return first.snapshots.flatMap((one) => (isKept(one) && there.has(one.step) ? [one.step] : []));
 }
 
 export function createComparison({

@@ -71,13 +71,24 @@ export class Curve {
 
   /** The smooth loss at the last point up to a step; null before the first. */
   smoothAt(step: number): number | null {
+    const index = this.#indexAt(step);
+    return index < 0 ? null : this.smoothOf(index);
+  }
+
+  /** The loss itself there. */
+  lossAt(step: number): number | null {
+    return this.at(this.#indexAt(step))?.loss ?? null;
+  }
+
+  /** Of the last point up to a step; −1 before the first. */
+  #indexAt(step: number): number {
     let [low, high] = [0, this.#count];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#steps[middle] ?? 0) <= step) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? null : this.smoothOf(low - 1);
+    return low - 1;
   }
 
   #grow(): void {

@@ -1,6 +1,7 @@
 // What somebody chooses before a run: the text, the size, every field; and what the text and a step come to here.
 import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
+import type { Browser } from './browser.ts';
 import { csvColumns } from './csv.ts';
 import type { Asked, DraftFacts, LinkedSettings, TrainingState } from './facts.ts';
 import { goOnArguments } from './base.ts';
@@ -86,7 +87,9 @@ export function createDraft({
   setRead,
   setCost,
   stillMs,
+  browser,
 }: TrainingContext<'draft'> & {
+  readonly browser: Browser;
   /** How long somebody has to be still before anything is read or measured for them. */
   readonly stillMs: number;
   readonly setRead: (facts: { readonly read: Asked<TextFacts> }) => void;
@@ -184,6 +187,7 @@ export function createDraft({
     vocabSize: number,
     signal: AbortSignal,
   ): Promise<void> {
+    void browser.freeBytes().then((free) => setCost({ freeBytes: free }));
     try {
       const from = of.base === undefined ? {} : { loaded: loadedOf(get()) };
       const asked = { settings: of, vocabSize, ...from };

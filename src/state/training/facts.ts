@@ -67,8 +67,6 @@ export interface WatchFacts {
   readonly revision: number;
   readonly device: DeviceSummary | null;
   readonly memory: RunMemory | null;
-  /** The step from which it can go on after a reload; null before the first. */
-  readonly kept: number | null;
   /** The step whose sample was chosen; null follows the newest. */
   readonly chosen: number | null;
   readonly horizontal: 'linear' | 'log';
@@ -86,7 +84,6 @@ export const WATCH_NOTHING: WatchFacts = {
   revision: 0,
   device: null,
   memory: null,
-  kept: null,
   chosen: null,
   horizontal: 'linear',
   error: null,
@@ -96,6 +93,8 @@ export const WATCH_NOTHING: WatchFacts = {
 export interface RunsFacts {
   /** Newest first; null until they are known. */
   readonly all: readonly RunFacts[] | null;
+  /** How many there were when this browser was here last, and which none are left of; 0 where nothing is missed. */
+  readonly missed: number;
   readonly error: ErrorInfo | null;
 }
 
@@ -212,8 +211,15 @@ export interface TrainingState {
   readonly draft: DraftFacts;
   /** What the draft's text comes to. */
   readonly text: { readonly read: Asked<TextFacts> };
-  /** What a step takes: of the draft, and of what was measured last. */
-  readonly cost: { readonly estimate: Asked<Measured>; readonly last: Measured | null };
+  /**
+   * What a step takes: of the draft, and of what was measured last; and what the browser says that it still keeps for this
+   * page, in bytes, null where it does not say.
+   */
+  readonly cost: {
+    readonly estimate: Asked<Measured>;
+    readonly last: Measured | null;
+    readonly freeBytes: number | null;
+  };
   readonly watch: WatchFacts;
   readonly runs: RunsFacts;
   readonly schooling: SchoolingFacts;

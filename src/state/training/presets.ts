@@ -2,6 +2,7 @@
 import type {
   RunArguments,
   RunEstimate,
+  RunMemory,
   RunModel,
   RunSettings,
   RunText,
@@ -236,6 +237,15 @@ export function memoryOf(settings: RunSettings, vocabSize: number): number {
   const kept = n_layer * (16 * n_embd + n_head) + 17 * n_embd;
   const logits = Math.min(rows * vocabSize, 1 << 20);
   return 16 * parametersOf(settings.model, vocabSize) + 4 * (rows * kept + logits);
+}
+
+/** The same windows a step, half of them or fewer at a time; null where there is one at a time already. */
+export function smallerBatch(settings: RunSettings): RunMemory['suggestion'] {
+  const { batch, accumulation } = sizesOf(settings);
+  const windows = batch * accumulation;
+  let least = Math.floor(batch / 2);
+  while (least > 1 && windows % least !== 0) least--;
+  return least < 1 ? null : { batch: least, accumulation: windows / least };
 }
 
 /** What a measurement was of, so that others can be reckoned from it. */

@@ -1,15 +1,55 @@
 // All runs that are kept: listed, named, deleted.
 import { toErrorInfo } from '../../errors.ts';
+import type { Browser } from './browser.ts';
 import type { TrainingContext } from './context.ts';
 
-export function createRuns({ trainer, set, get, say }: TrainingContext<'runs'>) {
+export function createRuns({
+  trainer,
+  set,
+  get,
+  say,
+  browser,
+  endedElsewhere,
+}: TrainingContext<'runs'> & {
+  readonly browser: Browser;
+  /** Another tab runs it no more. */
+  readonly endedElsewhere: (id: string) => void;
+}) {
+  /** Runs of other tabs whose end is waited for. */
+  const awaited = new Set<string>();
+
   async function refresh(): Promise<void> {
     try {
       const all = await trainer().ask('runs', {});
+      // A browser that is short of room clears files, and leaves the few bytes that count them.
+      const isFirst = get().runs.all === null;
+      if (isFirst && all.length === 0) set({ missed: browser.noted() });
+      else if (all.length > 0) set({ missed: 0 });
+      browser.note(all.length);
       set({ all: all.toSorted((a, b) => b.begun - a.begun) });
+      for (const { id, name, elsewhere } of all) if (elsewhere) void awaitEnd(id, name);
     } catch (error) {
       set({ error: toErrorInfo(error) });
     }
+  }
+
+  async function awaitEnd(id: string, name: string): Promise<void> {
+    if (awaited.has(id)) return;
+    awaited.add(id);
+    try {
+      await trainer().ask('untilEnded', { id });
+    } catch {
+      // The worker that waited broke; the list is looked at again when there is a reason.
+      return;
+    } finally {
+      awaited.delete(id);
+    }
+    await refresh();
+    const now = get().runs.all?.find((run) => run.id === id);
+    // It may have gone on at once.
+    if (now?.elsewhere === true) return;
+    endedElsewhere(id);
+    if (now !== undefined) say(`${name} trains no more in the other tab.`);
   }
 
   async function change(work: () => Promise<void>): Promise<void> {

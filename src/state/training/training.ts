@@ -5,6 +5,7 @@ import type { RunArguments, RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
 import type { AppState } from '../store.ts';
 import { goOnOf, type GoOnFacts } from './base.ts';
+import { type Browser, NO_BROWSER } from './browser.ts';
 import { COMPARISON_NOTHING, createComparison } from './comparison.ts';
 import { Curve } from './curve.ts';
 import { BROUGHT_NOTHING, createBrought } from './brought.ts';
@@ -28,6 +29,7 @@ export interface TrainingOptions {
   /** How long somebody has to be still before anything is read or measured for them; 350 by default. */
   readonly stillMs?: number;
   readonly say: (words: string) => void;
+  readonly browser?: Browser;
   /** Settings of a run, as an address brings them. */
   readonly link?: string | null;
   /** Puts a step of a run, by the run's name, under the instruments of the page. */
@@ -43,6 +45,7 @@ export function createTraining({
   stillMs = 350,
   say,
   look,
+  browser = NO_BROWSER,
   link = null,
 }: TrainingOptions) {
   const nowLoaded = (): GoOnFacts | null =>
@@ -51,9 +54,9 @@ export function createTraining({
     loaded: { now: nowLoaded() },
     draft: firstDraft(),
     text: { read: { at: 'none' } },
-    cost: { estimate: { at: 'none' }, last: null },
+    cost: { estimate: { at: 'none' }, last: null, freeBytes: null },
     watch: WATCH_NOTHING,
-    runs: { all: null, error: null },
+    runs: { all: null, missed: 0, error: null },
     schooling: SCHOOLING_NOTHING,
     out: OUT_NOTHING,
     brought: BROUGHT_NOTHING,
@@ -72,17 +75,28 @@ export function createTraining({
   const draft = createDraft({
     ...shared,
     stillMs,
+    browser,
     set: pen('draft'),
     setRead: pen('text'),
     setCost: pen('cost'),
   });
-  const runs = createRuns({ ...shared, set: pen('runs') });
+  const runs = createRuns({
+    ...shared,
+    set: pen('runs'),
+    browser,
+    endedElsewhere: (id) => watch.lookAgain(id),
+  });
+  // What other tabs began, ended or deleted meanwhile.
+  browser.onSight(() => {
+    if (!browser.isHidden() && get().runs.all !== null) void runs.refresh();
+  });
   const looked = createLooked({ ...shared, set: pen('looked') });
   const watch = createWatch({
     ...shared,
     set: pen('watch'),
     curve,
     look,
+    browser,
     begins: draft.yield,
     ended: () => void runs.refresh(),
   });
@@ -132,7 +146,9 @@ export function createTraining({
       ...drawing.actions,
       open: alone((id: string) => watch.actions.open(id)),
       close: alone(() => watch.actions.close()),
-      resume: alone((id: string, change?: RunArguments) => watch.actions.resume(id, change)),
+      resume: alone((id: string, change?: RunArguments, from?: number) =>
+        watch.actions.resume(id, change, from),
+      ),
       /** Somebody looks for the first time. */
       start(): void {
         if (get().runs.all === null) void runs.refresh();

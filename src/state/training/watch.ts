@@ -8,10 +8,16 @@ import type {
   RunStep,
   TrainerQuestions,
 } from '../../api.ts';
-import { toErrorInfo } from '../../errors.ts';
+import { EngineError, toErrorInfo } from '../../errors.ts';
+import type { Browser } from './browser.ts';
 import { loadedOf, type TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
 import { WATCH_NOTHING, type ShownRun } from './facts.ts';
+import { isKept } from './kept.ts';
+import { Pace } from './pace.ts';
+
+/** When a tab is seen again, what was told meanwhile is heard within this time. */
+const HEARD_MS = 1000;
 
 export function createWatch({
   trainer,
@@ -20,11 +26,13 @@ export function createWatch({
   say,
   curve,
   look,
+  browser,
   begins,
   ended,
 }: TrainingContext<'watch'> & {
   readonly curve: Curve;
   readonly look: (step: RunStep, name: string) => void;
+  readonly browser: Browser;
   /** The device is taken from now on. */
   readonly begins: () => void;
   /** A run has come to an end, or to a checkpoint: lists are out of date. */
@@ -33,6 +41,25 @@ export function createWatch({
   /** Resolves when the run that runs has ended. */
   let running: Promise<void> | null = null;
   let stopping = false;
+  const pace = new Pace();
+  browser.onSight(() => {
+    if (browser.isHidden()) pace.hide();
+    else setTimeout(seenAgain, HEARD_MS);
+  });
+
+  function seenAgain(): void {
+    if (browser.isHidden()) return;
+    const message = pace.show();
+    if (message === null) return;
+    const hint = 'Keep it in sight, in a window of its own, and it trains as fast as it can.';
+    tell({ code: 'training/slowed', message, hint });
+  }
+
+  /** Not the end of anything, and worth to be heard. */
+  function tell(notice: ErrorInfo): void {
+    set({ notice });
+    say(notice.message);
+  }
 
   const patchRun = (patch: Partial<ShownRun>): void => {
     const { run } = get().watch;
@@ -81,8 +108,20 @@ export function createWatch({
       // Whoever ends without a word was stopped before the first step.
       if (get().watch.at === 'preparing') rest('stopped');
     } catch (error) {
+      await lookAtKept();
       fail(toErrorInfo(error));
     }
+  }
+
+  /** What it can go on from, and what can be looked at, as it is now. */
+  async function lookAtKept(): Promise<void> {
+    const id = get().watch.run?.id;
+    if (id === undefined) return;
+    // Of a run that is gone there is nothing; what ended it is told.
+    const found = await trainer()
+      .ask('run', { id })
+      .catch(() => null);
+    if (found !== null) patchRun({ kept: found.kept, snapshots: found.snapshots });
   }
 
   function hear(event: RunEvent): void {
@@ -105,8 +144,8 @@ export function createWatch({
           revision: watch.revision + 1,
           memory: event.memory,
           device: event.device,
-          kept: run.step > 0 ? run.step : null,
         });
+        pace.run(run.step);
         say(`${run.name}: training ${run.step > 0 ? `goes on from step ${run.step}` : 'began'}.`);
         ended();
         break;
@@ -120,7 +159,10 @@ export function createWatch({
           // A single step tells no speed.
           tokensPerSecond: event.tokensPerSecond,
         });
-        if (last !== null) patchRun({ step: last.step, loss: last.loss });
+        if (last !== null) {
+          pace.to(last.step);
+          patchRun({ step: last.step, loss: last.loss });
+        }
         break;
       }
       case 'evaluation':
@@ -137,18 +179,35 @@ export function createWatch({
         patchRun({ snapshots: after(watch.run?.snapshots, event.snapshot) });
         break;
       case 'checkpoint':
-        set({ kept: event.step });
+        patchRun({ kept: event.kept });
+        // There is room again.
+        if (/storage/u.test(watch.notice?.code ?? '')) set({ notice: null });
+        break;
+      case 'cleared':
+        patchRun({
+          kept: event.kept,
+          snapshots: (watch.run?.snapshots ?? []).map((one) =>
+            event.snapshots.includes(one.step) ? one : { ...one, sizeBytes: 0 },
+          ),
+        });
+        tell({
+          code: 'training/cleared',
+          message: 'What was kept of this run was deleted: by the browser, or in its settings.',
+          hint: 'It trains on, and is kept anew from its next save on.',
+        });
         break;
       case 'paused':
         set({ at: 'paused' });
+        pace.rest();
         // A step of a paused run pauses it again, and says nothing.
         if (watch.at === 'running') say(`Paused at step ${event.step}.`);
         break;
       case 'going':
         set({ at: 'running' });
+        pace.run(watch.run?.step ?? 0);
         break;
       case 'notice':
-        set({ notice: event.info });
+        tell(event.info);
         break;
       case 'ended':
         patchRun({ step: event.step });
@@ -158,6 +217,7 @@ export function createWatch({
   }
 
   function rest(state: 'stopped' | 'done'): void {
+    pace.rest();
     patchRun({ state });
     set({ at: get().watch.run === null ? 'nothing' : 'resting' });
     const { run } = get().watch;
@@ -170,6 +230,7 @@ export function createWatch({
   }
 
   function fail(error: ErrorInfo): void {
+    pace.rest();
     // What never began, as where the model is not at hand that it stands on, stays what it was.
     if (get().watch.at !== 'preparing') patchRun({ state: 'failed', error });
     set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
@@ -194,17 +255,25 @@ export function createWatch({
   return {
     begin,
     isBusy: () => running !== null,
+    /** Another tab has run it until now. */
+    lookAgain(id: string): void {
+      if (running === null && get().watch.run?.id === id) void open(id);
+    },
     actions: {
       pause: () => void order('pause'),
       goOn: () => void order('go'),
       oneStep: () => void order('step'),
       stop: () => void stop(),
       /** A run that is kept goes on, or the one that runs goes on with something changed. */
-      async resume(id: string, change?: RunArguments): Promise<void> {
+      async resume(id: string, change?: RunArguments, from?: number): Promise<void> {
         if (get().watch.run?.id !== id) await open(id);
         await stop();
         if (get().watch.run?.id !== id) return;
-        begin({ run: { id }, ...(change === undefined ? {} : { change }) });
+        begin({
+          run: { id },
+          ...(change === undefined ? {} : { change }),
+          ...(from === undefined ? {} : { from }),
+        });
       },
       open: (id: string) => void open(id),
       /** Back to the three choices; a run that runs goes on. */
@@ -230,9 +299,14 @@ export function createWatch({
 
   /** The step of the newest weights that can be looked at; of a run that runs they are kept now. */
   async function newest(run: ShownRun): Promise<number | null> {
-    const last = run.snapshots.at(-1);
+    const last = run.snapshots.findLast(isKept);
     if (running === null || last?.step === run.step) return last?.step ?? null;
-    return (await trainer().ask('keepNow', {})).step;
+    const now = await trainer().ask('keepNow', {});
+    if (isKept(now)) return now.step;
+    throw new EngineError(`The weights of step ${now.step} could not be kept.`, {
+      code: 'training/not-kept',
+      hint: 'What is not kept cannot be looked at: make room in the browser’s storage, or look at an earlier step.',
+    });
   }
 
   async function open(id: string): Promise<void> {

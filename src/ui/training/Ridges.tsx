@@ -1,6 +1,7 @@
 // What every head does, over the steps of a run: a row a head. A step that is clicked is looked at.
 import { useState, type ReactNode } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
+import { isKept } from '../../state/training/kept.ts';
 import { KINDS } from '../../state/headLabels.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
@@ -50,7 +51,9 @@ export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
       onClick={(event) => {
         const { left, width } = event.currentTarget.getBoundingClientRect();
         const layout = layoutRidge(width, ridge.rows.length, line);
-        const step = nearestStep(ridge.steps, event.clientX - left, layout);
+        // Scores may be of weights that found no room.
+        const kept = run.snapshots.filter(isKept).map((one) => one.step);
+        const step = nearestStep(kept, event.clientX - left, layout);
         if (step !== null) onStep(step);
       }}
     />

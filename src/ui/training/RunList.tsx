@@ -14,8 +14,9 @@ import { formatLoss, sizeWords, stateWords, textTitle } from './words.ts';
 
 export function RunList(): ReactNode {
   const { actions } = useTraining();
-  const { all, error, shown, at } = useTrainingFacts((s) => ({
+  const { all, missed, error, shown, at } = useTrainingFacts((s) => ({
     all: s.runs.all,
+    missed: s.runs.missed,
     error: s.runs.error,
     shown: s.watch.run?.id ?? null,
     at: s.watch.at,
@@ -42,6 +43,14 @@ export function RunList(): ReactNode {
       )}
       {all === null ? (
         <p className={controls.quiet}>{error === null ? 'Looking…' : ''}</p>
+      ) : missed > 0 ? (
+        <p data-testid="runs-missed">
+          {missed === 1
+            ? 'The run that was kept here is'
+            : `The ${missed} runs that were kept here are`}{' '}
+          gone: this browser has cleared the site’s files, as it may when the disk is full. A run
+          that shall stay is safe as a file: “Save the run”, under “Take it away”.
+        </p>
       ) : all.length === 0 ? (
         <First />
       ) : (
@@ -108,6 +117,8 @@ function Run({
   const { id, name, settings, max_steps } = run;
   const state = stateWords(at, now ?? run);
   const step = now?.step ?? run.step;
+  // Nobody here can hold it or go on with it.
+  const { elsewhere } = now ?? run;
   const loss = now?.evalLoss ?? run.evalLoss ?? now?.loss ?? run.loss;
   const facts = [
     // Most names say these themselves.
@@ -173,7 +184,7 @@ function Run({
         </fieldset>
       ) : (
         <div className={css.runTools}>
-          {!isBusy && step < max_steps && (
+          {!isBusy && !elsewhere && step < max_steps && (
             <button
               className={controls.link}
               type="button"
@@ -202,7 +213,7 @@ function Run({
           >
             Rename
           </button>
-          {!(isBusy && isShown) && (
+          {!(isBusy && isShown) && !elsewhere && (
             <button
               className={controls.link}
               ref={menu}

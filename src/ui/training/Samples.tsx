@@ -1,6 +1,7 @@
 // What the model wrote on the way, from the same prompt with the same seed; the newest first.
 import { useEffect, useRef, type ReactNode } from 'react';
 import type { RunSample } from '../../api.ts';
+import { isKept } from '../../state/training/kept.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatPercent } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
@@ -65,7 +66,7 @@ export function Samples(): ReactNode {
               sample={sample}
               isShown={sample.step === shown}
               isNewest={sample.step === newest}
-              canLook={snapshots?.some(({ step }) => step === sample.step) ?? false}
+              canLook={snapshots?.some((one) => one.step === sample.step && isKept(one)) ?? false}
             />
           ))}
         </ol>

@@ -3,7 +3,14 @@ import type { ReactNode } from 'react';
 import type { RunSettings } from '../../api.ts';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import { editWords } from '../../state/training/edits.ts';
-import { costOf, isOfSource, presetOf, type PresetName } from '../../state/training/presets.ts';
+import { storageOf } from '../../state/training/kept.ts';
+import {
+  costOf,
+  isOfSource,
+  presetOf,
+  smallerBatch,
+  type PresetName,
+} from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { later } from '../later.ts';
@@ -92,15 +99,18 @@ function learnerWords({ base, model }: RunSettings, preset: PresetName | null): 
 
 function Go(): ReactNode {
   const { actions } = useTraining();
-  const { draft, read, estimate, last, plan, isDrawing, error } = useTrainingFacts((s) => ({
-    last: s.cost.last,
-    plan: s.drawing.plan,
-    isDrawing: s.drawing.at === 'working',
-    draft: s.draft,
-    read: s.text.read,
-    estimate: s.cost.estimate,
-    error: s.watch.error,
-  }));
+  const { draft, read, estimate, last, plan, isDrawing, error, freeBytes, other } =
+    useTrainingFacts((s) => ({
+      last: s.cost.last,
+      plan: s.drawing.plan,
+      isDrawing: s.drawing.at === 'working',
+      draft: s.draft,
+      read: s.text.read,
+      estimate: s.cost.estimate,
+      error: s.watch.error,
+      freeBytes: s.cost.freeBytes,
+      other: s.runs.all?.find(({ elsewhere }) => elsewhere)?.name ?? null,
+    }));
   const { settings, preset } = draft;
   const { base } = settings;
   const problems = Object.values(problemsOf(draft));
@@ -112,7 +122,12 @@ function Go(): ReactNode {
     estimate.at === 'none' && read.at === 'here' && last !== null
       ? costOf(settings, read.value.vocabSize, last)
       : null;
-  const suggestion = memory?.problem == null ? null : memory.suggestion;
+  const wanted = [error?.code, refused?.code].includes('device/out-of-memory');
+  const suggestion =
+    memory?.problem != null ? memory.suggestion : wanted ? smallerBatch(settings) : null;
+  const parameters =
+    estimate.at === 'here' ? estimate.value.estimate.parameters : (cost?.parameters ?? 0);
+  const keeps = storageOf(settings, parameters);
   const steps = Number(settings.arguments['max_steps']);
   const what = `${learnerWords(settings, preset)} learns ${textTitle(settings.text)}: ${formatCount(steps)} steps`;
   const why =
@@ -152,6 +167,19 @@ function Go(): ReactNode {
         {why !== null && (
           <p className={css.wrong} id="why-not" data-testid="why-not">
             {why}
+          </p>
+        )}
+        {freeBytes !== null && keeps > freeBytes && (
+          <p className={css.wrong} data-testid="no-room">
+            It keeps up to {formatSize(keeps)} in this browser, which has {formatSize(freeBytes)}{' '}
+            left for this page. It trains all the same, but what finds no room is lost with the tab:
+            take a smaller size, or delete runs or models first.
+          </p>
+        )}
+        {other !== null && (
+          <p className={controls.quiet} data-testid="other-tab">
+            “{other}” trains in another tab: both are slower meanwhile, and so is what was measured
+            here.
           </p>
         )}
       </div>

@@ -2,6 +2,7 @@
 // stays; the steps move under it.
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
+import { isKept } from '../../state/training/kept.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { PlaySign, StepSign, StopSign } from '../icons.tsx';
@@ -53,7 +54,7 @@ export function TimeBar({
   /** The step that was asked for last, and what had failed by then. */
   const [asked, setAsked] = useState<{ step: number; failed: unknown } | null>(null);
   const [open, setOpen] = useState<'heads' | 'beside' | null>(null);
-  const steps = run.snapshots.map(({ step }) => step);
+  const steps = run.snapshots.filter(isKept).map(({ step }) => step);
   // Until it is here, or not to be had: others may come on the way.
   const waits = asked !== null && asked.step !== at && asked.failed === failed;
   const shown = waits ? asked.step : at;

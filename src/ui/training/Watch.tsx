@@ -2,6 +2,9 @@
 import { useState, type ReactNode } from 'react';
 import type { RunBase, RunModel, RunTokenizer } from '../../api.ts';
 import { loraParameters } from '../../state/training/base.ts';
+import type { ShownRun } from '../../state/training/facts.ts';
+import { smallerBatch } from '../../state/training/presets.ts';
+import { goodStep, halfRate, isKept } from '../../state/training/kept.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
@@ -16,6 +19,7 @@ import { Seen } from './TextChoice.tsx';
 import css from './training.module.css';
 import { Schooling } from './twin/Schooling.tsx';
 import {
+  brokenWords,
   deviceTitle,
   formatDuration,
   formatLoss,
@@ -139,7 +143,9 @@ function Fact({
 function Controls(): ReactNode {
   const { actions } = useTraining();
   const { at, run } = usePacedFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
-  const canGoOn = at === 'resting' && run !== null && run.step < run.max_steps;
+  // Of one that another tab runs there is nothing to be done here but to look.
+  const isOurs = run !== null && !run.elsewhere;
+  const canGoOn = at === 'resting' && isOurs && run.step < run.max_steps;
   return (
     <div className={css.controls}>
       {at === 'running' && (
@@ -162,7 +168,7 @@ function Controls(): ReactNode {
           <StopSign /> Stop
         </button>
       )}
-      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.length > 0) && (
+      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.some(isKept)) && (
         <button
           className={controls.button}
           type="button"
@@ -181,7 +187,7 @@ function Controls(): ReactNode {
           <PlaySign /> Go on
         </button>
       )}
-      {(at === 'paused' || at === 'resting') && run !== null && run.step > 0 && <OtherRate />}
+      {(at === 'paused' || at === 'resting') && isOurs && run.step > 0 && <OtherRate />}
       {at === 'resting' && (
         <button className={css.newHere} type="button" onClick={() => actions.close()}>
           New run
@@ -276,20 +282,29 @@ function OtherRate(): ReactNode {
   );
 }
 
-/** What ended it, with the one gesture that helps. */
+/** What ended it or broke it off, with the one gesture that helps. */
 function Troubles(): ReactNode {
   const { actions } = useTraining();
-  const { error, notice, run, at, kept } = usePacedFacts((s) => ({
+  const { error, notice, run, at } = usePacedFacts((s) => ({
     error: s.watch.error,
     notice: s.watch.notice,
     run: s.watch.run,
     at: s.watch.at,
-    kept: s.watch.kept,
   }));
-  const rate = Number(run?.settings.arguments['learning_rate'] ?? 0);
-  const isStill = at === 'resting' || at === 'nothing';
+  const rests = at === 'resting' ? run : null;
   return (
     <>
+      {rests?.elsewhere === true && (
+        <p className={controls.note} data-testid="run-where">
+          Another tab has it, and what stands here is what was kept when it was looked at last. It
+          is held, stopped and changed there; when it ends, this tab shows how far it came.
+        </p>
+      )}
+      {rests?.state === 'interrupted' && (
+        <p className={controls.note} data-testid="run-where">
+          {brokenWords(rests)}
+        </p>
+      )}
       {notice !== null && (
         <Problem error={notice}>
           <button className={controls.link} type="button" onClick={() => actions.dismiss()}>
@@ -299,27 +314,52 @@ function Troubles(): ReactNode {
       )}
       {error !== null && (
         <Problem error={error}>
-          {isStill && run !== null && error.code === 'training/not-finite' && (
-            <button
-              className={controls.primary}
-              type="button"
-              onClick={() => void actions.resume(run.id, { learning_rate: rate / 2 })}
-            >
-              Go on with half the rate
-            </button>
-          )}
-          {isStill && run !== null && error.code !== 'training/not-finite' && kept !== null && (
-            <button
-              className={controls.primary}
-              type="button"
-              onClick={() => void actions.resume(run.id)}
-            >
-              Go on from step {formatCount(kept)}
-            </button>
-          )}
+          {rests !== null && <WayOut run={rests} code={error.code} />}
         </Problem>
       )}
     </>
+  );
+}
+
+/** What can be pressed about a run that failed. */
+function WayOut({ run, code }: { readonly run: ShownRun; readonly code: string }): ReactNode {
+  const { actions, curve } = useTraining();
+  const { id, settings, kept } = run;
+  const way = ((): readonly [words: string, go: () => void] | null => {
+    switch (code) {
+      case 'training/not-finite': {
+        const step = goodStep(run, curve);
+        return [
+          `Back to step ${formatCount(step)} with half the rate`,
+          () => void actions.resume(id, halfRate(run), step),
+        ];
+      }
+      case 'device/lost':
+      case 'engine/worker':
+        return [`Go on from step ${formatCount(kept.at(-1) ?? 0)}`, () => void actions.resume(id)];
+      case 'device/out-of-memory': {
+        const smaller = smallerBatch(settings);
+        return (
+          smaller && [
+            'Begin anew with a smaller batch',
+            () => {
+              actions.takeSettings(settings);
+              actions.takeSmallerBatch(smaller.batch, smaller.accumulation);
+              actions.close();
+            },
+          ]
+        );
+      }
+      default:
+        return null;
+    }
+  })();
+  if (way === null) return null;
+  const [words, go] = way;
+  return (
+    <button className={controls.primary} type="button" onClick={go}>
+      {words}
+    </button>
   );
 }
 

@@ -102,12 +102,30 @@ export function costWords(cost: Cost | null): string {
 }
 
 /** What the run that is shown does now. */
-export function stateWords(at: WatchAt, run: Pick<RunFacts, 'state'> | null): string {
+export function stateWords(at: WatchAt, run: Pick<RunFacts, 'state' | 'elsewhere'> | null): string {
   if (at === 'preparing') return 'getting ready';
   if (at === 'running' || at === 'paused') return at;
-  const state = run?.state ?? 'stopped';
-  // What ran when the page was closed runs no more.
-  return state === 'running' || state === 'paused' ? 'interrupted' : state;
+  if (run?.elsewhere === true) return `${run.state} in another tab`;
+  return run?.state ?? 'stopped';
+}
+
+/** What was lost of a run that was broken off, and where it goes on. */
+export function brokenWords({
+  step,
+  kept,
+  settings,
+}: Pick<RunFacts, 'step' | 'kept' | 'settings'>): string {
+  const from = kept.at(-1) ?? 0;
+  const every = Number(settings.arguments['save_steps'] ?? 0);
+  const most =
+    every > 0 && step - from <= every
+      ? `at most ${formatCount(every)} steps (save_steps)`
+      : `${formatCount(step - from)} steps or a few more`;
+  const where =
+    kept.length === 0
+      ? 'Nothing of it was kept by then: it begins again at step 0'
+      : `It goes on from step ${formatCount(from)}, the last that was kept`;
+  return `It was broken off at step ${formatCount(step)} or soon behind it: its tab was closed, or broke. ${where}, and what came behind that, ${most}, is made again.`;
 }
 
 /** `Small, 4 × 128`: layers and width say it as people do. */

@@ -8,6 +8,7 @@ import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
 import { layoutCurve, linearTicks, rangeOf, thin } from '../../../src/ui/training/layout.ts';
 import { nearestStep } from '../../../src/ui/training/timeLine.ts';
 import {
+  brokenWords,
   curveFinding,
   formatDuration,
   formatRate,
@@ -139,10 +140,27 @@ describe('what a curve says', () => {
     expect([0, 0.002, 0.00012345].map(formatRate)).toEqual(['0', '0.002', '1.23e-4']);
   });
 
-  it('says that a run was interrupted which ran when the page was closed', () => {
-    expect(stateWords('resting', { state: 'running' })).toBe('interrupted');
-    expect(stateWords('paused', { state: 'running' })).toBe('paused');
-    expect(stateWords('resting', { state: 'done' })).toBe('done');
+  it('says what a run does, here or in another tab', () => {
+    const here = { elsewhere: false };
+    expect(stateWords('resting', { ...here, state: 'interrupted' })).toBe('interrupted');
+    expect(stateWords('paused', { ...here, state: 'running' })).toBe('paused');
+    expect(stateWords('resting', { ...here, state: 'done' })).toBe('done');
+    expect(stateWords('resting', { elsewhere: true, state: 'running' })).toBe(
+      'running in another tab',
+    );
+  });
+
+  it('says what is lost of a run that was broken off, no more than there is to know', () => {
+    const { settings } = firstDraft();
+    const every = { ...settings, arguments: { save_steps: 20 } };
+    const words = (step: number, kept: readonly number[]) =>
+      brokenWords({ step, kept, settings: every });
+    expect(words(57, [20, 40])).toBe(
+      'It was broken off at step 57 or soon behind it: its tab was closed, or broke. It goes on from step 40, the last that was kept, and what came behind that, at most 20 steps (save_steps), is made again.',
+    );
+    expect(words(12, [])).toContain('Nothing of it was kept by then: it begins again at step 0');
+    // Where there was no room, more is lost than was promised.
+    expect(words(1077, [40])).toContain('behind that, 1,037 steps or a few more, is made again');
   });
 });
 

@@ -1,89 +1,13 @@
 // A run on the page, without a page: what it tells, how it is held and goes on, and what is kept of it.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunEvent, RunRequest, RunSettings } from '../../../../src/api.ts';
-import { LocalTrainer } from '../../../../src/engine/runs/localTrainer.ts';
-import { RunStore } from '../../../../src/engine/runs/runStore.ts';
+import { describe, expect, test } from 'vitest';
+import type { RunEvent, RunSettings } from '../../../../src/api.ts';
 import { GPT2 } from '../../../../src/engine/gpt2.ts';
-import { openDirectory } from '../../../../src/kept/nodeFiles.ts';
-
-const PROCESSOR = { wasm: 'exact', threads: 1 } as const;
-const BASE = 'http://localhost/';
-
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'glass-gpt-runs-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-let stores = 0;
-/** A trainer of its own; with the same `place` another one finds what it kept. */
-function trainerAt(place = `store-${stores++}`) {
-  const openStore = async (): Promise<RunStore> =>
-    new RunStore(
-      await openDirectory(join(folder, place, 'runs')),
-      await openDirectory(join(folder, place, 'models')),
-    );
-  const cache_dir = join(folder, place, 'models');
-  const trainer = new LocalTrainer({ base: BASE, openStore, processor: PROCESSOR, cache_dir });
-  return { trainer, place, openStore };
-}
-
-function settings(more: Partial<RunSettings> = {}): RunSettings {
-  return {
-    text: { kind: 'task', name: 'repeat' },
-    tokenizer: { kind: 'characters' },
-    model: { kind: 'gpt2', n_layer: 1, n_head: 2, n_embd: 16, n_ctx: 24 },
-    validation: 0.1,
-    generator: 'philox',
-    order: 'random',
-    prompt: 'abc|',
-    ...more,
-    arguments: {
-      max_steps: 12,
-      per_device_train_batch_size: 2,
-      save_steps: 4,
-      eval_steps: 6,
-      max_eval_samples: 4,
-      sample_steps: 6,
-      warmup_steps: 0,
-      learning_rate: 0.01,
-      embd_pdrop: 0.1,
-      ...more.arguments,
-    },
-  };
-}
-
-/** Reads a run to its end. */
-async function readAll(
-  trainer: LocalTrainer,
-  request: RunRequest,
-  onEvent: (event: RunEvent) => unknown = () => {},
-): Promise<RunEvent[]> {
-  const events: RunEvent[] = [];
-  for await (const event of trainer.train({ device: 'cpu', ...request })) {
-    events.push(event);
-    await onEvent(event);
-  }
-  return events;
-}
-
-function lossesOf(events: readonly RunEvent[]): number[] {
-  return events.flatMap((event) =>
-    event.type === 'points' ? event.points.map(({ loss }) => loss) : [],
-  );
-}
-
-function idOf(events: readonly RunEvent[]): string {
-  for (const event of events) if (event.type === 'begun') return event.run.id;
-  throw new Error('It never began.');
-}
+import { folder, idOf, lossesOf, PROCESSOR, readAll, settings, trainerAt } from './trainerKit.ts';
 
 describe('a run', () => {
   test('tells its text, points, validation, samples and snapshots in order, and is kept', async () => {
-    const { trainer, openStore } = trainerAt();
+    const { trainer, openStore, place } = trainerAt();
     const events = await readAll(trainer, { run: { settings: settings() } });
     const types = events.map(({ type }) => type);
     expect(types.indexOf('preparing')).toBe(0);
@@ -115,7 +39,7 @@ describe('a run', () => {
     expect(snapshot.map(({ step }) => step)).toEqual([0, 1, 2, 5, 10, 12]);
     const model = await GPT2.from_pretrained('', {
       run: { id: record.snapshotsId, step: 10 },
-      cache_dir: join(folder, 'store-0', 'models'),
+      cache_dir: join(folder(), place, 'models'),
       device: 'cpu',
       processor: PROCESSOR,
     });
@@ -228,6 +152,10 @@ test('an estimate is measured, and says what does not fit', async () => {
   expect(found.parameters).toBe(27 * 16 + 24 * 16 + 12 * 16 * 16 + 13 * 16 + 2 * 16);
   expect(found.memory.total).toBeGreaterThan(16 * found.parameters);
   expect(found.memory.problem).toBeNull();
+  // A rate with which the run itself would end at once has nothing to do with how long its steps take.
+  const wild = settings({ arguments: { learning_rate: 1e5, max_grad_norm: 0 } });
+  const measured = await trainer.ask('estimate', { settings: wild, vocabSize: 27, device: 'cpu' });
+  expect(measured.steps).toBeGreaterThanOrEqual(2);
 });
 
 describe('a twin', () => {

@@ -60,6 +60,8 @@ export function recordOf(settings: RunSettings, facts: Partial<RunRecord> = {}):
     loss: null,
     evalLoss: null,
     twinOf: null,
+    elsewhere: false,
+    kept: [],
     begun: 1,
     sizeBytes: 1000,
     snapshotsId: 'one.seen',
@@ -104,6 +106,7 @@ export class ToyTrainer implements Trainer {
     },
     renameRun: () => null,
     removeRun: () => ({ freedBytes: 2e6 }),
+    untilEnded: () => new Promise(() => {}),
     keepNow: () => ({ step: 7, sizeBytes: 10, scores: null }),
   };
   /** Set while a run runs. */

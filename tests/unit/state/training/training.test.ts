@@ -1,59 +1,9 @@
 // The workspace that trains: what is asked of the trainer and when, and what becomes of what it tells.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunEvent, RunPoint, RunRecord } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
 import { problemsOf } from '../../../../src/state/training/draft.ts';
-import { createTraining } from '../../../../src/state/training/training.ts';
-import { DEVICE, MEMORY, recordOf, settle, TEXT, ToyTrainer } from './toyTrainer.ts';
-
-const point = (step: number, loss = 5): RunPoint => ({
-  step,
-  loss,
-  learning_rate: 1e-3,
-  grad_norm: 1,
-});
-const begun = (run: RunRecord): RunEvent => ({
-  type: 'begun',
-  run,
-  memory: MEMORY,
-  device: DEVICE,
-  tokensAStep: 1024,
-});
-const points = (...list: readonly RunPoint[]): RunEvent => ({
-  type: 'points',
-  points: list,
-  tokensPerSecond: 9000,
-});
-
-function open() {
-  const trainer = new ToyTrainer();
-  const said: string[] = [];
-  const looked: unknown[] = [];
-  const training = createTraining({
-    makeTrainer: () => trainer,
-    stillMs: 0,
-    say: (words) => said.push(words),
-    look: (step, name) => looked.push([step, name]),
-  });
-  const facts = () => training.store.getState();
-  const settings = () => facts().draft.settings;
-  return { trainer, training, said, looked, facts, settings };
-}
-
-async function started() {
-  const all = open();
-  all.training.actions.start();
-  await vi.waitFor(() => expect(all.facts().cost.estimate.at).toBe('here'));
-  return all;
-}
-
-async function running() {
-  const all = await started();
-  all.training.actions.train();
-  await settle();
-  await all.trainer.tell(begun(recordOf(all.settings())), points(point(1, 6.9), point(2, 6.5)));
-  return all;
-}
+import { recordOf, settle, TEXT } from './toyTrainer.ts';
+import { begun, open, point, points, running, started } from './toyWorkspace.ts';
 
 describe('before a run', () => {
   it('nothing is asked until somebody looks; then the text is read and a step measured', async () => {
@@ -173,16 +123,15 @@ describe('a run', () => {
       { type: 'evaluation', step: 2, loss: 6.2 },
       { type: 'sample', sample: { step: 2, prompt: 'Once', text: ' the' } },
       { type: 'snapshot', snapshot: { step: 2, sizeBytes: 9, scores: null } },
-      { type: 'checkpoint', step: 2 },
+      { type: 'checkpoint', step: 2, kept: [2] },
       points(point(3, 6.1)),
     );
     const { watch } = facts();
     expect(watch).toMatchObject({
       at: 'running',
       last: { step: 3, loss: 6.1 },
-      kept: 2,
       tokensPerSecond: 9000,
-      run: { step: 3, evalLoss: 6.2, evaluations: [{ step: 2, loss: 6.2 }] },
+      run: { step: 3, kept: [2], evalLoss: 6.2, evaluations: [{ step: 2, loss: 6.2 }] },
     });
     expect(watch.run?.samples).toHaveLength(1);
     expect([...training.curve.steps]).toEqual([1, 2, 3]);
@@ -208,7 +157,7 @@ describe('a run', () => {
   it('that failed says why and what to do; with half the rate it goes on from what is kept', async () => {
     const { trainer, training, facts, settings } = await running();
     await trainer.tell(
-      { type: 'checkpoint', step: 2 },
+      { type: 'checkpoint', step: 2, kept: [2] },
       new EngineError('Step 3: the loss is NaN.', { code: 'training/not-finite', hint: 'Less.' }),
     );
     expect(facts().watch).toMatchObject({

@@ -1,0 +1,51 @@
+// What is kept of a run, and what it can go back to.
+import type { RunArguments, RunSettings, RunSnapshot } from '../../api.ts';
+import { loraParameters } from './base.ts';
+import type { Curve } from './curve.ts';
+import type { ShownRun } from './facts.ts';
+
+/** A loss so many times that of guessing evenly is of weights that have run away. */
+const WILD = 1.5;
+
+/** Whether its weights are there to be looked at. */
+export function isKept({ sizeBytes }: Pick<RunSnapshot, 'sizeBytes'>): boolean {
+  return sizeBytes > 0;
+}
+
+/** The last kept step whose weights had not run away; 0 where there is none. */
+export function goodStep({ kept, text }: Pick<ShownRun, 'kept' | 'text'>, curve: Curve): number {
+  return kept.findLast((step) => (curve.lossAt(step) ?? 0) <= WILD * text.evenLoss) ?? 0;
+}
+
+/** Half of the rate, and of where it ends. */
+export function halfRate({ settings }: Pick<ShownRun, 'settings'>): RunArguments {
+  const { learning_rate, min_lr } = settings.arguments;
+  return {
+    learning_rate: Number(learning_rate) / 2,
+    ...(min_lr === undefined ? {} : { min_lr: Number(min_lr) / 2 }),
+  };
+}
+
+/** Parameters of a model of which few steps are kept, as the trainer has it. */
+const LARGE = 50e6;
+/** Checkpoints that lie there at once: the last and the best, and the one that is being written. */
+const CHECKPOINTS = 3;
+
+/**
+ * Bytes that a run keeps on its way, at most: checkpoints of what learns, with both moments, and all weights in halves
+ * after 0, 1, 2, 5, 10, 20, 50 … steps (of a large model 0, 10, 100 …), and the last.
+ */
+export function storageOf(
+  { arguments: args, base, model }: RunSettings,
+  parameters: number,
+): number {
+  const steps = Number(args['max_steps'] ?? 0);
+  const isLarge = parameters > LARGE;
+  let snapshots = 2;
+  for (let tens = isLarge ? 10 : 1; tens < steps; tens *= 10) {
+    snapshots += (isLarge ? [1] : [1, 2, 5]).filter((times) => times * tens < steps).length;
+  }
+  const checkpoints = args['save_steps'] === 0 ? 0 : CHECKPOINTS;
+  const learned = base?.lora ? loraParameters(model, base.lora.r) : parameters;
+  return 12 * checkpoints * learned + 2 * snapshots * parameters;
+}

@@ -1,0 +1,280 @@
+// What goes wrong while something trains: what the workspace says of it, and the one gesture that helps.
+import { describe, expect, it, vi } from 'vitest';
+import type { RunEvent } from '../../../../src/api.ts';
+import { EngineError } from '../../../../src/errors.ts';
+import { NO_BROWSER } from '../../../../src/state/training/browser.ts';
+import { Curve } from '../../../../src/state/training/curve.ts';
+import { goodStep, halfRate, storageOf } from '../../../../src/state/training/kept.ts';
+import { smallerBatch } from '../../../../src/state/training/presets.ts';
+import { Pace } from '../../../../src/state/training/pace.ts';
+import { recordOf, settle } from './toyTrainer.ts';
+import { begun, open, point, points, running } from './toyWorkspace.ts';
+
+const { settings } = open().facts().draft;
+
+const noting = (noted: () => number, note: (runs: number) => void) => ({
+  ...NO_BROWSER,
+  noted,
+  note,
+});
+
+describe('a step to go back to', () => {
+  const record = recordOf(settings);
+  const curveOf = (losses: readonly number[]): Curve => {
+    const curve = new Curve();
+    curve.add(losses.map((loss, i) => point(i + 1, loss)));
+    return curve;
+  };
+
+  it('is the last that is kept whose weights had not run away, and 0 where there is none', () => {
+    const curve = curveOf([6.9, 6.5, 6.1, 300, 1e7]);
+    expect(goodStep({ ...record, kept: [2, 3] }, curve)).toBe(3);
+    expect(goodStep({ ...record, kept: [2, 4, 5] }, curve)).toBe(2);
+    expect(goodStep({ ...record, kept: [4, 5] }, curve)).toBe(0);
+    expect(goodStep({ ...record, kept: [] }, curve)).toBe(0);
+  });
+
+  it('is gone on from with half the rate, and half of where that ends', () => {
+    const { learning_rate, min_lr } = settings.arguments;
+    expect(halfRate(record)).toEqual({
+      learning_rate: Number(learning_rate) / 2,
+      min_lr: Number(min_lr) / 2,
+    });
+  });
+
+  it('is what the trainer is asked for in one order', async () => {
+    const { training, trainer } = open();
+    trainer.records.set('one', recordOf(settings, { state: 'failed' }));
+    await training.actions.resume('one', { learning_rate: 1 }, 3);
+    await settle();
+    expect(trainer.requests).toEqual([
+      { run: { id: 'one' }, change: { learning_rate: 1 }, from: 3 },
+    ]);
+  });
+});
+
+describe('memory and room', () => {
+  it('a smaller batch has the same windows a step, half of them or fewer at a time', () => {
+    const withBatch = (batch: number, accumulation: number) =>
+      smallerBatch({
+        ...settings,
+        arguments: {
+          per_device_train_batch_size: batch,
+          gradient_accumulation_steps: accumulation,
+        },
+      });
+    expect(withBatch(8, 1)).toEqual({ batch: 4, accumulation: 2 });
+    expect(withBatch(9, 2)).toEqual({ batch: 3, accumulation: 6 });
+    expect(withBatch(7, 1)).toEqual({ batch: 1, accumulation: 7 });
+    expect(withBatch(1, 4)).toBeNull();
+  });
+
+  it('what a run keeps is three checkpoints with their moments, and weights in halves at logarithmic steps', () => {
+    const keeps = (args: Record<string, number>) =>
+      storageOf({ ...settings, arguments: args }, 1000);
+    // 0, 1, 2, 5, 10 and 12.
+    expect(keeps({ max_steps: 12, save_steps: 4 })).toBe(1000 * (36 + 2 * 6));
+    expect(keeps({ max_steps: 600, save_steps: 0 })).toBe(1000 * 2 * 11);
+  });
+
+  it('what finds no room is told and said once, and is over when something was kept', async () => {
+    const { trainer, facts, said } = await running();
+    const full = { code: 'training/storage-full', message: 'No room.', hint: 'Delete.' };
+    await trainer.tell({ type: 'notice', info: full });
+    expect(facts().watch).toMatchObject({ at: 'running', notice: full });
+    expect(said).toContain('No room.');
+    await trainer.tell({ type: 'checkpoint', step: 2, kept: [2] });
+    expect(facts().watch.notice).toBeNull();
+  });
+
+  it('what was deleted under a run is offered no more', async () => {
+    const { trainer, training, facts, looked } = await running();
+    for (const step of [0, 1, 2]) {
+      await trainer.tell({ type: 'snapshot', snapshot: { step, sizeBytes: 9, scores: null } });
+    }
+    await trainer.tell({ type: 'checkpoint', step: 2, kept: [2] });
+    await trainer.tell({ type: 'cleared', kept: [], snapshots: [1] });
+    const { run, notice } = facts().watch;
+    expect(run?.kept).toEqual([]);
+    expect(run?.snapshots.map(({ sizeBytes }) => sizeBytes)).toEqual([0, 9, 0]);
+    expect(notice).toMatchObject({ code: 'training/cleared' });
+    // Weights of now that find no room cannot be looked at, and that is said.
+    trainer.answers.keepNow = () => ({ step: 2, sizeBytes: 0, scores: null });
+    await training.actions.lookInside();
+    expect(looked).toEqual([]);
+    expect(facts().watch.error).toMatchObject({ code: 'training/not-kept' });
+  });
+
+  it('runs that are gone without anybody deleting them are missed', async () => {
+    let kept = 2;
+    const { training, facts } = open({
+      browser: noting(
+        () => kept,
+        (now) => (kept = now),
+      ),
+    });
+    training.actions.start();
+    await settle();
+    expect(facts().runs).toMatchObject({ all: [], missed: 2 });
+    expect(kept).toBe(0);
+  });
+
+  it('runs that somebody deleted are not', async () => {
+    let kept = 0;
+    const { training, trainer, facts } = open({
+      browser: noting(
+        () => kept,
+        (now) => (kept = now),
+      ),
+    });
+    trainer.runs = [recordOf(settings, { state: 'done' })];
+    training.actions.start();
+    await settle();
+    expect(kept).toBe(1);
+    trainer.runs = [];
+    training.actions.removeRun('one');
+    await settle();
+    await settle();
+    expect(facts().runs).toMatchObject({ all: [], missed: 0 });
+    expect(kept).toBe(0);
+  });
+});
+
+describe('a device that is lost', () => {
+  it('leaves the run at what is kept, as it is after the loss', async () => {
+    const { trainer, facts } = await running();
+    await trainer.tell({ type: 'checkpoint', step: 2, kept: [1, 2] });
+    trainer.records.set('one', recordOf(settings, { step: 2, kept: [1] }));
+    await trainer.tell(new EngineError('The GPU went away.', { code: 'device/lost', hint: '' }));
+    expect(facts().watch).toMatchObject({
+      at: 'resting',
+      error: { code: 'device/lost' },
+      run: { state: 'failed', kept: [1] },
+    });
+  });
+});
+
+describe('a run of another tab', () => {
+  it('is shown as it was kept; its end is heard, and shown', async () => {
+    const { trainer, training, facts, said } = open();
+    const record = recordOf(settings, { elsewhere: true, step: 2, points: [point(1), point(2)] });
+    trainer.runs = [record];
+    trainer.records.set('one', record);
+    let end: (answer: null) => void = () => {};
+    trainer.answers.untilEnded = () => new Promise((resolve) => (end = resolve));
+    training.actions.start();
+    training.actions.open('one');
+    await settle();
+    expect(facts().watch).toMatchObject({ at: 'resting', run: { elsewhere: true, step: 2 } });
+    const done = { ...record, elsewhere: false, state: 'done', step: 3 } as const;
+    trainer.runs = [done];
+    trainer.records.set('one', { ...done, points: [point(1), point(2), point(3)] });
+    end(null);
+    await settle();
+    await settle();
+    expect(facts().watch).toMatchObject({ run: { elsewhere: false, state: 'done', step: 3 } });
+    expect(training.curve.length).toBe(3);
+    expect(said).toEqual(['Tales 1 trains no more in the other tab.']);
+  });
+
+  it('is looked for when the tab is seen again', async () => {
+    const hears: (() => void)[] = [];
+    const onSight = (hear: () => void): void => void hears.push(hear);
+    const { trainer, training, facts } = open({ browser: { ...NO_BROWSER, onSight } });
+    training.actions.start();
+    await settle();
+    expect(facts().runs.all).toEqual([]);
+    trainer.runs = [recordOf(settings, { elsewhere: true })];
+    for (const hear of hears) hear();
+    await settle();
+    expect(facts().runs.all).toHaveLength(1);
+  });
+});
+
+describe('a tab that is hidden', () => {
+  function paced() {
+    let at = 0;
+    const pace = new Pace(() => at);
+    const pass = (ms: number, steps: number, from: number): number => {
+      at += ms;
+      pace.to(from + steps);
+      return from + steps;
+    };
+    pace.run(0);
+    return { pace, pass };
+  }
+
+  it('and slowed says how many steps it made, in what time, and how many it makes in sight', () => {
+    const { pace, pass } = paced();
+    let step = pass(10_000, 100, 0);
+    pace.hide();
+    step = pass(240_000, 12, step);
+    expect(pace.show()).toBe(
+      'The browser slowed this tab while it was hidden: 12 steps in 4 minutes, where it makes 2,400 in sight.',
+    );
+    // Once.
+    expect(pace.show()).toBeNull();
+  });
+
+  it('and not slowed, or hidden for a moment, or paused, says nothing', () => {
+    const even = paced();
+    let step = even.pass(10_000, 100, 0);
+    even.pace.hide();
+    step = even.pass(60_000, 420, step);
+    expect(even.pace.show()).toBeNull();
+    even.pace.hide();
+    even.pass(1500, 0, step);
+    expect(even.pace.show()).toBeNull();
+
+    const held = paced();
+    step = held.pass(10_000, 100, 0);
+    held.pace.hide();
+    held.pace.rest();
+    held.pass(60_000, 0, step);
+    expect(held.pace.show()).toBeNull();
+
+    // A run of slow steps, of which one was under way.
+    const slow = paced();
+    step = slow.pass(60_000, 6, 0);
+    slow.pace.hide();
+    slow.pass(19_000, 1, step);
+    expect(slow.pace.show()).toBeNull();
+  });
+
+  it('is judged when what was told meanwhile has been heard', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'performance'], shouldAdvanceTime: false });
+    try {
+      let isHidden = false;
+      const hears: (() => void)[] = [];
+      const onSight = (hear: () => void): void => void hears.push(hear);
+      const tick = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+      const { trainer, training, facts } = open({
+        browser: { ...NO_BROWSER, isHidden: () => isHidden, onSight },
+      });
+      training.actions.start();
+      await tick(10);
+      training.actions.train();
+      await tick(10);
+      const tell = async (event: RunEvent): Promise<void> => {
+        const told = trainer.tell(event);
+        await tick(5);
+        await told;
+      };
+      await tell(begun(recordOf(settings)));
+      await tick(10_000);
+      await tell(points(point(100)));
+      isHidden = true;
+      for (const hear of hears) hear();
+      await tick(60_000);
+      isHidden = false;
+      for (const hear of hears) hear();
+      await tell(points(point(110)));
+      expect(facts().watch.notice).toBeNull();
+      await tick(1000);
+      expect(facts().watch.notice).toMatchObject({ code: 'training/slowed' });
+      expect(facts().watch.notice?.message).toContain('10 steps in 61 seconds');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
