@@ -115,7 +115,7 @@ export const PRESETS: readonly Preset[] = [
   preset('large', ['Large', 'For a GPU, or overnight'], [8, 8, 256, 256], [12, 2400, 6e-4]),
   sourcePreset(
     'notebook',
-    ['The notebook’s GPTModel', 'GPT-2’s size, drawn from seed 123 as PyTorch draws it'],
+    ['The notebook’s GPTModel', 'GPT-2’s size, drawn from seed 123'],
     [12, 12, 768, 1024],
     { kind: 'gpt2' },
     {

@@ -5,10 +5,11 @@ import { loraParameters, type GoOnFacts } from '../../state/training/base.ts';
 import { fieldsFor } from '../../state/training/fields.ts';
 import { costOf } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
-import { formatCount, formatParameters } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Entry } from './Fields.tsx';
+import { Parameters } from './Parameters.tsx';
 import { Problem } from './Problem.tsx';
 import css from './training.module.css';
 import { costWords, isOfBase, sizeWords } from './words.ts';
@@ -44,7 +45,7 @@ function Loaded({
   const cost = isChosen ? costOf(settings, vocabSize, last) : null;
   const measured = cost?.known === 'measured' ? cost : null;
   const words = [
-    'The model that is loaded. It begins with what it knows, in its own tokens.',
+    'The loaded model, with what it knows already.',
     ...(dtype === 'fp32' ? [] : [`Loaded in ${dtype === 'q8' ? 8 : 16} bits, trained in 32.`]),
     ...(host === null ? [] : [`Its files are read from ${host} again.`]),
   ];
@@ -63,7 +64,7 @@ function Loaded({
       </span>
       <span className={css.sizeWords}>{whyNot ?? words.join(' ')}</span>
       <span className={css.sizeFacts}>
-        <span>{formatParameters(parameters)} parameters</span>
+        <Parameters count={parameters} />
         {measured !== null && <span>{formatSize(measured.bytes)}</span>}
         {measured !== null && <b>{costWords(measured)}</b>}
       </span>

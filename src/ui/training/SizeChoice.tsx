@@ -10,10 +10,10 @@ import {
   withPreset,
 } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
-import { formatParameters } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { GoOnCards, GoOnDetails } from './GoOn.tsx';
+import { Parameters } from './Parameters.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
 import { costWords, deviceTitle, sizeWords } from './words.ts';
@@ -63,7 +63,7 @@ export function SizeChoice(): ReactNode {
               </span>
               <span className={css.sizeWords}>{words}</span>
               <span className={css.sizeFacts}>
-                <span>{formatParameters(parameters)} parameters</span>
+                <Parameters count={parameters} />
                 <span>{bytes === undefined ? '…' : formatSize(bytes)}</span>
                 <b>{costWords(cost)}</b>
               </span>
@@ -76,8 +76,8 @@ export function SizeChoice(): ReactNode {
         {estimate.at === 'coming'
           ? 'Measuring a few steps on this device…'
           : device === undefined
-            ? 'Layers × width. Time is measured here once the text is read.'
-            : `Layers × width. Time of the steps alone, without samples and checks, on ${deviceTitle(device)}: ${measuredWords(preset, isGoingOn)}.`}
+            ? 'Layers × width, parameters, memory. Time is measured here once the text is read.'
+            : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(preset, isGoingOn)}.`}
       </p>
       {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
     </>

@@ -21,7 +21,7 @@ export function TorchSwitch(): ReactNode {
       />
       <b>As PyTorch draws</b>
       <span id="torch-words">
-        First weights, pieces of the text and dropout are what PyTorch draws on a CPU after{' '}
+        Weights, batches and dropout as on a CPU after{' '}
         <code>torch.manual_seed({String(seed ?? 42)})</code>, in {WHOSE[kind]} order.
       </span>
     </label>
