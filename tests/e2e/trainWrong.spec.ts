@@ -420,3 +420,45 @@ test(
     await expect(state(page)).toHaveText('stopped');
   },
 );
+
+test(
+  'the newest weights of a run are one press away; a step whose run is gone says so, and can be looked at',
+  { tag: '@thorough' },
+  async ({ page }) => {
+    await closeViews(page);
+    await begin(page);
+    await untilStep(page, 25);
+    await button(page, 'Look inside').click();
+    await untilSeen(page.getByTestId('time-bar'));
+    const shown = async (): Promise<number> => {
+      const words = await page.getByTestId('time-step').innerText();
+      return Number(/step ([\d,]+)/u.exec(words)?.[1]?.replaceAll(',', ''));
+    };
+    const first = await shown();
+    expect(first).toBeGreaterThanOrEqual(25);
+    await button(page, 'Newest').click();
+    await expect.poll(shown).toBeGreaterThan(first);
+    await button(page, 'Back to the run').click();
+    await expect(state(page)).toHaveText('running');
+    await button(page, 'Stop').click();
+    await expect(state(page)).toHaveText('stopped');
+    const stopped = await stepOf(page);
+    await button(page, 'Look inside').click();
+    await expect.poll(shown).toBe(stopped);
+    // Of a run that rests there is no newer one.
+    await expect(button(page, 'Newest')).toHaveCount(0);
+
+    // Its record goes, and its weights stay.
+    await page.evaluate(async () => {
+      const root = await navigator.storage.getDirectory();
+      await root.removeEntry('runs', { recursive: true });
+    });
+    await page.goto('./?device=cpu');
+    const missing = page.getByTestId('time-bar-missing');
+    await untilSeen(missing);
+    await expect(missing).toContainText('whose other steps cannot be chosen');
+    await expect(missing).toContainText('is not kept here any more');
+    await expect(page.getByTestId('time-bar')).toHaveCount(0);
+    expect(await objections(page)).toEqual([]);
+  },
+);

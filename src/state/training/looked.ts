@@ -1,5 +1,6 @@
 // The run that the page looks into: its record, where it is not the one that is watched, and two of its steps beside
 // each other.
+import type { ErrorInfo } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
 import type { LookedFacts } from './facts.ts';
@@ -8,6 +9,12 @@ export const LOOKED_NOTHING: LookedFacts = { run: null, error: null, beside: nul
 
 /** Candidates that are asked of each: all of a small vocabulary. */
 const TOP = 256;
+
+const GONE: ErrorInfo = {
+  code: 'training/run',
+  message: 'What is known of this run is not kept here any more.',
+  hint: 'The step that is here can be looked at all the same, until the page is closed.',
+};
 
 export interface BesideRequest {
   /** The run's own id. */
@@ -28,7 +35,7 @@ export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
           const all = await trainer().ask('runs', {});
           const found = all.find((run) => run.snapshotsId === snapshotsId);
           const run = found ? await trainer().ask('run', { id: found.id }) : null;
-          set({ run, error: null });
+          set({ run, error: found ? null : GONE });
         } catch (error) {
           set({ run: null, error: toErrorInfo(error) });
         }

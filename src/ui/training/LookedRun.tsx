@@ -3,6 +3,8 @@ import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import { useApp, useFacts } from '../context.ts';
+import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
 import { beginningOf } from './ownText.ts';
 import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
 import { TimeBar, type LookedRun as Run } from './TimeBar.tsx';
@@ -32,7 +34,8 @@ function Bar(): ReactNode {
   }));
   const run = useRun(step?.id ?? '');
   const isReplaced = useOwnText(run);
-  if (run === null || step === null) return null;
+  if (step === null) return null;
+  if (run === null) return <Unknown step={step.step} />;
   return (
     <TimeBar
       note={
@@ -54,6 +57,18 @@ function Bar(): ReactNode {
         actions.openWorkspace('train');
       }}
     />
+  );
+}
+
+/** The views are there, and why nothing moves through the run is said. */
+function Unknown({ step }: { readonly step: number }): ReactNode {
+  const { error } = useTrainingFacts((s) => ({ error: s.looked.error }));
+  if (error === null) return null;
+  return (
+    <p className={controls.note} data-testid="time-bar-missing">
+      This is step {formatCount(step)} of a run whose other steps cannot be chosen. {error.message}{' '}
+      {error.hint}
+    </p>
   );
 }
 

@@ -24,7 +24,7 @@ it('is found by what its snapshots are called', async () => {
 it('is none where it was deleted, and what went wrong is kept', async () => {
   const { trainer, training, looked } = open();
   await training.actions.follow('gone.seen');
-  expect(looked()).toMatchObject({ run: null, error: null });
+  expect(looked()).toMatchObject({ run: null, error: { code: 'training/run' } });
   trainer.records.clear();
   await training.actions.follow('one.seen');
   expect(looked()).toMatchObject({ run: null, error: { message: 'There is no run one.' } });
