@@ -12,9 +12,10 @@ export function trainerHandlers(create: (page: TrainerPage) => Trainer): Handler
   };
   return {
     calls: {
-      begin: (page) => {
+      begin: async (page) => {
         made ??= create(page);
-        return Promise.resolve(null);
+        if (page.alive !== undefined) await hold(page.alive);
+        return null;
       },
       ask: ({ question, input }, { signal }) => trainer().ask(question, input, signal),
     },
@@ -26,4 +27,15 @@ export function trainerHandlers(create: (page: TrainerPage) => Trainer): Handler
     },
     news: () => {},
   };
+}
+
+/** Takes a lock for good. */
+function hold(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const held = (): Promise<never> => {
+      resolve();
+      return new Promise(() => {});
+    };
+    navigator.locks.request(name, held).catch(reject);
+  });
 }

@@ -23,6 +23,8 @@ export interface TrainerPage {
   readonly base: string;
   /** Where it computes, and what trains there with it. */
   readonly device?: DeviceRequest;
+  /** A lock that the worker holds as long as it lives: a browser that ends one tells nobody. */
+  readonly alive?: string;
 }
 
 export interface TrainerTreaty extends Treaty {

@@ -85,11 +85,24 @@ export class WorkerTrainer implements Trainer {
   #running(): Client<TrainerTreaty> {
     if (this.#disposed) throw disposed();
     if (this.#client === null) {
-      this.#client = this.#connected();
+      const client = this.#connected();
+      this.#client = client;
+      const alive = 'locks' in navigator ? `glass-gpt trainer ${crypto.randomUUID()}` : undefined;
       // Messages arrive in order: what is asked next finds it there. A worker that breaks tells whoever asks.
-      this.#client.call('begin', this.#page).catch(() => {});
+      client
+        .call('begin', { ...this.#page, ...(alive !== undefined && { alive }) })
+        .then(() => (alive === undefined ? undefined : this.#awaitEnd(client, alive)))
+        .catch(() => {});
     }
     return this.#client;
+  }
+
+  /** A browser that ends a worker, for want of memory, tells nobody; but its lock is free then. */
+  async #awaitEnd(client: Client<TrainerTreaty>, alive: string): Promise<void> {
+    await navigator.locks.request(alive, { mode: 'shared' }, () => {});
+    if (this.#client !== client) return;
+    this.#client = null;
+    client.close(failed('the browser ended it'));
   }
 
   #connected(): Client<TrainerTreaty> {
@@ -97,13 +110,17 @@ export class WorkerTrainer implements Trainer {
       news: () => {},
       broken: (reason) => {
         this.#client = null;
-        return new EngineError(`The worker that trains failed: ${reason}.`, {
-          code: 'engine/worker',
-          hint: 'Go on with the run from the list: it stands at its last checkpoint.',
-        });
+        return failed(reason);
       },
     });
   }
+}
+
+function failed(reason: string): EngineError {
+  return new EngineError(`The worker that trains failed: ${reason}.`, {
+    code: 'engine/worker',
+    hint: 'Go on with the run: it stands at its last checkpoint.',
+  });
 }
 
 function disposed(): EngineError {

@@ -222,6 +222,37 @@ async function rendererOf(page: Page): Promise<number> {
   return busiest.id;
 }
 
+test(
+  'a worker that the browser ends in mid-run is told, and the run goes on by one click in the next',
+  { tag: '@thorough' },
+  async ({ page }) => {
+    await closeViews(page);
+    await page.addInitScript(() => {
+      const workers: globalThis.Worker[] = [];
+      Object.assign(globalThis, { workers });
+      globalThis.Worker = class extends globalThis.Worker {
+        constructor(...args: ConstructorParameters<typeof globalThis.Worker>) {
+          super(...args);
+          if (args[1]?.name === 'glass-gpt trainer') workers.push(this);
+        }
+      };
+    });
+    await begin(page);
+    await untilStep(page, 45);
+    // Nothing tells the page of it.
+    await page.evaluate(() =>
+      (globalThis as unknown as { workers: globalThis.Worker[] }).workers.at(-1)?.terminate(),
+    );
+    await expect(state(page)).toHaveText('failed');
+    await expect(problem(page)).toContainText('The worker that trains failed');
+    await button(page, /^Go on from step [1-9]/u).click();
+    await expect(state(page)).toHaveText('running');
+    await untilStep(page, 41);
+    await button(page, 'Stop').click();
+    await expect(state(page)).toHaveText('stopped');
+  },
+);
+
 test.describe('with little room', () => {
   // What the browser allows a site stays as a test left it.
   test.use({ ownWindow: true });
