@@ -396,27 +396,27 @@ async function expectRefused(page: Page, hub: HubServer, rows: readonly Row[]): 
   }
 }
 
-test('what cannot be looked up is said under the field, which keeps what was typed', async ({
-  page,
-  context,
-  hub,
-}) => {
-  await openPage(page);
-  await openDialog(page);
-  await expectRefused(page, hub, REFUSED);
-  await test.step('offline', async () => {
-    await context.setOffline(true);
-    await button(page, /^GPT-2 124 M/u).click();
-    await isStatus(page, 'failed');
-    await expect(offer(page)).toContainText(/offline|could not be reached/u);
-    await context.setOffline(false);
-    await offer(page).getByRole('button', { name: 'Dismiss' }).click();
-  });
-  await button(page, 'Close').click();
-  await setLength(page, 2);
-  await generate(page);
-  await isLoaded(page, 'tales-7m');
-});
+test(
+  'what cannot be looked up is said under the field, which keeps what was typed',
+  { tag: '@thorough' },
+  async ({ page, context, hub }) => {
+    await openPage(page);
+    await openDialog(page);
+    await expectRefused(page, hub, REFUSED);
+    await test.step('offline', async () => {
+      await context.setOffline(true);
+      await button(page, /^GPT-2 124 M/u).click();
+      await isStatus(page, 'failed');
+      await expect(offer(page)).toContainText(/offline|could not be reached/u);
+      await context.setOffline(false);
+      await offer(page).getByRole('button', { name: 'Dismiss' }).click();
+    });
+    await button(page, 'Close').click();
+    await setLength(page, 2);
+    await generate(page);
+    await isLoaded(page, 'tales-7m');
+  },
+);
 
 test(
   'what can seldom be looked up is said there too',
@@ -472,36 +472,41 @@ async function expectBroken(page: Page, hub: HubServer, rows: readonly Row[]): P
   }
 }
 
-test('what breaks on the way is said, the running model stays, and another try may do', async ({
-  page,
-  hub,
-}) => {
-  await openPage(page);
-  await openDialog(page);
-  await expectBroken(page, hub, BROKEN);
-  await test.step('a wrong byte once, and a connection that breaks', async () => {
-    await button(page, 'Close').click();
-    await setLength(page, 2);
-    await generate(page);
-    hub.reset();
-    hub.faults.set(WEIGHTS, { flip: 300_000, times: 1, next: { hang: true } });
-    await button(page, 'Try again').click();
-    await expect(offer(page)).toContainText(/is damaged: .* It is fetched again/u);
-    hub.faults.clear();
-    await isLoaded(page, 'tiny-gpt2');
-    expect(hub.sent(WEIGHTS)).toBe(2 * SIZE);
+test(
+  'what breaks on the way is said, the running model stays, and another try may do',
+  { tag: '@thorough' },
+  async ({ page, hub }) => {
+    await openPage(page);
     await openDialog(page);
-    await ask(page, 'tests/tiny-sharded', hub.origin);
-    await isStatus(page, 'known');
-    await expect(offer(page)).toContainText('8 files');
-    const hang = { hang: true };
-    hub.faults.set('model-00002-of-00003.safetensors', { cutAfter: 60_000, times: 2, next: hang });
-    await button(page, /^Download/u).click();
-    await expect(offer(page)).toContainText(/The connection to .* broke.*; trying again/u);
-    hub.faults.clear();
-    await isLoaded(page, 'tiny-sharded');
-  });
-});
+    await expectBroken(page, hub, BROKEN);
+    await test.step('a wrong byte once, and a connection that breaks', async () => {
+      await button(page, 'Close').click();
+      await setLength(page, 2);
+      await generate(page);
+      hub.reset();
+      hub.faults.set(WEIGHTS, { flip: 300_000, times: 1, next: { hang: true } });
+      await button(page, 'Try again').click();
+      await expect(offer(page)).toContainText(/is damaged: .* It is fetched again/u);
+      hub.faults.clear();
+      await isLoaded(page, 'tiny-gpt2');
+      expect(hub.sent(WEIGHTS)).toBe(2 * SIZE);
+      await openDialog(page);
+      await ask(page, 'tests/tiny-sharded', hub.origin);
+      await isStatus(page, 'known');
+      await expect(offer(page)).toContainText('8 files');
+      const hang = { hang: true };
+      hub.faults.set('model-00002-of-00003.safetensors', {
+        cutAfter: 60_000,
+        times: 2,
+        next: hang,
+      });
+      await button(page, /^Download/u).click();
+      await expect(offer(page)).toContainText(/The connection to .* broke.*; trying again/u);
+      hub.faults.clear();
+      await isLoaded(page, 'tiny-sharded');
+    });
+  },
+);
 
 test('what seldom breaks on the way is said too', { tag: '@thorough' }, async ({ page, hub }) => {
   await openPage(page);

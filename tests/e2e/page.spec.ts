@@ -275,28 +275,32 @@ test.describe('the page', () => {
     await expectWhole(900);
   });
 
-  test('a long prompt, its note and the examples stay inside their panes', async ({ page }) => {
-    await page.setViewportSize({ width: 1280, height: 720 });
-    await open(page);
-    await prompt(page).fill('The little fox went to the river. '.repeat(150).slice(0, 5000));
-    const line = page.getByTestId('window-line');
-    await expect(line).toContainText('struck through');
-    const scroller = await page.getByTestId('text').locator('..').boundingBox();
-    const note = await line.boundingBox();
-    expect((scroller?.y ?? 0) + (scroller?.height ?? 0)).toBeLessThanOrEqual((note?.y ?? 0) + 1);
-    const pane = await page.getByRole('region', { name: 'Prompt' }).boundingBox();
-    for (const example of await page
-      .getByRole('list', { name: 'Example prompts' })
-      .getByRole('button')
-      .all()) {
-      const box = await example.boundingBox();
-      expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThan((pane?.x ?? 0) + (pane?.width ?? 0));
-    }
-    await expect(button(page, 'Jump to newest')).toBeHidden();
-    await prompt(page).fill('Short');
-    await expect(chips(page)).toHaveCount(2);
-    await expect(button(page, 'Jump to newest')).toBeHidden();
-  });
+  test(
+    'a long prompt, its note and the examples stay inside their panes',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await page.setViewportSize({ width: 1280, height: 720 });
+      await open(page);
+      await prompt(page).fill('The little fox went to the river. '.repeat(150).slice(0, 5000));
+      const line = page.getByTestId('window-line');
+      await expect(line).toContainText('struck through');
+      const scroller = await page.getByTestId('text').locator('..').boundingBox();
+      const note = await line.boundingBox();
+      expect((scroller?.y ?? 0) + (scroller?.height ?? 0)).toBeLessThanOrEqual((note?.y ?? 0) + 1);
+      const pane = await page.getByRole('region', { name: 'Prompt' }).boundingBox();
+      for (const example of await page
+        .getByRole('list', { name: 'Example prompts' })
+        .getByRole('button')
+        .all()) {
+        const box = await example.boundingBox();
+        expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThan((pane?.x ?? 0) + (pane?.width ?? 0));
+      }
+      await expect(button(page, 'Jump to newest')).toBeHidden();
+      await prompt(page).fill('Short');
+      await expect(chips(page)).toHaveCount(2);
+      await expect(button(page, 'Jump to newest')).toBeHidden();
+    },
+  );
 
   test(
     'in forced colours the map keeps its shades, and what is chosen is marked',
@@ -448,22 +452,26 @@ test.describe('the page', () => {
     expect(errors).toEqual([]);
   });
 
-  test('a view whose code is gone can be had by a reload, which keeps the text', async ({
-    page,
-  }) => {
-    // As where a newer page was published since.
-    await page.route('**/assets/ModelPanel-*.js', async (route) => route.fulfill({ status: 404 }));
-    await open(page);
-    await button(page, '1 token').click();
-    await expect(chips(page)).toHaveCount(11);
-    const text = await wholeText(page);
-    await page.getByRole('tab', { name: 'Model' }).click();
-    await expect(page.getByText('This view could not be fetched')).toBeVisible();
-    await page.unrouteAll();
-    await button(page, 'Reload the page; your text is kept').click();
-    await expect(page.getByTestId('model-finding')).toContainText('parameters in 12 blocks');
-    expect(await wholeText(page)).toBe(text);
-  });
+  test(
+    'a view whose code is gone can be had by a reload, which keeps the text',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      // As where a newer page was published since.
+      await page.route('**/assets/ModelPanel-*.js', async (route) =>
+        route.fulfill({ status: 404 }),
+      );
+      await open(page);
+      await button(page, '1 token').click();
+      await expect(chips(page)).toHaveCount(11);
+      const text = await wholeText(page);
+      await page.getByRole('tab', { name: 'Model' }).click();
+      await expect(page.getByText('This view could not be fetched')).toBeVisible();
+      await page.unrouteAll();
+      await button(page, 'Reload the page; your text is kept').click();
+      await expect(page.getByTestId('model-finding')).toContainText('parameters in 12 blocks');
+      expect(await wholeText(page)).toBe(text);
+    },
+  );
 
   test('a link carries the prompt and the settings', async ({ page }) => {
     await closeViews(page);

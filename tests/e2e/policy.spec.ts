@@ -154,36 +154,38 @@ test('in a frame of another site it is not isolated, and works', async ({ page, 
 test.describe('on a host that sends no headers', () => {
   test.use({ serviceWorkers: 'allow' });
 
-  test('the page has its policy at once, its worker from the second visit on, and then both are isolated', async ({
-    page,
-  }) => {
-    const site = await serveSite();
-    try {
-      await page.goto(site.address);
-      await untilReady(page);
-      await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute(
-        'content',
-        POLICY,
-      );
-      expect(await isolationOf(page)).toEqual({
-        page: false,
-        engine: false,
-        helpers: false,
-      });
-      await withStranger(async (address, asked) => {
-        expect(await tryIn(page, address)).toEqual(GOVERNED);
-        expect(asked()).toBe(0);
-      });
-      await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-      await page.reload();
-      await untilReady(page);
-      await expect.poll(async () => isolationOf(page)).toEqual(ISOLATED);
-      await withStranger(async (address, asked) => {
-        expect(await tryIn(await engineOf(page), address)).toEqual(GOVERNED);
-        expect(asked()).toBe(0);
-      });
-    } finally {
-      site.close();
-    }
-  });
+  test(
+    'the page has its policy at once, its worker from the second visit on, and then both are isolated',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      const site = await serveSite();
+      try {
+        await page.goto(site.address);
+        await untilReady(page);
+        await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveAttribute(
+          'content',
+          POLICY,
+        );
+        expect(await isolationOf(page)).toEqual({
+          page: false,
+          engine: false,
+          helpers: false,
+        });
+        await withStranger(async (address, asked) => {
+          expect(await tryIn(page, address)).toEqual(GOVERNED);
+          expect(asked()).toBe(0);
+        });
+        await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+        await page.reload();
+        await untilReady(page);
+        await expect.poll(async () => isolationOf(page)).toEqual(ISOLATED);
+        await withStranger(async (address, asked) => {
+          expect(await tryIn(await engineOf(page), address)).toEqual(GOVERNED);
+          expect(asked()).toBe(0);
+        });
+      } finally {
+        site.close();
+      }
+    },
+  );
 });

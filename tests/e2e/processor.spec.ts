@@ -78,27 +78,29 @@ test('it computes in WebAssembly, with all threads, which end with it; the text 
   expect((await wholeText(page)).startsWith(text)).toBe(true);
 });
 
-test('without isolation it has one thread, and where a policy refuses WebAssembly plain loops', async ({
-  page,
-}) => {
-  const policy = POLICY.replace(" 'wasm-unsafe-eval'", '');
-  expect(policy).not.toBe(POLICY);
-  for (const [headers, words] of [
-    [{}, 'WebAssembly, 1 thread, relaxed SIMD'],
-    [{ 'Content-Security-Policy': policy }, 'Plain TypeScript kernels, f32'],
-  ] as const) {
-    // oxlint-disable no-await-in-loop -- one site and then the other
-    const site = await serveSite(headers);
-    try {
-      await page.goto(site.address);
-      await untilReady(page);
-      await expect(await openDetails(page)).toContainText(words);
-    } finally {
-      site.close();
+test(
+  'without isolation it has one thread, and where a policy refuses WebAssembly plain loops',
+  { tag: '@thorough' },
+  async ({ page }) => {
+    const policy = POLICY.replace(" 'wasm-unsafe-eval'", '');
+    expect(policy).not.toBe(POLICY);
+    for (const [headers, words] of [
+      [{}, 'WebAssembly, 1 thread, relaxed SIMD'],
+      [{ 'Content-Security-Policy': policy }, 'Plain TypeScript kernels, f32'],
+    ] as const) {
+      // oxlint-disable no-await-in-loop -- one site and then the other
+      const site = await serveSite(headers);
+      try {
+        await page.goto(site.address);
+        await untilReady(page);
+        await expect(await openDetails(page)).toContainText(words);
+      } finally {
+        site.close();
+      }
+      // oxlint-enable no-await-in-loop
     }
-    // oxlint-enable no-await-in-loop
-  }
-});
+  },
+);
 
 /** Has the engine keep the helpers that it starts from now on. */
 async function keepHelpers(engine: Worker): Promise<void> {

@@ -166,28 +166,30 @@ test.describe('a link that replays', () => {
   );
 });
 
-test('a link costs nobody their own text: undo brings it back, after a reload too', async ({
-  page,
-}) => {
-  await closeViews(page);
-  await open(page, { at: '?device=cpu&seed=7&max_new_tokens=3' });
-  await generate(page);
-  await expect(chips(page)).toHaveCount(13);
-  const own = await wholeText(page);
-  await leave(page);
-  await open(page, { at: '?device=cpu&seed=7#prompt=Hello+there' });
-  await expect(page.getByTestId('replaced')).toContainText('Undo brings yours back');
-  await expect(notes(page)).toBeHidden();
-  await expect(chips(page)).toHaveCount(4);
-  await page.reload();
-  await untilReady(page);
-  await expect(chips(page)).toHaveCount(4);
-  await button(page, 'Undo').click();
-  await expect(chips(page)).toHaveCount(13);
-  expect(await wholeText(page)).toBe(own);
-  // From here on it is the person's again, in the address too, and stays.
-  await expect(page).not.toHaveURL(/Hello/u);
-  await page.reload();
-  await untilReady(page);
-  expect(await wholeText(page)).toBe(own);
-});
+test(
+  'a link costs nobody their own text: undo brings it back, after a reload too',
+  { tag: '@thorough' },
+  async ({ page }) => {
+    await closeViews(page);
+    await open(page, { at: '?device=cpu&seed=7&max_new_tokens=3' });
+    await generate(page);
+    await expect(chips(page)).toHaveCount(13);
+    const own = await wholeText(page);
+    await leave(page);
+    await open(page, { at: '?device=cpu&seed=7#prompt=Hello+there' });
+    await expect(page.getByTestId('replaced')).toContainText('Undo brings yours back');
+    await expect(notes(page)).toBeHidden();
+    await expect(chips(page)).toHaveCount(4);
+    await page.reload();
+    await untilReady(page);
+    await expect(chips(page)).toHaveCount(4);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(13);
+    expect(await wholeText(page)).toBe(own);
+    // From here on it is the person's again, in the address too, and stays.
+    await expect(page).not.toHaveURL(/Hello/u);
+    await page.reload();
+    await untilReady(page);
+    expect(await wholeText(page)).toBe(own);
+  },
+);
