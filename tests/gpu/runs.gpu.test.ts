@@ -59,7 +59,7 @@ it('a run outlives its worker, goes on to the bit, and any of its steps is a mod
 
   const second = create();
   const before = await second.ask('run', { id });
-  expect(before.state).toBe('stopped');
+  expect(before.state).toBe('interrupted');
   const rest: RunEvent[] = [];
   for await (const event of second.train({ run: { id }, device: 'cpu' })) rest.push(event);
   const from = rest.find((event) => event.type === 'begun')?.run.step ?? NaN;
