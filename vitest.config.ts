@@ -22,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           pool: 'threads', // a process for each file costs more than many a file's tests
+          isolate: false, // and so do all modules anew for each file; what a file replaces it puts back
           environment: 'node',
           setupFiles: ['tests/support/equalArrays.ts', 'tests/support/patience.ts'],
           include: ['tests/unit/**/*.test.{ts,tsx}'],

@@ -109,50 +109,52 @@ test('two tabs: the other says which one trains and offers nothing of it; when t
   expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
 });
 
-test('a rate that is too high ends in words, and one click goes back with half of it; what does not fit is said before', async ({
-  page,
-}) => {
-  await closeViews(page);
-  await page.addInitScript(() => {
-    const { storage } = navigator;
-    const estimate = (): Promise<StorageEstimate> => Promise.resolve({ usage: 0, quota: 1e5 });
-    Object.defineProperty(storage, 'estimate', { value: estimate });
-  });
-  const watch = await choose(page, {
-    learning_rate: '1000',
-    min_lr: '1000',
-    save_steps: '4',
-    max_steps: '200',
-  });
-  await expect(page.getByTestId('no-room')).toContainText(/which has 100.kB left for this page/u);
+test(
+  'a rate that is too high ends in words, and one click goes back with half of it; what does not fit is said before',
+  { tag: '@thorough' },
+  async ({ page }) => {
+    await closeViews(page);
+    await page.addInitScript(() => {
+      const { storage } = navigator;
+      const estimate = (): Promise<StorageEstimate> => Promise.resolve({ usage: 0, quota: 1e5 });
+      Object.defineProperty(storage, 'estimate', { value: estimate });
+    });
+    const watch = await choose(page, {
+      learning_rate: '1000',
+      min_lr: '1000',
+      save_steps: '4',
+      max_steps: '200',
+    });
+    await expect(page.getByTestId('no-room')).toContainText(/which has 100.kB left for this page/u);
 
-  // More than a page may have: the same step in less memory, by one click.
-  await page.getByText('More: every setting').click();
-  const batch = page.getByRole('textbox', { name: 'per_device_train_batch_size', exact: true });
-  await batch.fill('65536');
-  await expect(page.getByTestId('why-not')).toContainText('Training this takes');
-  await expect(train(page)).toHaveAttribute('aria-disabled', 'true');
-  await button(page, 'Take the smaller batch').click();
-  await expect(page.getByTestId('why-not')).toHaveCount(0);
-  expect(Number(await batch.inputValue())).toBeLessThan(65_536);
-  await expect(train(page)).toHaveAttribute('aria-disabled', 'false');
+    // More than a page may have: the same step in less memory, by one click.
+    await page.getByText('More: every setting').click();
+    const batch = page.getByRole('textbox', { name: 'per_device_train_batch_size', exact: true });
+    await batch.fill('65536');
+    await expect(page.getByTestId('why-not')).toContainText('Training this takes');
+    await expect(train(page)).toHaveAttribute('aria-disabled', 'true');
+    await button(page, 'Take the smaller batch').click();
+    await expect(page.getByTestId('why-not')).toHaveCount(0);
+    expect(Number(await batch.inputValue())).toBeLessThan(65_536);
+    await expect(train(page)).toHaveAttribute('aria-disabled', 'false');
 
-  // What fills the memory takes long to be measured, and nobody waits for it here.
-  await page.reload();
-  await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
-  await train(page).click();
-  await expect(state(page)).toHaveText('failed');
-  await expect(problem(page)).toContainText(/Step \d+: the .*NaN/u);
-  expect(await objections(page)).toEqual([]);
-  // Weights that ran away are kept too; it goes back behind them.
-  await button(page, 'Back to step 0 with half the rate').click();
-  await expect(state(page)).toHaveText('failed');
-  await button(page, 'Back to step 0 with half the rate').click();
-  await expect(state(page)).toHaveText('failed');
-  // The rate neither rises nor falls but for being halved.
-  await expect(page.getByTestId('run-status')).toContainText(/learning rate\s*250/u);
-  expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
-});
+    // What fills the memory takes long to be measured, and nobody waits for it here.
+    await page.reload();
+    await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
+    await train(page).click();
+    await expect(state(page)).toHaveText('failed');
+    await expect(problem(page)).toContainText(/Step \d+: the .*NaN/u);
+    expect(await objections(page)).toEqual([]);
+    // Weights that ran away are kept too; it goes back behind them.
+    await button(page, 'Back to step 0 with half the rate').click();
+    await expect(state(page)).toHaveText('failed');
+    await button(page, 'Back to step 0 with half the rate').click();
+    await expect(state(page)).toHaveText('failed');
+    // The rate neither rises nor falls but for being halved.
+    await expect(page.getByTestId('run-status')).toContainText(/learning rate\s*250/u);
+    expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
+  },
+);
 
 test.describe('a killed tab', () => {
   // Its process is killed, so it is to have one of its own.
