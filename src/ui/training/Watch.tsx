@@ -1,5 +1,5 @@
 // A run while it trains, or as it was: how far, how fast, the loss, what it wrote.
-import { useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import type { RunBase, RunModel, RunTokenizer } from '../../api.ts';
 import { loraParameters } from '../../state/training/base.ts';
 import type { ShownRun } from '../../state/training/facts.ts';
@@ -49,13 +49,25 @@ export function Watch(): ReactNode {
             </div>
             <Samples />
           </div>
-          <Made />
-          <takeAway.Part />
-          <Schooling />
+          <Afterwards>
+            <Made />
+            <takeAway.Part />
+            <Schooling />
+          </Afterwards>
         </>
       )}
     </>
   );
+}
+
+/** What stands below the fold comes in a task of its own: with the rest it takes the page's thread 50 ms. */
+function Afterwards({ children }: { readonly children: ReactNode }): ReactNode {
+  const [isHere, setIsHere] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsHere(true));
+    return () => clearTimeout(timer);
+  }, []);
+  return isHere ? children : null;
 }
 
 function Status(): ReactNode {
