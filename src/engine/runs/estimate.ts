@@ -1,12 +1,12 @@
 // What a run takes here, measured: some of its steps, on random tokens.
 import type { DeviceSummary, RunEstimate, RunMemory, RunSettings } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
-import type { MemoryPlan } from '../../model/training/plan.ts';
+import { type MemoryPlan, checkPlan } from '../../model/training/plan.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { TrainOptions } from '../training/begin.ts';
 import { philoxDraws } from '../training/draws.ts';
 import { isLoaded } from '../training/learner.ts';
-import type { TrainingArguments } from '../training/options.ts';
+import { DEFAULTS, type TrainingArguments } from '../training/options.ts';
 import { TokenIds } from '../training/tokenIds.ts';
 import { train } from '../training/train.ts';
 
@@ -23,6 +23,8 @@ const GENTLE = {
 } as const;
 /** Windows of random tokens that steps are drawn from. */
 const WINDOWS = 4;
+/** So many tokens tell how long a step of more takes, which could take minutes and cannot be broken off. */
+const MOST_TOKENS = 4096;
 
 /** Nothing stays allocated. Throws what `train` throws, but not for want of memory: the estimate says that. */
 export async function estimate(
@@ -34,6 +36,16 @@ export async function estimate(
   signal?.throwIfAborted();
   const args = settings.arguments as Partial<TrainingArguments>;
   const window = args.block_size ?? settings.model.n_ctx;
+  const {
+    per_device_train_batch_size: batch = DEFAULTS.per_device_train_batch_size,
+    gradient_accumulation_steps: passes = DEFAULTS.gradient_accumulation_steps,
+  } = args;
+  const fewer = Math.max(1, Math.floor(MOST_TOKENS / window));
+  const isLong = batch * passes > fewer;
+  const measured = {
+    per_device_train_batch_size: Math.min(batch, fewer),
+    gradient_accumulation_steps: 1,
+  };
   const ids = philoxDraws(1, 0).randint(vocabSize, Math.max(2, WINDOWS * window + 1));
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -59,8 +71,12 @@ export async function estimate(
     signal: stop.signal,
   };
   try {
-    for await (const event of train(options)) {
-      if (event.type === 'plan') plan = event.plan;
+    if (isLong) {
+      plan = await planOf(options);
+      checkPlan(plan);
+    }
+    for await (const event of train(isLong ? { ...options, ...measured } : options)) {
+      if (event.type === 'plan') plan ??= event.plan;
       else if (event.type === 'start') {
         parameters = event.parameters;
         last = performance.now();
@@ -83,14 +99,21 @@ export async function estimate(
     signal?.removeEventListener('abort', end);
   }
   signal?.throwIfAborted();
-  if (!plan) throw new Error('A run begins with its plan.');
+  if (!plan) throw new Error('Nothing was planned.');
+  const times = isLong ? (batch * passes) / measured.per_device_train_batch_size : 1;
   return {
     device: device ?? (isLoaded(how.model) ? how.model.device : await summaryOf(how)),
     parameters,
-    secondsAStep: steps > 0 ? durationMs / 1000 / steps : 0,
+    secondsAStep: steps > 0 ? (durationMs / 1000 / steps) * times : 0,
     steps: Math.max(0, steps),
     memory: memoryOf(plan),
   };
+}
+
+/** What a run takes, before anything is taken. */
+async function planOf(options: TrainOptions): Promise<MemoryPlan> {
+  for await (const event of train(options)) if (event.type === 'plan') return event.plan;
+  throw new Error('A run begins with its plan.');
 }
 
 /** The plan in the page's words. */

@@ -158,6 +158,27 @@ test('an estimate is measured, and says what does not fit', async () => {
   expect(measured.steps).toBeGreaterThanOrEqual(2);
 });
 
+test('a step that would take minutes is measured by a shorter one, and its memory is its own', async () => {
+  const { trainer } = trainerAt();
+  const ask = (args: Record<string, number>) =>
+    trainer.ask('estimate', {
+      settings: settings({ arguments: args }),
+      vocabSize: 27,
+      device: 'cpu',
+    });
+  // 24 tokens a row: 170 rows are measured.
+  const short = await ask({ per_device_train_batch_size: 170 });
+  const long = await ask({ per_device_train_batch_size: 17_000 });
+  const often = await ask({ per_device_train_batch_size: 170, gradient_accumulation_steps: 1000 });
+  expect(long.memory.total).toBeGreaterThan(50 * short.memory.activations);
+  expect(often.memory.activations).toBe(short.memory.activations);
+  for (const found of [long, often]) {
+    expect(found.steps).toBeGreaterThanOrEqual(2);
+    // A hundred times and a thousand times as long, by a clock that may stutter.
+    expect(found.secondsAStep).toBeGreaterThan(short.secondsAStep);
+  }
+});
+
 describe('a twin', () => {
   const TEXT = 'cat:meow dog:woof cow:moo '.repeat(80);
   const own = settings({
