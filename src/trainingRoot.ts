@@ -8,6 +8,14 @@ import { WorkerTrainer } from './worker/workerTrainer.ts';
 
 let training: Training | null = null;
 
+/** A reload would say again that settings came with a link, and that nothing has begun. */
+function forgetLink(): void {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  if (!hash.has('run')) return;
+  hash.delete('run');
+  history.replaceState(history.state, '', `#${hash}`);
+}
+
 /** The same each time. */
 export function openTraining(
   page: Pick<Actions, 'announce' | 'lookAt' | 'openWorkspace'>,
@@ -18,6 +26,7 @@ export function openTraining(
     makeTrainer: () => WorkerTrainer.create({ base: document.baseURI, ...(device && { device }) }),
     page: { home: document.baseURI, store },
     link: new URLSearchParams(location.hash.slice(1)).get('run'),
+    forgetLink,
     say: page.announce,
     browser: BROWSER,
     look(step, name) {

@@ -173,9 +173,10 @@ export class CharacterTokenizer implements Tokenizer {
       .filter((each) => each.trim() !== '')
       .slice(0, 100)
       .join('');
+    const blanks = this.#idOf.has(' ') ? 'blanks and ' : '';
     return new EngineError(
       `This model reads single characters, and ${show(character)} (U+${code}) is none of its ${this.#idOf.size}.`,
-      { code: 'tokenizer/byte', hint: `Write without it; it knows blanks and ${known}` },
+      { code: 'tokenizer/byte', hint: `Write without it; it knows ${blanks}${known}` },
     );
   }
 }

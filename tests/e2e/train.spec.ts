@@ -76,6 +76,8 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await expect(state(page)).toHaveText('running');
   await button(page, 'Pause').click();
   await expect(state(page)).toHaveText('paused');
+  // What was pressed gave way to another, which has the keyboard now.
+  await expect(button(page, 'Go on')).toBeFocused();
   const held = await stepOf(page);
   expect(held).toBeGreaterThanOrEqual(60);
   await button(page, 'One step').click();
@@ -102,6 +104,7 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await run.getByRole('button', { name: /^Rename/u }).click();
   await page.getByRole('textbox', { name: /^New name of/u }).fill('My first');
   await page.keyboard.press('Enter');
+  await expect(button(page, 'Rename My first')).toBeFocused();
   await button(page, 'Go on with My first').click();
   await expect(state(page)).toHaveText('running');
   expect(await stepOf(page)).toBeGreaterThanOrEqual(stopped);

@@ -1,5 +1,7 @@
 // A run as files that another machine goes on with, and back: its record, its curve, samples and receipt for people, the
 // last checkpoint, and its text where somebody wants that along. Read back, a stranger may have written them.
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { RunExportRequest, RunFileEvent, RunSettings, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { type ZipEntry, openZip, readEntry } from '../../formats/zip.ts';
@@ -23,7 +25,7 @@ import { toArguments } from '../training/options.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
 import { edited } from './edits.ts';
 import { hashOf } from './prepare.ts';
-import { otherText, receiptOf, textNeeded } from './receipt.ts';
+import { otherText, readReceipt, receiptOf, textNeeded } from './receipt.ts';
 import { type KeptRun, readRun, restingState, writeRun } from './record.ts';
 import { RECORD_BYTES, type RunStore } from './runStore.ts';
 import { newModelOf } from './settings.ts';
@@ -31,6 +33,7 @@ import { MOST_TEXT_BYTES, readRunText } from './texts.ts';
 
 const RECORD = 'run.json';
 const TEXT = 'text.txt';
+const RECEIPT = 'receipt.json';
 /** Files of a checkpoint that are no tensors: a tokenizer's are the largest. */
 const SMALL_BYTES = 32 << 20;
 const MOST_FILES = 24;
@@ -81,7 +84,7 @@ async function allOf(
 ): Promise<SavedFile[]> {
   const files = [
     bytesFile(RECORD, writeRun(withText ? run : withoutText(run))),
-    jsonFile('receipt.json', await receiptOf(run, store)),
+    jsonFile(RECEIPT, await receiptOf(run, store)),
     textFile('curve.csv', curveCsv(run.points, run.evaluations)),
     textFile('samples.txt', samplesText(run)),
   ];
@@ -133,6 +136,7 @@ export async function importRun(
   const entries = entriesOf(await openZip(file));
   const run = await recordOf(entries);
   const checkpoint = await checkpointOf(entries, run);
+  if (checkpoint) await checkWeights(entries, checkpoint, signal);
   const bytes = await textOf(entries, run, { base, text, signal });
   try {
     await store.writeText(id, new Blob([bytes]));
@@ -224,7 +228,34 @@ async function checkpointOf(
   if (found.step !== step || step > last) {
     throw strange(`is of step ${found.step}, and the run of step ${last}`);
   }
+  for (const needed of [settings.base?.lora ? FACTORS : WEIGHTS, OPTIMIZER]) {
+    if (!files.some(({ name }) => name === needed))
+      throw strange(`has no ${needed} of step ${step}`);
+  }
   return { step, files };
+}
+
+/** They are those of the receipt that lies beside them. */
+async function checkWeights(
+  entries: ReadonlyMap<string, ZipEntry>,
+  { step, files }: { readonly step: number; readonly files: readonly SavedFile[] },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const entry = entries.get(RECEIPT);
+  if (!entry || entry.sizeBytes > RECORD_BYTES) throw strange(`has no ${RECEIPT}`);
+  const { weights } = await readReceipt(new Blob([await readEntry(entry)]));
+  if (weights === null || weights.step !== step) return;
+  const hash = sha256.create();
+  for (const { name, chunks } of files) {
+    if (name !== WEIGHTS && name !== FACTORS) continue;
+    for await (const chunk of chunks()) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+    }
+  }
+  if (bytesToHex(hash.digest()) !== weights.sha256) {
+    throw strange('has other weights than its receipt names');
+  }
 }
 
 /** A run that goes on has the shape of the model that it goes on from; of that, the settings say the sizes alone. */

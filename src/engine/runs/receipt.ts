@@ -53,7 +53,7 @@ export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunRecei
 }
 
 /** Reads what somebody brought; nothing in it is believed. Throws `training/receipt`. */
-async function readReceipt(file: Blob): Promise<RunReceipt> {
+export async function readReceipt(file: Blob): Promise<RunReceipt> {
   if (file.size > MOST_BYTES) throw noReceipt(`it is larger than ${MOST_BYTES >> 20} MB`);
   let json: unknown;
   try {

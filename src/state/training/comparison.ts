@@ -64,7 +64,7 @@ export function createComparison({
       if (signal.aborted) return;
       const pair = { first, twin };
       const step = commonSteps(pair).at(-1) ?? null;
-      set({ pair: { at: 'here', value: pair }, step, prompt: promptOf(first) });
+      set({ pair: { at: 'here', value: pair }, step, prompt: promptOf(pair) });
       read();
       await compareWeights(pair, signal);
     } catch (error) {
@@ -144,8 +144,14 @@ export function createComparison({
   };
 }
 
-/** The run's own; where it has none, how its text begins. */
-function promptOf({ settings, text }: RunRecord): string {
+/**
+ * What asks for the passage that one of the two has not met: the passage without its last word, where it has several.
+ * Else the run's own prompt; where it has none, how its text begins.
+ */
+function promptOf({ first: { settings, text }, twin }: RunPair): string {
+  const passage = twin.settings.edits?.at(-1)?.passage.trim() ?? '';
+  const asking = /^(.*\S)\s+\S+$/su.exec(passage)?.[1];
+  if (asking !== undefined) return asking;
   if (settings.prompt !== '') return settings.prompt;
   return text.beginning
     .slice(0, FIRST_TOKENS)

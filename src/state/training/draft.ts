@@ -80,6 +80,9 @@ export function whyNothing(
   return null;
 }
 
+/** What the column of a table that is a text is called. */
+const TEXT_COLUMN = /^(?:text|content|body|story|sentence)s?$/iu;
+
 export function createDraft({
   trainer,
   get,
@@ -242,7 +245,7 @@ export function createDraft({
         }
         const isTable = /\.csv$/iu.test(file.name);
         const columns = isTable ? csvColumns(await file.slice(0, HEAD_BYTES).text()) : [];
-        const [column] = columns;
+        const column = columns.find((name) => TEXT_COLUMN.test(name)) ?? columns[0];
         takeText(
           {
             kind: 'own',

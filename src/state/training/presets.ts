@@ -105,17 +105,12 @@ const GPT2_TOKENS = 50_257;
 
 export const PRESETS: readonly Preset[] = [
   preset('tiny', ['Tiny', 'Two layers: enough for a task'], [2, 4, 128, 64], [16, 1000, 2e-3]),
-  preset(
-    'small',
-    ['Small', 'Words, soon: the one to begin with'],
-    [4, 4, 128, 128],
-    [8, 600, 2e-3],
-  ),
+  preset('small', ['Small', 'Words, soon: begin with this'], [4, 4, 128, 128], [8, 600, 2e-3]),
   preset('medium', ['Medium', 'Sentences, with patience'], [6, 6, 192, 128], [12, 1200, 1e-3]),
   preset('large', ['Large', 'For a GPU, or overnight'], [8, 8, 256, 256], [12, 2400, 6e-4]),
   sourcePreset(
     'notebook',
-    ['The notebook’s GPTModel', 'GPT-2’s size, drawn from seed 123'],
+    ['The notebook’s GPTModel', 'GPT-2’s size, from seed 123'],
     [12, 12, 768, 1024],
     { kind: 'gpt2' },
     {

@@ -32,6 +32,8 @@ export interface TrainingOptions {
   readonly browser?: Browser;
   /** Settings of a run, as an address brings them. */
   readonly link?: string | null;
+  /** Takes them out of the address: whoever has begun a run needs them no more. */
+  readonly forgetLink?: () => void;
   /** Puts a step of a run, by the run's name, under the instruments of the page. */
   readonly look: (step: RunStep, name: string) => void;
 }
@@ -47,6 +49,7 @@ export function createTraining({
   look,
   browser = NO_BROWSER,
   link = null,
+  forgetLink = () => {},
 }: TrainingOptions) {
   const nowLoaded = (): GoOnFacts | null =>
     page === undefined ? null : goOnOf(page.store.getState().model, page.home);
@@ -80,6 +83,10 @@ export function createTraining({
     setRead: pen('text'),
     setCost: pen('cost'),
   });
+  const dismissLink = (): void => {
+    draft.actions.dismissLink();
+    forgetLink();
+  };
   const runs = createRuns({
     ...shared,
     set: pen('runs'),
@@ -97,7 +104,10 @@ export function createTraining({
     curve,
     look,
     browser,
-    begins: draft.yield,
+    begins(): void {
+      draft.yield();
+      dismissLink();
+    },
     ended: () => void runs.refresh(),
   });
   const schooling = createSchooling({
@@ -136,6 +146,7 @@ export function createTraining({
     curve,
     actions: {
       ...draft.actions,
+      dismissLink,
       ...watch.actions,
       ...runs.actions,
       ...schooling.actions,

@@ -133,6 +133,9 @@ function Losses(): ReactNode {
             : ': there they differ by more than 1e-4. Another version of the page does that, and so may a device that computes less exactly.'}
           {first !== undefined &&
             ` After step ${formatCount(first.step)} it went on with other settings (${first.words}).`}
+          {parts === null &&
+            receipt !== null &&
+            ' Later steps, and the weights at the end, were not made again.'}
           {receipt !== null && receipt.device !== '' && ` It was made by: ${receipt.device}.`}
         </p>
       )}

@@ -1,5 +1,5 @@
 // All runs that are kept in this browser: open, go on, name, delete.
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { RunFacts } from '../../api.ts';
 import { pairsOf } from '../../state/training/comparison.ts';
@@ -113,6 +113,7 @@ function Run({
   }));
   const [asked, setAsked] = useState<'delete' | 'name' | null>(null);
   const menu = useRef<HTMLButtonElement>(null);
+  const naming = useRef<HTMLButtonElement>(null);
   const today = useNow();
   const { id, name, settings, max_steps } = run;
   const state = stateWords(at, now ?? run);
@@ -130,8 +131,12 @@ function Run({
     formatSize(run.sizeBytes),
   ];
   const close = (): void => {
+    const from = asked === 'name' ? naming : menu;
     flushSync(() => setAsked(null));
-    menu.current?.focus();
+    from.current?.focus();
+  };
+  const closeByEscape = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') close();
   };
   return (
     <li className={css.run} data-shown={isShown}>
@@ -160,10 +165,13 @@ function Run({
       <p className={css.runFacts}>{facts.join(' · ')}</p>
       {asked === 'delete' ? (
         <fieldset className={css.confirm} aria-label={`Delete ${name}`}>
-          <span>Delete {formatSize(run.sizeBytes)}?</span>
+          <span>
+            Delete {name}, {formatSize(run.sizeBytes)}?
+          </span>
           <button
             className={controls.button}
             type="button"
+            onKeyDown={closeByEscape}
             onClick={() => {
               setAsked(null);
               actions.removeRun(id);
@@ -175,6 +183,7 @@ function Run({
           <button
             className={controls.button}
             type="button"
+            onKeyDown={closeByEscape}
             // oxlint-disable-next-line jsx-a11y/no-autofocus -- the question took the place of the button that had it
             autoFocus
             onClick={close}
@@ -207,6 +216,7 @@ function Run({
           )}
           <button
             className={controls.link}
+            ref={naming}
             type="button"
             aria-label={`Rename ${name}`}
             onClick={() => setAsked('name')}

@@ -10,6 +10,7 @@ import {
   withPreset,
 } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { GoOnCards, GoOnDetails } from './GoOn.tsx';
@@ -61,7 +62,9 @@ export function SizeChoice(): ReactNode {
               <span className={css.sizeTitle}>
                 <b>{title}</b> <span className={controls.number}>{sizeWords(model)}</span>
               </span>
-              <span className={css.sizeWords}>{words}</span>
+              <span className={css.sizeWords}>
+                {words}; {formatCount(Number(one.arguments['max_steps']))} steps
+              </span>
               <span className={css.sizeFacts}>
                 <Parameters count={parameters} />
                 <span>{bytes === undefined ? '…' : formatSize(bytes)}</span>

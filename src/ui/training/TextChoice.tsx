@@ -53,7 +53,9 @@ export function TextChoice(): ReactNode {
       </fieldset>
       {text.kind === 'own' ? <Own text={text} /> : <p className={css.about}>{words?.words}</p>}
       {read.at === 'failed' && !isOfBase(read.error) ? (
-        <Problem error={read.error} />
+        <div role="alert">
+          <Problem error={read.error} />
+        </div>
       ) : (
         <Seen facts={read.at === 'here' ? read.value : null} isComing={read.at === 'coming'} />
       )}

@@ -1,5 +1,5 @@
 // The workspace that trains: three choices, then the run they make; beside them all runs.
-import { useEffect, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
 import { useApp } from '../context.ts';
 import controls from '../controls.module.css';
@@ -52,8 +52,17 @@ function Workspace(): ReactNode {
     watch.preload();
     return actions.start();
   }, [actions]);
+  const main = useRef<HTMLElement>(null);
+  const shown = isCompared ? 'compared' : isOpen ? 'run' : 'setup';
+  const before = useRef(shown);
+  useEffect(() => {
+    if (before.current === shown) return;
+    before.current = shown;
+    // What was pressed went with what was shown: the keyboard goes on from here.
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, [shown]);
   return (
-    <main className={css.main} id="train" tabIndex={-1} data-testid="train">
+    <main ref={main} className={css.main} id="train" tabIndex={-1} data-testid="train">
       <div className={css.side}>
         <RunList />
       </div>

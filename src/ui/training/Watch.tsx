@@ -1,5 +1,5 @@
 // A run while it trains, or as it was: how far, how fast, the loss, what it wrote.
-import { useEffect, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import type { RunBase, RunModel, RunTokenizer } from '../../api.ts';
 import { loraParameters } from '../../state/training/base.ts';
 import type { ShownRun } from '../../state/training/facts.ts';
@@ -78,6 +78,15 @@ function Status(): ReactNode {
     speed: s.watch.tokensPerSecond,
     preparing: s.watch.preparing,
   }));
+  const title = useRef<HTMLHeadingElement>(null);
+  const id = run?.id;
+  useEffect(() => {
+    const top = title.current?.getBoundingClientRect().top ?? 0;
+    if (id === undefined || (top >= 0 && top < innerHeight)) return;
+    // Opened from the list, which stands below all else on a phone.
+    title.current?.scrollIntoView();
+    title.current?.focus({ preventScroll: true });
+  }, [id]);
   const args = run?.settings.arguments ?? {};
   const tokensAStep =
     Number(args['per_device_train_batch_size'] ?? 0) *
@@ -89,7 +98,7 @@ function Status(): ReactNode {
   return (
     <section className={css.status} aria-labelledby="run-title" data-testid="run-status">
       <div className={css.statusHead}>
-        <h2 id="run-title" className={css.runTitle}>
+        <h2 ref={title} id="run-title" className={css.runTitle} tabIndex={-1}>
           {run?.name ?? 'A new run'}
         </h2>
         <span className={css.state} data-at={at} data-testid="run-state">
@@ -157,15 +166,30 @@ function Controls(): ReactNode {
   const { at, run } = usePacedFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
   // Of one that another tab runs there is nothing to be done here but to look.
   const isOurs = run !== null && !run.elsewhere;
-  const canGoOn = at === 'resting' && isOurs && run.step < run.max_steps;
+  const [isChanging, setIsChanging] = useState(false);
+  // While other settings are being said there is one way to go on: with them.
+  const canGoOn = !isChanging && at === 'resting' && isOurs && run.step < run.max_steps;
+  const here = useRef<HTMLDivElement>(null);
+  const isHeld = useRef(false);
+  useEffect(() => {
+    // The button that was pressed gave way to another: the keyboard stays among them.
+    if (isHeld.current && document.activeElement === document.body) {
+      here.current?.querySelector('button')?.focus();
+    }
+  });
   return (
-    <div className={css.controls}>
+    <div
+      ref={here}
+      className={css.controls}
+      onFocus={() => (isHeld.current = true)}
+      onBlur={({ target }) => (isHeld.current = !target.isConnected)}
+    >
       {at === 'running' && (
         <button className={controls.button} type="button" onClick={() => actions.pause()}>
           <PauseSign /> Pause
         </button>
       )}
-      {at === 'paused' && (
+      {at === 'paused' && !isChanging && (
         <>
           <button className={controls.primary} type="button" onClick={() => actions.goOn()}>
             <PlaySign /> Go on
@@ -199,7 +223,9 @@ function Controls(): ReactNode {
           <PlaySign /> Go on
         </button>
       )}
-      {(at === 'paused' || at === 'resting') && isOurs && run.step > 0 && <OtherRate />}
+      {(at === 'paused' || at === 'resting') && isOurs && run.step > 0 && (
+        <OtherRate open={isChanging} setOpen={setIsChanging} />
+      )}
       {at === 'resting' && (
         <button className={css.newHere} type="button" onClick={() => actions.close()}>
           New run
@@ -218,10 +244,15 @@ function PauseSign(): ReactNode {
 }
 
 /** Goes on with another rate, or for more steps; both are marked on the curve. */
-function OtherRate(): ReactNode {
+function OtherRate({
+  open,
+  setOpen,
+}: {
+  readonly open: boolean;
+  readonly setOpen: (open: boolean) => void;
+}): ReactNode {
   const { actions } = useTraining();
   const { run } = usePacedFacts((s) => ({ run: s.watch.run }));
-  const [open, setOpen] = useState(false);
   const [wrong, setWrong] = useState('');
   if (run === null) return null;
   const { learning_rate: rate } = run.settings.arguments;

@@ -93,7 +93,8 @@ const BEGINS: Readonly<Record<RidgeOf, string>> = {
 export function ridgeFinding(ridge: Ridge): string {
   const { behaviour, steps, rows } = ridge;
   const rise = largestRise(ridge);
-  if (rise !== null) {
+  // It is said to do what its label would say: a head that spreads over all copies a little, too.
+  if (rise !== null && rise.after >= KINDS[behaviour].least) {
     const { row, from, to, before, after } = rise;
     const [start, end] = [steps[from] ?? 0, steps[to] ?? 0];
     return `Head ${ridgeName(ridge, row)} ${BEGINS[behaviour]} between step ${formatCount(start)} and ${formatCount(end)}: ${before.toFixed(2)} → ${after.toFixed(2)}.`;

@@ -230,6 +230,26 @@ describe('a run as one file', () => {
       'has no trainer_state.json',
     ],
     [
+      'no weights',
+      (all) => without(all, 'checkpoint-5/model.safetensors'),
+      'has no model.safetensors',
+    ],
+    [
+      'no moments',
+      (all) => without(all, 'checkpoint-5/optimizer.safetensors'),
+      'has no optimizer.safetensors',
+    ],
+    [
+      'a weight that is another',
+      (all) => {
+        const weights = Uint8Array.from(all['checkpoint-5/model.safetensors'] ?? []);
+        weights[weights.length - 1] ^= 1;
+        return { ...all, 'checkpoint-5/model.safetensors': weights };
+      },
+      'has other weights than its receipt names',
+    ],
+    ['no receipt', (all) => without(all, 'receipt.json'), 'has no receipt.json'],
+    [
       'a checkpoint beyond its end',
       (all) => {
         const state = json(all['checkpoint-5/trainer_state.json']);
