@@ -37,9 +37,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 /** @type {Counts} */
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-// Half of a test in a browser is waiting, so three rows of stages run side by side. None waits for another: no test
-// depends on speed, and no core has nothing to do before the last row, the pages, is alone.
-await Promise.all([kernels(), units(), checksAndPages()]);
+// Half of a kernel test is waiting for the browser, so what needs none runs beside them. Page tests fill the machine by
+// themselves, and run alone: beside others every wait is longer, and a page that waits is drawn all the while.
+const [isBuilt] = await Promise.all([checks(), kernels(), units()]);
+if (isBuilt) add(await playwright(LONGEST));
+else add(report('e2e', { passed: 0, failed: 1, skipped: 0 }, 'the site could not be built'));
 
 rmSync(scratch, { recursive: true, force: true });
 const tail = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
@@ -56,20 +58,16 @@ async function units() {
   add(await vitest('unit', LONGEST, true));
 }
 
-/** What is said without running the program, the built page and the library, and the tests of the page. */
-async function checksAndPages() {
+/** What is said without running the program, the library, and the built page. @returns {Promise<boolean>} whether it is built */
+async function checks() {
   add(await single('check', ['scripts/check.mjs']));
   add(await naga());
   // The modules of WebAssembly, built again: they are committed, and must be what their sources give.
   add(await single('wasm', ['scripts/wasm.mjs', '--check']));
   add(await single('library', ['scripts/library.mjs']));
   const code = await run('build', [VITE, 'build', '--logLevel', 'warn'], 10 * MINUTE, {}, true);
-  if (code === 0) {
-    add(await single('size', ['scripts/size.mjs']));
-    add(await playwright(LONGEST));
-  } else {
-    add(report('e2e', { passed: 0, failed: 1, skipped: 0 }, 'the site could not be built'));
-  }
+  if (code === 0) add(await single('size', ['scripts/size.mjs']));
+  return code === 0;
 }
 
 /** A stage that is one test: its exit code. @param {string} name @param {string[]} args */
@@ -126,7 +124,7 @@ async function playwright(limitMs) {
     GLASS_E2E_QUICK: '1',
     PLAYWRIGHT_JSON_OUTPUT_NAME: file,
   };
-  const code = await run('e2e', [PLAYWRIGHT, 'test', '--reporter=list,json'], limitMs, env, true);
+  const code = await run('e2e', [PLAYWRIGHT, 'test', '--reporter=list,json'], limitMs, env);
   return settle('e2e', code, file, ({ stats, errors }) => ({
     passed: stats.expected,
     failed: stats.unexpected + stats.flaky + errors.length,
