@@ -6,6 +6,7 @@ import { adapterAlone } from '../model/adapters/refuse.ts';
 import { readConfigFile } from '../model/configFile.ts';
 import { parseShardIndex } from '../formats/shards.ts';
 import type { Address } from '../modelAddress.ts';
+import { freeBytes, storageEstimate } from '../storageRoom.ts';
 import type { Disk } from '../kept/disk.ts';
 import { openDiskFolder } from './diskFolder.ts';
 import { openHttpFolder } from './httpFolder.ts';
@@ -108,20 +109,6 @@ async function storeFor(
   };
 }
 
-/** What the browser still gives this page, in bytes; null where it does not say. */
-async function freeBytes(): Promise<number | null> {
-  const { usage, quota } = await estimate();
-  return quota === null ? null : Math.max(0, quota - (usage ?? 0));
-}
-
-async function estimate(): Promise<{ usage: number | null; quota: number | null }> {
-  if (typeof navigator !== 'object' || typeof navigator.storage?.estimate !== 'function') {
-    return { usage: null, quota: null };
-  }
-  const { usage, quota }: StorageEstimate = await navigator.storage.estimate().catch(() => ({}));
-  return { usage: usage ?? null, quota: quota ?? null };
-}
-
 /** All that came from elsewhere: checkpoints of a run are its own matter, and nobody could fetch them again. */
 async function listFetched(store: ModelStore | null): Promise<StoredFacts[]> {
   const all = (await store?.list()) ?? [];
@@ -221,7 +208,7 @@ export async function storageFacts(): Promise<StorageFacts> {
   const available = (await openStore()) !== null;
   const storage = typeof navigator === 'object' ? navigator.storage : undefined;
   const persistent = (await storage?.persisted?.().catch(() => false)) ?? false;
-  return { available, persistent, ...(await estimate()) };
+  return { available, persistent, ...(await storageEstimate()) };
 }
 
 // — Plans ————————————————————————————————————————————————————————————————————————————————————————

@@ -7,6 +7,7 @@ import { formatCount } from './format.ts';
 import { LinkSign } from './icons.tsx';
 import css from './ShareButton.module.css';
 import { modelOf } from '../state/facts/model.ts';
+import { listed } from '../words.ts';
 
 interface Copied {
   readonly href: string;
@@ -110,8 +111,7 @@ function describe({
     'the settings',
     'the open view',
   ];
-  const all = `${parts.slice(0, -1).join(', ')} and ${parts.at(-1) ?? ''}`;
   const rest =
     holds === 'this branch' ? ' The other branches found no room: it holds the one shown.' : '';
-  return `It holds ${all}.${rest}`;
+  return `It holds ${listed(parts)}.${rest}`;
 }

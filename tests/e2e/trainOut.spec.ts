@@ -4,27 +4,16 @@ import { expect, type Download, type Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import { objections } from './axe.ts';
 import { button, closeViews, open, untilSeen } from './helpers.ts';
+import { SUMS, trainAt } from './trainLink.ts';
 import { test } from './window.ts';
 
 /** The sums, tiny and quick: a run of 24 steps, which the link says in full. */
 const SETTINGS = {
-  v: '1',
-  task: 'add',
-  tokenizer: 'characters',
-  n_layer: '1',
-  n_head: '2',
-  n_embd: '32',
-  n_ctx: '32',
-  block_size: '32',
-  per_device_train_batch_size: '4',
-  learning_rate: '0.01',
-  min_lr: '0.001',
-  warmup_steps: '2',
+  ...SUMS,
   max_steps: '24',
   eval_steps: '12',
   sample_steps: '12',
   save_steps: '12',
-  prompt: '1+2=',
 };
 
 const state = (page: Page) => page.getByTestId('run-state');
@@ -57,9 +46,7 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await closeViews(page);
-  const run = new URLSearchParams({ ...SETTINGS, seed: '-1' }).toString();
-  const hash = new URLSearchParams({ workspace: 'train', run }).toString();
-  const watch = await open(page, { at: `?device=cpu#${hash}`, ready: false });
+  const watch = await open(page, { at: trainAt({ ...SETTINGS, seed: '-1' }), ready: false });
   const note = page.getByTestId('from-link');
   await expect(note).toContainText('Nothing has begun');
   await expect(note.getByRole('listitem')).toHaveCount(1);

@@ -4,27 +4,16 @@ import { writeFileSync } from 'node:fs';
 import { expect, type Page, type Worker } from '@playwright/test';
 import { objections } from './axe.ts';
 import { button, closeViews, open, untilSeen } from './helpers.ts';
+import { SUMS, trainAt } from './trainLink.ts';
 import { test } from './window.ts';
 
 /** The sums, tiny and quick: a step takes a few milliseconds. */
 const SETTINGS = {
-  v: '1',
-  task: 'add',
-  tokenizer: 'characters',
-  n_layer: '1',
-  n_head: '2',
-  n_embd: '32',
-  n_ctx: '32',
-  block_size: '32',
-  per_device_train_batch_size: '4',
-  learning_rate: '0.01',
-  min_lr: '0.001',
-  warmup_steps: '2',
+  ...SUMS,
   max_steps: '100000',
   eval_steps: '20',
   sample_steps: '0',
   save_steps: '20',
-  prompt: '1+2=',
 };
 
 /** As many as a table shows; steps that take long enough to be in the midst of them. */
@@ -40,9 +29,7 @@ const train = (page: Page) =>
 
 /** The three choices made by a link. */
 async function choose(page: Page, more: Record<string, string> = {}, device = 'cpu') {
-  const run = new URLSearchParams({ ...SETTINGS, ...more }).toString();
-  const hash = new URLSearchParams({ workspace: 'train', run }).toString();
-  const watch = await open(page, { at: `?device=${device}#${hash}`, ready: false });
+  const watch = await open(page, { at: trainAt({ ...SETTINGS, ...more }, device), ready: false });
   await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
   return watch;
 }

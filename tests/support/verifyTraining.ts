@@ -1,6 +1,7 @@
 // One folder of the conformance pack, trained: gradients, a first step of AdamW, twenty losses and the gradient's norm, as
 // PyTorch has them in float64.
 import type { DeviceRequest } from '../../src/api.ts';
+import { type PackOptimiser, optimiserOf } from '../../src/engine/runs/fromSeed/optimiser.ts';
 import { openDevice } from '../../src/engine/load/openDevice.ts';
 import type { ProcessorOptions } from '../../src/engine/load/processor.ts';
 import { openSafetensors } from '../../src/formats/safetensorsSource.ts';
@@ -21,14 +22,7 @@ import {
 
 /** `training.json` of a case. */
 interface TrainingFile {
-  readonly optimizer: {
-    readonly lr: number;
-    readonly betas: readonly [number, number];
-    readonly eps: number;
-    readonly weight_decay: number;
-    readonly grad_clip: number;
-    readonly steps: number;
-  };
+  readonly optimizer: PackOptimiser & { readonly lr: number; readonly steps: number };
   readonly losses?: readonly number[];
   readonly grad_norms?: readonly number[];
 }
@@ -76,18 +70,10 @@ async function trained(
   const { source, layout } = checkpoint;
   const shape = configOf(checkpoint, config, false);
   const [batch, tokens] = whole('input_ids').dims;
-  const [beta1, beta2] = optimizer.betas;
   const trainer = new Trainer(device, shape, {
     batch,
     tokens,
-    optimiser: {
-      beta1,
-      beta2,
-      epsilon: optimizer.eps,
-      weightDecay: optimizer.weight_decay,
-      maxGradNorm: optimizer.grad_clip,
-      decay: 'mingpt',
-    },
+    optimiser: optimiserOf(optimizer),
   });
   try {
     const { arena, trainables } = trainer;

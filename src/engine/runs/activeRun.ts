@@ -11,6 +11,7 @@ import type {
 } from '../../api.ts';
 import { EngineError, toErrorInfo } from '../../errors.ts';
 import type { MemoryPlan } from '../../model/training/plan.ts';
+import { isSeenStep } from '../../runSteps.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { measureHeads } from '../reading/headScores.ts';
 import type { TrainOptions } from '../training/begin.ts';
@@ -31,8 +32,6 @@ import { strangeWords, wordsOf } from './strangeWords.ts';
 /** Points go to the page this often at most, and a record to the disk. */
 const POINTS_MS = 125;
 const RECORD_MS = 4000;
-/** Parameters: 100 MB in halves. */
-const LARGE = 50e6;
 /** Fewer tokens than these show nothing that heads do. */
 const LEAST_PROBE = 8;
 
@@ -330,7 +329,8 @@ export class ActiveRun {
     const { max_steps } = this.#kept();
     const isLast = step === max_steps || this.#stop.signal.aborted;
     const isThere = this.#kept().snapshots.some((one) => one.step === step);
-    if ((isLast || this.#isKept(step)) && !isThere) await this.#snapshot(step, model);
+    if ((isLast || isSeenStep(step, this.#kept().parameters)) && !isThere)
+      await this.#snapshot(step, model);
     await this.#answerKeepers(step, model);
     if (this.#pace === 'step') this.#pace = 'paused';
     if (this.#pace !== 'paused' || this.#stop.signal.aborted) return;
@@ -368,12 +368,6 @@ export class ActiveRun {
       device,
       tokensAStep: start.tokensAStep,
     });
-  }
-
-  /** Of a large model few steps are kept to be looked at: each is a model again. */
-  #isKept(step: number): boolean {
-    const isLarge = this.#kept().parameters > LARGE;
-    return isLarge ? step === 0 || (step >= 10 && isPowerOfTen(step)) : isLogStep(step);
   }
 
   async #answerKeepers(step: number, model: Model): Promise<void> {
@@ -549,20 +543,6 @@ function newRun(
     changes: [],
     error: null,
   };
-}
-
-/** 0, 1, 2, 5, 10, 20, 50 …: as many between 10 and 100 as between 1,000 and 10,000. */
-function isLogStep(step: number): boolean {
-  if (step === 0) return true;
-  let left = step;
-  while (left % 10 === 0) left /= 10;
-  return left === 1 || left === 2 || left === 5;
-}
-
-function isPowerOfTen(step: number): boolean {
-  let left = step;
-  while (left % 10 === 0) left /= 10;
-  return left === 1;
 }
 
 function isProbed({ config: { nCtx, vocabSize } }: GPT2): boolean {

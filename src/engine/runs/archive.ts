@@ -1,7 +1,5 @@
 // A run as files that another machine goes on with, and back: its record, its curve, samples and receipt for people, the
 // last checkpoint, and its text where somebody wants that along. Read back, a stranger may have written them.
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { RunExportRequest, RunFileEvent, RunSettings, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { type ZipEntry, openZip, readEntry } from '../../formats/zip.ts';
@@ -24,7 +22,7 @@ import { OPTIMIZER, WEIGHTS, checkSame } from '../training/checkpoints.ts';
 import { toArguments } from '../training/options.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
 import { edited } from './edits.ts';
-import { hashOf } from './prepare.ts';
+import { hashOf } from './hash.ts';
 import { otherText, readReceipt, receiptOf, textNeeded } from './receipt.ts';
 import { type KeptRun, readRun, restingState, writeRun } from './record.ts';
 import { RECORD_BYTES, type RunStore } from './runStore.ts';
@@ -242,20 +240,15 @@ async function checkWeights(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const entry = entries.get(RECEIPT);
-  if (!entry || entry.sizeBytes > RECORD_BYTES) throw strange(`has no ${RECEIPT}`);
+  if (!entry) throw strange(`has no ${RECEIPT}`);
+  if (entry.sizeBytes > RECORD_BYTES) {
+    throw strange(`has a ${RECEIPT} of ${toMegabytes(entry.sizeBytes)}`);
+  }
   const { weights } = await readReceipt(new Blob([await readEntry(entry)]));
   if (weights === null || weights.step !== step) return;
-  const hash = sha256.create();
-  for (const { name, chunks } of files) {
-    if (name !== WEIGHTS && name !== FACTORS) continue;
-    for await (const chunk of chunks()) {
-      signal?.throwIfAborted();
-      hash.update(chunk);
-    }
-  }
-  if (bytesToHex(hash.digest()) !== weights.sha256) {
-    throw strange('has other weights than its receipt names');
-  }
+  const learned = files.find(({ name }) => name === WEIGHTS || name === FACTORS);
+  if (learned && (await hashOf(learned.chunks(), signal)) === weights.sha256) return;
+  throw strange('has other weights than its receipt names');
 }
 
 /** A run that goes on has the shape of the model that it goes on from; of that, the settings say the sizes alone. */

@@ -1,6 +1,4 @@
 // Models that runs go on from: read again from where they came, known by what their weights hash to.
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { BaseSource, LoadedBase, RunBase } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { GptConfig } from '../../model/config.ts';
@@ -17,6 +15,7 @@ import { type CheckpointStore, lastCheckpoints } from '../training/checkpointSto
 import { WEIGHTS, readState } from '../training/checkpoints.ts';
 import type { FirstWeights, LikeModel } from '../training/learner.ts';
 import { likeOf } from '../training/trainedModel.ts';
+import { hashOf } from './hash.ts';
 
 /** What is known of a model but its weights. */
 export interface KnownBase {
@@ -210,12 +209,7 @@ function knownOf(model: GPT2, name: string, hash: string): KnownBase {
 
 /** Of its weights in 32 bits, as a `model.safetensors`: 64 hex digits. */
 async function hashOfWeights({ gpt }: GPT2, signal: AbortSignal | undefined): Promise<string> {
-  const hash = sha256.create();
-  for await (const bytes of tensorsFile(WEIGHTS, await exportTensors(gpt, 'F32')).chunks()) {
-    signal?.throwIfAborted();
-    hash.update(bytes);
-  }
-  return bytesToHex(hash.digest());
+  return hashOf(tensorsFile(WEIGHTS, await exportTensors(gpt, 'F32')).chunks(), signal);
 }
 
 /** What nobody has read yet cannot differ. */

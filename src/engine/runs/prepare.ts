@@ -1,6 +1,4 @@
 // From a text's bytes to what a run learns from: a tokenizer, ids, and what is said of them.
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { RunTokenizer, TextEdit, TextFacts } from '../../api.ts';
 import { Breath } from '../../breath.ts';
 import { EngineError } from '../../errors.ts';
@@ -12,11 +10,10 @@ import { type Corpus, checkVocabulary, readCorpus } from '../training/corpus.ts'
 import type { Ids } from '../training/tokenIds.ts';
 import type { KnownBase } from './bases.ts';
 import { edited } from './edits.ts';
+import { hashOf } from './hash.ts';
 
 /** Tokens that are shown of a text's beginning. */
 const SHOWN = 300;
-/** Bytes that are hashed at once. */
-const PIECE_BYTES = 4 << 20;
 /** Ids that are counted at once. */
 const COUNTED = 1 << 16;
 
@@ -149,15 +146,4 @@ async function frequencyLoss(
     if (count > 0) loss -= (count / ids.length) * Math.log(count / ids.length);
   }
   return loss;
-}
-
-/** SHA-256 as 64 hex digits. */
-export async function hashOf(bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
-  const hash = sha256.create();
-  const breath = new Breath();
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    hash.update(bytes.subarray(at, at + PIECE_BYTES));
-    if (breath.isDue) await breath.take(signal);
-  }
-  return bytesToHex(hash.digest());
 }

@@ -1,4 +1,5 @@
 // What the workspace that trains hears of the browser, and asks it.
+import { freeBytes } from '../../storageRoom.ts';
 
 export interface Browser {
   /** Whether the tab is out of sight. */
@@ -26,13 +27,7 @@ const NOTE = 'glass-gpt runs';
 export const BROWSER: Browser = {
   isHidden: () => document.visibilityState === 'hidden',
   onSight: (hear) => document.addEventListener('visibilitychange', hear),
-  async freeBytes() {
-    if (typeof navigator.storage?.estimate !== 'function') return null;
-    const { quota, usage = 0 }: StorageEstimate = await navigator.storage
-      .estimate()
-      .catch(() => ({}));
-    return quota === undefined ? null : Math.max(0, quota - usage);
-  },
+  freeBytes,
   // One that keeps nothing at all for a site throws.
   noted() {
     try {

@@ -1,6 +1,7 @@
 // The notebook's model, drawn from its seed beside what PyTorch printed; and what it takes, whole or narrow.
 import type { DrawEvent, DrawRequest, NumberPair } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
+import { listed } from '../../words.ts';
 import type { TrainingContext } from './context.ts';
 import type { DrawingFacts, TrainingState } from './facts.ts';
 import { isOfSource, vocabularyOf } from './presets.ts';
@@ -122,10 +123,8 @@ export function verdictOf({ rows }: NonNullable<DrawingFacts['logits']>): {
     ...(near > 0 ? [`${isOrAre(near)} 1 off in the last digit`] : []),
     ...(others.length > 0 ? [`${isOrAre(others.length)} more`] : []),
   ];
-  const last = parts.pop() ?? '';
-  const words = parts.length === 0 ? last : `${parts.join(', ')} and ${last}`;
   return {
-    words: `Of ${pairs.length} logits ${words}.`,
+    words: `Of ${pairs.length} logits ${listed(parts)}.`,
     others,
     isRight: others.every(({ isUntold }) => isUntold),
   };

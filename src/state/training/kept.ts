@@ -1,5 +1,6 @@
 // What is kept of a run, and what it can go back to.
 import type { RunArguments, RunSettings, RunSnapshot } from '../../api.ts';
+import { isSeenStep } from '../../runSteps.ts';
 import { loraParameters } from './base.ts';
 import type { Curve } from './curve.ts';
 import type { ShownRun } from './facts.ts';
@@ -26,24 +27,22 @@ export function halfRate({ settings }: Pick<ShownRun, 'settings'>): RunArguments
   };
 }
 
-/** Parameters of a model of which few steps are kept, as the trainer has it. */
-const LARGE = 50e6;
 /** Checkpoints that lie there at once: the last and the best, and the one that is being written. */
 const CHECKPOINTS = 3;
 
 /**
- * Bytes that a run keeps on its way, at most: checkpoints of what learns, with both moments, and all weights in halves
- * after 0, 1, 2, 5, 10, 20, 50 … steps (of a large model 0, 10, 100 …), and the last.
+ * Bytes that a run keeps on its way, at most: checkpoints of what learns, with both moments, and all weights in halves of
+ * each step that is kept to be looked at, and of the last.
  */
 export function storageOf(
   { arguments: args, base, model }: RunSettings,
   parameters: number,
 ): number {
   const steps = Number(args['max_steps'] ?? 0);
-  const isLarge = parameters > LARGE;
   let snapshots = 2;
-  for (let tens = isLarge ? 10 : 1; tens < steps; tens *= 10) {
-    snapshots += (isLarge ? [1] : [1, 2, 5]).filter((times) => times * tens < steps).length;
+  for (let tens = 1; tens < steps; tens *= 10) {
+    const inside = [1, 2, 5].map((times) => times * tens).filter((step) => step < steps);
+    snapshots += inside.filter((step) => isSeenStep(step, parameters)).length;
   }
   const checkpoints = args['save_steps'] === 0 ? 0 : CHECKPOINTS;
   const learned = base?.lora ? loraParameters(model, base.lora.r) : parameters;

@@ -1,5 +1,6 @@
 // What decides a model's numbers and stands in none of its files, in words.
 import type { Assumption, ModelSummary, Reading } from '../../api.ts';
+import { listed } from '../../words.ts';
 
 type Key = keyof Reading;
 type Value = Assumption['value'];
@@ -75,8 +76,5 @@ function lossWords(loss: number | undefined): string {
 
 /** `how many heads it has and which GELU it has` */
 export function unsaid(assumed: readonly Assumption[]): string {
-  const questions = assumed.map(({ key }) => QUESTIONS[key]);
-  return questions.length < 2
-    ? (questions[0] ?? '')
-    : `${questions.slice(0, -1).join(', ')} and ${questions.at(-1)}`;
+  return listed(assumed.map(({ key }) => QUESTIONS[key]));
 }

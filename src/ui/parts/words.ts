@@ -5,6 +5,7 @@ import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
 import type { RunFacts } from '../../state/facts/run.ts';
 import { formatBits, formatPercent, quoteToken } from '../format.ts';
+import { listed } from '../../words.ts';
 
 export function formatDelta(delta: number): string {
   const size = Math.abs(delta);
@@ -17,7 +18,7 @@ export function offList(off: readonly PartOff[], most = 3): string {
   const names = off.slice(0, most).map(partWords);
   const rest = off.length - names.length;
   if (rest > 0) return `${names.join(', ')} and ${rest} more`;
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return listed(names);
 }
 
 /** The largest change, and how far the distribution moved. */

@@ -1,6 +1,6 @@
 // The notebook's GPTModel: what it counts and takes, and its logits from the seed beside those that PyTorch printed.
 import { useEffect, type ReactNode } from 'react';
-import type { LogitsRow, NumberPair, RunMemory } from '../../api.ts';
+import type { LogitsRow, NumberPair } from '../../api.ts';
 import { plannedVocabulary, verdictOf } from '../../state/training/drawing.ts';
 import { isOfSource, type SourcePreset } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
@@ -10,7 +10,7 @@ import { useTraining, useTrainingFacts } from './context.ts';
 import css from './FromSeed.module.css';
 import { Problem } from './Problem.tsx';
 import training from './training.module.css';
-import { deviceTitle, formatDuration, sizeWords } from './words.ts';
+import { deviceTitle, formatDuration, logitsAndMasks, sizeWords } from './words.ts';
 
 const WIDTHS: readonly { readonly name: SourcePreset; readonly title: string }[] = [
   { name: 'notebook', title: 'Whole' },
@@ -106,8 +106,6 @@ function Memory(): ReactNode {
   if (plan.at === 'failed') return <Problem error={plan.error} />;
   if (plan.at !== 'here') return <p className={controls.quiet}>Counting what it takes…</p>;
   const { drawing, training: learning, machineBytes, device, parameters } = plan.value;
-  const rest = (memory: RunMemory): number =>
-    memory.total - PARTS.reduce((sum, { part }) => sum + memory[part], 0);
   const row = (title: string, cells: readonly number[], isTotal = false): ReactNode => (
     <tr key={title} data-total={isTotal}>
       <th scope="row">{title}</th>
@@ -140,7 +138,7 @@ function Memory(): ReactNode {
         </thead>
         <tbody>
           {PARTS.map(({ part, title }) => row(title, [drawing[part], learning[part]]))}
-          {row('logits and masks', [rest(drawing), rest(learning)])}
+          {row('logits and masks', [logitsAndMasks(drawing), logitsAndMasks(learning)])}
           {row('together', [drawing.total, learning.total], true)}
         </tbody>
       </table>
@@ -258,7 +256,7 @@ function Weights({ tensors, same }: { readonly tensors: number; readonly same: n
 }
 
 function Other({ pair: { there, here, off, difference, isUntold } }: { pair: NumberPair }): string {
-  const all = difference.toExponential(0).replace('-', '−');
+  const all = minus(difference.toExponential(0));
   return `${minus(there)} is ${minus(here)} here, ${off} off in the last digit, ${all} in all${isUntold ? ': float32 tells no more of a logit' : ''}. `;
 }
 
@@ -346,7 +344,7 @@ function Steps({
     <table className={css.steps}>
       <caption>
         Loss of {steps.length} steps of AdamW, dropout on. The largest difference is{' '}
-        {largest.toExponential(0).replace('-', '−')}.
+        {minus(largest.toExponential(0))}.
       </caption>
       <thead>
         <tr>

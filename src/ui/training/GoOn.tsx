@@ -12,7 +12,7 @@ import { Entry } from './Fields.tsx';
 import { Parameters } from './Parameters.tsx';
 import { Problem } from './Problem.tsx';
 import css from './training.module.css';
-import { costWords, isOfBase, sizeWords } from './words.ts';
+import { costWords, isOfBase, logitsAndMasks, sizeWords } from './words.ts';
 
 /** The model that the settings name, and the one that is loaded, where it is another. */
 export function GoOnCards(): ReactNode {
@@ -130,7 +130,7 @@ function memoryWords(memory: RunMemory): string {
     ['gradients', gradients],
     ['AdamW’s means', moments],
     ['activations', activations],
-    ['logits and masks', total - base - weights - gradients - moments - activations],
+    ['logits and masks', logitsAndMasks(memory)],
   ] as const;
   const words = parts
     .filter(([, bytes]) => bytes > 0)

@@ -1,5 +1,13 @@
 // A run, its curve and its text in words and numbers for people.
-import type { DeviceSummary, ErrorInfo, RunFacts, RunModel, RunText, TaskName } from '../../api.ts';
+import type {
+  DeviceSummary,
+  ErrorInfo,
+  RunFacts,
+  RunMemory,
+  RunModel,
+  RunText,
+  TaskName,
+} from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
 import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
 import { WORD } from '../../words.ts';
@@ -99,6 +107,18 @@ export function costWords(cost: Cost | null): string {
   if (cost === null) return '…';
   const about = cost.known === 'measured' ? '' : 'about ';
   return `${about}${formatDuration(cost.seconds)}`;
+}
+
+/** Bytes of a plan that have no part of their own. */
+export function logitsAndMasks({
+  base = 0,
+  weights,
+  gradients,
+  moments,
+  activations,
+  total,
+}: RunMemory): number {
+  return total - base - weights - gradients - moments - activations;
 }
 
 /** What the run that is shown does now. */

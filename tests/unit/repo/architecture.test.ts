@@ -29,6 +29,8 @@ const LEAVES = [
   'src/folders.ts',
   'src/runFiles.ts',
   'src/runBase.ts',
+  'src/runSteps.ts',
+  'src/storageRoom.ts',
 ];
 
 const RULES: readonly Rule[] = [
@@ -46,6 +48,8 @@ const RULES: readonly Rule[] = [
   { part: 'src/visibleText.ts', may: [] },
   { part: 'src/runFiles.ts', may: [] },
   { part: 'src/runBase.ts', may: [] },
+  { part: 'src/runSteps.ts', may: [] },
+  { part: 'src/storageRoom.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
   // Node's own threads, asked for by name at run time: no bundle has a trace of them.
   {

@@ -1,7 +1,5 @@
 // The notebook's class in small, from its seed: the weights that PyTorch drew, the logits of its first batch, and the
 // losses of twelve steps with dropout on.
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { DrawEvent, LogitsRow } from '../../../api.ts';
 import type { Device } from '../../../gpu/device.ts';
 import type { GptConfig } from '../../../model/config.ts';
@@ -11,10 +9,12 @@ import { drawMasks, planMasks } from '../../../model/training/masks.ts';
 import { torchInitial } from '../../../model/training/torchInitial.ts';
 import { TorchRandom } from '../../../model/training/torchRandom.ts';
 import { type Batch, Trainer } from '../../../model/training/trainer.ts';
+import { hashOf } from '../hash.ts';
 import { newModelOf } from '../settings.ts';
 import { EDGE, pairOf, printed } from './digits.ts';
 import { edgesOf } from './drawn.ts';
 import file from './narrow.json';
+import { optimiserOf } from './optimiser.ts';
 
 /** Hex digits of a tensor's SHA-256 that are kept here. */
 const DIGITS = 16;
@@ -41,20 +41,12 @@ export async function drawNarrow(
   const { nCtx: tokens, vocabSize } = NARROW;
   const rate = sizes.drop_rate;
   const dropout = { embd: rate, attn: rate, resid: rate };
-  const [beta1, beta2] = optimizer.betas;
   const trainer = new Trainer(device, NARROW, {
     batch,
     tokens,
     dropout,
     masks: 'given',
-    optimiser: {
-      beta1,
-      beta2,
-      epsilon: optimizer.eps,
-      weightDecay: optimizer.weight_decay,
-      maxGradNorm: optimizer.grad_clip,
-      decay: 'mingpt',
-    },
+    optimiser: optimiserOf(optimizer),
   });
   try {
     const random = new TorchRandom(seed);
@@ -63,9 +55,7 @@ export async function drawNarrow(
     const expected = Object.entries(file.sha256);
     const found = new Map<string, string>();
     for (const [name, tensor] of await exportTensors(model, 'F32')) {
-      const hash = sha256.create();
-      for await (const bytes of tensor.chunks()) hash.update(bytes);
-      found.set(name, bytesToHex(hash.digest()).slice(0, DIGITS));
+      found.set(name, (await hashOf(tensor.chunks(), signal)).slice(0, DIGITS));
     }
     const same = expected.filter(([name, hash]) => found.get(name) === hash).length;
     tell({ type: 'weights', tensors: expected.length, same });
