@@ -89,8 +89,11 @@ export interface ModelQuestions {
   attentionRows: { input: Looked & { query: number }; answer: AttentionRows };
   /** Every head's map, max-pooled to at most `cells` a side, and what each head does in this text. */
   atlas: { input: Looked & { cells: number }; answer: AttentionAtlas };
-  /** What heads do on random tokens that come twice; a property of the model, the same every time. */
-  probeHeads: { input: Record<string, never>; answer: HeadScores };
+  /**
+   * What heads do on random tokens that come twice, or on `text`, where the model knows repetition in that shape alone and
+   * sees all of it at once; a property of the model, the same every time.
+   */
+  probeHeads: { input: { readonly text?: string }; answer: HeadScores };
   /** Columns that the model does not see are left out of the answer. */
   lens: { input: Looked & { from: number; count: number }; answer: LensColumns };
   /** Tokens that the model does not see have no cell, no curve and no norms: `inspect/position`. */

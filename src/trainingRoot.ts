@@ -29,8 +29,8 @@ export function openTraining(
     forgetLink,
     say: page.announce,
     browser: BROWSER,
-    look(step, name) {
-      page.lookAt(step, name);
+    look(step, name, texts) {
+      page.lookAt(step, name, texts);
       page.openWorkspace('write');
     },
   });

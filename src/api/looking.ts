@@ -43,6 +43,8 @@ export interface HeadScores {
   readonly nHead: number;
   /** Tokens of the text that was scored. */
   readonly size: number;
+  /** The text that heads were measured on; absent for random tokens that come twice, and for the text that is here. */
+  readonly on?: string;
   /** (L, H) for each behaviour; NaN where no row of the text can show it. */
   readonly scores: Readonly<Record<Behaviour, Float32Array>>;
   /** (L, H), mean entropy of a row in bits. */

@@ -195,7 +195,10 @@ export interface RunSnapshot {
   readonly step: number;
   /** 0 where there was no room for the weights, or they are gone: the scores are all that there is. */
   readonly sizeBytes: number;
-  /** What heads do on random tokens that come twice; null where the model is too small for it. */
+  /**
+   * What heads do on random tokens that come twice, or on a line of the run's task where that is to repeat; null where the
+   * model is too small for it.
+   */
   readonly scores: HeadScores | null;
 }
 
@@ -418,6 +421,8 @@ export interface TrainerQuestions {
   };
   /** Throws `training/edit` where the run's own edits fit its text no more, `training/text` where that is gone. */
   passage: { input: { id: string; passage: string }; answer: PassageFacts };
+  /** Prompts out of the run's own text, the best first. Throws as `passage`. */
+  starts: { input: { id: string }; answer: readonly string[] };
   receipt: { input: { id: string }; answer: RunReceipt };
   /**
    * Keeps a run that was taken away (`exportRun`), under an id of its own. Throws `training/file` for what is no such file,

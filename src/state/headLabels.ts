@@ -124,6 +124,11 @@ export function labelWithScore({ name, score, strongest }: HeadLabel): string {
   return `${MIXED.words}, most ${KINDS[strongest].words} ${formatScore(score)}`;
 }
 
+/** What a head was measured on to have its name. */
+export function probeWords(scores: Pick<HeadScores, 'on'> | null): string {
+  return scores?.on === undefined ? 'repeated random tokens' : `the line ${scores.on.trim()}`;
+}
+
 /** “Head 4.1 — induction 0.83 on repeated random tokens: it looks at what followed …”. */
 export function headSentence(scores: HeadScores | null, layer: number, head: number): string {
   const which = `Head ${layer}.${head}`;
@@ -131,11 +136,12 @@ export function headSentence(scores: HeadScores | null, layer: number, head: num
   if (scores === null || label.strongest === null) {
     return `${which} — not measured yet.`;
   }
+  const on = probeWords(scores);
   if (label.name === 'mixed') {
-    return `${which} — mixed: nothing stands out on repeated random tokens (strongest: ${KINDS[label.strongest].words} ${formatScore(label.score)}).`;
+    return `${which} — mixed: nothing stands out on ${on} (strongest: ${KINDS[label.strongest].words} ${formatScore(label.score)}).`;
   }
   const { words, meaning } = KINDS[label.name];
-  return `${which} — ${words} ${formatScore(label.score)} on repeated random tokens: it ${meaning}.`;
+  return `${which} — ${words} ${formatScore(label.score)} on ${on}: it ${meaning}.`;
 }
 
 export function formatScore(score: number): string {

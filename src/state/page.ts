@@ -10,6 +10,7 @@ import type { Problem, Theme, Work } from './facts/page.ts';
 import type { RunEnd } from './facts/run.ts';
 import { meanWhatIsHere } from './meant.ts';
 import { identityOf, type ModelName } from './modelName.ts';
+import type { Looked } from './persist.ts';
 import type { Recording } from './replay.ts';
 import type { Settings } from './settings.ts';
 import { createAnatomy } from './slices/anatomy.ts';
@@ -42,7 +43,7 @@ export interface PageOptions {
   /** The model that the address names; undefined for the page's own. */
   readonly wish?: Wish | undefined;
   /** The step of a run that this tab looked at before it was loaded again. */
-  readonly looked?: Wish | null;
+  readonly looked?: Looked | null;
   /** Absolute address of the model that comes with the page. */
   readonly ownSource: string;
   /** The page's address. */
@@ -101,6 +102,7 @@ export function createPage(options: PageOptions) {
     forgetRun: () => run.forget(),
     takeSeed: (seed) => run.takeSeed(seed),
     tree: options.savedTree,
+    own: options.looked?.own ?? null,
     before: options.savedOver,
     wrote: () => options.wrote?.(),
     undone: () => setPage({ replaced: false }),
@@ -217,7 +219,7 @@ export function createPage(options: PageOptions) {
 
   /** Everything turns to the model that is here now. */
   function settle(now: ModelSummary, before: ModelSummary | null): void {
-    const prompt = writing.fit(now);
+    const prompt = writing.fit(now, before, get().model.here?.wish.texts?.starts[0]);
     const isSame = before !== null && identityOf(before) === identityOf(now);
     // Of one run: who looks at a step looks at the same token and the same head of the other.
     const isStep = isSame && before.fingerprint !== now.fingerprint;
@@ -268,7 +270,7 @@ export function createPage(options: PageOptions) {
     if (wish !== undefined) {
       if (await offer.takeAddress(wish)) named = wish;
       else model.beginWith(model.own);
-    } else if (options.looked) model.beginWith(options.looked);
+    } else if (options.looked) model.beginWith(options.looked.wish);
     await model.load();
     await offer.resumeBroken(named);
   }

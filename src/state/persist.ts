@@ -11,7 +11,7 @@ import {
   type Settings,
 } from './settings.ts';
 import type { Theme } from './facts/page.ts';
-import type { Wish } from './facts/models.ts';
+import type { RunTexts, Wish } from './facts/models.ts';
 import type { Writer } from './facts/run.ts';
 import { MAX_NAME, type ModelName } from './modelName.ts';
 import {
@@ -292,26 +292,39 @@ export function writeDownload(download: Download | null): void {
   }
 }
 
-/** The step of a run that this tab looks at: no address names it. */
-export function readLooked(): Wish | null {
+/** The step of a run that this tab looks at, and the prompt that gave way to the run's own text. */
+export interface Looked {
+  readonly wish: Wish;
+  readonly own: string | null;
+}
+
+/** No address names it. */
+export function readLooked(): Looked | null {
   try {
     const value = parseJson(sessionStorage.getItem(LOOKED_KEY));
     if (!isObject(value) || !isObject(value.run)) return null;
-    const { source, run } = value;
+    const { source, run, own } = value;
     const { id, step } = run;
     const isStep = typeof id === 'string' && Number.isSafeInteger(step);
-    return typeof source === 'string' && isStep
-      ? { source, run: { id, step: Number(step) } }
-      : null;
+    if (typeof source !== 'string' || !isStep) return null;
+    const texts = parseTexts(value.texts);
+    const wish = { source, run: { id, step: Number(step) }, ...(texts && { texts }) };
+    return { wish, own: typeof own === 'string' ? own : null };
   } catch {
     return null;
   }
 }
 
-export function writeLooked({ source, run }: Wish): void {
+function parseTexts(value: unknown): RunTexts | null {
+  if (!isObject(value) || !Array.isArray(value.starts)) return null;
+  const starts = (value.starts as unknown[]).filter((one) => typeof one === 'string');
+  return { starts, ...(typeof value.probe === 'string' && { probe: value.probe }) };
+}
+
+export function writeLooked({ source, run, texts }: Wish, own: string | null): void {
   try {
     if (run === undefined) sessionStorage.removeItem(LOOKED_KEY);
-    else sessionStorage.setItem(LOOKED_KEY, JSON.stringify({ source, run }));
+    else sessionStorage.setItem(LOOKED_KEY, JSON.stringify({ source, run, texts, own }));
   } catch {
     // Without it a reload shows the page's own model.
   }

@@ -102,6 +102,7 @@ export function createAppStore(
       branches: [],
       branchNote: '',
       forked: null,
+      own: null,
       setAside: 0,
     },
     run: {

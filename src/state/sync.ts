@@ -75,7 +75,7 @@ export function startSync(store: AppStore, actions: Actions): void {
     }
     if (now.text.branches !== before.text.branches) saveTree.soon();
     if (now.model.here !== before.model.here && now.model.here !== null) {
-      writeLooked(now.model.here.wish);
+      writeLooked(now.model.here.wish, now.text.own);
     }
     if (
       now.text.prompt !== before.text.prompt ||

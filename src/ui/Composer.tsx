@@ -25,6 +25,7 @@ export function Composer(): ReactNode {
     ready: state.model.at === 'here',
     unread: state.text.unread,
     model: modelOf(state),
+    starts: state.model.here?.wish.texts?.starts ?? EXAMPLES,
   }));
   const readsIds = s.model?.reads === 'ids';
   const busy = s.generating || s.queued;
@@ -69,17 +70,19 @@ export function Composer(): ReactNode {
       )}
       {s.model?.controlWords !== undefined && <ControlWords words={s.model.controlWords} />}
       <ul className={css.examples} aria-label="Example prompts" hidden={readsIds}>
-        {EXAMPLES.filter((example) => example !== s.prompt).map((example) => (
-          <li key={example}>
-            <button
-              className={css.example}
-              type="button"
-              onClick={() => actions.takePrompt(example)}
-            >
-              {example} …
-            </button>
-          </li>
-        ))}
+        {s.starts
+          .filter((example) => example !== s.prompt)
+          .map((example) => (
+            <li key={example}>
+              <button
+                className={css.example}
+                type="button"
+                onClick={() => actions.takePrompt(example)}
+              >
+                {example} …
+              </button>
+            </li>
+          ))}
       </ul>
       {s.setAside > 0 && (
         <p className={css.aside}>

@@ -40,6 +40,7 @@ test('a run is looked into: its steps by the keyboard and played, the same token
   page,
 }) => {
   await open(page, { at: '?device=cpu' });
+  await prompt(page).fill('My own words');
   await train(page, 60);
 
   // What its heads do over the steps stands under the loss.
@@ -48,10 +49,12 @@ test('a run is looked into: its steps by the keyboard and played, the same token
   expect(await objections(page)).toEqual([]);
   await button(page, 'Look inside').click();
 
-  // A prompt that its letters cannot write gives way to its own text.
+  // Its own text takes the place of the prompt, and of the story model's examples.
   await untilSeen(timeBar(page));
-  await expect(prompt(page)).toHaveValue(/^[a-z]+\|[a-z]+/u);
-  await expect(timeBar(page)).toContainText('Undo brings yours back');
+  await expect(prompt(page)).toHaveValue(/^[a-z]+\|[a-z]+$/u);
+  await expect(timeBar(page)).toContainText('Yours comes back with the other model');
+  const starts = page.getByRole('list', { name: 'Example prompts' }).getByRole('button');
+  await expect(starts).toHaveText(Array(3).fill(/^[a-z]+\|[a-z]+ …$/u));
   await expect(model(page)).toHaveText(/step 60$/u);
   await expect(slider(page)).toHaveAttribute('aria-valuetext', /^step 60 of 60, loss \d/u);
   await untilSeen(mapCanvas(page).first());
@@ -60,7 +63,8 @@ test('a run is looked into: its steps by the keyboard and played, the same token
   // The same token and head, another step.
   await chip(page, 6).click();
   const words = page.getByTestId('head-sentence');
-  await expect(words).toContainText('on repeated random tokens');
+  // The measure that the ridge has, on the line of the task.
+  await expect(words).toContainText('on the line jxqkvbzmwp|jxqkvbzmwp');
   const pixels = async (): Promise<number> => (await readPixels(mapCanvas(page).first())).print;
   const last = await pixels();
   const text = await prompt(page).inputValue();
@@ -139,4 +143,6 @@ test('a run is looked into: its steps by the keyboard and played, the same token
   await page.reload();
   await expect(model(page)).toHaveText('tales-7m');
   await expect(page.getByTestId('address-notes')).toContainText('cannot be shown again');
+  await button(page, 'Write').first().click();
+  await expect(prompt(page)).toHaveValue('My own words');
 });

@@ -80,12 +80,12 @@ export async function attentionAtlas(
   return { ...scores.result(), firstIndex, cells: side, block, thumbnails };
 }
 
-/** What heads do on random tokens that come twice, measured once a model. */
+/** What heads do on random tokens that come twice, or on a text; measured once a model. */
 export async function probeHeads(
   model: GPT2,
-  _: Record<string, never>,
+  { text }: { readonly text?: string },
   signal: AbortSignal | undefined,
 ): Promise<HeadScores> {
   // A copy, because answers are given away: their arrays may move to another thread.
-  return structuredClone(await model.readers.headScores(signal));
+  return structuredClone(await model.readers.headScores(text, signal));
 }

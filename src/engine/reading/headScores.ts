@@ -4,20 +4,28 @@ import { type MapSummary, readMapSummary } from '../../model/attentionMaps.ts';
 import type { GptConfig } from '../../model/config.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import { Session } from '../../model/session.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
 import { uniform } from '../sampling/random.ts';
 
 /** Random tokens of the probe, which then come a second time. */
 const PROBE_TOKENS = 32;
 
-/**
- * What heads do on random tokens that come twice; `ids` are such a text where the model knows them in another shape
- * than one after the other.
- */
+export interface ProbeOptions {
+  /** What comes twice in it, where the model knows repetition in another shape than one after the other. */
+  readonly text?: string | undefined;
+  /** Reads `text`. */
+  readonly tokenizer: Tokenizer | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What heads do on random tokens that come twice; or on a text, where the model sees all of it at once. */
 export async function measureHeads(
   model: Gpt,
-  signal?: AbortSignal,
-  ids: readonly number[] = probeIds(model.config),
+  { text, tokenizer, signal }: ProbeOptions,
 ): Promise<HeadScores> {
+  const read = text === undefined ? undefined : tokenizer?.encode(text);
+  const isRead = read !== undefined && read.length <= model.config.nCtx;
+  const ids = isRead ? read : probeIds(model.config);
   const scores = new ScoreSheet(model.config, ids);
   const session = new Session(model, { capacity: ids.length });
   try {
@@ -29,7 +37,7 @@ export async function measureHeads(
   } finally {
     session.dispose();
   }
-  return scores.result();
+  return { ...scores.result(), ...(isRead && text !== undefined && { on: text }) };
 }
 
 /** Distinct random ids, the same every time, and then once more. */

@@ -25,7 +25,9 @@ export class Readers {
   readonly #partMeans = new Once<PartMeans>();
   /** Where the means lie. */
   #means: Arena | null = null;
-  readonly #headScores = new Once<HeadScores>();
+  #headScores = new Once<HeadScores>();
+  /** What they were measured on; random tokens where it is undefined. */
+  #probe: string | undefined;
 
   /** `tokenizer` reads the text over which parts are averaged. */
   constructor(gpt: Gpt, tokenizer: Tokenizer | null) {
@@ -83,11 +85,15 @@ export class Readers {
     });
   }
 
-  /** What heads do on random tokens that come twice; measured once, when asked for. */
-  headScores(signal?: AbortSignal): Promise<HeadScores> {
+  /** What heads do on random tokens that come twice, or on a text; measured once, when asked for. */
+  headScores(text?: string, signal?: AbortSignal): Promise<HeadScores> {
+    if (text !== this.#probe) {
+      this.#probe = text;
+      this.#headScores = new Once();
+    }
     return this.#headScores.get(async () => {
       const { measureHeads } = await import('./headScores.ts');
-      return measureHeads(this.#gpt, signal);
+      return measureHeads(this.#gpt, { text, tokenizer: this.#tokenizer, signal });
     });
   }
 

@@ -407,9 +407,7 @@ export class ActiveRun {
   async #scores(gpt2: GPT2): Promise<HeadScores> {
     const { text, tokenizer } = this.#kept().settings;
     const line = text.kind === 'task' && tokenizer.kind !== 'bpe' ? probeOf(text.name) : null;
-    const ids = line === null ? undefined : gpt2.encode(line);
-    const fits = ids !== undefined && ids.length <= gpt2.config.nCtx;
-    return measureHeads(gpt2.gpt, undefined, fits ? ids : undefined);
+    return measureHeads(gpt2.gpt, { text: line ?? undefined, tokenizer: gpt2.tokenizer });
   }
 
   async #fail(error: ErrorInfo): Promise<void> {

@@ -23,7 +23,7 @@ import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
 import { Bases } from './bases.ts';
-import { passageIn } from './edits.ts';
+import { editedText } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
@@ -42,6 +42,7 @@ type Answers = {
 /** What only some runs ever need comes when it is asked for. */
 const archives = () => import('./archive.ts');
 const receipts = () => import('./receipt.ts');
+const passages = () => import('./passages.ts');
 
 export interface LocalTrainerOptions {
   /** The page's address: texts that come with it lie beside it. */
@@ -206,9 +207,12 @@ export class LocalTrainer implements Trainer {
       return this.#readings.read(id, asked, signal);
     },
     passage: async ({ id, passage }) => {
-      const store = await this.#kept();
-      const { settings } = await store.get(id);
-      return passageIn(await store.readText(id), settings.edits ?? [], passage);
+      const [{ text }, { passageIn }] = await Promise.all([this.#textOf(id), passages()]);
+      return passageIn(text, passage);
+    },
+    starts: async ({ id }) => {
+      const [{ run, text }, { startsOf }] = await Promise.all([this.#textOf(id), passages()]);
+      return startsOf(text, run.settings, run.text);
     },
     receipt: async ({ id }) => {
       const [store, { receiptOf }] = await Promise.all([this.#kept(), receipts()]);
@@ -259,6 +263,13 @@ export class LocalTrainer implements Trainer {
     } finally {
       await begins.dispose();
     }
+  }
+
+  /** The text that a run that is kept learns from. */
+  async #textOf(id: string): Promise<{ readonly run: KeptRun; readonly text: string }> {
+    const store = await this.#kept();
+    const run = await store.get(id);
+    return { run, text: editedText(await store.readText(id), run.settings.edits ?? []) };
   }
 
   async #runs(): Promise<RunFacts[]> {

@@ -346,6 +346,7 @@ function readScores(value: unknown): HeadScores | null {
     nLayer,
     nHead,
     size: toCount(value['size']),
+    ...(typeof value['on'] === 'string' && { on: value['on'] }),
     scores: Object.fromEntries(scores) as HeadScores['scores'],
     entropyBits,
   };

@@ -22,7 +22,7 @@ export interface AttentionState {
   readonly rows: AttentionRows | null;
   /** Every head's pattern, and what each does in this text. */
   readonly atlas: AttentionAtlas | null;
-  /** What heads do on repeated random tokens. */
+  /** What heads do on repeated random tokens, or on what the run's model was measured on (`RunTexts.probe`). */
   readonly probe: HeadScores | null;
   /** The head under the pointer or the keys; it stands in front of the focused one while that lasts. */
   readonly preview: HeadRef | null;

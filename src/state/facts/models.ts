@@ -15,11 +15,21 @@ import type {
 } from '../../api.ts';
 import type { ModelName } from '../modelName.ts';
 
+/** What a run's own text has for those who look at a step of it. */
+export interface RunTexts {
+  /** What its heads are measured on; absent for random tokens. */
+  readonly probe?: string;
+  /** Prompts that its model has something to say to, the best first. */
+  readonly starts: readonly string[];
+}
+
 /** A model somebody wants: by its name, or as files that were dropped. */
 export interface Wish extends ModelName, Reading {
   readonly files?: readonly File[];
   /** A step of a run that is kept in this browser; `source` is its title then. */
   readonly run?: RunStep;
+  /** Of that run; absent for any other model. */
+  readonly texts?: RunTexts;
   /** Where it is to be computed and how it is to be stored, if not as the page says. */
   readonly device?: DeviceRequest;
   readonly dtype?: Dtype;

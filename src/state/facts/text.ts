@@ -31,6 +31,8 @@ export interface TextFacts {
    * computed for the candidates after it; null after any other change.
    */
   readonly forked: { readonly at: number; readonly computed: number | null } | null;
+  /** The prompt that gave way to a run's own text, and comes back with any other model; null where none did. */
+  readonly own: string | null;
   /** How many generated tokens an edit of the prompt put aside. */
   readonly setAside: number;
 }

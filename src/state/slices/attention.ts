@@ -234,7 +234,8 @@ export function createAttention(context: SliceContext<'attention'>) {
       key: 'probe',
       async ask(signal) {
         const { here } = get().model;
-        const probe = await engine.ask('probeHeads', {}, signal);
+        const on = here?.wish.texts?.probe;
+        const probe = await engine.ask('probeHeads', on === undefined ? {} : { text: on }, signal);
         if (get().model.here !== here) return;
         probed = here;
         set({ probe });

@@ -90,7 +90,7 @@ export function createModel(options: ModelOptions) {
     { check = false }: BringOptions,
     { arrived, ...more }: Beside,
   ): Promise<void> {
-    const { source, byItself: _, linked: __, ...how } = wish;
+    const { source, byItself: _, linked: __, texts: ___, ...how } = wish;
     const request = {
       ...how,
       ...(check ? { selfCheck: true } : {}),
@@ -309,9 +309,14 @@ export function createModel(options: ModelOptions) {
       load: async () => load(),
       takeDevice: (device: DeviceRequest) => reload({ device, byItself: false, linked: false }),
       takeDtype: (dtype: Dtype) => reload({ dtype }),
-      /** Looks at a step of a run, by the run's name; of many that are asked for while one comes, at the last. */
-      lookAt: (run: RunStep, name: string) =>
-        looking.ask(toAsked({ source: `${name} · step ${run.step.toLocaleString('en')}`, run })),
+      /**
+       * Looks at a step of a run, by the run's name; of many that are asked for while one comes, at the last. `texts` are
+       * those of the step that is here where nobody says.
+       */
+      lookAt(run: RunStep, name: string, texts = get().model.here?.wish.texts): void {
+        const source = `${name} · step ${run.step.toLocaleString('en')}`;
+        looking.ask(toAsked({ source, run, ...(texts && { texts }) }));
+      },
       /** Goes back to the model that comes with the page. */
       takeOwnModel(): void {
         void load(toAsked(own));

@@ -3,6 +3,7 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { RunArguments, RunStep, Trainer } from '../../api.ts';
 import { openDoor } from '../door.ts';
+import type { RunTexts } from '../facts/models.ts';
 import type { AppState } from '../store.ts';
 import { goOnOf, type GoOnFacts } from './base.ts';
 import { type Browser, NO_BROWSER } from './browser.ts';
@@ -35,7 +36,7 @@ export interface TrainingOptions {
   /** Takes them out of the address: whoever has begun a run needs them no more. */
   readonly forgetLink?: () => void;
   /** Puts a step of a run, by the run's name, under the instruments of the page. */
-  readonly look: (step: RunStep, name: string) => void;
+  readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
 }
 
 export type TrainingStore = StoreApi<TrainingState>;

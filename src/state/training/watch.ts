@@ -9,6 +9,7 @@ import type {
   TrainerQuestions,
 } from '../../api.ts';
 import { EngineError, toErrorInfo } from '../../errors.ts';
+import type { RunTexts } from '../facts/models.ts';
 import type { Browser } from './browser.ts';
 import { loadedOf, type TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
@@ -31,7 +32,7 @@ export function createWatch({
   ended,
 }: TrainingContext<'watch'> & {
   readonly curve: Curve;
-  readonly look: (step: RunStep, name: string) => void;
+  readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
   readonly browser: Browser;
   /** The device is taken from now on. */
   readonly begins: () => void;
@@ -286,7 +287,7 @@ export function createWatch({
         if (run === null) return;
         try {
           const at = step ?? (await newest(run));
-          if (at !== null) look({ id: run.snapshotsId, step: at }, run.name);
+          if (at !== null) look({ id: run.snapshotsId, step: at }, run.name, await textsOf(run));
         } catch (error) {
           set({ error: toErrorInfo(error) });
         }
@@ -296,6 +297,15 @@ export function createWatch({
       dismiss: () => set({ error: null, notice: null }),
     },
   };
+
+  async function textsOf({ id, snapshots }: ShownRun): Promise<RunTexts> {
+    // Without them the prompt stays what it is.
+    const starts = await trainer()
+      .ask('starts', { id })
+      .catch(() => []);
+    const probe = snapshots.at(-1)?.scores?.on;
+    return { starts, ...(probe !== undefined && { probe }) };
+  }
 
   /** The step of the newest weights that can be looked at; of a run that runs they are kept now. */
   async function newest(run: ShownRun): Promise<number | null> {

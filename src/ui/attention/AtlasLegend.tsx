@@ -8,6 +8,7 @@ import {
   KINDS,
   labelWords,
   MIXED,
+  probeWords,
   type LabelName,
 } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
@@ -17,12 +18,12 @@ import { frameColour } from './atlasDrawing.ts';
 import { toScene, watchedKey } from './scene.ts';
 import { namesOf } from './words.ts';
 
-function chipTitle(id: LabelName, count: number, meaning: string): string {
+function chipTitle(id: LabelName, count: number, meaning: string, on: string): string {
   const heads = `${count} ${count === 1 ? 'head' : 'heads'}`;
   const what =
     id === 'mixed'
-      ? 'at this token: no name fits, or none was earned on random tokens'
-      : `at this token: a head that ${meaning}, here and on repeated random tokens (score from ${formatScore(KINDS[id].least)})`;
+      ? `at this token: no name fits, or none was earned on ${on}`
+      : `at this token: a head that ${meaning}, here and on ${on} (score from ${formatScore(KINDS[id].least)})`;
   return `${heads} ${what}. Press to show these alone.`;
 }
 
@@ -46,7 +47,7 @@ export function AtlasLegend(): ReactNode {
         type="button"
         aria-pressed={filter === id}
         disabled={probe === null}
-        title={chipTitle(id, count, meaning)}
+        title={chipTitle(id, count, meaning, probeWords(probe))}
         onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
       >
         <i

@@ -164,7 +164,7 @@ function Legend(): ReactNode {
   );
 }
 
-/** All scores of the head: on random tokens, which name it, and on this text. */
+/** All scores of the head: on the text of the probe, which name it, and on this text. */
 function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
   const { probe, atlas } = useFacts((s) => ({
     probe: s.attention.probe,
@@ -181,7 +181,7 @@ function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
         <thead>
           <tr>
             <th scope="col">Behaviour</th>
-            <th scope="col">Random tokens</th>
+            <th scope="col">{probe?.on === undefined ? 'Random tokens' : probe.on.trim()}</th>
             <th scope="col">This text</th>
           </tr>
         </thead>

@@ -1,6 +1,6 @@
 // The attention view to take away: atlas, map and arcs with their words, tables and numbers.
 import type { AttentionMap, TokenPiece } from '../../api.ts';
-import { headSentence, labelWords } from '../../state/headLabels.ts';
+import { headSentence, labelWords, probeWords } from '../../state/headLabels.ts';
 import type { AppState } from '../../state/store.ts';
 import { formatPercent } from '../format.ts';
 import type { Figure } from '../figure/figure.ts';
@@ -65,7 +65,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         'Layer',
         'Head',
         'Known for',
-        'Score on random tokens',
+        `Score on ${probeWords(state.attention.probe)}`,
         'Here too',
         'Looks most at',
         'Weight',

@@ -1,8 +1,15 @@
 // What a head does at one token of this text, read from that token's row: how its weight lies, and whether
-// a name that the head earned on random tokens fits. Pure.
+// a name that the head earned on the text of the probe fits. Pure.
 import type { Behaviour, HeadScores } from '../../api.ts';
 import type { HeadRef } from '../../state/facts/attention.ts';
-import { formatScore, KINDS, labelHead, MIXED, type HeadLabel } from '../../state/headLabels.ts';
+import {
+  formatScore,
+  KINDS,
+  labelHead,
+  MIXED,
+  probeWords,
+  type HeadLabel,
+} from '../../state/headLabels.ts';
 import { formatPercent } from '../format.ts';
 import { entropyOf, type HeadRow } from './weights.ts';
 
@@ -88,7 +95,7 @@ function topOf(weights: Float32Array): { readonly at: number; readonly weight: n
   return { at, weight: weights[at] ?? 0 };
 }
 
-/** The name that stands at this token: the one from random tokens where the row agrees, else none. */
+/** The name that stands at this token: the one from the probe where the row agrees, else none. */
 export function labelHere(known: HeadLabel, row: HeadRow | null, ids: Ids): HeadLabel {
   if (known.name === 'mixed') return known;
   if (row !== null && fitOf(known.name, row, ids)?.agrees === true) return known;
@@ -127,7 +134,7 @@ const FIT_WORDS: Readonly<Record<Behaviour, (share: string) => string>> = {
   broad: (share) => `spread almost evenly, at most ${share} on one token`,
 };
 
-/** What the head does at this token, and behind it what it was measured to do on random tokens. */
+/** What the head does at this token, and behind it what it was measured to do on the text of the probe. */
 export function headHere(
   scores: HeadScores | null,
   { layer, head }: HeadRef,
@@ -136,7 +143,7 @@ export function headHere(
 ): string {
   const which = `Head ${layer}.${head}`;
   const known = labelHead(scores, layer, head);
-  const on = 'on repeated random tokens';
+  const on = `on ${probeWords(scores)}`;
   if (known.strongest === null) return `${which} — ${rowWords(row)}.`;
   if (known.name === 'mixed') {
     const nearest = `${KINDS[known.strongest].words} ${formatScore(known.score)}`;

@@ -21,7 +21,7 @@ export interface Scene {
   readonly order: readonly number[];
   /** By head. */
   readonly matches: readonly boolean[];
-  /** What each head was measured to do on random tokens. */
+  /** What each head was measured to do on the text of the probe. */
   readonly known: readonly HeadLabel[];
   /** The names that stand: those of `known` with which the row of the token agrees. */
   readonly labels: readonly HeadLabel[];

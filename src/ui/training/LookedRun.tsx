@@ -1,11 +1,11 @@
 // The slider over training time with the run that the page's model is a step of: what trains is asked for it.
-import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
 import { modelOf } from '../../state/facts/model.ts';
+import { EXAMPLES } from '../../state/store.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
-import { beginningOf } from './ownText.ts';
 import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
 import { TimeBar, type LookedRun as Run } from './TimeBar.tsx';
 
@@ -28,19 +28,23 @@ export function LookedRun(): ReactNode {
 function Bar(): ReactNode {
   const { actions } = useApp();
   const training = useTraining();
-  const { step, failed } = useFacts((s) => ({
+  const { step, failed, isOwn } = useFacts((s) => ({
     step: modelOf(s)?.origin?.run ?? null,
     failed: s.page.problem,
+    // What greets a first visit is nobody's.
+    isOwn:
+      s.text.own !== null &&
+      !['', ...EXAMPLES].includes(s.text.own) &&
+      s.text.prompt === s.model.here?.wish.texts?.starts[0],
   }));
   const run = useRun(step?.id ?? '');
-  const isReplaced = useOwnText(run);
   if (step === null) return null;
   if (run === null) return <Unknown step={step.step} />;
   return (
     <TimeBar
       note={
-        isReplaced
-          ? 'It cannot read the prompt that stood here, so the beginning of its own text does. Undo brings yours back.'
+        isOwn
+          ? 'The prompt is out of its own text. Yours comes back with the other model, or by Undo.'
           : ''
       }
       run={run}
@@ -70,31 +74,6 @@ function Unknown({ step }: { readonly step: number }): ReactNode {
       {error.hint}
     </p>
   );
-}
-
-/**
- * Puts the beginning of the run's own text in the place of a prompt that its model cannot read (a model of letters knows
- * few of them): there would be nothing to look at. Once a run, and not while somebody types. Whether it stands there.
- */
-function useOwnText(run: Run | null): boolean {
-  const { actions } = useApp();
-  const { unread, prompt } = useFacts((s) => ({
-    unread: s.text.unread !== null,
-    prompt: s.text.prompt,
-  }));
-  /** The run that is looked into, and the prompt that stood there when it came. */
-  const [first, setFirst] = useState({ id: '', prompt });
-  if (run !== null && run.id !== first.id) setFirst({ id: run.id, prompt });
-  const taken = useRef('');
-  const own = run === null ? '' : beginningOf(run);
-  const isUnread = run?.id === first.id && unread && prompt === first.prompt;
-  useEffect(() => {
-    // Whoever takes it back wants it so.
-    if (!isUnread || own === '' || taken.current === first.id) return;
-    taken.current = first.id;
-    actions.takePrompt(own);
-  }, [isUnread, own, first, actions]);
-  return own !== '' && prompt === own && prompt !== first.prompt;
 }
 
 /** The run that is watched, with what it learns meanwhile, or another one as it is kept. */

@@ -2,7 +2,7 @@
 import { useState, type ReactNode } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { isKept } from '../../state/training/kept.ts';
-import { KINDS } from '../../state/headLabels.ts';
+import { KINDS, probeWords } from '../../state/headLabels.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
@@ -79,6 +79,9 @@ export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
       ) : (
         picture
       )}
+      <p className={controls.quiet}>
+        A head’s score is its mean weight on {probeWords(ridge)}; Look inside names heads by it.
+      </p>
       <FigureTools
         figure={() => ridgeFigure(ridge, run.name, line, at)}
         provenance={() => provenanceOf(run, null)}

@@ -16,6 +16,8 @@ export interface Ridge {
   readonly behaviour: RidgeOf;
   readonly nLayer: number;
   readonly nHead: number;
+  /** As `HeadScores.on`. */
+  readonly on?: string;
   /** In ascending order. */
   readonly steps: readonly number[];
   /** A row a head, 0 to 1 for each of the steps; NaN where it was not measured. */
@@ -29,11 +31,12 @@ export function ridgeOf(snapshots: readonly RunSnapshot[], behaviour: RidgeOf): 
     .toSorted((a, b) => a.step - b.step);
   const [first] = scored;
   if (first === undefined) return null;
-  const { nLayer, nHead } = first.scores;
+  const { nLayer, nHead, on } = first.scores;
   const rows = Array.from({ length: nLayer * nHead }, (_, head) =>
     Float32Array.from(scored, ({ scores }) => scores.scores[behaviour][head] ?? Number.NaN),
   );
-  return { behaviour, nLayer, nHead, steps: scored.map(({ step }) => step), rows };
+  const steps = scored.map(({ step }) => step);
+  return { behaviour, nLayer, nHead, ...(on !== undefined && { on }), steps, rows };
 }
 
 export function ridgeName({ nHead }: Pick<Ridge, 'nHead'>, row: number): string {

@@ -2,7 +2,7 @@
 import type { Figure, FigureTheme } from '../figure/figure.ts';
 import { shadeColour } from '../figure/colour.ts';
 import type { Painter } from '../figure/painter.ts';
-import { KINDS } from '../../state/headLabels.ts';
+import { KINDS, probeWords } from '../../state/headLabels.ts';
 import { formatCount } from '../format.ts';
 import { largestRise, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
 import { linearTicks } from './layout.ts';
@@ -132,7 +132,7 @@ export function ridgeFigure(ridge: Ridge, run: string, line: StepLine, at: numbe
     title: `${run}: heads and their ${words} scores over the steps`,
     finding: ridgeFinding(ridge),
     table: () => ({
-      caption: `How much each head ${meaning}, on random tokens that come twice: the mean weight, 0 to 1, after so many steps.`,
+      caption: `How much each head ${meaning}, on ${probeWords(ridge)}: the mean weight, 0 to 1, after so many steps.`,
       columns: ['Head', ...steps.map((step) => `Step ${formatCount(step)}`)],
       rows: rows.map((scores, row) => [heads[row] ?? '', ...scores]),
     }),

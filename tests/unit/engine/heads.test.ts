@@ -4,6 +4,7 @@ import type { Behaviour, HeadScores } from '../../../src/api.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { measureHeads } from '../../../src/engine/reading/headScores.ts';
+import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { packPath, readExpected } from '../../support/packOnDisk.ts';
 
 /** 523 tokens, a context of 40, three layers of three heads. */
@@ -176,7 +177,18 @@ describe('the atlas', () => {
 
 describe('the probe', () => {
   it('reads another text where one is given', async () => {
-    expectScores(await measureHeads(small.gpt, undefined, ids), scoresOf(maps, 3, ids));
+    const tokenizer = { encode: () => [...ids] } as unknown as Tokenizer;
+    const found = await measureHeads(small.gpt, { text: 'twice', tokenizer });
+    expectScores(found, scoresOf(maps, 3, ids));
+    expect(found.on).toBe('twice');
+    // One that is longer than the model sees says nothing of its end.
+    const long = { encode: () => Array<number>(1 + small.config.nCtx).fill(1) };
+    const random = await measureHeads(small.gpt, {
+      text: 'twice',
+      tokenizer: long as unknown as Tokenizer,
+    });
+    expect(random).toEqual(await measureHeads(small.gpt, { tokenizer: null }));
+    expect(random.on).toBeUndefined();
   });
 
   it('reads random tokens twice, and gives the same answer every time, each its own copy', async () => {

@@ -9,8 +9,7 @@ import type {
   ModelSummary,
 } from '../../../src/api.ts';
 import { EngineError } from '../../../src/errors.ts';
-import type { Wish } from '../../../src/state/facts/models.ts';
-import { readLooked, writeLooked } from '../../../src/state/persist.ts';
+import { readLooked, writeLooked, type Looked } from '../../../src/state/persist.ts';
 import { toPlainText } from '../../../src/state/tokenText.ts';
 import { toPiece } from './texts.ts';
 import { OWN, createToyPage, change } from './toyPage.ts';
@@ -33,9 +32,10 @@ function stepOf(source: string, { id, step }: { id: string; step: number }): Mod
 }
 
 /** A page on an engine whose loads end when a test says so, and whose maps are full of the step they are of. */
-function createToy({ looked = null }: { looked?: Wish | null } = {}) {
+function createToy({ looked = null }: { looked?: Looked | null } = {}) {
   const loads: { options: LoadOptions; end: (error?: EngineError) => void }[] = [];
   const asked: string[] = [];
+  const probes: unknown[] = [];
   let here: LoadedModel | null = null;
   let answers = true;
   const engine = {
@@ -52,10 +52,12 @@ function createToy({ looked = null }: { looked?: Wish | null } = {}) {
       }),
     ask: (question: string, input: unknown, signal?: AbortSignal) => {
       asked.push(question);
+      if (question === 'probeHeads') probes.push(input);
       if (question === 'tokenize') {
         return Promise.resolve([...(input as Input<'tokenize'>).text].map(toPiece));
       }
       if (question === 'findStored') return Promise.resolve(null);
+      if (question === 'atlas' && answers) return Promise.resolve({ cells: 1 });
       if (question === 'attentionRows' && answers) return Promise.resolve({ firstIndex: 0 });
       if (question !== 'attention' || !answers) {
         return new Promise((_, reject) => {
@@ -74,6 +76,7 @@ function createToy({ looked = null }: { looked?: Wish | null } = {}) {
   return {
     ...page,
     loads,
+    probes,
     state,
     asked,
     front,
@@ -121,6 +124,38 @@ describe('a step of a run', () => {
     });
     await vi.waitFor(() => expect(toPlainText(toy.text.pieces)).toBe('ab'));
     expect(toy.actions.hasOtherModel()).toBe(true);
+  });
+
+  it('brings a prompt of its own text, and any other model has again what stood there', async () => {
+    const toy = createToy();
+    void toy.actions.start();
+    await toy.arrive();
+    await vi.waitFor(() => expect(toy.state().text.tokenised).toBe(true));
+    const before = toy.actions.snapshot().pieces.slice();
+    const texts = { starts: ['fox:', 'owl:'], probe: 'xy|xy' };
+    toy.actions.lookAt({ id: RUN, step: 0 }, 'Fox tales', texts);
+    await toy.arrive();
+    expect(toy.state().text).toMatchObject({ prompt: 'fox:', own: 'ab' });
+    await vi.waitFor(() => expect(toPlainText(toy.text.pieces)).toBe('fox:'));
+    await vi.waitFor(() => expect(toy.probes.at(-1)).toEqual({ text: 'xy|xy' }));
+
+    // What is typed there stays while the steps move, and where another run comes, it brings its own.
+    toy.actions.setPrompt('fox: yip');
+    toy.actions.lookAt({ id: RUN, step: 5 }, 'Fox tales');
+    await toy.arrive();
+    expect(toy.state().text).toMatchObject({ prompt: 'fox: yip', own: 'ab' });
+    expect(toy.state().model.here?.wish.texts).toBe(texts);
+    toy.actions.lookAt({ id: 'hen.seen', step: 5 }, 'Hens', { starts: ['hen:'] });
+    await toy.arrive();
+    expect(toy.state().text).toMatchObject({ prompt: 'hen:', own: 'ab' });
+
+    toy.actions.takeOwnModel();
+    await vi.waitFor(() => expect(toy.loads).toHaveLength(5));
+    await toy.arrive();
+    expect(toy.state().text).toMatchObject({ prompt: 'ab', own: null, tokenised: true });
+    expect(toy.actions.snapshot().pieces).toEqual(before);
+    toy.actions.undo();
+    expect(toy.state().text.prompt).toBe('hen:');
   });
 
   it('keeps text, token, head, pins and view, and asks for no tokens', async () => {
@@ -216,17 +251,25 @@ describe('a step of a run', () => {
 
 describe('a tab that looked at a step', () => {
   afterEach(() => vi.unstubAllGlobals());
-  const looked: Wish = { source: 'Fox tales · step 5', run: { id: RUN, step: 5 } };
+  const texts = { starts: ['The fox', 'Once'], probe: 'ab|ab' };
+  const wish = { source: 'Fox tales · step 5', run: { id: RUN, step: 5 }, texts };
+  const looked: Looked = { wish, own: 'My own words' };
 
   it('comes back to it', async () => {
     const toy = createToy({ looked });
     void toy.actions.start();
     await toy.arrive();
-    expect(toy.loads.map(({ options }) => options.run)).toEqual([looked.run]);
+    expect(toy.loads.map(({ options }) => options.run)).toEqual([wish.run]);
     expect(toy.state().model).toMatchObject({
       at: 'here',
-      here: { summary: { name: looked.source } },
+      here: { summary: { name: wish.source } },
     });
+    // Its text is what was read from the storage; another model has what stood there before.
+    expect(toy.state().text).toMatchObject({ prompt: 'ab', own: looked.own });
+    toy.actions.takeOwnModel();
+    await vi.waitFor(() => expect(toy.loads).toHaveLength(2));
+    await toy.arrive();
+    expect(toy.state().text).toMatchObject({ prompt: looked.own, own: null });
   });
 
   it('has the page’s own model where the run is gone, and says so', async () => {
@@ -248,7 +291,7 @@ describe('a tab that looked at a step', () => {
       setItem: (name: string, value: string) => void values.set(name, value),
       removeItem: (name: string) => void values.delete(name),
     });
-    writeLooked({ ...looked, dtype: 'q8' });
+    writeLooked({ ...wish, dtype: 'q8' }, looked.own);
     expect(readLooked()).toEqual(looked);
     const [name = ''] = values.keys();
     for (const bad of [
@@ -261,8 +304,8 @@ describe('a tab that looked at a step', () => {
       values.set(name, bad);
       expect(readLooked()).toBeNull();
     }
-    writeLooked(looked);
-    writeLooked({ source: 'openai-community/gpt2' });
+    writeLooked(wish, null);
+    writeLooked({ source: 'openai-community/gpt2' }, null);
     expect(readLooked()).toBeNull();
   });
 });

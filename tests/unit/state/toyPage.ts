@@ -3,8 +3,7 @@ import { vi } from 'vitest';
 import type { Engine, ModelSummary } from '../../../src/api.ts';
 import { createPage } from '../../../src/state/page.ts';
 import type { ModelFacts } from '../../../src/state/facts/model.ts';
-import type { Wish } from '../../../src/state/facts/models.ts';
-import type { Saved } from '../../../src/state/persist.ts';
+import type { Looked, Saved } from '../../../src/state/persist.ts';
 import { openDoor, type Facts } from '../../../src/state/door.ts';
 import type { PageContext, SliceContext } from '../../../src/state/slices/slice.ts';
 import { createAppStore, type AppState, type AppStore } from '../../../src/state/store.ts';
@@ -73,7 +72,7 @@ export function createToyPage(
   url: Partial<UrlState> = {},
   facts: Patch = {},
   saved: Saved | null = null,
-  looked: Wish | null = null,
+  looked: Looked | null = null,
 ) {
   const { store, text, savedOver } = createAppStore(
     {

@@ -1,7 +1,7 @@
 // The steps of a run on a line, and what its heads do over them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HeadScores, RunRecord, RunSnapshot, StepReading } from '../../../src/api.ts';
+import type { HeadScores, RunSnapshot, StepReading } from '../../../src/api.ts';
 import { createSvgPainter } from '../../../src/ui/figure/painter.ts';
 import type { FigureTheme } from '../../../src/ui/figure/figure.ts';
 import {
@@ -12,7 +12,6 @@ import {
   type RidgeOf,
 } from '../../../src/ui/training/ridge.ts';
 import { besideFinding, besideRows, mapFigure } from '../../../src/ui/training/beside.ts';
-import { beginningOf } from '../../../src/ui/training/ownText.ts';
 import { layoutRidge, ridgeFigure } from '../../../src/ui/training/ridgeFigure.ts';
 import { toPiece } from '../state/texts.ts';
 import { lossLine, placeOf, stepAt, stepBy, timeTicks } from '../../../src/ui/training/timeLine.ts';
@@ -254,24 +253,5 @@ describe('two steps beside each other', () => {
     const { width, height } = figure.size(300);
     expect(width).toBeLessThanOrEqual(300);
     expect(height).toBeGreaterThan(60);
-  });
-});
-
-describe('the text of a run', () => {
-  const of = (words: string, n_ctx: number) =>
-    beginningOf({
-      text: { beginning: [...words].map(toPiece) } as unknown as RunRecord['text'],
-      settings: { model: { n_ctx } } as RunRecord['settings'],
-    });
-
-  test('begins with whole lines, in half of what the model sees', () => {
-    const task = 'krbt|krbt\natfjruk|atfjruk\nemvneeitpc|emvneeitpc\n';
-    expect(of(task, 64)).toBe('krbt|krbt\natfjruk|atfjruk');
-    expect(of(task, 32)).toBe('krbt|krbt');
-    expect(of(task, 8)).toBe('krbt');
-    expect(of('In old times when wishing still helped one', 1024)).toBe(
-      'In old times when wishing still ',
-    );
-    expect(of('', 8)).toBe('');
   });
 });

@@ -37,6 +37,8 @@ export interface TextOptions extends SliceContext<'text'> {
   readonly takeSeed: (seed: number | null) => void;
   /** The branches of the restored text. */
   readonly tree: Tree | null;
+  /** The prompt that stood there before this tab looked into a run; null where it did not. */
+  readonly own: string | null;
   /** What the address replaced, for undo. */
   readonly before: { readonly snapshot: Snapshot; readonly tree: Tree | null } | null;
   /** The person wrote something: what the address replaced is not the last that they wrote any more. */
@@ -62,9 +64,12 @@ export function createDesk(options: TextOptions) {
     undo: [] as Moment[],
     redo: [] as Moment[],
     aside: null as Snapshot | null,
+    /** What stood there before a run was looked into; after a reload its prompt alone is known. */
+    own: null as Moment | null,
     /** When the last letter was typed, in milliseconds since 1970. */
     lastTyped: -Infinity,
   };
+  set({ own: options.own });
   // After a reload the last run is known by what it wrote.
   const lastRun = text.runs.at(-1);
   set({ runStart: lastRun?.end === text.pieces.length ? lastRun.start : null });

@@ -5,9 +5,17 @@ import type { TextFacts } from '../../facts/text.ts';
 import { modelOf } from '../../facts/model.ts';
 import { identityOf } from '../../modelName.ts';
 import type { Recipe } from '../../runs.ts';
-import { append, fillScores, toPlainText, truncate, type Snapshot } from '../../tokenText.ts';
+import {
+  append,
+  fillScores,
+  NO_TEXT,
+  restoreSnapshot,
+  toPlainText,
+  truncate,
+  type Snapshot,
+} from '../../tokenText.ts';
 import type { View } from '../../view.ts';
-import { createDesk, type TextOptions } from './desk.ts';
+import { createDesk, type Moment, type TextOptions } from './desk.ts';
 import { createForks } from './forks.ts';
 import { createHistory } from './history.ts';
 import { createPrompt } from './prompt.ts';
@@ -21,6 +29,33 @@ export function createText(options: TextOptions) {
   const forks = createForks(options, desk);
   const history = createHistory(options, desk, prompt);
   const { drafts } = desk;
+
+  /** What takes the place of the text because a run is looked into, or no more; null where it stays. */
+  function otherText(
+    model: ModelSummary,
+    before: ModelSummary | null,
+    start: string | undefined,
+  ): (Partial<Moment> & { readonly prompt: string }) | null {
+    const { own, prompt: now } = get().text;
+    const { origin } = model;
+    if (origin?.run === undefined) {
+      const moment = drafts.own;
+      drafts.own = null;
+      set({ own: null });
+      if (own === null) return null;
+      const isWhole = moment?.snapshot.pieces.length && !desk.isForeign(moment.snapshot, model);
+      return { ...(isWhole && moment), prompt: own };
+    }
+    const last = before?.origin?.run?.id;
+    // Of one run, step after step, and after a reload, what stands there is about it.
+    const isNew = own === null || (last !== undefined && last !== origin.run.id);
+    if (!isNew || start === undefined) return null;
+    if (own === null) {
+      drafts.own = { ...desk.moment({}), tree: desk.settled() };
+      set({ own: now });
+    }
+    return start === now ? null : { prompt: start };
+  }
 
   return {
     publish: desk.publish,
@@ -72,24 +107,25 @@ export function createText(options: TextOptions) {
     },
     /**
      * Makes the text fit a model that comes: what was typed since the tokens were read stays what was
-     * typed, and ids that mean nothing to it become the prompt. Gives the prompt.
+     * typed, and ids that mean nothing to it become the prompt. A run that is looked into brings a text of its own
+     * (`start`), in whose place any other model has again what stood there. Gives the prompt.
      */
-    fit(model: ModelSummary): string {
+    fit(model: ModelSummary, before: ModelSummary | null, start: string | undefined): string {
       if (drafts.aside !== null && desk.isForeign(drafts.aside, model)) desk.dropAside();
       const { prompt: typed, stale } = get().text;
-      const isOther = desk.isForeign(text, model);
-      if (stale) truncate(text, 0);
-      if (stale || !isOther) {
+      const other = otherText(model, before, start);
+      if (other === null && (stale || !desk.isForeign(text, model))) {
+        if (stale) truncate(text, 0);
         text.owner = identityOf(model);
         return typed;
       }
-      const words = toPlainText(text.pieces);
+      const words = other?.prompt ?? toPlainText(text.pieces);
       desk.keepStep();
       desk.dropAside();
-      truncate(text, 0);
+      restoreSnapshot(text, other?.snapshot ?? NO_TEXT);
       text.owner = identityOf(model);
-      set({ runStart: null });
-      drafts.tree = createTree();
+      set({ runStart: other?.runStart ?? null, stale: false });
+      drafts.tree = other?.tree ?? createTree();
       desk.publishTree();
       return words;
     },

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import { headName } from '../../../state/facts/attention.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
-import { KINDS } from '../../../state/headLabels.ts';
+import { KINDS, probeWords } from '../../../state/headLabels.ts';
 import controls from '../../controls.module.css';
 import { useTrainingFacts } from '../context.ts';
 import css from './comparison.module.css';
@@ -37,8 +37,8 @@ export function ComparedHeads({
         <div className={css.tableFrame}>
           <table className={css.heads}>
             <caption className={controls.visuallyHidden}>
-              The heads that differ most, each with the score in which it does; on random tokens
-              that come twice
+              The heads that differ most, each with the score in which it does; on{' '}
+              {probeWords(first)}
             </caption>
             <thead>
               <tr>

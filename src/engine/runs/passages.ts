@@ -1,0 +1,89 @@
+// What is looked for in the text that a run learned from: passages, and starts for a prompt.
+import type { PassageFacts, RunSettings, TextFacts } from '../../api.ts';
+import { END_OF_TEXT } from '../../text/tokenizer.ts';
+
+/** Characters (UTF-16) of a text's beginning that are shown. */
+const SHOWN = 600;
+
+/** How often a passage stands in a text. */
+export function passageIn(text: string, passage: string): PassageFacts {
+  return { times: countOf(text, passage), beginning: wholeSigns(text.slice(0, SHOWN)) };
+}
+
+function countOf(text: string, passage: string): number {
+  let times = 0;
+  if (passage === '') return times;
+  for (let at = text.indexOf(passage); at >= 0; at = text.indexOf(passage, at + passage.length)) {
+    times++;
+  }
+  return times;
+}
+
+/** No half of an emoji at the end. */
+function wholeSigns(text: string): string {
+  return text.replace(/[\uD800-\uDBFF]$/u, '');
+}
+
+// ── starts ───────────────────────────────────────────────────────────────────────────────────────
+
+/** Characters (UTF-16) that a start has at most: one line, also on a narrow screen. */
+const LONGEST_START = 44;
+/** A shorter line says too little. */
+const SHORTEST_START = 5;
+/** Where a start is looked for, from a place on: a line, a sentence, a word. */
+const BEGINNINGS = [
+  { reach: 4000, at: /\n\s*/gu },
+  { reach: 400, at: /[.!?…]["'”’»)\]]*\s+|[。！？]/gu },
+  { reach: 80, at: /\s+/gu },
+] as const;
+/** What a line of a task asks with. */
+const ASKS = /[|=]/u;
+
+/**
+ * Prompts that the model of a run has something to say to, the best first: what its samples begin with, a line of the text
+ * that was kept unseen, and lines from all over the rest. None is longer than half of what the model sees at once.
+ */
+export function startsOf(
+  text: string,
+  { prompt, validation, model, text: { kind } }: RunSettings,
+  { characters, tokens }: Pick<TextFacts, 'characters' | 'tokens'>,
+): string[] {
+  const room = Math.floor(((model.n_ctx / 2) * characters) / Math.max(1, tokens));
+  const most = Math.max(1, Math.min(LONGEST_START, room));
+  const places = [...(validation > 0 ? [1 - validation / 2] : []), 0, 0.35, 0.7];
+  const isTask = kind === 'task';
+  const lines = places.map((place) => {
+    const line = lineAt(text, Math.floor(place * text.length));
+    return shortened(isTask ? withoutEnd(line) : line, most);
+  });
+  // A task is seen at work in a line of its own; a prompt of one is whatever somebody thought of.
+  const all = isTask ? [...lines, prompt] : [prompt, ...lines];
+  return [...new Set(all)].filter((one) => one.trim() !== '').slice(0, 4);
+}
+
+/** The first line behind a place that says enough; where there are no lines, a sentence, or words. */
+function lineAt(text: string, place: number): string {
+  for (const { reach, at } of BEGINNINGS) {
+    const found = [...text.slice(place, place + reach).matchAll(at)];
+    const ends = found.map((match) => place + match.index + match[0].length);
+    // The text itself begins a line.
+    for (const begin of place === 0 ? [0, ...ends] : ends) {
+      const [line = ''] = text.slice(begin, begin + 2 * LONGEST_START).split('\n', 1);
+      if (line.trim().length >= SHORTEST_START && !line.includes(END_OF_TEXT)) return line.trim();
+    }
+  }
+  return text.slice(place, place + LONGEST_START).trim();
+}
+
+/** With half of what it answers: there is something to go on from. */
+function withoutEnd(line: string): string {
+  const asks = line.search(ASKS) + 1;
+  return line.slice(0, asks + Math.ceil((line.length - asks) / 2));
+}
+
+function shortened(line: string, most: number): string {
+  if (line.length <= most) return line;
+  const part = wholeSigns(line.slice(0, most));
+  // Half a word is a hard prompt.
+  return (part.replace(/\s+\S*$/u, '') || part).trimEnd();
+}
