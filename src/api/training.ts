@@ -219,7 +219,10 @@ export interface RunFacts {
   readonly step: number;
   readonly max_steps: number;
   readonly parameters: number;
-  /** Of the last point, and of the last validation; null before the first. */
+  /**
+   * Of the last point, and of the last validation behind step 0, which tells what the run has learned; null before the
+   * first, and where the weights ran away.
+   */
   readonly loss: number | null;
   readonly evalLoss: number | null;
   /** The run whose twin this is: the same but for its edits. Null for none. */

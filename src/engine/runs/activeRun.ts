@@ -506,7 +506,7 @@ function withOne<T extends { readonly step: number }>(list: readonly T[], one: T
 const HINTS: Readonly<Record<string, string>> = {
   'device/lost': 'Go on: the device is opened anew, and the steps behind that are made again.',
   'training/not-finite':
-    'The rate is too high: the weights ran away. Go back, and take half of it.',
+    'The rate is too high, and the weights ran away: go back behind that, and take a smaller one.',
 };
 
 function onPage(error: unknown): unknown {

@@ -66,6 +66,8 @@ export function toRecord(
   runs: 'here' | 'elsewhere' | 'nowhere',
 ): RunRecord {
   const isBroken = runs === 'nowhere' && isUnderWay(run);
+  const ranAway = run.error?.code === 'training/not-finite';
+  const seen = ranAway ? undefined : run.evaluations.findLast(({ step }) => step > 0);
   return {
     ...run,
     state: isBroken ? 'interrupted' : run.state,
@@ -73,8 +75,8 @@ export function toRecord(
     step: isBroken ? Math.max(run.step, checkpoints.at(-1) ?? 0) : run.step,
     elsewhere: runs === 'elsewhere',
     kept: checkpoints,
-    loss: run.points.at(-1)?.loss ?? null,
-    evalLoss: run.evaluations.at(-1)?.loss ?? null,
+    loss: ranAway ? null : (run.points.at(-1)?.loss ?? null),
+    evalLoss: seen?.loss ?? null,
     snapshots: run.snapshots.map((one) =>
       snapshots.includes(one.step) ? one : { ...one, sizeBytes: 0 },
     ),

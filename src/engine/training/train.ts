@@ -206,11 +206,12 @@ async function notFinite(
   const what = Number.isFinite(loss) ? `gradient's norm is ${gradientNorm}` : `loss is ${loss}`;
   const rest =
     good === undefined
-      ? 'No good checkpoint is left.'
-      : `The last good checkpoint is checkpoint-${good}.`;
-  return new EngineError(`Step ${trainer.steps}: the ${what}. ${rest}`, {
+      ? 'No good checkpoint is left: begin again'
+      : `The last good checkpoint is checkpoint-${good}: go on from it`;
+  // What is left stands in the hint alone: who has other ways back, as the page has, says so in its place.
+  return new EngineError(`Step ${trainer.steps}: the ${what}.`, {
     code: 'training/not-finite',
-    hint: `Begin again${good === undefined ? '' : ` from checkpoint-${good}`} with a smaller learning_rate than ${args.learning_rate}, more warmup_steps, or a smaller max_grad_norm.`,
+    hint: `${rest} with a smaller learning_rate than ${args.learning_rate}, more warmup_steps, or a smaller max_grad_norm.`,
   });
 }
 

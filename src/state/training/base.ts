@@ -1,8 +1,16 @@
 // The model that the page has loaded, as one that a run goes on training.
-import type { BaseSource, Dtype, LoadedBase, RunArguments, RunBase, RunModel } from '../../api.ts';
+import type {
+  BaseSource,
+  Dtype,
+  LoadedBase,
+  RunArguments,
+  RunBase,
+  RunModel,
+  RunSettings,
+} from '../../api.ts';
 import type { Here, ModelFacts } from '../facts/model.ts';
 import { hostOf } from '../modelName.ts';
-import { USUAL } from './presets.ts';
+import { presetRate, USUAL } from './presets.ts';
 
 /** What is known of it before a trainer reads it again. */
 export interface GoOnFacts {
@@ -112,6 +120,11 @@ export function goOnArguments({ n_ctx }: RunModel): RunArguments {
 function ratesOf(isLora: boolean): { readonly learning_rate: number; readonly min_lr: number } {
   const learning_rate = isLora ? RATES.lora : RATES.all;
   return { learning_rate, min_lr: learning_rate / 10 };
+}
+
+/** The rate that a run of such a model begins with where nobody says another. */
+export function usualRate({ base, model }: Pick<RunSettings, 'base' | 'model'>): number {
+  return base === undefined ? presetRate(model) : ratesOf(base.lora !== undefined).learning_rate;
 }
 
 /** The arguments of a run in which something else learns than before: a rate that nobody changed goes with it. */

@@ -1,7 +1,7 @@
 // What is kept of a run, and what it can go back to.
 import type { RunArguments, RunSettings, RunSnapshot } from '../../api.ts';
 import { isSeenStep } from '../../runSteps.ts';
-import { loraParameters } from './base.ts';
+import { loraParameters, usualRate } from './base.ts';
 import type { Curve } from './curve.ts';
 import type { ShownRun } from './facts.ts';
 
@@ -18,13 +18,23 @@ export function goodStep({ kept, text }: Pick<ShownRun, 'kept' | 'text'>, curve:
   return kept.findLast((step) => (curve.lossAt(step) ?? 0) <= WILD * text.evenLoss) ?? 0;
 }
 
-/** Half of the rate, and of where it ends. */
-export function halfRate({ settings }: Pick<ShownRun, 'settings'>): RunArguments {
+/** A rate so many times the usual one is no matter of halves. */
+const FAR_TOO_HIGH = 10;
+
+/** A rate with which weights that ran away do not: half of what it was, or the usual one where that is far below. */
+export function calmerRate({ settings }: Pick<ShownRun, 'settings'>): {
+  readonly learning_rate: number;
+  readonly isUsual: boolean;
+  /** With where the rate ends, as far below it as before. */
+  readonly change: RunArguments;
+} {
   const { learning_rate, min_lr } = settings.arguments;
-  return {
-    learning_rate: Number(learning_rate) / 2,
-    ...(min_lr === undefined ? {} : { min_lr: Number(min_lr) / 2 }),
-  };
+  const [rate, usual] = [Number(learning_rate), usualRate(settings)];
+  const isUsual = rate > FAR_TOO_HIGH * usual;
+  const calm = isUsual ? usual : rate / 2;
+  const end = Number(((Number(min_lr) / rate) * calm).toPrecision(6));
+  const change = { learning_rate: calm, ...(min_lr !== undefined && { min_lr: end }) };
+  return { learning_rate: calm, isUsual, change };
 }
 
 /** Checkpoints that lie there at once: the last and the best, and the one that is being written. */

@@ -156,6 +156,17 @@ export function presetOf(name: PresetName): Preset {
   return found;
 }
 
+/** The rate of the smallest size that is no smaller, of the notebook's or of the others: large models take small steps. */
+export function presetRate(model: RunModel): number {
+  const size = ({ n_layer, n_embd }: RunModel): number => n_layer * n_embd ** 2;
+  const isNotebook = model.kind === 'notebook';
+  const sizes = PRESETS.filter(({ name }) => isOfSource(name) === isNotebook).toSorted(
+    (a, b) => size(a.model) - size(b.model),
+  );
+  const found = sizes.find((one) => size(one.model) >= size(model)) ?? sizes.at(-1);
+  return Number(found?.arguments['learning_rate']);
+}
+
 /** The settings with a preset's sizes and steps, of a model that begins with the run. */
 export function withPreset(settings: RunSettings, name: PresetName): RunSettings {
   const { model, arguments: args, tokenizer } = presetOf(name);

@@ -169,7 +169,8 @@ export function createWatch({
       case 'evaluation':
         patchRun({
           evaluations: after(watch.run?.evaluations, { step: event.step, loss: event.loss }),
-          evalLoss: event.loss,
+          // What stands before the first step is no result of it.
+          ...(event.step > 0 && { evalLoss: event.loss }),
         });
         set({ revision: watch.revision + 1 });
         break;
@@ -233,7 +234,10 @@ export function createWatch({
   function fail(error: ErrorInfo): void {
     pace.rest();
     // What never began, as where the model is not at hand that it stands on, stays what it was.
-    if (get().watch.at !== 'preparing') patchRun({ state: 'failed', error });
+    if (get().watch.at !== 'preparing') {
+      const ranAway = error.code === 'training/not-finite';
+      patchRun({ state: 'failed', error, ...(ranAway && { loss: null, evalLoss: null }) });
+    }
     set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
     say(error.message);
   }

@@ -4,7 +4,7 @@ import type { RunBase, RunModel, RunTokenizer } from '../../api.ts';
 import { loraParameters } from '../../state/training/base.ts';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { smallerBatch } from '../../state/training/presets.ts';
-import { goodStep, halfRate, isKept } from '../../state/training/kept.ts';
+import { calmerRate, goodStep, isKept } from '../../state/training/kept.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
@@ -95,6 +95,8 @@ function Status(): ReactNode {
   const left =
     run !== null && speed > 0 ? ((run.max_steps - run.step) * tokensAStep) / speed : Infinity;
   const isLive = at === 'running' || at === 'paused';
+  // Weights that ran away: what was measured of them before they were no numbers is no result.
+  const ranAway = at === 'resting' && run?.error?.code === 'training/not-finite';
   return (
     <section className={css.status} aria-labelledby="run-title" data-testid="run-status">
       <div className={css.statusHead}>
@@ -127,7 +129,7 @@ function Status(): ReactNode {
             <Fact name="step" wide>
               <b data-testid="run-step">{formatCount(run.step)}</b> of {formatCount(run.max_steps)}
             </Fact>
-            <Fact name="loss">{last === null ? '–' : formatLoss(last.loss)}</Fact>
+            <Fact name="loss">{ranAway ? 'NaN' : last === null ? '–' : formatLoss(last.loss)}</Fact>
             <Fact name="unseen text">{run.evalLoss === null ? '–' : formatLoss(run.evalLoss)}</Fact>
             {isLive && (
               <Fact name="speed">
@@ -136,7 +138,9 @@ function Status(): ReactNode {
             )}
             {isLive && <Fact name="time left">{at === 'paused' ? '–' : formatDuration(left)}</Fact>}
             <Fact name="learning rate">{last === null ? '–' : formatRate(last.learning_rate)}</Fact>
-            <Fact name="gradient norm">{last === null ? '–' : last.grad_norm.toFixed(2)}</Fact>
+            <Fact name="gradient norm">
+              {last === null || ranAway ? '–' : last.grad_norm.toFixed(2)}
+            </Fact>
           </dl>
         </>
       )}
@@ -372,9 +376,10 @@ function WayOut({ run, code }: { readonly run: ShownRun; readonly code: string }
     switch (code) {
       case 'training/not-finite': {
         const step = goodStep(run, curve);
+        const { learning_rate, isUsual, change } = calmerRate(run);
         return [
-          `Back to step ${formatCount(step)} with half the rate`,
-          () => void actions.resume(id, halfRate(run), step),
+          `Back to step ${formatCount(step)} with ${isUsual ? 'the usual' : 'half the'} rate, ${formatRate(learning_rate)}`,
+          () => void actions.resume(id, change, step),
         ];
       }
       case 'device/lost':

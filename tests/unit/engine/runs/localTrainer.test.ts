@@ -95,6 +95,8 @@ describe('a run', () => {
     expect(await trainer.ask('run', { id })).toMatchObject({
       state: 'failed',
       error: { code: 'training/not-finite' },
+      loss: null,
+      evalLoss: null,
     });
     const change = { learning_rate: 1e-3, min_lr: 1e-4, max_grad_norm: 1 };
     const events = await readAll(trainer, { run: { id }, change });

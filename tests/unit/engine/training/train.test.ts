@@ -234,12 +234,12 @@ describe('train', () => {
     const run = { ...options, max_steps: 200, eval_steps: 0, checkpoints };
     const error = await refused(await smallRun(run));
     expect(error.code).toBe('training/not-finite');
-    expect(error.message).toMatch(/^Step \d+: the (loss|gradient's norm) is (NaN|Infinity)\./);
+    expect(error.message).toMatch(/^Step \d+: the (loss|gradient's norm) is (NaN|Infinity)\.$/);
     // What is there can be gone on from: the checkpoint of the weights that gave no number is not.
     const steps = (await checkpoints.list()).map(({ step }) => step);
     const failed = Number(/\d+/.exec(error.message)?.[0]);
     expect(steps.at(-1)).toBe(failed - 1);
-    expect(error.message).toContain(`The last good checkpoint is checkpoint-${failed - 1}.`);
+    expect(error.hint).toContain(`The last good checkpoint is checkpoint-${failed - 1}:`);
     expect(error.hint).toContain('learning_rate than 1000');
   });
 
@@ -250,7 +250,7 @@ describe('train', () => {
     const error = await refused(await smallRun({ ...run, keep: { save_total_limit: 1 } }));
     const steps = (await checkpoints.list()).map(({ step }) => step);
     expect(steps).toHaveLength(1);
-    expect(error.message).toContain(`The last good checkpoint is checkpoint-${steps[0]}.`);
+    expect(error.hint).toContain(`The last good checkpoint is checkpoint-${steps[0]}:`);
   });
 
   test('goes on where a checkpoint cannot be written, and says so', async () => {

@@ -1,10 +1,10 @@
 // What goes wrong while something trains: what the workspace says of it, and the one gesture that helps.
 import { describe, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../../../../src/api.ts';
+import type { RunEvent, RunModel, RunSettings } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
 import { NO_BROWSER } from '../../../../src/state/training/browser.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
-import { goodStep, halfRate, storageOf } from '../../../../src/state/training/kept.ts';
+import { calmerRate, goodStep, storageOf } from '../../../../src/state/training/kept.ts';
 import { smallerBatch } from '../../../../src/state/training/presets.ts';
 import { Pace } from '../../../../src/state/training/pace.ts';
 import { recordOf, settle } from './toyTrainer.ts';
@@ -34,12 +34,38 @@ describe('a step to go back to', () => {
     expect(goodStep({ ...record, kept: [] }, curve)).toBe(0);
   });
 
-  it('is gone on from with half the rate, and half of where that ends', () => {
-    const { learning_rate, min_lr } = settings.arguments;
-    expect(halfRate(record)).toEqual({
-      learning_rate: Number(learning_rate) / 2,
-      min_lr: Number(min_lr) / 2,
+  const withRates = (learning_rate: number, min_lr: number, more: Partial<RunSettings> = {}) =>
+    calmerRate({
+      settings: {
+        ...settings,
+        ...more,
+        arguments: { ...settings.arguments, learning_rate, min_lr },
+      },
     });
+
+  it('is gone on from with half the rate, and half of where that ends', () => {
+    const change = { learning_rate: 0.01, min_lr: 0.001 };
+    expect(withRates(0.02, 0.002)).toEqual({ learning_rate: 0.01, isUsual: false, change });
+  });
+
+  it('or with the usual rate of its size, where ten times that is less than what it had', () => {
+    const usual = (more: Partial<RunSettings>) => withRates(1000, 100, more);
+    const [rate, end] = [2e-3, 2e-4];
+    expect(usual({})).toEqual({
+      learning_rate: rate,
+      isUsual: true,
+      change: { learning_rate: rate, min_lr: end },
+    });
+    // A size of one's own has the rate of the next larger one that is offered.
+    expect(usual({ model: { ...settings.model, n_embd: 192 } }).learning_rate).toBe(1e-3);
+    const rateOf = (kind: RunModel['kind'], n_layer: number, n_embd: number) =>
+      usual({ model: { ...settings.model, kind, n_layer, n_embd } }).learning_rate;
+    expect(rateOf('gpt2', 40, 2048)).toBe(6e-4);
+    expect(rateOf('notebook', 12, 768)).toBe(3e-4);
+    expect(rateOf('notebook', 3, 32)).toBe(1e-3);
+    const base = { name: 'GPT-2', fingerprint: 'f', source: null };
+    expect(usual({ base }).learning_rate).toBe(1e-4);
+    expect(usual({ base: { ...base, lora: { r: 8, lora_alpha: 16 } } }).learning_rate).toBe(1e-3);
   });
 
   it('is what the trainer is asked for in one order', async () => {
