@@ -119,10 +119,30 @@ export interface TextFacts {
 
 /** A passage in the text that a run learned from. */
 export interface PassageFacts {
+  readonly passage: string;
   /** How often it stands there, as `TextEdit` finds it: no place within another. */
   readonly times: number;
   /** The text's beginning, to copy from. */
   readonly beginning: string;
+}
+
+/** A place where something stands in a text, in its surroundings. */
+export interface TextHit {
+  readonly before: string;
+  readonly match: string;
+  readonly after: string;
+  /** What it stands in, the smallest first: characters (UTF-16) of the text, `to` excluded. */
+  readonly within: readonly {
+    readonly what: 'sentence' | 'line' | 'paragraph' | 'document';
+    readonly from: number;
+    readonly to: number;
+  }[];
+}
+
+export interface TextHits {
+  /** Of all places. */
+  readonly count: number;
+  readonly hits: readonly TextHit[];
 }
 
 /** Bytes by part, as the engine's `MemoryPlan`. */
@@ -423,7 +443,16 @@ export interface TrainerQuestions {
     answer: StepReading;
   };
   /** Throws `training/edit` where the run's own edits fit its text no more, `training/text` where that is gone. */
-  passage: { input: { id: string; passage: string }; answer: PassageFacts };
+  passage: {
+    /** The passage, or where it begins and ends in the text. */
+    input: { id: string; passage: string | readonly [from: number, to: number] };
+    answer: PassageFacts;
+  };
+  /**
+   * Where something stands in the text of a run, in capitals or not, with any white space for any: the first `most` places.
+   * Throws as `passage`.
+   */
+  findText: { input: { id: string; find: string; most: number }; answer: TextHits };
   /** Prompts out of the run's own text, the best first. Throws as `passage`. */
   starts: { input: { id: string }; answer: readonly string[] };
   receipt: { input: { id: string }; answer: RunReceipt };

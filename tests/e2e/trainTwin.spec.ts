@@ -54,17 +54,27 @@ test('a twin without a fact does not know it; a twin without a change differs by
   await passage.fill('fox:');
   await expect(passage).toHaveAccessibleDescription(/^It does not stand in the text\./u);
   await expect(train).toHaveAttribute('aria-disabled', 'true');
+  // It is found in the text, and taken from there.
+  await schooling.getByRole('searchbox', { name: 'Find it in the text' }).fill('DOG:');
+  const hits = schooling.getByTestId('schooling-hits');
+  await untilSaid(hits, 'It stands at 80 places, the first 6 of them here.');
+  await expect(hits.locator('mark')).toHaveText(Array<string>(6).fill('dog:'));
+  await hits.getByRole('button', { name: 'More places' }).click();
+  await expect(hits.locator('mark')).toHaveCount(12);
   await passage.fill('dog:woof ');
   await expect(passage).toHaveAccessibleDescription(
-    'It stands 80 times in the text, and is changed at each place.',
+    '9 characters. It stands 80 times in the text, so at 79 other places too, and is changed at each.',
   );
   expect(await objections(page)).toEqual([]);
   await train.press('Enter');
-  await untilDone(page, 'My text without “dog:woof”');
 
-  await schooling.getByRole('button', { name: /^Compare with My text/u }).click();
+  // Both stand side by side when it is done; the keyboard is not taken there, and it is said.
   const comparison = page.getByTestId('comparison');
-  await expect(comparison.getByRole('heading', { level: 2 })).toBeFocused();
+  await untilSaid(comparison, 'without “dog:woof”');
+  await expect(comparison.getByRole('heading', { level: 2 })).not.toBeFocused();
+  await expect(page.getByTestId('announcement')).toHaveText(
+    'My text without “dog:woof”: done, all 60 steps. Both stand side by side now.',
+  );
   await expect(comparison.getByTestId('twins-loss')).toContainText('They part at step 1');
   expect(await countColours(page.getByTestId('twins-curve'))).toBeGreaterThan(4);
   // The run's own prompt: after “dog:” the first says how a dog does, the twin has never met one.
@@ -97,8 +107,10 @@ test('a twin without a fact does not know it; a twin without a change differs by
   await untilDone(page, 'My text, 1 × 32');
   await schooling.getByRole('radio', { name: 'Change nothing' }).check();
   await train.click();
-  await untilDone(page, 'My text once more');
+  await untilSaid(comparison, 'once more');
+  await button(page, 'Back').click();
   await button(page, 'Compare My text, 1 × 32 with My text once more').first().click();
+  await expect(comparison.getByRole('heading', { level: 2 })).toBeFocused();
   await expect(comparison.getByTestId('twins-loss')).toHaveText(
     'Differs by exactly 0: all 60 losses are the same number.',
   );

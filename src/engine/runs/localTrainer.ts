@@ -208,7 +208,11 @@ export class LocalTrainer implements Trainer {
     },
     passage: async ({ id, passage }) => {
       const [{ text }, { passageIn }] = await Promise.all([this.#textOf(id), passages()]);
-      return passageIn(text, passage);
+      return passageIn(text, typeof passage === 'string' ? passage : text.slice(...passage));
+    },
+    findText: async ({ id, find, most }) => {
+      const [{ text }, { findIn }] = await Promise.all([this.#textOf(id), passages()]);
+      return findIn(text, find, most);
     },
     starts: async ({ id }) => {
       const [{ run, text }, { startsOf }] = await Promise.all([this.#textOf(id), passages()]);

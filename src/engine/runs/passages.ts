@@ -1,5 +1,5 @@
 // What is looked for in the text that a run learned from: passages, and starts for a prompt.
-import type { PassageFacts, RunSettings, TextFacts } from '../../api.ts';
+import type { PassageFacts, RunSettings, TextFacts, TextHit, TextHits } from '../../api.ts';
 import { END_OF_TEXT } from '../../text/tokenizer.ts';
 
 /** Characters (UTF-16) of a text's beginning that are shown. */
@@ -7,7 +7,7 @@ const SHOWN = 600;
 
 /** How often a passage stands in a text. */
 export function passageIn(text: string, passage: string): PassageFacts {
-  return { times: countOf(text, passage), beginning: wholeSigns(text.slice(0, SHOWN)) };
+  return { passage, times: countOf(text, passage), beginning: wholeSigns(text.slice(0, SHOWN)) };
 }
 
 function countOf(text: string, passage: string): number {
@@ -22,6 +22,78 @@ function countOf(text: string, passage: string): number {
 /** No half of an emoji at the end. */
 function wholeSigns(text: string): string {
   return text.replace(/[\uD800-\uDBFF]$/u, '');
+}
+
+// ── search ───────────────────────────────────────────────────────────────────────────────────────
+
+/** Characters (UTF-16) on either side of what was found. */
+const SEEN = 70;
+
+const SEPARATOR = String.raw`<\|endoftext\|>\s*`;
+/** Behind each of them begins something: how far on either side of a place it is looked for. */
+const BOUNDARIES = [
+  { what: 'sentence', reach: 1000, at: `[.!?…]["'”’»)\\]]*\\s+|[。！？]["'”’»)\\]]*|\\n\\s*\\n` },
+  { what: 'line', reach: 4000, at: '\\n' },
+  { what: 'paragraph', reach: 20_000, at: '\\n[^\\S\\n]*\\n\\s*' },
+  { what: 'document', reach: 1e6, at: SEPARATOR },
+] as const;
+
+/** Where something stands in a text: capitals and kinds of white space play no part. */
+export function findIn(text: string, find: string, most: number): TextHits {
+  const words = find.trim();
+  if (words === '') return { count: 0, hits: [] };
+  const literal = words.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&').replaceAll(/\s+/gu, '\\s+');
+  const hits: TextHit[] = [];
+  let count = 0;
+  for (const { 0: match, index } of text.matchAll(new RegExp(literal, 'giu'))) {
+    count++;
+    if (hits.length < most) hits.push(hitAt(text, index, match));
+  }
+  return { count, hits };
+}
+
+function hitAt(text: string, at: number, match: string): TextHit {
+  const end = at + match.length;
+  const within: TextHit['within'][number][] = [];
+  for (const boundary of BOUNDARIES) {
+    const range = rangeAround(text, at, end, boundary);
+    const last = within.at(-1);
+    // Each is larger than the one before it, and none is the whole text.
+    const isLarger = range && (!last || range.to - range.from > last.to - last.from);
+    if (isLarger && range.to - range.from < text.length)
+      within.push({ what: boundary.what, ...range });
+  }
+  return {
+    before: text.slice(Math.max(0, at - SEEN), at).replace(/^[\uDC00-\uDFFF]/u, ''),
+    match,
+    after: wholeSigns(text.slice(end, end + SEEN)),
+    within,
+  };
+}
+
+/** From the last boundary before a place to the first behind it; null where either is too far away. */
+function rangeAround(
+  text: string,
+  at: number,
+  end: number,
+  { what, reach, at: sign }: (typeof BOUNDARIES)[number],
+): { readonly from: number; readonly to: number } | null {
+  const begin = Math.max(0, at - reach);
+  const until = Math.min(text.length, end + reach);
+  let from = begin === 0 ? 0 : -1;
+  let to = until === text.length ? until : -1;
+  const boundary = new RegExp(`${SEPARATOR}|${sign}`, 'gu');
+  for (const { 0: found, index } of text.slice(begin, until).matchAll(boundary)) {
+    const start = begin + index;
+    const next = start + found.length;
+    if (next <= at) from = next;
+    else if (next >= end) {
+      // What ends it belongs to it: without it two would run into one. A document's end is no part of what is smaller.
+      to = what !== 'document' && found.startsWith(END_OF_TEXT) ? start : next;
+      break;
+    }
+  }
+  return from < 0 || to < 0 ? null : { from, to };
 }
 
 // ── starts ───────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import type { ComparisonFacts, RunPair } from './facts.ts';
 import { isKept } from './kept.ts';
 
 export const COMPARISON_NOTHING: ComparisonFacts = {
+  isAsked: false,
   pair: { at: 'none' },
   sameWeights: null,
   step: null,
@@ -55,10 +56,10 @@ export function createComparison({
 
   const of = (id: string): Promise<RunRecord> => trainer().ask('run', { id });
 
-  async function compare(firstId: string, twinId: string): Promise<void> {
+  async function compare(firstId: string, twinId: string, isAsked: boolean): Promise<void> {
     close();
     const { signal } = open;
-    set({ pair: { at: 'coming' } });
+    set({ isAsked, pair: { at: 'coming' } });
     try {
       const [first, twin] = await Promise.all([of(firstId), of(twinId)]);
       if (signal.aborted) return;
@@ -128,8 +129,15 @@ export function createComparison({
 
   return {
     close,
+    /** A twin has made all its steps: it is shown beside the run that it is a twin of, where that is kept. */
+    twinDone({ id, twinOf }: Pick<RunFacts, 'id' | 'twinOf'>): boolean {
+      const first = get().runs.all?.find((run) => run.id === twinOf);
+      if (first === undefined) return false;
+      void compare(first.id, id, false);
+      return true;
+    },
     actions: {
-      compare: (first: string, twin: string) => void compare(first, twin),
+      compare: (first: string, twin: string) => void compare(first, twin, true),
       closeComparison: close,
       compareAt(step: number): void {
         set({ step });

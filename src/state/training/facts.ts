@@ -17,6 +17,7 @@ import type {
   StepReading,
   TextEdit,
   TextFacts,
+  TextHits,
 } from '../../api.ts';
 import type { GoOnFacts } from './base.ts';
 import type { Measured, PresetName } from './presets.ts';
@@ -105,8 +106,12 @@ export interface SchoolingFacts {
   readonly what: TextEdit['what'] | 'nothing';
   readonly passage: string;
   readonly by: string;
+  /** What is looked for in the text, how many places are to be shown, and those that were found last. */
+  readonly find: string;
+  readonly most: number;
+  readonly hits: Asked<TextHits & { readonly find: string }>;
   /** The passage in its text: of what stood in the field when it was last looked up. */
-  readonly found: Asked<PassageFacts & { readonly passage: string }>;
+  readonly found: Asked<PassageFacts>;
 }
 
 /** A run and its twin. */
@@ -123,6 +128,8 @@ export interface PairReading {
 }
 
 export interface ComparisonFacts {
+  /** Whether somebody asked for it, and waits at it; it comes by itself when a twin is done. */
+  readonly isAsked: boolean;
   readonly pair: Asked<RunPair>;
   /** Whether the last weights of both are the same, to the bit; null where nobody looked, or they are of other steps. */
   readonly sameWeights: { readonly step: number; readonly sha256: string } | null;

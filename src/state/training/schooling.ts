@@ -10,6 +10,9 @@ export const SCHOOLING_NOTHING: SchoolingFacts = {
   what: 'remove',
   passage: '',
   by: '',
+  find: '',
+  most: 0,
+  hits: { at: 'none' },
   found: { at: 'none' },
 };
 
@@ -26,6 +29,9 @@ export function whyNoTwin({ what, passage, by, found }: SchoolingFacts): string 
   return null;
 }
 
+/** Places that are shown at first, and so many more each time. */
+const SOME = 6;
+
 export function createSchooling({
   trainer,
   get,
@@ -38,15 +44,33 @@ export function createSchooling({
 }) {
   let asking: AbortController | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let finding: AbortController | null = null;
+  let findTimer: ReturnType<typeof setTimeout> | undefined;
 
-  async function look(): Promise<void> {
-    const { of, passage } = get().schooling;
+  async function find(): Promise<void> {
+    const { of, find: words, most } = get().schooling;
+    finding?.abort();
+    if (of === null) return;
+    if (words.trim() === '') return set({ hits: { at: 'none' } });
+    const mine = (finding = new AbortController());
+    try {
+      const hits = await trainer().ask('findText', { id: of, find: words, most }, mine.signal);
+      if (!mine.signal.aborted) set({ hits: { at: 'here', value: { ...hits, find: words } } });
+    } catch (error) {
+      if (!mine.signal.aborted) set({ hits: { at: 'failed', error: toErrorInfo(error) } });
+    }
+  }
+
+  async function look(passage: string | readonly [number, number]): Promise<void> {
+    const { of } = get().schooling;
+    clearTimeout(timer);
     asking?.abort();
     if (of === null) return;
     const mine = (asking = new AbortController());
     try {
       const facts = await trainer().ask('passage', { id: of, passage }, mine.signal);
-      if (!mine.signal.aborted) set({ found: { at: 'here', value: { ...facts, passage } } });
+      if (mine.signal.aborted) return;
+      set({ passage: facts.passage, found: { at: 'here', value: facts } });
     } catch (error) {
       if (!mine.signal.aborted) set({ found: { at: 'failed', error: toErrorInfo(error) } });
     }
@@ -57,14 +81,29 @@ export function createSchooling({
       /** Whatever was written for another run is gone. */
       schoolingOf(id: string): void {
         if (get().schooling.of === id) return;
-        clearTimeout(timer);
+        clearTimeout(findTimer);
+        finding?.abort();
         set({ ...SCHOOLING_NOTHING, of: id });
-        void look();
+        void look('');
       },
       setPassage(passage: string): void {
         set({ passage });
+        // What was asked before is out of date at once.
+        asking?.abort();
         clearTimeout(timer);
-        timer = setTimeout(() => void look(), stillMs);
+        timer = setTimeout(() => void look(passage), stillMs);
+      },
+      /** A place in the text becomes the passage. */
+      takePassage: (from: number, to: number) => void look([from, to]),
+      setFind(words: string): void {
+        set({ find: words, most: SOME });
+        finding?.abort();
+        clearTimeout(findTimer);
+        findTimer = setTimeout(() => void find(), stillMs);
+      },
+      findMore(): void {
+        set({ most: get().schooling.most + SOME });
+        void find();
       },
       setEdit: (what: SchoolingFacts['what']) => set({ what }),
       setInstead: (by: string) => set({ by }),

@@ -99,6 +99,7 @@ export function createTraining({
     if (!browser.isHidden() && get().runs.all !== null) void runs.refresh();
   });
   const looked = createLooked({ ...shared, set: pen('looked') });
+  const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
   const watch = createWatch({
     ...shared,
     set: pen('watch'),
@@ -110,6 +111,7 @@ export function createTraining({
       dismissLink();
     },
     ended: () => void runs.refresh(),
+    twinDone: (twin) => comparison.twinDone(twin),
   });
   const schooling = createSchooling({
     ...shared,
@@ -117,7 +119,6 @@ export function createTraining({
     set: pen('schooling'),
     begin: watch.begin,
   });
-  const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
   const out = createOut({ ...shared, set: pen('out'), curve });
   const drawing = createDrawing({ ...shared, set: pen('drawing') });
   const brought = createBrought({

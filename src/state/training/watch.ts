@@ -30,6 +30,7 @@ export function createWatch({
   browser,
   begins,
   ended,
+  twinDone,
 }: TrainingContext<'watch'> & {
   readonly curve: Curve;
   readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
@@ -38,6 +39,8 @@ export function createWatch({
   readonly begins: () => void;
   /** A run has come to an end, or to a checkpoint: lists are out of date. */
   readonly ended: () => void;
+  /** A twin has made all its steps. Whether it is shown beside the run that it is a twin of. */
+  readonly twinDone: (twin: ShownRun) => boolean;
 }) {
   /** Resolves when the run that runs has ended. */
   let running: Promise<void> | null = null;
@@ -224,11 +227,9 @@ export function createWatch({
     set({ at: get().watch.run === null ? 'nothing' : 'resting' });
     const { run } = get().watch;
     if (run === null) return;
-    say(
-      state === 'done'
-        ? `${run.name}: done, all ${run.step} steps.`
-        : `${run.name}: stopped at step ${run.step}.`,
-    );
+    if (state === 'stopped') return say(`${run.name}: stopped at step ${run.step}.`);
+    const beside = run.twinOf !== null && twinDone(run) ? ' Both stand side by side now.' : '';
+    say(`${run.name}: done, all ${run.step} steps.${beside}`);
   }
 
   function fail(error: ErrorInfo): void {

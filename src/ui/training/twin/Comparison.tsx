@@ -59,12 +59,15 @@ function Pair({ pair }: { readonly pair: RunPair }): ReactNode {
 
 function Head({ pair, names }: { readonly pair: RunPair; readonly names: PairNames }): ReactNode {
   const { actions } = useTraining();
-  const { step, sameWeights } = useTrainingFacts((s) => ({
+  const { step, sameWeights, isAsked } = useTrainingFacts((s) => ({
+    isAsked: s.comparison.isAsked,
     step: s.comparison.step,
     sameWeights: s.comparison.sameWeights,
   }));
   const title = useRef<HTMLHeadingElement>(null);
-  useEffect(() => title.current?.focus(), []);
+  useEffect(() => {
+    if (isAsked) title.current?.focus();
+  }, [isAsked]);
   const { first, twin } = pair;
   const steps = commonSteps(pair);
   const isLive = [first, twin].some(({ state }) => state === 'running' || state === 'paused');

@@ -8,6 +8,7 @@ import controls from '../../controls.module.css';
 import { formatCount } from '../../format.ts';
 import { useTraining, useTrainingFacts } from '../context.ts';
 import training from '../training.module.css';
+import { FindInText } from './FindInText.tsx';
 import css from './schooling.module.css';
 
 const EDITS: readonly { readonly what: SchoolingFacts['what']; readonly words: string }[] = [
@@ -54,7 +55,6 @@ function Form(): ReactNode {
   const why = whyNoTwin(schooling);
   const isKnown = found.at === 'failed' || (found.at === 'here' && found.value.passage === passage);
   const isWrong = passage !== '' && what !== 'nothing' && why !== null && isKnown;
-  const beginning = found.at === 'here' ? found.value.beginning : '';
   return (
     <form
       className={css.form}
@@ -83,6 +83,7 @@ function Form(): ReactNode {
         </p>
       ) : (
         <div className={css.fields}>
+          <FindInText />
           <label className={css.field}>
             <span>Passage</span>
             <textarea
@@ -106,19 +107,6 @@ function Form(): ReactNode {
                 onChange={(event) => actions.setInstead(event.target.value)}
               />
             </label>
-          )}
-          {beginning !== '' && (
-            <div className={css.field}>
-              <span id="schooling-beginning">The text begins; copy from here</span>
-              <section
-                className={css.beginning}
-                // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls
-                tabIndex={0}
-                aria-labelledby="schooling-beginning"
-              >
-                {beginning}…
-              </section>
-            </div>
           )}
         </div>
       )}
@@ -149,11 +137,15 @@ function Form(): ReactNode {
   );
 }
 
-function foundWords({ what, found }: SchoolingFacts): string {
+function foundWords({ what, passage, found }: SchoolingFacts): string {
   if (what === 'nothing' || found.at !== 'here') return '';
   const { times } = found.value;
-  const places = times === 1 ? 'once' : `${formatCount(times)} times`;
-  return `It stands ${places} in the text${times === 1 ? '' : ', and is changed at each place'}.`;
+  const others = times - 1;
+  const where =
+    others === 0
+      ? 'It stands once in the text, and nowhere else.'
+      : `It stands ${formatCount(times)} times in the text, so at ${formatCount(others)} other ${others === 1 ? 'place' : 'places'} too, and is changed at each.`;
+  return `${formatCount(passage.length)} characters. ${where}`;
 }
 
 function Twins({ id }: { readonly id: string }): ReactNode {

@@ -1,6 +1,6 @@
 // What is looked for in the text of a run.
 import { describe, expect, test } from 'vitest';
-import { startsOf } from '../../../../src/engine/runs/passages.ts';
+import { findIn, startsOf } from '../../../../src/engine/runs/passages.ts';
 import { taskText } from '../../../../src/engine/runs/tasks.ts';
 import { settings } from './trainerKit.ts';
 
@@ -55,5 +55,54 @@ describe('starts', () => {
     // No half of an emoji.
     expect(of('🦊'.repeat(500)).every((start) => start.isWellFormed())).toBe(true);
     expect(of('')).toEqual([]);
+  });
+});
+
+describe('search', () => {
+  const text = [
+    'The King went out. “Who is there?” asked\nthe king.  A fox! Nobody else.\n\n',
+    'Another line without an end\nThe king (of all) slept.\n',
+    '<|endoftext|>\nA second document: kings.\n',
+  ].join('');
+  const taken = (find: string, place = 0) => {
+    const within = findIn(text, find, 9).hits[place]?.within ?? [];
+    return within.map(({ what, from, to }) => [what, text.slice(from, to)]);
+  };
+
+  test('finds any capitals and white space, counts all places, and tells the first', () => {
+    expect(findIn(text, ' the  KING ', 2)).toMatchObject({
+      count: 3,
+      hits: [
+        { before: '', match: 'The King', after: expect.stringMatching(/^ went out/u) as string },
+        { before: expect.stringMatching(/asked\n$/u) as string, match: 'the king' },
+      ],
+    });
+    expect(findIn(text, 'asked the', 9).hits[0]?.match).toBe('asked\nthe');
+    expect(findIn(text, '(of', 9).count).toBe(1);
+    for (const signs of ['', '  ', 'owl', '.*', '[a-z]']) {
+      expect(findIn(text, signs, 9)).toEqual({ count: 0, hits: [] });
+    }
+    expect(
+      findIn('🦊'.repeat(200), '🦊', 99).hits.every(({ before, after }) =>
+        `${before}${after}`.isWellFormed(),
+      ),
+    ).toBe(true);
+  });
+
+  test('says what stands around a place, with what ends it, each larger than the last', () => {
+    expect(taken('out')).toEqual([
+      ['sentence', 'The King went out. '],
+      ['line', 'The King went out. “Who is there?” asked\n'],
+      ['paragraph', text.slice(0, text.indexOf('Another'))],
+      ['document', text.slice(0, text.indexOf('A second'))],
+    ]);
+    expect(taken('there')[0]).toEqual(['sentence', '“Who is there?” ']);
+    expect(taken('of all').slice(0, 2)).toEqual([
+      ['sentence', 'Another line without an end\nThe king (of all) slept.\n'],
+      ['document', text.slice(0, text.indexOf('A second'))],
+    ]);
+    // A place in two sentences is in both; the end of a document is no part of its last sentence.
+    expect(taken('king.  A fox')[0]).toEqual(['sentence', 'asked\nthe king.  A fox! ']);
+    expect(taken('slept')[0]?.[1]).toMatch(/slept\.\n$/u);
   });
 });

@@ -6,6 +6,7 @@ import { firstDraft } from '../../../../src/state/training/draft.ts';
 import { whyNoTwin } from '../../../../src/state/training/schooling.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
 import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
+import { begun } from './toyWorkspace.ts';
 
 const { settings } = firstDraft();
 const remove: TextEdit = { what: 'remove', passage: 'woof' };
@@ -47,10 +48,10 @@ beforeEach(() => {
     ['one', FIRST],
     ['two', TWIN],
   ]);
-  trainer.answers.passage = ({ passage }) => ({
-    times: passage === 'woof' ? 2 : 0,
-    beginning: 'dog:woof',
-  });
+  trainer.answers.passage = ({ passage: asked }) => {
+    const passage = typeof asked === 'string' ? asked : 'dog:woof'.slice(...asked);
+    return { passage, times: passage === 'woof' ? 2 : 0, beginning: 'dog:woof' };
+  };
   trainer.answers.readAt = ({ step }) => reading(step);
   training = createTraining({
     makeTrainer: () => trainer,
@@ -98,6 +99,46 @@ describe('schooling', () => {
     await trainer.tell(null);
   });
 
+  it('finds places, more of them when asked, and takes what stands there', async () => {
+    trainer.answers.findText = ({ find, most }) => ({
+      count: find === 'o' ? 9 : 0,
+      hits: Array.from({ length: Math.min(9, most) }, () => ({
+        before: '',
+        match: find,
+        after: '',
+        within: [],
+      })),
+    });
+    const hits = () => state().schooling.hits;
+    training.actions.setFind('x');
+    training.actions.setFind('o');
+    await wait();
+    expect(trainer.of('findText')).toEqual([{ id: 'one', find: 'o', most: 6 }]);
+    expect(hits()).toMatchObject({ at: 'here', value: { find: 'o', count: 9 } });
+    training.actions.findMore();
+    await wait();
+    expect(hits()).toMatchObject({ value: { hits: { length: 9 } } });
+
+    // It is looked up with its place, and what is typed meanwhile wins.
+    training.actions.takePassage(4, 8);
+    await wait();
+    expect(state().schooling).toMatchObject({ passage: 'woof', found: { value: { times: 2 } } });
+    expect(whyNoTwin(state().schooling)).toBeNull();
+    training.actions.takePassage(0, 3);
+    training.actions.setPassage('fox');
+    await wait();
+    expect(state().schooling).toMatchObject({ passage: 'fox', found: { value: { times: 0 } } });
+    training.actions.setFind(' ');
+    await wait();
+    expect(hits()).toEqual({ at: 'none' });
+    trainer.answers.findText = () => {
+      throw new Error('The text is gone.');
+    };
+    training.actions.setFind('o');
+    await wait();
+    expect(hits()).toMatchObject({ at: 'failed', error: { message: 'The text is gone.' } });
+  });
+
   it('of a twin adds to what that has not; changing nothing needs no passage', async () => {
     training.actions.open('two');
     await settle();
@@ -130,6 +171,42 @@ describe('schooling', () => {
 });
 
 describe('a comparison', () => {
+  it('comes by itself when a twin is done, and that is said in one breath', async () => {
+    const said: string[] = [];
+    training = createTraining({
+      makeTrainer: () => trainer,
+      stillMs: 0,
+      say: (words) => said.push(words),
+      look: () => {},
+    });
+    trainer.runs = [FIRST, TWIN];
+    training.actions.start();
+    const train = async (end: 'stopped' | 'done') => {
+      void training.actions.resume('two');
+      await wait();
+      await trainer.tell(begun(TWIN), { type: 'ended', state: end, step: 60 }, null);
+      await wait();
+    };
+    await train('stopped');
+    expect(state().comparison.pair.at).toBe('none');
+    await train('done');
+    expect(said.at(-1)).toBe('Twin: done, all 60 steps. Both stand side by side now.');
+    expect(state().comparison).toMatchObject({
+      isAsked: false,
+      pair: { at: 'here', value: { first: { id: 'one' }, twin: { id: 'two' } } },
+    });
+    training.actions.compare('one', 'two');
+    expect(state().comparison.isAsked).toBe(true);
+    training.actions.closeComparison();
+    // The run that it is a twin of was deleted.
+    trainer.runs = [TWIN];
+    training.actions.rename('two', 'Twin');
+    await wait();
+    await train('done');
+    expect(said.at(-1)).toBe('Twin: done, all 60 steps.');
+    expect(state().comparison.pair.at).toBe('none');
+  });
+
   it('is of a run and its twin, from either of them', () => {
     const other = { ...TWIN, id: 'three', begun: 3 };
     const orphan = { ...TWIN, id: 'four', twinOf: 'gone' };
