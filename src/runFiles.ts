@@ -4,6 +4,23 @@ import type { RunPoint, RunRecord, RunSettings } from './api.ts';
 /** RFC 4180 ends lines so. */
 const LINE = '\r\n';
 
+/** Digits of a number that is only drawn: more than float32 has would be noise. */
+const DIGITS = 7;
+
+export function shortened(value: number): number {
+  return Number(value.toPrecision(DIGITS));
+}
+
+/** A point as a record keeps it. */
+export function asKept({ step, loss, learning_rate, grad_norm }: RunPoint): RunPoint {
+  return {
+    step,
+    loss: shortened(loss),
+    learning_rate: shortened(learning_rate),
+    grad_norm: shortened(grad_norm),
+  };
+}
+
 /**
  * A line a step, in order: `step,loss,learning_rate,grad_norm,eval_loss`, losses in nats a token. A cell is empty where
  * nothing was measured.

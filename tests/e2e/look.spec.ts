@@ -56,7 +56,10 @@ test('a run is looked into: its steps by the keyboard and played, the same token
   const starts = page.getByRole('list', { name: 'Example prompts' }).getByRole('button');
   await expect(starts).toHaveText(Array(3).fill(/^[a-z]+\|[a-z]+ …$/u));
   await expect(model(page)).toHaveText(/step 60$/u);
-  await expect(slider(page)).toHaveAttribute('aria-valuetext', /^step 60 of 60, loss \d/u);
+  await expect(slider(page)).toHaveAttribute(
+    'aria-valuetext',
+    /^step 60 of 60, loss of this step \d/u,
+  );
   await untilSeen(mapCanvas(page).first());
   expect(await objections(page)).toEqual([]);
 

@@ -66,7 +66,8 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await expect(pins).toHaveAttribute('aria-valuetext', 'step 20, 1 of 3');
   await expect(button(page, 'Step 20')).toHaveAttribute('aria-pressed', 'true');
   await page.getByRole('region', { name: 'Loss' }).getByText('As a table').click();
-  await expect(page.getByRole('table').getByRole('row')).toHaveCount(61);
+  // A head, step 0 with its unseen text, and 60 steps.
+  await expect(page.getByRole('table').getByRole('row')).toHaveCount(62);
 
   // Longer, with another rate; held on the way.
   await button(page, 'Train on…').click();
@@ -100,7 +101,7 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await page.reload();
   const run = page.getByTestId('runs').getByRole('listitem');
   await untilSeen(run);
-  await expect(run).toContainText(/of 100,000 · loss \d\.\d+ · stopped/u);
+  await expect(run).toContainText(/of 100,000 · loss on unseen text \d\.\d+ · stopped/u);
   await run.getByRole('button', { name: /^Rename/u }).click();
   await page.getByRole('textbox', { name: /^New name of/u }).fill('My first');
   await page.keyboard.press('Enter');

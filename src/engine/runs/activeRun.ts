@@ -25,7 +25,7 @@ import { type PreparedText, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
 import { type KeptRun, toRecord, upTo } from './record.ts';
 import { type RunStore, takeRun } from './runStore.ts';
-import { nameOf, optionsOf } from './settings.ts';
+import { optionsOf } from './settings.ts';
 import { probeOf } from './tasks.ts';
 import { strangeWords, wordsOf } from './strangeWords.ts';
 
@@ -40,7 +40,7 @@ type Model = () => Promise<GPT2>;
 export interface ActiveOptions {
   readonly id: string;
   readonly settings: RunSettings;
-  readonly name?: string | undefined;
+  readonly name: string;
   readonly twinOf: string | null;
   /** What is kept of it already, where it goes on. */
   readonly before: KeptRun | null;
@@ -523,7 +523,7 @@ function newRun(
   const { text } = settings;
   return {
     id,
-    name: name ?? nameOf(settings),
+    name,
     // The text itself lies beside the record.
     settings: text.kind === 'own' ? { ...settings, text: { ...text, text: '' } } : settings,
     twinOf,

@@ -29,7 +29,7 @@ import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning, untilEnded } from './runStore.ts';
-import { newModelOf } from './settings.ts';
+import { nameAmong, nameOf, newModelOf } from './settings.ts';
 import { readRunText } from './texts.ts';
 
 type Answers = {
@@ -103,12 +103,13 @@ export class LocalTrainer implements Trainer {
     let active: ActiveRun;
     if ('id' in run) {
       const before = await (store ?? noStore()).get(run.id);
-      const { settings, twinOf } = before;
+      const { name, settings, twinOf } = before;
       const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
-      const goesOn = { id: run.id, settings, twinOf, before, change, from };
+      const goesOn = { id: run.id, name, settings, twinOf, before, change, from };
       active = new ActiveRun({ ...goesOn, ...shared, read });
     } else {
-      const { settings, name, twinOf = null } = run;
+      const { settings, twinOf = null } = run;
+      const name = nameAmong(run.name ?? nameOf(settings), (await store?.list()) ?? []);
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
         twinOf === null
           ? readRunText(settings.text, base, stop)

@@ -16,6 +16,7 @@ import type {
 } from '../../api.ts';
 import { type JsonValue, isObject } from '../../json.ts';
 import { readBase } from '../../runBase.ts';
+import { asKept, shortened } from '../../runFiles.ts';
 
 /**
  * What is kept of a run; what follows from the rest, or is counted when it is asked for, is not. Whatever runs when a
@@ -34,8 +35,6 @@ const VERSION = 1;
 const MOST_POINTS = 20_000;
 /** Samples, validations and the like: a page shows all of them. */
 const MOST_TOLD = 5000;
-/** Digits that are kept of what is only drawn. */
-const DIGITS = 4;
 const BEHAVIOURS: readonly Behaviour[] = [
   'previous',
   'first',
@@ -111,7 +110,7 @@ export function upTo(run: KeptRun, step: number): KeptRun {
 }
 
 export function writeRun(run: KeptRun): Uint8Array<ArrayBuffer> {
-  const points = thinned(run.points);
+  const points = thinned(run.points).map(asKept);
   const column = (name: keyof RunPoint): number[] => points.map((point) => point[name]);
   const json = {
     version: VERSION,
@@ -119,9 +118,9 @@ export function writeRun(run: KeptRun): Uint8Array<ArrayBuffer> {
     // A column each: a run of ten thousand steps is read and written in one go.
     points: {
       step: column('step'),
-      loss: column('loss').map(shortened),
-      learning_rate: column('learning_rate').map(shortened),
-      grad_norm: column('grad_norm').map(shortened),
+      loss: column('loss'),
+      learning_rate: column('learning_rate'),
+      grad_norm: column('grad_norm'),
     },
     snapshots: run.snapshots.map(({ scores, ...rest }) => ({
       ...rest,
@@ -358,10 +357,6 @@ function thinned(points: readonly RunPoint[]): readonly RunPoint[] {
   let left = points;
   while (left.length > MOST_POINTS) left = left.filter((_, i) => i % 2 === 1);
   return left;
-}
-
-function shortened(value: number): number {
-  return Number(value.toPrecision(DIGITS + 3));
 }
 
 function toNumber(value: unknown): number | null {

@@ -60,6 +60,18 @@ export function optionsOf(
   };
 }
 
+/** The name, or with a number behind it where runs of that name are there: the next one, also where some are gone. */
+export function nameAmong(name: string, others: readonly { readonly name: string }[]): string {
+  const numbers = others.flatMap((other) => {
+    if (other.name === name) return [1];
+    const [, number] =
+      /^ \((\d{1,9})\)$/u.exec(other.name.startsWith(name) ? other.name.slice(name.length) : '') ??
+      [];
+    return number === undefined ? [] : [Number(number)];
+  });
+  return numbers.length === 0 ? name : `${name} (${Math.max(...numbers) + 1})`;
+}
+
 /** What a run is called where nobody says. */
 export function nameOf({ text, model, base }: RunSettings): string {
   const what = text.kind === 'own' ? text.name || 'My text' : text.name;

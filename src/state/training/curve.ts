@@ -1,5 +1,6 @@
 // The points of a run: numbers that only grow, kept apart from the store, which has their count.
 import type { RunPoint } from '../../api.ts';
+import { asKept } from '../../runFiles.ts';
 
 /** A smooth loss is a mean over about a twentieth of the curve, so many points at most to either side. */
 const MOST_BESIDE = 50;
@@ -53,8 +54,9 @@ export class Curve {
     this.#count = 0;
   }
 
+  /** With the digits that are kept: what is saved of a run that runs is what is saved of it after a reload. */
   add(points: readonly RunPoint[]): void {
-    for (const { step, loss, learning_rate, grad_norm } of points) {
+    for (const { step, loss, learning_rate, grad_norm } of points.map(asKept)) {
       // What is no number ends a run, and is told in words.
       if (!Number.isFinite(loss)) continue;
       // Told twice, it stands once.

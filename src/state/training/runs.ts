@@ -1,4 +1,5 @@
 // All runs that are kept: listed, named, deleted.
+import type { RunFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { Browser } from './browser.ts';
 import type { TrainingContext } from './context.ts';
@@ -10,13 +11,21 @@ export function createRuns({
   say,
   browser,
   endedElsewhere,
+  named,
 }: TrainingContext<'runs'> & {
   readonly browser: Browser;
   /** Another tab runs it no more. */
   readonly endedElsewhere: (id: string) => void;
+  /** What a run is called, which another tab may have changed. */
+  readonly named: (id: string, name: string) => void;
 }) {
   /** Runs of other tabs whose end is waited for. */
   const awaited = new Set<string>();
+
+  function list(all: readonly RunFacts[]): void {
+    set({ all });
+    for (const { id, name } of all) named(id, name);
+  }
 
   async function refresh(): Promise<void> {
     try {
@@ -26,7 +35,7 @@ export function createRuns({
       if (isFirst && all.length === 0) set({ missed: browser.noted() });
       else if (all.length > 0) set({ missed: 0 });
       browser.note(all.length);
-      set({ all: all.toSorted((a, b) => b.begun - a.begun) });
+      list(all.toSorted((a, b) => b.begun - a.begun));
       for (const { id, name, elsewhere } of all) if (elsewhere) void awaitEnd(id, name);
     } catch (error) {
       set({ error: toErrorInfo(error) });
@@ -70,7 +79,7 @@ export function createRuns({
         if (whole === '') return;
         // Seen at once; what is kept follows.
         const { all } = get().runs;
-        set({ all: all?.map((run) => (run.id === id ? { ...run, name: whole } : run)) ?? null });
+        list((all ?? []).map((run) => (run.id === id ? { ...run, name: whole } : run)));
         void change(async () => void (await trainer().ask('renameRun', { id, name: whole })));
       },
       remove(id: string): void {

@@ -93,6 +93,7 @@ export function createTraining({
     set: pen('runs'),
     browser,
     endedElsewhere: (id) => watch.lookAgain(id),
+    named: (id, name) => watch.named(id, name),
   });
   // What other tabs began, ended or deleted meanwhile.
   browser.onSight(() => {

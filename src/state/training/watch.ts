@@ -261,6 +261,11 @@ export function createWatch({
   return {
     begin,
     isBusy: () => running !== null,
+    /** The heading is the name in the list. */
+    named(id: string, name: string): void {
+      const { run } = get().watch;
+      if (run?.id === id && run.name !== name) patchRun({ name });
+    },
     /** Another tab has run it until now. */
     lookAgain(id: string): void {
       if (running === null && get().watch.run?.id === id) void open(id);

@@ -10,7 +10,7 @@ import { useNow } from '../useNow.ts';
 import { Brought } from './Brought.tsx';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
-import { formatLoss, sizeWords, stateWords, textTitle } from './words.ts';
+import { sizeWords, stateWords, tellingLoss, textTitle } from './words.ts';
 
 export function RunList(): ReactNode {
   const { actions } = useTraining();
@@ -120,12 +120,12 @@ function Run({
   const step = now?.step ?? run.step;
   // Nobody here can hold it or go on with it.
   const { elsewhere } = now ?? run;
-  const loss = now?.evalLoss ?? run.evalLoss ?? now?.loss ?? run.loss;
+  const loss = tellingLoss(now ?? run);
   const facts = [
     // Most names say these themselves.
     ...[sizeWords(settings.model), textTitle(settings.text)].filter((one) => !name.includes(one)),
     `${formatCount(step)} of ${formatCount(max_steps)}`,
-    ...(loss === null ? [] : [`loss ${formatLoss(loss)}`]),
+    ...(loss === null ? [] : [loss]),
     state,
     formatAgo(run.begun, today),
     formatSize(run.sizeBytes),

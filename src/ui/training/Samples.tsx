@@ -6,7 +6,7 @@ import controls from '../controls.module.css';
 import { formatCount, formatPercent } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
-import { markStrange, wordShare } from './words.ts';
+import { formatLoss, markStrange, wordShare } from './words.ts';
 
 export function Samples(): ReactNode {
   const { samples, snapshots, chosen, prompt, every, isLive } = useTrainingFacts((s) => ({
@@ -104,7 +104,7 @@ function Sample({
         </button>
         <span>
           {isNewest && 'newest'}
-          {loss !== null && `${isNewest ? ' · ' : ''}loss ${loss.toFixed(2)}`}
+          {loss !== null && `${isNewest ? ' · ' : ''}smoothed loss ${formatLoss(loss)}`}
           {share !== null && ` · ${formatPercent(share)} known words`}
         </span>
         {canLook && (

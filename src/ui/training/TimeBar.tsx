@@ -10,6 +10,7 @@ import { Beside } from './Beside.tsx';
 import { Ridges } from './Ridges.tsx';
 import css from './TimeBar.module.css';
 import { lossLine, placeOf, stepAt, stepBy, timeTicks } from './timeLine.ts';
+import { formatLoss } from './words.ts';
 
 /** A run that is looked into, its loss in ascending order of steps. */
 export interface LookedRun extends ShownRun {
@@ -197,16 +198,16 @@ function Line({
   );
 }
 
-/** `loss 2.31`, of the last point up to a step; '' before the first. */
+/** `loss of this step 2.31`, of the last point up to it; '' before the first. */
 function lossWords({ steps, losses }: LookedRun, shown: number): string {
   let loss = Number.NaN;
   for (let i = 0; i < steps.length && (steps[i] ?? 0) <= shown; i++) {
     loss = losses[i] ?? Number.NaN;
   }
-  return Number.isNaN(loss) ? '' : `loss ${loss.toFixed(2)}`;
+  return Number.isNaN(loss) ? '' : `loss of this step ${formatLoss(loss)}`;
 }
 
-/** `step 200 of 1,000, loss 2.31; 8 of 12 that are kept`. */
+/** `step 200 of 1,000, loss of this step 2.31; 8 of 12 that are kept`. */
 function wordsOf(run: LookedRun, shown: number, steps: readonly number[]): string {
   const loss = lossWords(run, shown);
   const words = `step ${formatCount(shown)} of ${formatCount(run.max_steps)}${loss === '' ? '' : `, ${loss}`}`;

@@ -23,6 +23,7 @@ import {
   deviceTitle,
   formatDuration,
   formatLoss,
+  formatNorm,
   formatRate,
   sizeWords,
   stateWords,
@@ -129,8 +130,12 @@ function Status(): ReactNode {
             <Fact name="step" wide>
               <b data-testid="run-step">{formatCount(run.step)}</b> of {formatCount(run.max_steps)}
             </Fact>
-            <Fact name="loss">{ranAway ? 'NaN' : last === null ? '–' : formatLoss(last.loss)}</Fact>
-            <Fact name="unseen text">{run.evalLoss === null ? '–' : formatLoss(run.evalLoss)}</Fact>
+            <Fact name="loss of this step">
+              {ranAway ? 'NaN' : last === null ? '–' : formatLoss(last.loss)}
+            </Fact>
+            <Fact name="loss on unseen text">
+              {run.evalLoss === null ? '–' : formatLoss(run.evalLoss)}
+            </Fact>
             {isLive && (
               <Fact name="speed">
                 {speed > 0 ? `${formatCount(Math.round(speed))} tokens/s` : '–'}
@@ -139,7 +144,7 @@ function Status(): ReactNode {
             {isLive && <Fact name="time left">{at === 'paused' ? '–' : formatDuration(left)}</Fact>}
             <Fact name="learning rate">{last === null ? '–' : formatRate(last.learning_rate)}</Fact>
             <Fact name="gradient norm">
-              {last === null || ranAway ? '–' : last.grad_norm.toFixed(2)}
+              {last === null || ranAway ? '–' : formatNorm(last.grad_norm)}
             </Fact>
           </dl>
         </>

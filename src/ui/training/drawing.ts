@@ -46,7 +46,7 @@ export function drawCurve(
   }
   drawPins(painter, theme, layout, run, chosen);
   drawLegend(painter, theme, layout, [
-    { colour: theme.accent, words: 'learned text', line: 2.25 },
+    { colour: theme.accent, words: 'smoothed', line: 2.25 },
     { colour: shadeColour(theme.lut, RAW), words: 'each step', line: 1 },
     { colour: unseen, words: 'unseen text', line: 1.5 },
   ]);

@@ -11,6 +11,7 @@ import { curveFinding } from './words.ts';
 const SAVED_HEIGHT = 360;
 /** More rows than that are told by some of them; the numbers have all. */
 const ROWS = 2000;
+const NOTHING = { loss: Number.NaN, learning_rate: Number.NaN, grad_norm: Number.NaN };
 
 function shown({ store }: Pick<Training, 'store'>): ShownRun {
   const { run } = store.getState().watch;
@@ -33,7 +34,6 @@ export function lossFigure(training: Pick<Training, 'store' | 'curve'>): Figure 
   const run = shown(training);
   const { curve } = training;
   const { horizontal, chosen } = training.store.getState().watch;
-  const evaluated = new Map(run.evaluations.map(({ step, loss }) => [step, loss] as const));
   const every = Math.max(1, Math.ceil(curve.length / ROWS));
   const layout = (width: number) =>
     layoutCurve(width, SAVED_HEIGHT, rangeOf(run, curve, horizontal));
@@ -43,48 +43,64 @@ export function lossFigure(training: Pick<Training, 'store' | 'curve'>): Figure 
     finding: findingOf(run, curve) ?? 'Nothing has been measured yet.',
     table: () => ({
       caption: `Nats a token. Guessing evenly comes to ${run.text.evenLoss.toFixed(4)}, guessing by frequency to ${run.text.frequencyLoss.toFixed(4)}.${every > 1 ? ` Every ${every}th step.` : ''}`,
-      columns: ['Step', 'Loss', 'Smooth', 'Unseen text', 'Learning rate', 'Gradient norm'],
-      rows: rowsOf(curve, every).map((index) => {
-        const point = curve.at(index);
-        const step = point?.step ?? 0;
-        return [
-          step,
-          point?.loss ?? Number.NaN,
-          curve.smoothOf(index),
-          evaluated.get(step) ?? '',
-          point?.learning_rate ?? Number.NaN,
-          point?.grad_norm ?? Number.NaN,
-        ];
-      }),
-    }),
-    data: () => ({
-      axes: [
-        { name: 'step', labels: [...curve.steps] },
-        { name: 'series', labels: ['loss', 'smooth', 'learning_rate', 'grad_norm'] },
+      columns: [
+        'Step',
+        'Loss of this step',
+        'Smoothed loss',
+        'Loss on unseen text',
+        'Learning rate',
+        'Gradient norm',
       ],
-      quantity: 'nats a token; rate; norm',
-      values: Array.from({ length: curve.length }, (_, i) => {
-        const point = curve.at(i);
-        return [
-          point?.loss ?? Number.NaN,
-          curve.smoothOf(i),
-          point?.learning_rate ?? Number.NaN,
-          point?.grad_norm ?? Number.NaN,
-        ];
-      }).flat(),
+      rows: measuredOf(run, curve, every).map(({ step, values }) => [
+        step,
+        ...values.map((value) => (Number.isNaN(value) ? '' : value)),
+      ]),
     }),
+    data: () => {
+      const measured = measuredOf(run, curve, 1);
+      return {
+        axes: [
+          { name: 'step', labels: measured.map(({ step }) => step) },
+          {
+            name: 'series',
+            labels: ['loss', 'smoothed loss', 'eval_loss', 'learning_rate', 'grad_norm'],
+          },
+        ],
+        quantity: 'nats a token; rate; norm',
+        values: measured.flatMap(({ values }) => values),
+      };
+    },
     size: (width) => ({ width, height: SAVED_HEIGHT }),
     paint: (painter, theme, width) => drawCurve(painter, theme, layout(width), run, curve, chosen),
   };
 }
 
-/** Every so many points, and always the last. */
-function rowsOf(curve: Curve, every: number): readonly number[] {
-  const rows: number[] = [];
-  for (let i = 0; i < curve.length; i += every) rows.push(i);
+/**
+ * What was measured at each step, in the order of the table's columns; NaN for what was not, as before the first step,
+ * where only unseen text is. Of the points every so many and the last, and whatever stands beside unseen text.
+ */
+function measuredOf(
+  { evaluations }: ShownRun,
+  curve: Curve,
+  every: number,
+): readonly { readonly step: number; readonly values: readonly number[] }[] {
+  const unseen = new Map(evaluations.map(({ step, loss }) => [step, loss] as const));
+  const points = new Map(Array.from(curve.steps, (step, index) => [step, index] as const));
   const last = curve.length - 1;
-  if (last >= 0 && rows.at(-1) !== last) rows.push(last);
-  return rows;
+  const steps = [...points]
+    .filter(([step, index]) => index % every === 0 || index === last || unseen.has(step))
+    .map(([step]) => step);
+  return [...new Set([...steps, ...unseen.keys()])]
+    .toSorted((a, b) => a - b)
+    .map((step) => {
+      const index = points.get(step) ?? -1;
+      const { loss, learning_rate, grad_norm } = curve.at(index) ?? NOTHING;
+      const smooth = index < 0 ? Number.NaN : curve.smoothOf(index);
+      return {
+        step,
+        values: [loss, smooth, unseen.get(step) ?? Number.NaN, learning_rate, grad_norm],
+      };
+    });
 }
 
 /** A run as files name where they came from. */

@@ -42,8 +42,9 @@ export interface CurveRange {
   readonly max_steps: number;
   readonly evenLoss: number;
   readonly frequencyLoss: number;
-  /** The smallest that is drawn; Infinity before the first. */
+  /** The smallest and the largest that are drawn; Infinity and −Infinity before the first. */
   readonly least: number;
+  readonly most: number;
   readonly horizontal: 'linear' | 'log';
 }
 
@@ -52,20 +53,21 @@ export function rangeOf(
   curve: Curve,
   horizontal: 'linear' | 'log',
 ): CurveRange {
-  let least = Infinity;
-  for (const loss of curve.smooth) least = Math.min(least, loss);
-  for (const { loss } of evaluations) least = Math.min(least, loss);
+  let [least, most] = [Infinity, -Infinity];
+  const see = (loss: number): void => {
+    least = Math.min(least, loss);
+    most = Math.max(most, loss);
+  };
+  for (const loss of curve.smooth) see(loss);
+  for (const { loss } of evaluations) see(loss);
   const { evenLoss, frequencyLoss } = text;
-  return { max_steps, evenLoss, frequencyLoss, least, horizontal };
+  return { max_steps, evenLoss, frequencyLoss, least, most, horizontal };
 }
 
 export function layoutCurve(width: number, height: number, range: CurveRange): CurveLayout {
-  const { max_steps, evenLoss, frequencyLoss, horizontal } = range;
+  const { max_steps, horizontal } = range;
   const plot = { left: LEFT, top: TOP, right: width - RIGHT, bottom: height - BELOW };
-  // A little under the lowest, in whole halves, and with room from the first: the picture moves seldom.
-  const lowest = Math.min(range.least, frequencyLoss - 1);
-  const from = Math.max(0, Math.floor(2 * lowest - 0.5) / 2);
-  const to = Math.max(from + 0.5, evenLoss + 0.06 * (evenLoss - from));
+  const { from, to } = lossesOf(range);
   const last = Math.max(1, max_steps);
   const x = (step: number): number =>
     plot.left + (plot.right - plot.left) * placeOn(horizontal, step, last);
@@ -91,6 +93,27 @@ export function layoutCurve(width: number, height: number, range: CurveRange): C
     from,
     to,
   };
+}
+
+/** Nats from the lower to the upper edge; a few lengths, so that the picture of a run that learns moves seldom. */
+const LENGTHS = [0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12];
+/** Of that, what stays free above the highest and under the lowest. */
+const AIR = 0.06;
+
+/**
+ * The shortest that has the lowest loss and both lines of guessing in it. A run that begins worse than guessing shows
+ * it; one that ran away leaves the picture at the top.
+ */
+function lossesOf({ evenLoss, frequencyLoss, least, most }: CurveRange): {
+  readonly from: number;
+  readonly to: number;
+} {
+  const lowest = Math.min(least, frequencyLoss, evenLoss);
+  const highest = Math.max(evenLoss, Math.min(most, evenLoss + (evenLoss - lowest) / 4));
+  const needed = (highest - lowest) / (1 - 2 * AIR);
+  const length = LENGTHS.find((one) => one >= needed) ?? needed;
+  const to = highest + AIR * length;
+  return { from: Math.max(0, to - length), to };
 }
 
 /** Round numbers from … to, about `count` of them. */

@@ -38,9 +38,28 @@ export function formatRate(rate: number): string {
   return rate >= 1e-3 ? String(Number(rate.toPrecision(3))) : rate.toExponential(2);
 }
 
+/** In nats a token. */
 export function formatLoss(loss: number): string {
   if (!Number.isFinite(loss)) return '–';
   return loss >= 0.1 ? loss.toFixed(2) : loss.toFixed(3);
+}
+
+/** The length of a gradient: of a run that runs away it has many digits. */
+export function formatNorm(norm: number): string {
+  return norm < 1e4 ? norm.toFixed(2) : norm.toExponential(2);
+}
+
+/**
+ * A run has three losses. Each has one name wherever it stands: of one step, which leaps; that smoothed, which the line
+ * shows; and on text that it does not learn from. This is the one that tells runs apart, or the first where nobody
+ * measured it.
+ */
+export function tellingLoss({
+  loss,
+  evalLoss,
+}: Pick<RunFacts, 'loss' | 'evalLoss'>): string | null {
+  if (evalLoss !== null) return `loss on unseen text ${formatLoss(evalLoss)}`;
+  return loss === null ? null : `loss of its last step ${formatLoss(loss)}`;
 }
 
 /** Whether it is about the model that a run goes on from, and not about its text. */
@@ -193,7 +212,7 @@ export function curveFinding({
     step >= max_steps
       ? `After all ${formatCount(step)} steps`
       : `After ${formatCount(step)} of ${formatCount(max_steps)} steps`;
-  return `${done} the loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}${goesOn ? firstWords(evaluations) : ''}`;
+  return `${done} the smoothed loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}${goesOn ? firstWords(evaluations) : ''}`;
 }
 
 function firstWords(evaluations: CurveFacts['evaluations']): string {
@@ -204,7 +223,7 @@ function firstWords(evaluations: CurveFacts['evaluations']): string {
 function unseenWords(evaluations: CurveFacts['evaluations']): string {
   const last = evaluations.at(-1);
   if (last === undefined) return '';
-  const now = ` Unseen text: ${formatLoss(last.loss)}`;
+  const now = ` The loss on unseen text is ${formatLoss(last.loss)}`;
   const best = evaluations.reduce((a, b) => (b.loss < a.loss - BETTER ? b : a));
   if (best.step === last.step || evaluations.length < 3) return `${now}.`;
   const gain = last.loss - best.loss;

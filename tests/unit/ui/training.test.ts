@@ -11,9 +11,11 @@ import {
   brokenWords,
   curveFinding,
   formatDuration,
+  formatNorm,
   formatRate,
   markStrange,
   stateWords,
+  tellingLoss,
   wordShare,
 } from '../../../src/ui/training/words.ts';
 import { recordOf, settle, ToyTrainer } from '../state/training/toyTrainer.ts';
@@ -24,6 +26,7 @@ const RANGE = {
   evenLoss: 6.93,
   frequencyLoss: 5.71,
   least: 3.2,
+  most: 7.1,
   horizontal: 'linear',
 } as const;
 
@@ -34,15 +37,41 @@ function curveOf(losses: readonly number[]): Curve {
 }
 
 describe('the layout of a curve', () => {
-  it('goes from the first to the last step, and from half a nat under the lowest to over guessing', () => {
+  it('goes from the first to the last step, and from under the lowest loss to over guessing', () => {
     const { x, y, plot, from, to } = layoutCurve(600, 300, RANGE);
     expect([x(0), x(1000)]).toEqual([plot.left, plot.right]);
-    expect(from).toBe(2.5);
-    expect(to).toBeGreaterThan(RANGE.evenLoss);
+    expect(from).toBeLessThan(RANGE.least);
+    expect(to).toBeGreaterThan(RANGE.most);
     expect(y(from)).toBe(plot.bottom);
     // What is outside lies on the edge.
     expect(y(99)).toBeCloseTo(plot.top);
     expect(y(0)).toBe(plot.bottom);
+  });
+
+  it.each([
+    ['a short run', { evenLoss: 2.565, frequencyLoss: 2.523, least: 2.33, most: 2.62 }, 0.5],
+    [
+      'one that begins',
+      { evenLoss: 6.93, frequencyLoss: 5.71, least: Infinity, most: -Infinity },
+      1.5,
+    ],
+    ['one that learned by heart', { evenLoss: 4.2, frequencyLoss: 3, least: 0.01, most: 4.4 }, 5],
+    [
+      'one that went on from a model',
+      { evenLoss: 10.8, frequencyLoss: 6, least: 3.1, most: 4 },
+      12,
+    ],
+    // What ran away goes out of the picture, and what learned before that stays in sight.
+    ['one that ran away', { evenLoss: 2.565, frequencyLoss: 2.523, least: 2.33, most: 80 }, 0.5],
+  ])('shows the losses of %s and both lines of guessing, and little else', (_, losses, most) => {
+    const { y, plot, from, to } = layoutCurve(600, 300, { ...RANGE, ...losses });
+    expect(to - from).toBeLessThanOrEqual(most);
+    expect(from).toBeGreaterThanOrEqual(0);
+    const { least, evenLoss, frequencyLoss } = losses;
+    for (const loss of [evenLoss, frequencyLoss, ...(least < Infinity ? [least] : [])]) {
+      expect(y(loss)).toBeGreaterThan(plot.top);
+      expect(y(loss)).toBeLessThan(plot.bottom);
+    }
   });
 
   it('has logarithmic steps, and a place for step 0', () => {
@@ -88,7 +117,7 @@ describe('the layout of a curve', () => {
 
   it('is as low as the lowest of what is drawn, unseen text too', () => {
     const run = recordOf(firstDraft().settings, { evaluations: [{ step: 1, loss: 2 }] });
-    expect(rangeOf(run, curveOf([6, 5]), 'linear').least).toBe(2);
+    expect(rangeOf(run, curveOf([6, 5]), 'linear')).toMatchObject({ least: 2, most: 6 });
   });
 });
 
@@ -104,19 +133,19 @@ describe('what a curve says', () => {
 
   it('compares with guessing, and says what the number means', () => {
     expect(curveFinding(facts)).toBe(
-      'After 300 of 600 steps the loss is 3.22: as unsure as among 25 tokens, 2.49 better than guessing by frequency.',
+      'After 300 of 600 steps the smoothed loss is 3.22: as unsure as among 25 tokens, 2.49 better than guessing by frequency.',
     );
     const evaluations = [
       { step: 0, loss: 4.413 },
       { step: 300, loss: 3.5 },
     ];
     expect(curveFinding({ ...facts, evaluations, goesOn: true })).toMatch(
-      / Unseen text: 3\.50\. Before the first step it was 4\.41\.$/u,
+      / The loss on unseen text is 3\.50\. Before the first step it was 4\.41\.$/u,
     );
     expect(curveFinding({ ...facts, loss: 6 })).toContain('not yet than guessing by frequency');
     expect(curveFinding({ ...facts, loss: 7 })).toContain('no better than guessing evenly yet');
     expect(curveFinding({ ...facts, step: 600, loss: 0.01 })).toMatch(
-      /^After all 600 steps the loss is 0\.010: almost certain of each token/u,
+      /^After all 600 steps the smoothed loss is 0\.010: almost certain of each token/u,
     );
   });
 
@@ -126,9 +155,16 @@ describe('what a curve says', () => {
         ...facts,
         evaluations: losses.map((loss, i) => ({ step: 100 * (i + 1), loss })),
       });
-    expect(at(5, 4.6, 4.4)).toMatch(/Unseen text: 4\.40\.$/u);
+    expect(at(5, 4.6, 4.4)).toMatch(/The loss on unseen text is 4\.40\.$/u);
     expect(at(5, 4.4, 4.41)).toContain('has not fallen since step 200');
     expect(at(5, 4.4, 4.8)).toContain('lowest at step 200 (4.40): it learns by heart');
+  });
+
+  it('tells runs apart by unseen text, and calls another loss by another name', () => {
+    expect(tellingLoss({ loss: 2.349, evalLoss: 2.338 })).toBe('loss on unseen text 2.34');
+    expect(tellingLoss({ loss: 2.349, evalLoss: null })).toBe('loss of its last step 2.35');
+    expect(tellingLoss({ loss: null, evalLoss: null })).toBeNull();
+    expect([0.5, 12_345].map(formatNorm)).toEqual(['0.50', '1.23e+4']);
   });
 
   it('says how long something takes as exactly as anybody knows', () => {
@@ -198,7 +234,11 @@ describe('the figure', () => {
       recordOf(settings, {
         step: 3,
         points,
-        evaluations: [{ step: 2, loss: 6.1 }],
+        // Before the first step there is unseen text alone.
+        evaluations: [
+          { step: 0, loss: 7 },
+          { step: 2, loss: 6.1 },
+        ],
         changes: [{ step: 2, words: 'learning_rate 0.001' }],
         samples: [{ step: 2, prompt: '', text: 'a' }],
       }),
@@ -208,11 +248,12 @@ describe('the figure', () => {
     const figure = lossFigure(training);
     const { rows } = figure.table();
     expect(rows.map((row) => row.slice(0, 2))).toEqual([
+      [0, ''],
       [1, 6.9],
       [2, 6],
       [3, 5],
     ]);
-    expect(rows[1]?.[3]).toBe(6.1);
+    expect(rows.map((row) => row[3])).toEqual([7, '', 6.1, '']);
     const { axes, values } = figure.data();
     expect(values).toHaveLength(axes.reduce((size, { labels }) => size * labels.length, 1));
     const provenance = runProvenance(training);

@@ -21,8 +21,6 @@ const PINS = 20;
 const BROAD = 5;
 const BROAD_SHADE = 128;
 const THIN = 1.75;
-/** The picture begins a little above what guessing comes to, which two runs do not fall from at the same step. */
-const ABOVE = 1.02;
 
 export function pairFigure({ first, twin }: RunPair, names: PairNames): Figure {
   const pairs = lossPairs(first.points, twin.points);
@@ -74,9 +72,10 @@ function layoutPair(width: number, { first, twin }: RunPair, curves: Curves): Cu
   }
   return layoutCurve(width, HEIGHT + PINS, {
     max_steps: Math.max(first.step, twin.step),
-    evenLoss: most * ABOVE,
+    evenLoss: most,
     frequencyLoss: Infinity,
     least,
+    most,
     horizontal: 'linear',
   });
 }

@@ -50,6 +50,31 @@ describe('a run', () => {
     expect(await (await openStore()).snapshots(id).list()).toEqual([]);
   });
 
+  test('has a name of its own: the next number, also where one before it is gone', async () => {
+    const { trainer } = trainerAt();
+    const short = settings();
+    const begin = async (name?: string): Promise<string> =>
+      idOf(await readAll(trainer, { run: { settings: short, ...(name && { name }) } }));
+    const first = await begin();
+    const second = await begin();
+    await begin();
+    await trainer.ask('removeRun', { id: second });
+    await begin();
+    await begin('Mine');
+    await begin('Mine');
+    const names = (await trainer.ask('runs', {})).map(({ name }) => name);
+    expect(names.toSorted()).toEqual([
+      'Mine',
+      'Mine (2)',
+      'Repeat, 1 × 16',
+      'Repeat, 1 × 16 (3)',
+      'Repeat, 1 × 16 (4)',
+    ]);
+    // Whoever goes on with one keeps its name.
+    await readAll(trainer, { run: { id: first }, change: { max_steps: 2 } });
+    expect((await trainer.ask('run', { id: first })).name).toBe('Repeat, 1 × 16');
+  });
+
   test('is held, makes one step, keeps the step in hand, stops, and goes on elsewhere to the bit', async () => {
     const whole = lossesOf(await readAll(trainerAt().trainer, { run: { settings: settings() } }));
     const { trainer, place } = trainerAt();

@@ -161,6 +161,16 @@ describe('a curve', () => {
     expect(line.smoothAt(0)).toBeNull();
   });
 
+  it('has the digits of a point that are kept, so that its file is the same after a reload', () => {
+    const live = new Curve();
+    live.add([{ step: 1, loss: 2.040428561468919, learning_rate: 1 / 3, grad_norm: 0.1 + 0.2 }]);
+    const kept = { step: 1, loss: 2.040429, learning_rate: 0.3333333, grad_norm: 0.3 };
+    expect(live.at(0)).toEqual(kept);
+    const again = new Curve();
+    again.add([kept]);
+    expect([...again.smooth]).toEqual([...live.smooth]);
+  });
+
   it('goes on from nothing after it was cleared', () => {
     const curve = new Curve();
     curve.add(points(300, () => 7));

@@ -251,6 +251,31 @@ describe('the list of runs', () => {
     });
   });
 
+  it('a new name is the heading’s too, and the old one where it could not be kept', async () => {
+    const { actions } = all.training;
+    actions.start();
+    actions.open('one');
+    await settle();
+    const heading = () => all.facts().watch.run?.name;
+    all.trainer.answers.renameRun = ({ id, name }) => {
+      all.trainer.runs = all.trainer.runs.map((run) => (run.id === id ? { ...run, name } : run));
+      return null;
+    };
+    actions.rename('one', ' Mine ');
+    expect(heading()).toBe('Mine');
+    await settle();
+    expect(heading()).toBe('Mine');
+    all.trainer.answers.renameRun = () => {
+      throw new EngineError('The disk is full.', { code: 'storage/quota', hint: '' });
+    };
+    actions.rename('one', 'Yours');
+    expect(heading()).toBe('Yours');
+    await settle();
+    expect(heading()).toBe('Mine');
+    actions.rename('two', 'Other');
+    expect(heading()).toBe('Mine');
+  });
+
   it('a run that is deleted is shown no longer', async () => {
     all.training.actions.open('one');
     await settle();
