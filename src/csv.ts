@@ -4,19 +4,30 @@
 /** What a spreadsheet in some countries writes in place of a comma. */
 const SEPARATORS = [',', ';', '\t'];
 
-/** Rows of fields; the last line may lack its end. */
-export function* csvRows(text: string): Generator<string[], void, undefined> {
+/**
+ * Rows of fields; the last line may lack its end. `broken` hears of the line in which a field is opened by a quotation
+ * mark that is not closed where the field ends, so that it has swallowed what follows.
+ */
+export function* csvRows(
+  text: string,
+  broken: (line: number) => void = () => {},
+): Generator<string[], void, undefined> {
   const start = text.startsWith('\uFEFF') ? 1 : 0;
   const separator = separatorOf(text, start);
   // What follows a closing quotation mark belongs to the field all the same; one that is never closed takes the rest.
   const field = new RegExp(
-    `(?:"([^"]*(?:""[^"]*)*)"?)?([^${separator}\n]*)(${separator}|\n|$)`,
+    `(?:"([^"]*(?:""[^"]*)*)("|$))?([^${separator}\n]*)(${separator}|\n|$)`,
     'uy',
   );
   field.lastIndex = start;
   let row: string[] = [];
+  let line = 1;
   while (field.lastIndex < text.length) {
-    const [, quoted = '', rest = '', end] = field.exec(text) ?? [];
+    const [, quoted = '', close, rest = '', end] = field.exec(text) ?? [];
+    const breaks = lineBreaks(quoted);
+    // A stray mark within a line does no harm; behind other lines it is the one that opens the next field.
+    if (close === '' || (breaks > 0 && rest.trim() !== '')) broken(line);
+    line += breaks + (end === '\n' ? 1 : 0);
     row.push(quoted.replaceAll('""', '"') + rest.replace(/\r$/u, ''));
     if (end === separator) {
       if (field.lastIndex === text.length) row.push('');
@@ -26,6 +37,12 @@ export function* csvRows(text: string): Generator<string[], void, undefined> {
     }
   }
   if (row.length > 0) yield row;
+}
+
+function lineBreaks(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
 }
 
 /** Names in a table's first row; none of an empty one. */

@@ -5,7 +5,7 @@ import { show } from '../../json.ts';
 
 /** Texts of a column, by its name in the first row; the first column by default. Throws `training/csv`. */
 export function csvColumn(text: string, column?: string): string[] {
-  const rows = csvRows(text);
+  const rows = csvRows(text, refuseBroken);
   const names = csvNames(rows);
   const index = column === undefined ? 0 : names.indexOf(column.trim());
   if (index < 0 || names.length === 0) {
@@ -22,4 +22,14 @@ export function csvColumn(text: string, column?: string): string[] {
     if (cell !== '') found.push(cell);
   }
   return found;
+}
+
+function refuseBroken(line: number): never {
+  throw new EngineError(
+    `The table has a quotation mark in line ${line.toLocaleString('en')} that opens a field and is not closed where it ends, so that the field takes in what follows.`,
+    {
+      code: 'training/csv',
+      hint: 'Close it there, or write a mark within a field twice (""), and take the file again.',
+    },
+  );
 }

@@ -1,5 +1,6 @@
 // What the workspace that trains hears of the browser, and asks it.
 import { freeBytes } from '../../storageRoom.ts';
+import { createTabStorage } from '../tabStorage.ts';
 
 export interface Browser {
   /** Whether the tab is out of sight. */
@@ -11,6 +12,10 @@ export interface Browser {
   /** How many runs are kept, noted where it outlives a browser that clears its files. */
   readonly noted: () => number;
   readonly note: (runs: number) => void;
+  /** The pasted text that was kept, or ''. */
+  readonly keptText: () => string;
+  /** Keeps it in place of the one before; '' throws that away. Says whether a reload finds it again. */
+  readonly keepText: (text: string) => boolean;
 }
 
 /** One that says nothing. */
@@ -20,9 +25,15 @@ export const NO_BROWSER: Browser = {
   freeBytes: () => Promise.resolve(null),
   noted: () => 0,
   note: () => {},
+  keptText: () => '',
+  keepText: () => false,
 };
 
 const NOTE = 'glass-gpt runs';
+const TEXT = 'glass-gpt train-text';
+/** Characters of a text that is kept, in a store of five million that what the page writes is in as well. */
+const MOST_KEPT = 500_000;
+const tab = createTabStorage(TEXT, [TEXT]);
 
 export const BROWSER: Browser = {
   isHidden: () => document.visibilityState === 'hidden',
@@ -42,5 +53,12 @@ export const BROWSER: Browser = {
     } catch {
       // Then nothing is missed either.
     }
+  },
+  keptText: () => tab.read(TEXT) ?? '',
+  keepText(text) {
+    const isKept = text !== '' && text.length <= MOST_KEPT && tab.write(TEXT, text) === 'kept';
+    // An older one would come back in its place.
+    if (!isKept) tab.remove(TEXT);
+    return isKept;
   },
 };

@@ -3,7 +3,7 @@ import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '.
 import { toErrorInfo } from '../../errors.ts';
 import type { Browser } from './browser.ts';
 import { csvColumns } from './csv.ts';
-import type { Asked, DraftFacts, LinkedSettings, TrainingState } from './facts.ts';
+import type { Asked, DraftFacts, LinkedSettings, OwnText, TrainingState } from './facts.ts';
 import { goOnArguments } from './base.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
@@ -28,26 +28,36 @@ const MOST_MEASURED = 30e6;
 const LEAST_TELLING = 5e8;
 const FIRST_TEXT: RunText = { kind: 'bundled', name: 'tales' };
 
-export function firstDraft(): DraftFacts {
+/** `kept` is a text that was pasted before: whoever reloads the page goes on with it. */
+export function firstDraft(kept = ''): DraftFacts {
   const { model, arguments: args } = presetOf(DEFAULT_PRESET);
+  const own = pasted(kept);
+  const isOwnKept = !isEmptyText(own);
+  const text = isOwnKept ? own : FIRST_TEXT;
   return {
     settings: {
-      text: FIRST_TEXT,
-      tokenizer: tokenizerFor(FIRST_TEXT, null),
+      text,
+      tokenizer: tokenizerFor(text, lengthOf(text)),
       model,
       arguments: args,
       generator: 'philox',
       order: 'random',
       validation: 0.1,
-      prompt: promptFor(FIRST_TEXT),
+      prompt: promptFor(text),
     },
     preset: DEFAULT_PRESET,
     refused: {},
     ownTokenizer: false,
-    own: { kind: 'own', name: 'My text', text: '' },
+    own,
+    isOwnKept,
+    refusedFile: null,
     columns: [],
     link: null,
   };
+}
+
+function pasted(text: string): OwnText {
+  return { kind: 'own', name: 'My text', text };
 }
 
 /** What samples of a text begin with where nobody says. */
@@ -89,6 +99,7 @@ export function createDraft({
   set,
   setRead,
   setCost,
+  say,
   stillMs,
   browser,
 }: TrainingContext<'draft'> & {
@@ -105,6 +116,8 @@ export function createDraft({
   /** Apart: a field that changes has its step measured anew, and the text in hand is read all the same. */
   let readTimer: ReturnType<typeof setTimeout> | undefined;
   let measureTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What a file has taken the place of, until it is read. */
+  let replaced: { readonly file: File; readonly draft: DraftFacts } | null = null;
 
   const settings = (): RunSettings => get().draft.settings;
 
@@ -120,7 +133,7 @@ export function createDraft({
     clearTimeout(readTimer);
     clearTimeout(measureTimer);
     const { text } = settings();
-    if (isEmpty(text)) {
+    if (isEmptyText(text)) {
       setText({ at: 'none' });
       setEstimate({ at: 'none' });
       return;
@@ -149,13 +162,38 @@ export function createDraft({
         await readNow(signal);
         return;
       }
+      replaced = null;
       setText({ at: 'here', value: facts });
       measure();
     } catch (error) {
       if (signal.aborted) return;
-      setText({ at: 'failed', error: toErrorInfo(error) });
+      const info = toErrorInfo(error);
+      if (
+        replaced !== null &&
+        isOfFile(info) &&
+        text.kind === 'own' &&
+        text.text === replaced.file
+      ) {
+        const { draft } = replaced;
+        replaced = null;
+        refuseFile(info, draft);
+        return;
+      }
+      setText({ at: 'failed', error: info });
       setEstimate({ at: 'none' });
     }
+  }
+
+  /** The file is not taken: what it would have taken the place of stays, or comes back. */
+  function refuseFile(error: ErrorInfo, back?: DraftFacts): void {
+    if (back !== undefined) {
+      const { text, tokenizer, prompt } = back.settings;
+      const { own, columns, isOwnKept } = back;
+      change({ ...settings(), text, tokenizer, prompt }, { own, columns, isOwnKept });
+      read();
+    }
+    set({ refusedFile: error });
+    say(error.message);
   }
 
   /** Makes some steps of what is chosen, unless the same steps were made already. */
@@ -215,7 +253,8 @@ export function createDraft({
   function takeText(text: RunText, columns: readonly string[] = []): void {
     const tokenizer = keepsTokenizer() ? settings().tokenizer : tokenizerFor(text, lengthOf(text));
     const own = text.kind === 'own' ? { own: text, columns } : {};
-    change({ ...settings(), text, tokenizer, prompt: promptFor(text) }, own);
+    const taken = { ...own, refusedFile: null };
+    change({ ...settings(), text, tokenizer, prompt: promptFor(text) }, taken);
     read();
   }
 
@@ -234,9 +273,20 @@ export function createDraft({
     actions: {
       chooseText: (text: RunText) =>
         takeText(text, text === get().draft.own ? get().draft.columns : []),
+      /** What stands in the field for it, which is kept; '' throws it away. */
+      pasteText(text: string): void {
+        set({ isOwnKept: browser.keepText(text) });
+        takeText(pasted(text));
+      },
+      /** The text that was pasted before it is there again. */
+      takeFileAway(): void {
+        const kept = browser.keptText();
+        set({ isOwnKept: kept !== '' });
+        takeText(pasted(kept));
+      },
       async takeFile(file: File): Promise<void> {
         if (!/\.(?:txt|md|csv)$/iu.test(file.name)) {
-          refuseText({
+          refuseFile({
             code: 'training/file',
             message: `${file.name} is no text this workspace reads.`,
             hint: 'Drop a .txt, a .md or a .csv, or paste the text itself.',
@@ -246,6 +296,7 @@ export function createDraft({
         const isTable = /\.csv$/iu.test(file.name);
         const columns = isTable ? csvColumns(await file.slice(0, HEAD_BYTES).text()) : [];
         const column = columns.find((name) => TEXT_COLUMN.test(name)) ?? columns[0];
+        replaced = { file, draft: get().draft };
         takeText(
           {
             kind: 'own',
@@ -331,11 +382,6 @@ export function createDraft({
       },
     },
   };
-
-  function refuseText(error: ErrorInfo): void {
-    reading.abort();
-    setText({ at: 'failed', error });
-  }
 }
 
 /** Fields that were equal to one that changes go with it, where they would not fit any more. */
@@ -350,13 +396,18 @@ function follow(name: string, before: RunSettings, after: RunSettings): RunSetti
   return after;
 }
 
-function isEmpty(text: RunText): boolean {
+export function isEmptyText(text: RunText): boolean {
   return text.kind === 'own' && typeof text.text === 'string' && text.text.trim() === '';
 }
 
 function lengthOf(text: RunText): number | null {
   if (text.kind !== 'own') return null;
   return typeof text.text === 'string' ? text.text.length : text.text.size;
+}
+
+/** Whether it is about the file itself, and not about what it would be cut with. */
+function isOfFile({ code }: ErrorInfo): boolean {
+  return code === 'training/text' || code === 'training/csv' || code === 'text/encoding';
 }
 
 function isSame(a: RunTokenizer, b: RunTokenizer): boolean {

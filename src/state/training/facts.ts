@@ -29,6 +29,8 @@ export type Asked<T> =
   | { readonly at: 'here'; readonly value: T }
   | { readonly at: 'failed'; readonly error: ErrorInfo };
 
+export type OwnText = Extract<RunText, { kind: 'own' }>;
+
 export interface DraftFacts {
   readonly settings: RunSettings;
   /** Whose sizes the settings have; null where somebody changed one. */
@@ -38,7 +40,11 @@ export interface DraftFacts {
   /** Whether the tokenizer was chosen by hand, and no longer follows the text. */
   readonly ownTokenizer: boolean;
   /** A text of somebody's own: it stays while they look at others. */
-  readonly own: RunText;
+  readonly own: OwnText;
+  /** Whether a reload finds it again, which of a file's it does not. */
+  readonly isOwnKept: boolean;
+  /** Why a file was not taken; what was there before it is there. Null where nothing was refused. */
+  readonly refusedFile: ErrorInfo | null;
   /** Columns of a .csv that was dropped. */
   readonly columns: readonly string[];
   /** Where the settings came with a link: what in it was not taken, in words. Null where they did not. */

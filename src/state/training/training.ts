@@ -56,7 +56,7 @@ export function createTraining({
     page === undefined ? null : goOnOf(page.store.getState().model, page.home);
   const store: TrainingStore = createStore<TrainingState>(() => ({
     loaded: { now: nowLoaded() },
-    draft: firstDraft(),
+    draft: firstDraft(browser.keptText()),
     text: { read: { at: 'none' } },
     cost: { estimate: { at: 'none' }, last: null, freeBytes: null },
     watch: WATCH_NOTHING,

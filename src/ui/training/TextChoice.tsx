@@ -1,6 +1,7 @@
 // The first choice: a text of one's own, one that comes with the page, or a task that is made.
 import { useRef, useState, type DragEvent, type ReactNode } from 'react';
 import type { RunText, TaskName, TextFacts } from '../../api.ts';
+import { isEmptyText } from '../../state/training/draft.ts';
 import controls from '../controls.module.css';
 import { formatCount, tokenLabel } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
@@ -13,9 +14,10 @@ const isChosen = (text: RunText, kind: RunText['kind'], name?: string): boolean 
 
 export function TextChoice(): ReactNode {
   const { actions } = useTraining();
-  const { text, own, read } = useTrainingFacts((s) => ({
+  const { text, own, refused, read } = useTrainingFacts((s) => ({
     text: s.draft.settings.text,
     own: s.draft.own,
+    refused: s.draft.refusedFile,
     read: s.text.read,
   }));
   const option = (name: string, { title }: TextWords, value: RunText, checked: boolean) => (
@@ -52,6 +54,11 @@ export function TextChoice(): ReactNode {
         </div>
       </fieldset>
       {text.kind === 'own' ? <Own text={text} /> : <p className={css.about}>{words?.words}</p>}
+      {refused !== null && (
+        <Problem error={refused}>
+          {!isEmptyText(text) && <p>The text that was here before it stays.</p>}
+        </Problem>
+      )}
       {read.at === 'failed' && !isOfBase(read.error) ? (
         <div role="alert">
           <Problem error={read.error} />
@@ -65,7 +72,12 @@ export function TextChoice(): ReactNode {
 
 function Own({ text }: { readonly text: Extract<RunText, { kind: 'own' }> }): ReactNode {
   const { actions } = useTraining();
-  const { columns } = useTrainingFacts((s) => ({ columns: s.draft.columns }));
+  const { columns, isKept } = useTrainingFacts((s) => ({
+    columns: s.draft.columns,
+    isKept: s.draft.isOwnKept,
+  }));
+  const isFile = typeof text.text !== 'string';
+  const field = useRef<HTMLTextAreaElement>(null);
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   function drop(event: DragEvent): void {
@@ -87,27 +99,22 @@ function Own({ text }: { readonly text: Extract<RunText, { kind: 'own' }> }): Re
       onDragLeave={() => setOver(false)}
       onDrop={drop}
     >
-      {typeof text.text !== 'string' ? (
+      {isFile ? (
         <p className={css.file}>
           <b>{text.name}</b>
-          <button
-            className={controls.link}
-            type="button"
-            onClick={() => actions.chooseText({ kind: 'own', name: 'My text', text: '' })}
-          >
+          <button className={controls.link} type="button" onClick={() => actions.takeFileAway()}>
             Take it away
           </button>
         </p>
       ) : (
         <textarea
+          ref={field}
           className={css.paste}
           aria-label="Your text"
           placeholder="Paste a text: letters, lyrics, notes, a book. Or drop a .txt, .md or .csv here."
           spellCheck={false}
           defaultValue={text.text}
-          onChange={(event) =>
-            actions.chooseText({ kind: 'own', name: 'My text', text: event.target.value })
-          }
+          onChange={(event) => actions.pasteText(event.target.value)}
         />
       )}
       <div className={css.ownTools}>
@@ -140,7 +147,28 @@ function Own({ text }: { readonly text: Extract<RunText, { kind: 'own' }> }): Re
             </select>
           </label>
         )}
-        <span className={controls.quiet}>It stays on your machine.</span>
+        <span className={controls.quiet}>
+          It stays on your machine
+          {isFile || text.text === ''
+            ? '.'
+            : isKept
+              ? ', and a reload keeps it.'
+              : '; a reload loses it: it is too long to be kept.'}
+        </span>
+        {!isFile && text.text !== '' && (
+          <button
+            className={controls.link}
+            type="button"
+            onClick={() => {
+              actions.pasteText('');
+              if (field.current === null) return;
+              field.current.value = '';
+              field.current.focus();
+            }}
+          >
+            Throw it away
+          </button>
+        )}
       </div>
     </div>
   );

@@ -36,14 +36,22 @@ test('a line of the task shows whether a head copies: ten letters, each once, an
 });
 
 test('a column of a table may hold commas, line breaks and quotation marks', () => {
-  const table = '\uFEFFid,"the text",more\r\n1,"a, ""b""\nc",x\r\n2,,y\r\n3,d\n4,"never closed, e';
-  expect(csvColumn(table, 'the text')).toEqual(['a, "b"\nc', 'd', 'never closed, e']);
+  const table = '\uFEFFid,"the text",more\r\n1,"a, ""b""\nc",x\r\n2,,y\r\n3,d\n4,"5" disc"';
+  expect(csvColumn(table, 'the text')).toEqual(['a, "b"\nc', 'd', '5 disc"']);
   expect(csvColumn(table)).toEqual(['1', '2', '3', '4']);
   expect(csvColumn('a;b\n1;2,5\n', 'b')).toEqual(['2,5']);
   expect(() => csvColumn(table, 'words')).toThrow(
     'The table has no column "words"; it has "id", "the text", "more".',
   );
   expect(() => csvColumn('')).toThrow('The table is empty.');
+});
+
+test('a field that is not closed swallows nothing in silence: its line is named', () => {
+  const refused = (line: number) => `The table has a quotation mark in line ${line} that opens`;
+  expect(() => csvColumn('text\na\n"never closed, b\nc\n')).toThrow(refused(3));
+  // The mark that opens the next field seems to close it.
+  expect(() => csvColumn('text,n\n"a\nb",1\r\n"c,2\n"d",3\n')).toThrow(refused(4));
+  expect(() => csvColumn('text,n\n"a\nb",1\n"c",2\n')).not.toThrow();
 });
 
 test('rows of a table are documents', async () => {

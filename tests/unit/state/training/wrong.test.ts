@@ -7,8 +7,8 @@ import { Curve } from '../../../../src/state/training/curve.ts';
 import { calmerRate, goodStep, storageOf } from '../../../../src/state/training/kept.ts';
 import { smallerBatch } from '../../../../src/state/training/presets.ts';
 import { Pace } from '../../../../src/state/training/pace.ts';
-import { recordOf, settle } from './toyTrainer.ts';
-import { begun, open, point, points, running } from './toyWorkspace.ts';
+import { recordOf, settle, TEXT } from './toyTrainer.ts';
+import { begun, open, point, points, running, started } from './toyWorkspace.ts';
 
 const { settings } = open().facts().draft;
 
@@ -163,6 +163,59 @@ describe('memory and room', () => {
     await settle();
     expect(facts().runs).toMatchObject({ all: [], missed: 0 });
     expect(kept).toBe(0);
+  });
+});
+
+describe('a text of somebody’s own', () => {
+  /** A browser that keeps texts of up to ten characters. */
+  const keeping = (kept: string) => ({
+    ...NO_BROWSER,
+    keptText: () => kept,
+    keepText: (text: string) => {
+      kept = text.length <= 10 ? text : '';
+      return kept !== '';
+    },
+  });
+
+  it('that was pasted is there after a reload, until it is thrown away', async () => {
+    const browser = keeping('');
+    const first = await started({ browser });
+    first.training.actions.pasteText('a hen, a');
+    expect(first.facts().draft.isOwnKept).toBe(true);
+    const second = await started({ browser });
+    expect(second.settings().text).toMatchObject({ kind: 'own', text: 'a hen, a' });
+    expect(second.trainer.of('readText').at(0)).toMatchObject({ text: { text: 'a hen, a' } });
+    second.training.actions.pasteText('longer than ten');
+    expect(second.facts().draft.isOwnKept).toBe(false);
+    expect(second.settings().text).toMatchObject({ text: 'longer than ten' });
+    second.training.actions.pasteText('a hen');
+    second.training.actions.pasteText('');
+    expect(open({ browser }).settings().text).toMatchObject({ kind: 'bundled' });
+  });
+
+  it('stays where a file that is dropped cannot be read, and comes back when one is taken away', async () => {
+    const { training, trainer, facts, settings: now } = await started({ browser: keeping('') });
+    training.actions.pasteText('a hen, a');
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    const refused = new EngineError('Line 3.', { code: 'training/csv', hint: 'Close it.' });
+    trainer.answers.readText = ({ text }) => {
+      if (text.kind === 'own' && typeof text.text !== 'string') throw refused;
+      return TEXT;
+    };
+    await training.actions.takeFile(new File(['text\n"a'], 'rows.csv'));
+    await vi.waitFor(() => expect(facts().draft.refusedFile?.code).toBe('training/csv'));
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    expect(now().text).toMatchObject({ name: 'My text', text: 'a hen, a' });
+    expect(facts().draft.columns).toEqual([]);
+
+    trainer.answers.readText = () => TEXT;
+    await training.actions.takeFile(new File(['a cock'], 'cock.txt'));
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    expect(facts().draft.refusedFile).toBeNull();
+    expect(now().text).toMatchObject({ name: 'cock' });
+    training.actions.takeFileAway();
+    expect(now().text).toMatchObject({ name: 'My text', text: 'a hen, a' });
+    expect(facts().draft.isOwnKept).toBe(true);
   });
 });
 
