@@ -453,6 +453,8 @@ export interface TrainerQuestions {
    * Throws as `passage`.
    */
   findText: { input: { id: string; find: string; most: number }; answer: TextHits };
+  /** Another passage as long as this one, from elsewhere in the text, that stands there about as often; null for none. */
+  otherPassage: { input: { id: string; passage: string }; answer: string | null };
   /** Prompts out of the run's own text, the best first. Throws as `passage`. */
   starts: { input: { id: string }; answer: readonly string[] };
   receipt: { input: { id: string }; answer: RunReceipt };

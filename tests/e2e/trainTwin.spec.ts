@@ -76,6 +76,11 @@ test('a twin without a fact does not know it; a twin without a change differs by
     'My text without “dog:woof”: done, all 60 steps. Both stand side by side now.',
   );
   await expect(comparison.getByTestId('twins-loss')).toContainText('They part at step 1');
+  // That they part is no effect of the passage: another one of its size tells.
+  await expect(comparison.getByTestId('twins-yardstick')).toContainText(
+    'whatever the passage says',
+  );
+  await expect(comparison.getByRole('button', { name: /another passage/u })).toBeEnabled();
   expect(await countColours(page.getByTestId('twins-curve'))).toBeGreaterThan(4);
   // The run's own prompt: after “dog:” the first says how a dog does, the twin has never met one.
   await expect(comparison.getByRole('textbox', { name: 'Text' })).toHaveValue('cat:meow dog:');

@@ -215,6 +215,10 @@ export class LocalTrainer implements Trainer {
       const [{ text }, { findIn }] = await Promise.all([this.#textOf(id), passages()]);
       return findIn(text, find, most);
     },
+    otherPassage: async ({ id, passage }) => {
+      const [{ text }, { otherPassage }] = await Promise.all([this.#textOf(id), passages()]);
+      return otherPassage(text, passage);
+    },
     starts: async ({ id }) => {
       const [{ run, text }, { startsOf }] = await Promise.all([this.#textOf(id), passages()]);
       return startsOf(text, run.settings, run.text);

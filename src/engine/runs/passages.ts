@@ -1,6 +1,7 @@
 // What is looked for in the text that a run learned from: passages, and starts for a prompt.
 import type { PassageFacts, RunSettings, TextFacts, TextHit, TextHits } from '../../api.ts';
 import { END_OF_TEXT } from '../../text/tokenizer.ts';
+import { philoxDraws } from '../training/draws.ts';
 
 /** Characters (UTF-16) of a text's beginning that are shown. */
 const SHOWN = 600;
@@ -94,6 +95,37 @@ function rangeAround(
     }
   }
   return from < 0 || to < 0 ? null : { from, to };
+}
+
+// ── another passage ──────────────────────────────────────────────────────────────────────────────
+
+/** Places that are tried, and how far from each the next word may begin. */
+const TRIES = 60;
+const NEXT_WORD = 100;
+/** The same passage for everybody. */
+const SEED = 20_26;
+
+/**
+ * Another passage as long as this one that no place of this one reaches into, and that stands in the text about as often;
+ * null where none is found.
+ */
+export function otherPassage(text: string, passage: string): string | null {
+  const size = passage.length;
+  if (size === 0 || text.length < 2 * size) return null;
+  const times = countOf(text, passage);
+  let best: { readonly other: string; readonly off: number } | null = null;
+  for (const place of philoxDraws(SEED, 0).randint(text.length - size, TRIES)) {
+    const word = place + text.slice(place, place + NEXT_WORD).search(/(?<=\s)\S/u);
+    const start = Math.max(place, word);
+    const other = text.slice(start, start + size);
+    const around = text.slice(Math.max(0, start - size + 1), start + 2 * size - 1);
+    const isWhole = other.length === size && other.isWellFormed() && other.trim() !== '';
+    if (!isWhole || around.includes(passage) || other.includes(END_OF_TEXT)) continue;
+    const off = Math.abs(countOf(text, other) - times);
+    if (best === null || off < best.off) best = { other, off };
+    if (off === 0) break;
+  }
+  return best?.other ?? null;
 }
 
 // ── starts ───────────────────────────────────────────────────────────────────────────────────────

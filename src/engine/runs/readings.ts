@@ -10,8 +10,8 @@ import { snapshotsOf } from './record.ts';
 
 type Asked = Omit<TrainerQuestions['readAt']['input'], 'id'>;
 
-/** Models that stay for the next question: two that are compared. */
-const MOST_MODELS = 2;
+/** Models that stay for the next question: two that are compared, and what they are measured against. */
+const MOST_MODELS = 3;
 const TOP = 10;
 
 interface ReadingOptions {

@@ -1,13 +1,17 @@
 // A run beside its twin: their records, and what the weights of the same step of both make of a text.
-import type { RunFacts, RunRecord, TrainerQuestions } from '../../api.ts';
+import type { ErrorInfo, RunFacts, RunRecord, RunRequest, TrainerQuestions } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
+import { ownEdits, twinName } from './edits.ts';
 import type { ComparisonFacts, RunPair } from './facts.ts';
 import { isKept } from './kept.ts';
+import { commonSteps, controlOf } from './pairs.ts';
 
 export const COMPARISON_NOTHING: ComparisonFacts = {
   isAsked: false,
   pair: { at: 'none' },
+  control: null,
+  noControl: null,
   sameWeights: null,
   step: null,
   prompt: '',
@@ -21,34 +25,25 @@ const TOP = 2048;
 /** Tokens of a text's beginning that are read where a run has no prompt. */
 const FIRST_TOKENS = 8;
 
-/** Those that a run can be compared with, as `[first, twin]`, the newest first. */
-export function pairsOf(
-  id: string,
-  all: readonly RunFacts[],
-): readonly (readonly [first: RunFacts, twin: RunFacts])[] {
-  return all
-    .filter(({ twinOf }) => twinOf !== null)
-    .flatMap((twin) => {
-      const first = all.find((one) => one.id === twin.twinOf);
-      return first !== undefined && (first.id === id || twin.id === id)
-        ? [[first, twin] as const]
-        : [];
-    })
-    .toSorted(([, a], [, b]) => b.begun - a.begun);
-}
-
-/** Steps whose weights both have, in order. */
-export function commonSteps({ first, twin }: RunPair): readonly number[] {
-  const there = new Set(twin.snapshots.filter(isKept).map(({ step }) => step));
-  return first.snapshots.flatMap((one) => (isKept(one) && there.has(one.step) ? [one.step] : []));
-}
+const NO_OTHER: ErrorInfo = {
+  code: 'training/edit',
+  message: 'The text has no other passage of this size.',
+  hint: 'Take a shorter one out, and compare with that.',
+};
 
 export function createComparison({
   trainer,
   get,
   set,
   stillMs,
-}: TrainingContext<'comparison'> & { readonly stillMs: number }) {
+  begin,
+}: TrainingContext<'comparison'> & {
+  readonly stillMs: number;
+  readonly begin: (request: RunRequest) => void;
+}) {
+  /** The pair that is shown again once its control is done, by the control's passage. */
+  let awaited: { readonly first: string; readonly twin: string; readonly passage: string } | null =
+    null;
   /** Of the pair that is open; what comes for another is let go. */
   let open = new AbortController();
   let asking = new AbortController();
@@ -61,11 +56,17 @@ export function createComparison({
     const { signal } = open;
     set({ isAsked, pair: { at: 'coming' } });
     try {
-      const [first, twin] = await Promise.all([of(firstId), of(twinId)]);
-      if (signal.aborted) return;
+      const [first, twin, all] = await Promise.all([
+        of(firstId),
+        of(twinId),
+        trainer().ask('runs', {}),
+      ]);
       const pair = { first, twin };
+      const found = controlOf(pair, all);
+      const control = found && (await of(found.id));
+      if (signal.aborted) return;
       const step = commonSteps(pair).at(-1) ?? null;
-      set({ pair: { at: 'here', value: pair }, step, prompt: promptOf(pair) });
+      set({ pair: { at: 'here', value: pair }, control, step, prompt: promptOf(pair) });
       read();
       await compareWeights(pair, signal);
     } catch (error) {
@@ -91,31 +92,64 @@ export function createComparison({
   function read(): void {
     clearTimeout(timer);
     asking.abort();
-    const { pair, step, prompt } = get().comparison;
+    const { pair, control, step, prompt } = get().comparison;
     if (pair.at !== 'here' || step === null || prompt === '') {
       set({ isReading: false, refused: null, reading: null });
       return;
     }
     asking = new AbortController();
     set({ isReading: true });
-    void readBoth(pair.value, { step, text: prompt, top: TOP }, asking.signal);
+    const isKeptThere = control?.snapshots.some((one) => one.step === step && isKept(one));
+    const runs = { ...pair.value, control: isKeptThere ? control : null };
+    void readAll(runs, { step, text: prompt, top: TOP }, asking.signal);
   }
 
-  async function readBoth(
-    { first, twin }: RunPair,
+  async function readAll(
+    { first, twin, control }: RunPair & Pick<ComparisonFacts, 'control'>,
     asked: Omit<TrainerQuestions['readAt']['input'], 'id'>,
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const [mine, other] = await Promise.all([
-        trainer().ask('readAt', { id: first.id, ...asked }, signal),
-        trainer().ask('readAt', { id: twin.id, ...asked }, signal),
+      const ask = ({ id }: RunRecord) => trainer().ask('readAt', { id, ...asked }, signal);
+      const [mine, other, its] = await Promise.all([
+        ask(first),
+        ask(twin),
+        control && ask(control),
       ]);
       if (signal.aborted) return;
-      const reading = { prompt: asked.text, first: mine, twin: other };
+      const reading = { prompt: asked.text, first: mine, twin: other, control: its };
       set({ reading, isReading: false, refused: null });
     } catch (error) {
       if (!signal.aborted) set({ isReading: false, refused: toErrorInfo(error), reading: null });
+    }
+  }
+
+  /** The same edit of another passage: what that makes is what any passage makes. */
+  async function trainControl(): Promise<void> {
+    const { pair } = get().comparison;
+    if (pair.at !== 'here') return;
+    const { first, twin } = pair.value;
+    const edit = ownEdits(first.settings, twin.settings).at(-1);
+    if (edit === undefined) return;
+    const { signal } = open;
+    try {
+      const asked = { id: first.id, passage: edit.passage };
+      const passage = await trainer().ask('otherPassage', asked, signal);
+      if (signal.aborted) return;
+      if (passage === null) return set({ noControl: NO_OTHER });
+      const other = { ...edit, passage };
+      const edits = [...(first.settings.edits ?? []), other];
+      awaited = { first: first.id, twin: twin.id, passage };
+      close();
+      begin({
+        run: {
+          settings: { ...first.settings, edits },
+          name: twinName(first, other),
+          twinOf: first.id,
+        },
+      });
+    } catch (error) {
+      if (!signal.aborted) set({ noControl: toErrorInfo(error) });
     }
   }
 
@@ -130,15 +164,22 @@ export function createComparison({
   return {
     close,
     /** A twin has made all its steps: it is shown beside the run that it is a twin of, where that is kept. */
-    twinDone({ id, twinOf }: Pick<RunFacts, 'id' | 'twinOf'>): boolean {
-      const first = get().runs.all?.find((run) => run.id === twinOf);
-      if (first === undefined) return false;
-      void compare(first.id, id, false);
+    twinDone({ id, twinOf, settings }: Pick<RunFacts, 'id' | 'twinOf' | 'settings'>): boolean {
+      const isThere = (one: string): boolean =>
+        get().runs.all?.some((run) => run.id === one) ?? false;
+      if (twinOf === null || !isThere(twinOf)) return false;
+      const isControl =
+        awaited?.first === twinOf && awaited.passage === settings.edits?.at(-1)?.passage;
+      // Where what it was trained for is gone, it is a twin like any other.
+      const twin = isControl && isThere(awaited?.twin ?? '') ? awaited?.twin : id;
+      if (isControl) awaited = null;
+      void compare(twinOf, twin ?? id, false);
       return true;
     },
     actions: {
       compare: (first: string, twin: string) => void compare(first, twin, true),
       closeComparison: close,
+      trainControl: () => void trainControl(),
       compareAt(step: number): void {
         set({ step });
         read();

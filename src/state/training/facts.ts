@@ -131,12 +131,18 @@ export interface PairReading {
   readonly prompt: string;
   readonly first: StepReading;
   readonly twin: StepReading;
+  /** Of the control, where there is one that has this step. */
+  readonly control: StepReading | null;
 }
 
 export interface ComparisonFacts {
   /** Whether somebody asked for it, and waits at it; it comes by itself when a twin is done. */
   readonly isAsked: boolean;
   readonly pair: Asked<RunPair>;
+  /** Another twin of the same run, whose passage is about as long: what any passage makes; null for none. */
+  readonly control: RunRecord | null;
+  /** Why there can be none. */
+  readonly noControl: ErrorInfo | null;
   /** Whether the last weights of both are the same, to the bit; null where nobody looked, or they are of other steps. */
   readonly sameWeights: { readonly step: number; readonly sha256: string } | null;
   /** Of the snapshots that both have; null for none. */

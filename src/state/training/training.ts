@@ -100,7 +100,12 @@ export function createTraining({
     if (!browser.isHidden() && get().runs.all !== null) void runs.refresh();
   });
   const looked = createLooked({ ...shared, set: pen('looked') });
-  const comparison = createComparison({ ...shared, stillMs, set: pen('comparison') });
+  const comparison = createComparison({
+    ...shared,
+    stillMs,
+    set: pen('comparison'),
+    begin: (request) => watch.begin(request),
+  });
   const watch = createWatch({
     ...shared,
     set: pen('watch'),

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { RunFacts } from '../../api.ts';
-import { pairsOf } from '../../state/training/comparison.ts';
+import { pairsOf } from '../../state/training/pairs.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatAgo, formatSize } from '../models/words.ts';

@@ -8,6 +8,8 @@ import {
   headRows,
   lossPairs,
   markDiffering,
+  measures,
+  movedShare,
   partingStep,
   sameCandidates,
   samplePairs,
@@ -22,6 +24,8 @@ import {
   pointsApart,
   samplesFinding,
   surpriseFinding,
+  formatMeasure,
+  yardstickFinding,
 } from '../../../src/ui/training/twin/words.ts';
 import { recordOf } from '../state/training/toyTrainer.ts';
 
@@ -102,7 +106,7 @@ describe('two losses', () => {
       'They are the same up to step 3, where they part. After step 4 the loss is 1.00 as it was and 0.50 without “woof”. Each is of the text that it learned from.',
     );
     expect(lossFinding(lossPairs(pointsOf(3, 1, 1), pointsOf(2, 4, 1)), NAMES)).toMatch(
-      /^They part at step 1, with the first batch\..* furthest apart at step 2: 1\.00 and 4\.00\./u,
+      /^They part at step 1, with the first batch, as after any change of the text\..* furthest apart at step 2: 1\.00 and 4\.00\./u,
     );
   });
 
@@ -161,7 +165,11 @@ describe('what comes next', () => {
       top,
       attention: null,
     });
-    const figure = nextFigure({ prompt: 'dog:', first: read(first), twin: read(twin) }, 2, NAMES);
+    const figure = nextFigure(
+      { prompt: 'dog:', first: read(first), twin: read(twin), control: null },
+      2,
+      NAMES,
+    );
     expect(figure.data()).toMatchObject({
       axes: [
         { labels: ['“w” as it was', '“w” without “woof”', '“m” as it was', '“m” without “woof”'] },
@@ -239,7 +247,7 @@ describe('heads', () => {
       [0, 'previous', 0.5, 0.25],
     ]);
     expect(headsFinding(rows, NAMES)).toBe(
-      'Head 0.1 differs most: it looks at what followed the last time this token came with a score of 0.75 as it was, 0.25 without “woof”. 2 of 2 heads differ by more than 0.1.',
+      'Head 0.1 differs most: it looks at what followed the last time this token came with a score of 0.75 as it was, 0.25 without “woof”. 2 of 2 heads differ by more than 0.1. Heads of any two runs differ a little: what another passage makes says how much.',
     );
     expect(rows.map(formatApart)).toEqual(['−0.50', '−0.25']);
   });
@@ -250,6 +258,80 @@ describe('heads', () => {
       'Differs by exactly 0: every score of all 2 heads is the same number.',
     );
     expect(headsFinding([], NAMES)).toContain('No head was scored');
+  });
+});
+
+describe('what a passage makes beside another', () => {
+  const { settings } = firstDraft();
+  const names = { ...NAMES, control: 'without “moo”' };
+  const scored = (score: number) => {
+    const one = Float32Array.of(score);
+    const none = Float32Array.of(NaN);
+    const scores = {
+      induction: one,
+      previous: none,
+      first: none,
+      duplicate: none,
+      local: none,
+      broad: none,
+    };
+    return [
+      {
+        step: 3,
+        sizeBytes: 1,
+        scores: { nLayer: 1, nHead: 1, size: 9, entropyBits: none, scores },
+      },
+    ];
+  };
+
+  it('is the probability that moves: half of what all that is told differs by', () => {
+    const sure = [candidate(1, 'w', 0.75), candidate(2, 'm', 0.25)];
+    expect(movedShare(sure, sure)).toBe(0);
+    expect(movedShare(sure, [candidate(3, 'x', 1)])).toBe(1);
+    const other = [candidate(2, 'm', 0.5), candidate(1, 'w', 0.5)];
+    expect(movedShare(sure, other)).toBe(0.25);
+    expect(movedShare(other, sure)).toBe(0.25);
+  });
+
+  it('stands in a row for each thing that all three were measured in', () => {
+    const points = pointsOf(3, 2, 1);
+    const first = recordOf(settings, { points, evalLoss: 2, snapshots: scored(0.5) });
+    const twin = recordOf(settings, {
+      points: pointsOf(3, 2.5, 1.25),
+      evalLoss: 2.5,
+      snapshots: scored(0.25),
+    });
+    const control = recordOf(settings, {
+      points: pointsOf(3, 1, 1.5),
+      evalLoss: 1.875,
+      snapshots: scored(0.625),
+    });
+    const rows = measures({ first, twin }, control, 3, { twin: 0.5, control: 0.125 });
+    expect(rows.map((row) => [row.unit, row.twin, row.control])).toEqual([
+      ['share', 0.5, 0.125],
+      ['nats', 0.5, 0.125],
+      ['nats', 0.25, 0.5],
+      ['score', 0.25, 0.125],
+    ]);
+    expect(rows.map((row) => formatMeasure(row, row.twin))).toEqual([
+      '50\u00A0%',
+      '0.500 nats',
+      '0.250 nats',
+      '0.25',
+    ]);
+    // Nothing was read, nothing validated, and no head measured at that step.
+    const blind = { ...control, evalLoss: null };
+    expect(measures({ first, twin }, blind, 2, null).map(({ unit }) => unit)).toEqual(['nats']);
+  });
+
+  it('is said to be the passage only where it moves twice as much', () => {
+    expect(yardstickFinding({ twin: 0.5, control: 0.125 }, names)).toBe(
+      'This passage makes more than one other of about its size. After the text below, 50\u00A0% of the probability of what comes next moves without “woof”, and 13\u00A0% without “moo”.',
+    );
+    expect(yardstickFinding({ twin: 0.5, control: 0.25 }, names)).toMatch(
+      /^No clear effect of this passage: one other of about its size makes as much\./u,
+    );
+    expect(yardstickFinding(null, names)).toContain('without “moo”');
   });
 });
 

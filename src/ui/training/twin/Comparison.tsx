@@ -1,6 +1,6 @@
 // A run and its twin side by side: losses, samples, what comes next, surprise, heads.
 import { useEffect, useRef, type ReactNode } from 'react';
-import { commonSteps } from '../../../state/training/comparison.ts';
+import { commonSteps } from '../../../state/training/pairs.ts';
 import { ownEdits, twinWords } from '../../../state/training/edits.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
 import type { Training } from '../../../state/training/training.ts';
@@ -15,6 +15,7 @@ import { ComparedSamples } from './ComparedSamples.tsx';
 import { ComparedSurprise } from './ComparedSurprise.tsx';
 import css from './comparison.module.css';
 import type { PairNames } from './words.ts';
+import { Yardstick } from './Yardstick.tsx';
 
 export function Comparison(): ReactNode {
   const { actions } = useTraining();
@@ -46,6 +47,7 @@ function Pair({ pair }: { readonly pair: RunPair }): ReactNode {
   return (
     <div className={css.comparison} data-testid="comparison">
       <Head pair={pair} names={names} />
+      <Yardstick pair={pair} names={names} />
       <ComparedLoss pair={pair} names={names} />
       <ComparedSamples pair={pair} names={names} />
       <ComparedReading pair={pair} names={names} />

@@ -1,7 +1,7 @@
 // At a run that rests: take a passage out of its text, or change it, and train the twin that learns without it; and the
 // twins that there are.
 import { useEffect, useId, type ReactNode } from 'react';
-import { pairsOf } from '../../../state/training/comparison.ts';
+import { pairsOf } from '../../../state/training/pairs.ts';
 import type { SchoolingFacts } from '../../../state/training/facts.ts';
 import { whyNoTwin } from '../../../state/training/schooling.ts';
 import controls from '../../controls.module.css';

@@ -8,6 +8,7 @@ import type {
   StepReading,
   TokenPiece,
 } from '../../../api.ts';
+import type { RunPair } from '../../../state/training/facts.ts';
 import { toBits } from '../../format.ts';
 
 // ── words ────────────────────────────────────────────────────────────────────────────────────────
@@ -200,6 +201,18 @@ export function sameCandidates(first: readonly Candidate[], twin: readonly Candi
   );
 }
 
+/** The share of the probability of what comes next that is elsewhere in the other, 0 to 1. */
+export function movedShare(first: readonly Candidate[], other: readonly Candidate[]): number {
+  const left = new Map(first.map(({ piece, probability }) => [piece.id, probability]));
+  let sum = 0;
+  for (const { piece, probability } of other) {
+    sum += Math.abs(probability - (left.get(piece.id) ?? 0));
+    left.delete(piece.id);
+  }
+  for (const probability of left.values()) sum += probability;
+  return sum / 2;
+}
+
 export interface SurpriseRow {
   readonly piece: TokenPiece;
   /** Bits; NaN for the first token. */
@@ -244,6 +257,54 @@ export function headRows(first: HeadScores, twin: HeadScores): readonly HeadRow[
     if (most !== undefined) rows.push(most);
   }
   return rows.toSorted((a, b) => apart(b) - apart(a));
+}
+
+// ── what a passage makes beside another ──────────────────────────────────────────────────────────
+
+export interface Measure {
+  readonly words: string;
+  readonly unit: 'share' | 'nats' | 'score';
+  /** How far the run is from its twin, and from the one without another passage; NaN where that is not known. */
+  readonly twin: number;
+  readonly control: number;
+}
+
+/** How far a run is from its twin and from a control, in all that both can be measured in. */
+export function measures(
+  { first, twin }: RunPair,
+  control: RunPair['twin'],
+  step: number | null,
+  moved: { readonly twin: number; readonly control: number } | null,
+): readonly Measure[] {
+  const of = (
+    words: string,
+    unit: Measure['unit'],
+    far: (other: RunPair['twin']) => number,
+  ): Measure => ({ words, unit, twin: far(twin), control: far(control) });
+  const scoresOf = ({ snapshots }: RunPair['twin']): HeadScores | null =>
+    snapshots.find((one) => one.step === step)?.scores ?? null;
+  const unseen = (one: RunPair['twin']): number => one.evalLoss ?? Number.NaN;
+  return [
+    ...(moved === null
+      ? []
+      : [
+          {
+            words: 'what comes next: probability that moves',
+            unit: 'share',
+            ...moved,
+          } as const,
+        ]),
+    of('loss of unseen text', 'nats', (other) => Math.abs(unseen(first) - unseen(other))),
+    of('loss of a step, on average', 'nats', (other) => {
+      const pairs = lossPairs(first.points, other.points);
+      return pairs.reduce((sum, pair) => sum + apart(pair), 0) / pairs.length;
+    }),
+    of('the head that differs most', 'score', (other) => {
+      const [mine, its] = [scoresOf(first), scoresOf(other)];
+      const most = mine && its && headRows(mine, its)[0];
+      return most ? apart(most) : Number.NaN;
+    }),
+  ].filter((row) => !Number.isNaN(row.twin) && !Number.isNaN(row.control));
 }
 
 export function apart({ first, twin }: { readonly first: number; readonly twin: number }): number {

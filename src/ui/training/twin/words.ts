@@ -10,6 +10,7 @@ import {
   type CandidateRow,
   type HeadRow,
   type LossPair,
+  type Measure,
   type SamplePair,
   type SurpriseRow,
 } from './differences.ts';
@@ -35,7 +36,7 @@ export function lossFinding(pairs: readonly LossPair[], { first, twin }: PairNam
   }
   const start =
     parting === pairs[0]?.step
-      ? `They part at step ${formatCount(parting)}, with the first batch`
+      ? `They part at step ${formatCount(parting)}, with the first batch, as after any change of the text`
       : `They are the same up to step ${formatCount(parting)}, where they part`;
   const most = widest(pairs);
   const furthest =
@@ -43,6 +44,27 @@ export function lossFinding(pairs: readonly LossPair[], { first, twin }: PairNam
       ? ''
       : ` They are furthest apart at step ${formatCount(most.step)}: ${formatLoss(most.first)} and ${formatLoss(most.twin)}.`;
   return `${start}. After step ${formatCount(last.step)} the loss is ${formatLoss(last.first)} ${first} and ${formatLoss(last.twin)} ${twin}.${furthest} Each is of the text that it learned from.`;
+}
+
+/** A difference so many times that of another passage is more than any passage makes. */
+const CLEARLY_MORE = 2;
+
+/** Whether it is the passage, by what comes next; one other passage is one sample, and the words say so. */
+export function yardstickFinding(
+  moved: { readonly twin: number; readonly control: number } | null,
+  { twin, control }: PairNames & { readonly control: string },
+): string {
+  if (moved === null) return `Measured against the run ${control}, a passage of about that size.`;
+  const verdict =
+    moved.twin > CLEARLY_MORE * moved.control
+      ? 'This passage makes more than one other of about its size'
+      : 'No clear effect of this passage: one other of about its size makes as much';
+  return `${verdict}. After the text below, ${formatPercent(moved.twin)} of the probability of what comes next moves ${twin}, and ${formatPercent(moved.control)} ${control}.`;
+}
+
+export function formatMeasure({ unit }: Pick<Measure, 'unit'>, value: number): string {
+  if (unit === 'share') return formatPercent(value);
+  return unit === 'nats' ? `${value.toFixed(3)} nats` : value.toFixed(2);
 }
 
 export function samplesFinding(pairs: readonly SamplePair[]): string {
@@ -119,7 +141,7 @@ export function headsFinding(rows: readonly HeadRow[], { first, twin }: PairName
     clearly === 0
       ? `None of the ${formatCount(rows.length)} heads differs by more than ${CLEARLY}.`
       : `${formatCount(clearly)} of ${formatCount(rows.length)} heads differ${clearly === 1 ? 's' : ''} by more than ${CLEARLY}.`;
-  return `Head ${headName(most)} differs most: it ${KINDS[most.behaviour].meaning} with a score of ${most.first.toFixed(2)} ${first}, ${most.twin.toFixed(2)} ${twin}. ${count}`;
+  return `Head ${headName(most)} differs most: it ${KINDS[most.behaviour].meaning} with a score of ${most.first.toFixed(2)} ${first}, ${most.twin.toFixed(2)} ${twin}. ${count} Heads of any two runs differ a little: what another passage makes says how much.`;
 }
 
 /** A difference of scores with its sign. */

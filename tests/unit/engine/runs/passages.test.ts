@@ -1,6 +1,6 @@
 // What is looked for in the text of a run.
 import { describe, expect, test } from 'vitest';
-import { findIn, startsOf } from '../../../../src/engine/runs/passages.ts';
+import { findIn, otherPassage, startsOf } from '../../../../src/engine/runs/passages.ts';
 import { taskText } from '../../../../src/engine/runs/tasks.ts';
 import { settings } from './trainerKit.ts';
 
@@ -104,5 +104,29 @@ describe('search', () => {
     // A place in two sentences is in both; the end of a document is no part of its last sentence.
     expect(taken('king.  A fox')[0]).toEqual(['sentence', 'asked\nthe king.  A fox! ']);
     expect(taken('slept')[0]?.[1]).toMatch(/slept\.\n$/u);
+  });
+});
+
+describe('another passage', () => {
+  test('is as long, stands about as often, and shares no letter with any place of this one', () => {
+    const sounds = 'cat:meow dog:woof cow:moo '.repeat(80);
+    const other = otherPassage(sounds, 'dog:woof ') ?? '';
+    expect(other).toHaveLength(9);
+    expect(sounds.split(other).length - 1).toBeGreaterThan(70);
+    // What it covers is not what this one covers: taken out, all of this one is there.
+    expect(sounds.replaceAll(other, '|').split('dog:woof ')).toHaveLength(81);
+    const task = taskText('repeat');
+    const line = task.slice(0, task.indexOf('\n') + 1);
+    const once = otherPassage(task, line) ?? '';
+    expect(once).toHaveLength(line.length);
+    expect(task.split(once)).toHaveLength(2);
+    expect(otherPassage(task, line)).toBe(once);
+  });
+
+  test('is none where the text is no longer than twice this one, or all of it is this one', () => {
+    expect(otherPassage('abc abc', 'abc abc')).toBeNull();
+    expect(otherPassage('abc '.repeat(50), 'abc ')).toBeNull();
+    expect(otherPassage('abc', '')).toBeNull();
+    expect(otherPassage(' '.repeat(50), 'abc')).toBeNull();
   });
 });

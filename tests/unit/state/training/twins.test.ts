@@ -1,7 +1,7 @@
 // Taking something out of a run's schooling, and looking at both: what is asked of the trainer, and what becomes of it.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { StepReading, TextEdit } from '../../../../src/api.ts';
-import { commonSteps, pairsOf } from '../../../../src/state/training/comparison.ts';
+import { commonSteps, controlOf, pairsOf } from '../../../../src/state/training/pairs.ts';
 import { firstDraft } from '../../../../src/state/training/draft.ts';
 import { whyNoTwin } from '../../../../src/state/training/schooling.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
@@ -251,6 +251,72 @@ describe('a comparison', () => {
     training.actions.setComparedPrompt('');
     await wait();
     expect(state().comparison).toMatchObject({ reading: null, refused: null });
+  });
+
+  it('is measured against another twin of the same run, kind, size and length', () => {
+    const of = (id: string, edit: TextEdit, more: Partial<typeof TWIN> = {}) => ({
+      ...recordOf({ ...settings, edits: [edit] }, { ...TWIN, ...more, id }),
+      settings: { ...settings, edits: [edit] },
+    });
+    const meow: TextEdit = { what: 'remove', passage: 'meow' };
+    const pair = { first: FIRST, twin: TWIN };
+    const found = (...all: readonly (typeof TWIN)[]) => controlOf(pair, all)?.id ?? null;
+    expect(found(FIRST, TWIN)).toBeNull();
+    expect(found(of('a', meow), of('b', meow, { begun: 9 }))).toBe('b');
+    expect(
+      found(
+        of('same', remove),
+        of('long', { what: 'remove', passage: 'meow meow' }),
+        of('short', { what: 'remove', passage: 'm' }),
+        of('twice', { what: 'double', passage: 'meow' }),
+        of('early', meow, { step: 3 }),
+        of('broken', meow, { state: 'failed' }),
+        of('cousin', meow, { twinOf: 'three' }),
+      ),
+    ).toBeNull();
+    // A twin without a change has nothing to be measured.
+    expect(controlOf({ first: FIRST, twin: { ...TWIN, settings } }, [of('a', meow)])).toBeNull();
+  });
+
+  it('has another passage taken out for it, and stands there again with that when it is done', async () => {
+    trainer.runs = [FIRST, TWIN];
+    trainer.answers.otherPassage = () => null;
+    training.actions.start();
+    training.actions.compare('one', 'two');
+    await wait();
+    training.actions.trainControl();
+    await wait();
+    expect(state().comparison.noControl?.message).toContain('no other passage');
+    expect(trainer.requests).toEqual([]);
+
+    trainer.answers.otherPassage = ({ passage }) => passage.replace('woof', 'meow');
+    training.actions.trainControl();
+    await wait();
+    const edits = [{ what: 'remove', passage: 'meow' }] as const;
+    expect(trainer.requests).toEqual([
+      {
+        run: {
+          settings: { ...settings, edits },
+          name: 'Tales without “meow”',
+          twinOf: 'one',
+        },
+      },
+    ]);
+    expect(state().comparison.pair.at).toBe('none');
+    const control = { ...TWIN, settings: { ...settings, edits }, id: 'three', begun: 3 };
+    trainer.runs = [FIRST, TWIN, control];
+    trainer.records.set('three', control);
+    await trainer.tell(begun(control), { type: 'ended', state: 'done', step: 60 }, null);
+    await wait();
+    expect(state().comparison).toMatchObject({
+      pair: { at: 'here', value: { first: { id: 'one' }, twin: { id: 'two' } } },
+      control: { id: 'three' },
+      reading: { first: { step: 10 }, twin: { step: 10 }, control: { step: 10 } },
+    });
+    // A step that the control has not kept is read with two.
+    training.actions.compareAt(1);
+    await wait();
+    expect(state().comparison.reading).toMatchObject({ first: { step: 1 } });
   });
 
   it('has the weights’ hashes compared where the losses are the same', async () => {
