@@ -19,6 +19,7 @@ import {
   type PresetName,
 } from './presets.ts';
 import { loadedOf, type TrainingContext } from './context.ts';
+import { lengthOf, usualSettings, VALIDATION } from './usual.ts';
 
 /** Longer heads of a .csv are no heads. */
 const HEAD_BYTES = 65_536;
@@ -42,10 +43,11 @@ export function firstDraft(kept = ''): DraftFacts {
       arguments: args,
       generator: 'philox',
       order: 'random',
-      validation: 0.1,
+      validation: VALIDATION,
       prompt: promptFor(text),
     },
     preset: DEFAULT_PRESET,
+    chosen: DEFAULT_PRESET,
     refused: {},
     ownTokenizer: false,
     own,
@@ -327,7 +329,12 @@ export function createDraft({
           if (!isOwn) next = { ...next, tokenizer: tokenizerFor(now.text, characters) };
           if (isOfSource(preset)) next = { ...next, generator: 'philox' };
         }
-        const facts = { preset: name, refused: {}, ownTokenizer: isOwn && !isOfSource(name) };
+        const facts = {
+          preset: name,
+          chosen: name,
+          refused: {},
+          ownTokenizer: isOwn && !isOfSource(name),
+        };
         change(next, facts);
         if (isSame(next.tokenizer, now.tokenizer)) measure();
         else read();
@@ -369,6 +376,13 @@ export function createDraft({
         if (isTokenizer) read();
         else measure();
       },
+      /** All fields as the text and the size that are chosen bring them. */
+      takeUsual(): void {
+        const { draft, text } = get();
+        const preset = draft.settings.base === undefined ? draft.chosen : null;
+        change(usualSettings(draft, text.read), { preset, refused: {}, ownTokenizer: false });
+        read();
+      },
       /** Settings that came with a link: they wait for whoever followed it. */
       takeLink({ settings: linked, notes }: LinkedSettings): void {
         change(linked, { preset: null, refused: {}, ownTokenizer: true, link: notes });
@@ -398,11 +412,6 @@ function follow(name: string, before: RunSettings, after: RunSettings): RunSetti
 
 export function isEmptyText(text: RunText): boolean {
   return text.kind === 'own' && typeof text.text === 'string' && text.text.trim() === '';
-}
-
-function lengthOf(text: RunText): number | null {
-  if (text.kind !== 'own') return null;
-  return typeof text.text === 'string' ? text.text.length : text.text.size;
 }
 
 /** Whether it is about the file itself, and not about what it would be cut with. */

@@ -35,6 +35,8 @@ export interface DraftFacts {
   readonly settings: RunSettings;
   /** Whose sizes the settings have; null where somebody changed one. */
   readonly preset: PresetName | null;
+  /** The size that was chosen last, whatever was changed since. */
+  readonly chosen: PresetName;
   /** What was typed into a field and cannot be taken, with why; by the field's name. */
   readonly refused: Readonly<Record<string, { readonly typed: string; readonly why: string }>>;
   /** Whether the tokenizer was chosen by hand, and no longer follows the text. */

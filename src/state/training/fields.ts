@@ -1,4 +1,4 @@
-// Every field of a run: where it lies in the settings, what it does in one sentence, and what it may be.
+// Every field of a run: where it lies in the settings, and what it may be.
 import type { RunBase, RunSettings } from '../../api.ts';
 import { followLora, LORA } from './base.ts';
 
@@ -6,10 +6,6 @@ export interface Field {
   /** As transformers, nanoGPT and the library call it. */
   readonly name: string;
   readonly group: 'model' | 'steps' | 'optimiser' | 'told';
-  /** One sentence for people who have never seen it. */
-  readonly meaning: string;
-  /** The same where a model that is there is gone on with, if it is another sentence. */
-  readonly goingOn?: string;
   readonly kind:
     | {
         readonly type: 'number';
@@ -29,11 +25,10 @@ const real = (from: number, to: number) => ({ type: 'number', from, to, whole: f
 
 type Sizes = 'n_layer' | 'n_head' | 'n_embd' | 'n_ctx';
 
-function size(name: Sizes, meaning: string, to: number): Field {
+function size(name: Sizes, to: number): Field {
   return {
     name,
     group: 'model',
-    meaning,
     kind: whole(1, to),
     read: ({ model }) => String(model[name]),
     write: (settings, value) => ({
@@ -43,18 +38,10 @@ function size(name: Sizes, meaning: string, to: number): Field {
   };
 }
 
-function argument(
-  group: Field['group'],
-  name: string,
-  meaning: string,
-  kind: Field['kind'],
-  goingOn?: string,
-): Field {
+function argument(group: Field['group'], name: string, kind: Field['kind']): Field {
   return {
     name,
     group,
-    meaning,
-    ...(goingOn === undefined ? {} : { goingOn }),
     kind,
     read: ({ arguments: args }) => String(args[name] ?? ''),
     write: (settings, value) => ({
@@ -71,7 +58,6 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'kind',
     group: 'model',
-    meaning: 'Whose initial weights, activation and biases the model begins with.',
     kind: { type: 'choice', choices: ['gpt2', 'nanogpt', 'mingpt', 'notebook'] },
     read: ({ model }) => model.kind,
     write: (settings, value) => ({
@@ -79,23 +65,13 @@ export const FIELDS: readonly Field[] = [
       model: { ...settings.model, kind: value as RunSettings['model']['kind'] },
     }),
   },
-  size('n_layer', 'Blocks on top of each other; each reads what the one below has found.', 48),
-  size(
-    'n_head',
-    'Heads of each block; each looks for something of its own. They share n_embd.',
-    64,
-  ),
-  size(
-    'n_embd',
-    'Numbers that stand for a token inside the model; more hold more, and cost more.',
-    2048,
-  ),
-  size('n_ctx', 'The most tokens that the model sees at once.', 4096),
+  size('n_layer', 48),
+  size('n_head', 64),
+  size('n_embd', 2048),
+  size('n_ctx', 4096),
   {
     name: 'tokenizer',
     group: 'model',
-    meaning:
-      'What a piece of text is: a letter, a byte, a pair of pieces that comes often here (bpe), or one of GPT-2’s own.',
     kind: { type: 'choice', choices: ['characters', 'bytes', 'bpe', 'gpt2'] },
     read: ({ tokenizer }) => tokenizer.kind,
     write: (settings, value) => ({
@@ -109,8 +85,6 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'vocab_size',
     group: 'model',
-    meaning:
-      'How many different pieces bpe may make; longer pieces mean fewer of them in the text.',
     kind: whole(257, 32_768),
     read: ({ tokenizer }) => (tokenizer.kind === 'bpe' ? String(tokenizer.vocab_size) : ''),
     write: (settings, value) => ({
@@ -119,109 +93,31 @@ export const FIELDS: readonly Field[] = [
     }),
   },
 
-  argument('steps', 'max_steps', 'How many times the weights are changed.', whole(1, 1e9)),
-  argument(
-    'steps',
-    'per_device_train_batch_size',
-    'Pieces of the text that are read at the same time; more make a steadier step and take memory.',
-    whole(1, 65_536),
-  ),
-  argument(
-    'steps',
-    'gradient_accumulation_steps',
-    'Batches that together make one step: a large step in little memory.',
-    whole(1, 65_536),
-  ),
-  argument(
-    'steps',
-    'block_size',
-    'Tokens of each piece that is read; n_ctx at most.',
-    whole(1, 131_072),
-    'Tokens of each piece that is read, at most as many as the model sees at once; fewer are faster.',
-  ),
-  argument(
-    'steps',
-    'learning_rate',
-    'How far a step goes; too far and the loss jumps up, too little and nothing happens.',
-    { ...real(0, 1e6), above: true },
-    'How far a step goes; less than for a new model, because a large step forgets what it knows before it has learned the text.',
-  ),
-  argument('steps', 'lr_scheduler_type', 'How the rate changes on the way.', {
+  argument('steps', 'max_steps', whole(1, 1e9)),
+  argument('steps', 'per_device_train_batch_size', whole(1, 65_536)),
+  argument('steps', 'gradient_accumulation_steps', whole(1, 65_536)),
+  argument('steps', 'block_size', whole(1, 131_072)),
+  argument('steps', 'learning_rate', { ...real(0, 1e6), above: true }),
+  argument('steps', 'lr_scheduler_type', {
     type: 'choice',
     choices: ['constant', 'constant_with_warmup', 'linear', 'cosine', 'cosine_with_min_lr'],
   }),
-  argument(
-    'steps',
-    'warmup_steps',
-    'Steps in which the rate rises from 0, so that the first ones do no harm.',
-    whole(0, 1e9),
-  ),
-  argument(
-    'steps',
-    'min_lr',
-    'Where cosine_with_min_lr ends; at most learning_rate.',
-    real(0, 1e6),
-  ),
+  argument('steps', 'warmup_steps', whole(0, 1e9)),
+  argument('steps', 'min_lr', real(0, 1e6)),
 
-  argument(
-    'optimiser',
-    'weight_decay',
-    'Pulls weights towards 0 with each step, against learning by heart.',
-    real(0, 100),
-  ),
-  argument(
-    'optimiser',
-    'decay',
-    'Which weights it pulls: those of linear layers (mingpt), or all matrices (nanogpt).',
-    { type: 'choice', choices: ['mingpt', 'nanogpt'] },
-  ),
-  argument(
-    'optimiser',
-    'adam_beta1',
-    'How long AdamW remembers which way gradients point.',
-    real(0, 0.999999),
-  ),
-  argument(
-    'optimiser',
-    'adam_beta2',
-    'How long AdamW remembers how large gradients are.',
-    real(0, 0.9999999),
-  ),
-  argument('optimiser', 'adam_epsilon', 'Keeps AdamW from dividing by nothing.', real(1e-30, 1)),
-  argument(
-    'optimiser',
-    'max_grad_norm',
-    'Longer gradients are cut to this length; 0 leaves them as they are.',
-    real(0, 1e9),
-  ),
-  argument(
-    'optimiser',
-    'embd_pdrop',
-    'Share of the embedding that is left out at random while it learns.',
-    real(0, 0.99),
-  ),
-  argument(
-    'optimiser',
-    'attn_pdrop',
-    'Share of the attention that is left out at random while it learns.',
-    real(0, 0.99),
-  ),
-  argument(
-    'optimiser',
-    'resid_pdrop',
-    'Share of what each part adds that is left out at random while it learns.',
-    real(0, 0.99),
-  ),
-  argument(
-    'optimiser',
-    'seed',
-    'Of everything that is drawn: the same seed and settings give the same run.',
-    whole(0, Number.MAX_SAFE_INTEGER),
-  ),
+  argument('optimiser', 'weight_decay', real(0, 100)),
+  argument('optimiser', 'decay', { type: 'choice', choices: ['mingpt', 'nanogpt'] }),
+  argument('optimiser', 'adam_beta1', real(0, 0.999999)),
+  argument('optimiser', 'adam_beta2', real(0, 0.9999999)),
+  argument('optimiser', 'adam_epsilon', real(1e-30, 1)),
+  argument('optimiser', 'max_grad_norm', real(0, 1e9)),
+  argument('optimiser', 'embd_pdrop', real(0, 0.99)),
+  argument('optimiser', 'attn_pdrop', real(0, 0.99)),
+  argument('optimiser', 'resid_pdrop', real(0, 0.99)),
+  argument('optimiser', 'seed', whole(0, Number.MAX_SAFE_INTEGER)),
   {
     name: 'generator',
     group: 'optimiser',
-    meaning: 'What draws: philox, or torch, as a program in PyTorch would draw it on a CPU.',
     kind: { type: 'choice', choices: ['philox', 'torch'] },
     read: ({ generator }) => generator,
     write: (settings, value) => ({
@@ -232,7 +128,6 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'order',
     group: 'optimiser',
-    meaning: 'Which pieces are read: any, each once a pass, or one behind the other.',
     kind: { type: 'choice', choices: ['random', 'shuffled', 'sequential'] },
     read: ({ order }) => order,
     write: (settings, value) => ({ ...settings, order: value as RunSettings['order'] }),
@@ -241,36 +136,15 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'validation',
     group: 'told',
-    meaning: 'Share of the text, from its end, that is kept back to see how well unseen text goes.',
     kind: real(0, 0.5),
     read: ({ validation }) => String(validation),
     write: (settings, value) => ({ ...settings, validation: Number(value) }),
   },
-  argument('told', 'logging_steps', 'Every how many steps the curve has a point.', whole(1, 1e9)),
-  argument(
-    'told',
-    'eval_steps',
-    'Every how many steps the text that was kept back is read; 0 never.',
-    whole(0, 1e9),
-  ),
-  argument(
-    'told',
-    'max_eval_samples',
-    'The most pieces of it that are read each time.',
-    whole(1, 1e9),
-  ),
-  argument(
-    'told',
-    'sample_steps',
-    'Every how many steps the model writes something; 0 never.',
-    whole(0, 1e9),
-  ),
-  argument(
-    'told',
-    'save_steps',
-    'Every how many steps the run is kept, so that it can go on after a reload; 0 at its end alone.',
-    whole(0, 1e9),
-  ),
+  argument('told', 'logging_steps', whole(1, 1e9)),
+  argument('told', 'eval_steps', whole(0, 1e9)),
+  argument('told', 'max_eval_samples', whole(1, 1e9)),
+  argument('told', 'sample_steps', whole(0, 1e9)),
+  argument('told', 'save_steps', whole(0, 1e9)),
 ];
 
 /** In place of the model's own, where one that is there is gone on with. */
@@ -278,33 +152,18 @@ const BASE_FIELDS: readonly Field[] = [
   {
     name: 'trains',
     group: 'model',
-    meaning:
-      'What learns: all of its parameters, or a LoRA, a small adapter on the attention beside weights that stay as they are.',
     kind: { type: 'choice', choices: ['all', 'lora'] },
     read: ({ base }) => (base?.lora === undefined ? 'all' : 'lora'),
     write: (settings, value) => withLora(settings, value === 'lora' ? LORA : undefined),
   },
-  lora(
-    'r',
-    'Rank of what the adapter adds to each weight: the higher, the more it can learn, and the more it takes.',
-    whole(1, 1024),
-  ),
-  lora(
-    'lora_alpha',
-    'How strongly the adapter counts: what it adds is multiplied by lora_alpha / r.',
-    { ...real(0, 1e6), above: true },
-  ),
+  lora('r', whole(1, 1024)),
+  lora('lora_alpha', { ...real(0, 1e6), above: true }),
 ];
 
-function lora(
-  name: keyof NonNullable<RunBase['lora']>,
-  meaning: string,
-  kind: Field['kind'],
-): Field {
+function lora(name: keyof NonNullable<RunBase['lora']>, kind: Field['kind']): Field {
   return {
     name,
     group: 'model',
-    meaning,
     kind,
     read: ({ base }) => (base?.lora === undefined ? '' : String(base.lora[name])),
     write: (settings, value) =>
@@ -353,7 +212,7 @@ export function refusal({ name, kind }: Field, typed: string): string | null {
 function limits(from: number, to: number): string {
   const words = (value: number): string =>
     value >= 10_000 ? value.toLocaleString('en') : String(value);
-  return to >= 1e9 ? `from ${words(from)} on` : `from ${words(from)} to ${words(to)}`;
+  return `from ${words(from)} to ${words(to)}`;
 }
 
 /** What does not go together, by the field that is best changed; empty where everything does. */

@@ -1,117 +1,77 @@
-// Behind “more”: every field of the configuration and of the run, each with what it does.
+// Behind “more”: every field, each with what it does; before it, which of them are somebody's own.
 import { useState, type ReactNode } from 'react';
-import { conflicts, fieldsFor, type Field } from '../../state/training/fields.ts';
+import { FIELDS } from '../../state/training/fields.ts';
+import { presetOf } from '../../state/training/presets.ts';
+import { ownFields, type OwnField } from '../../state/training/usual.ts';
 import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
+import { later } from '../later.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
 
-const GROUPS: readonly { readonly group: Field['group']; readonly title: string }[] = [
-  { group: 'model', title: 'The model' },
-  { group: 'steps', title: 'Its steps' },
-  { group: 'optimiser', title: 'How it learns' },
-  { group: 'told', title: 'What is told and kept' },
-];
-
-/** Fields that are there only sometimes. */
-const IDLE = ['vocab_size', 'r', 'lora_alpha'];
+const groups = later(async () => (await import('./FieldGroups.tsx')).FieldGroups, 'Every setting');
 
 export function Fields(): ReactNode {
   const [open, setOpen] = useState(false);
   const { base } = useTrainingFacts((s) => ({ base: s.draft.settings.base }));
-  // What a model that is there has to itself stands at its choice.
-  const groups = GROUPS.filter(({ group }) => base === undefined || group !== 'model');
-  const fields = fieldsFor({ base }).filter(({ group }) =>
-    groups.some((one) => one.group === group),
-  );
+  // What a model that is there has to itself stands at its choice; the prompt is one more.
+  const count = 1 + FIELDS.filter(({ group }) => base === undefined || group !== 'model').length;
   return (
-    <details className={css.fields} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        More: every setting <span className={controls.quiet}>{fields.length + 1} of them</span>
-      </summary>
-      {open && (
-        <div className={css.groups}>
-          {groups.map(({ group, title }) => (
-            <fieldset key={group} className={css.group}>
-              <legend>{title}</legend>
-              {fields
-                .filter((field) => field.group === group)
-                .map((field) => (
-                  <Entry key={field.name} field={field} />
-                ))}
-              {group === 'told' && <Prompt />}
-            </fieldset>
-          ))}
-        </div>
-      )}
-    </details>
-  );
-}
-
-export function Entry({ field }: { readonly field: Field }): ReactNode {
-  const { actions } = useTraining();
-  const { name, kind, read } = field;
-  const { value, refused, conflict, isGoingOn } = useTrainingFacts((s) => ({
-    value: read(s.draft.settings),
-    refused: s.draft.refused[name],
-    conflict: conflicts(s.draft.settings)[name],
-    isGoingOn: s.draft.settings.base !== undefined,
-  }));
-  // Of pairs, or of an adapter, where there are none.
-  if (IDLE.includes(name) && value === '') return null;
-  const meaning = isGoingOn ? (field.goingOn ?? field.meaning) : field.meaning;
-  const why = refused?.why ?? conflict;
-  const id = `field-${name}`;
-  const shared = {
-    id,
-    'aria-describedby': `${id}-words`,
-    'aria-invalid': why !== undefined,
-  };
-  return (
-    <div className={css.field}>
-      <label htmlFor={id}>{name}</label>
-      {kind.type === 'choice' ? (
-        <select
-          {...shared}
-          className={controls.select}
-          value={value}
-          onChange={(event) => actions.setField(name, event.target.value)}
-        >
-          {kind.choices.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      ) : (
-        <input
-          {...shared}
-          className={css.number}
-          inputMode={kind.whole ? 'numeric' : 'decimal'}
-          value={refused?.typed ?? value}
-          onChange={(event) => actions.setField(name, event.target.value)}
-        />
-      )}
-      <p id={`${id}-words`} className={why === undefined ? css.meaning : css.wrong}>
-        {why ?? meaning}
-      </p>
+    <div className={css.fields}>
+      <Own />
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          More: every setting <span className={controls.quiet}>{count} of them</span>
+        </summary>
+        {open && <groups.Part />}
+      </details>
     </div>
   );
 }
 
-function Prompt(): ReactNode {
+/** More than these are counted. */
+const MOST_NAMED = 6;
+
+/** Which fields are not as the choice brings them, and the way back. */
+function Own(): ReactNode {
   const { actions } = useTraining();
-  const { prompt } = useTrainingFacts((s) => ({ prompt: s.draft.settings.prompt }));
+  const { draft, read } = useTrainingFacts((s) => ({ draft: s.draft, read: s.text.read }));
+  const own = ownFields(draft, read);
+  if (own.length === 0) return null;
+  const rest = own.length - MOST_NAMED;
+  const { tokenizer, base } = draft.settings;
+  const pieces = read.at === 'here' ? read.value.vocabSize : Infinity;
+  const isTooLarge = tokenizer.kind === 'bpe' && pieces < tokenizer.vocab_size;
+  const chosen = base === undefined ? presetOf(draft.chosen).title : base.name;
   return (
-    <div className={css.field}>
-      <label htmlFor="field-prompt">prompt</label>
-      <input
-        id="field-prompt"
-        className={css.number}
-        aria-describedby="field-prompt-words"
-        value={prompt}
-        onChange={(event) => actions.setPrompt(event.target.value)}
-      />
-      <p id="field-prompt-words" className={css.meaning}>
-        What each sample begins with; empty begins a text. The same seed every time.
+    <div className={css.ownFields} data-testid="own-fields">
+      <p>
+        Not as {chosen} brings it:{' '}
+        {own.slice(0, MOST_NAMED).map((field, i) => (
+          <Set key={field.name} field={field} isFirst={i === 0} />
+        ))}
+        {rest > 0 && ` and ${rest} more`}.
+        {isTooLarge &&
+          ` This text makes no more than ${formatCount(pieces)} pieces, so vocab_size does not fit it.`}
       </p>
+      <button className={controls.button} type="button" onClick={() => actions.takeUsual()}>
+        Back to what {chosen} brings
+      </button>
     </div>
+  );
+}
+
+function Set({
+  field: { name, value, usual },
+  isFirst,
+}: {
+  readonly field: OwnField;
+  readonly isFirst: boolean;
+}): ReactNode {
+  return (
+    <>
+      {!isFirst && ', '}
+      <code>{name}</code> {value} (else {usual})
+    </>
   );
 }

@@ -11,13 +11,19 @@ import {
 } from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
+import { later } from '../later.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
-import { GoOnCards, GoOnDetails } from './GoOn.tsx';
+import { GoOnCards } from './GoOn.tsx';
 import { Parameters } from './Parameters.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
 import { costWords, deviceTitle, sizeWords } from './words.ts';
+
+const goOnDetails = later(
+  async () => (await import('./GoOnDetails.tsx')).GoOnDetails,
+  'What goes on with a model',
+);
 
 export function SizeChoice(): ReactNode {
   const { actions } = useTraining();
@@ -82,7 +88,7 @@ export function SizeChoice(): ReactNode {
             ? 'Layers × width, parameters, memory. Time is measured here once the text is read.'
             : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(preset, isGoingOn)}.`}
       </p>
-      {isGoingOn ? <GoOnDetails /> : <TorchSwitch />}
+      {isGoingOn ? <goOnDetails.Part /> : <TorchSwitch />}
     </>
   );
 }

@@ -7,6 +7,7 @@ import { csvColumns } from '../../../../src/state/training/csv.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
 import { firstDraft, problemsOf, whyNothing } from '../../../../src/state/training/draft.ts';
 import { FIELDS, refusal } from '../../../../src/state/training/fields.ts';
+import { FIELD_WORDS } from '../../../../src/ui/training/fieldWords.ts';
 import {
   costOf,
   memoryOf,
@@ -98,7 +99,8 @@ describe('fields', () => {
   it('all of a run’s arguments have one, and each says what it does in a sentence', () => {
     const names = FIELDS.map(({ name }) => name);
     expect(Object.keys(args).filter((name) => !names.includes(name))).toEqual([]);
-    expect(FIELDS.filter(({ meaning }) => !/^[A-Z].+\.$/u.test(meaning))).toEqual([]);
+    const words = FIELDS.map(({ name }) => FIELD_WORDS[name]?.meaning ?? '');
+    expect(words.filter((meaning) => !/^[A-Z].+\.$/u.test(meaning))).toEqual([]);
   });
 
   it('write what they read', () => {

@@ -7,6 +7,8 @@ import { Curve } from '../../../../src/state/training/curve.ts';
 import { calmerRate, goodStep, storageOf } from '../../../../src/state/training/kept.ts';
 import { smallerBatch } from '../../../../src/state/training/presets.ts';
 import { Pace } from '../../../../src/state/training/pace.ts';
+import { ownFields } from '../../../../src/state/training/usual.ts';
+import { obstacleOf } from '../../../../src/ui/training/obstacle.ts';
 import { recordOf, settle, TEXT } from './toyTrainer.ts';
 import { begun, open, point, points, running, started } from './toyWorkspace.ts';
 
@@ -216,6 +218,52 @@ describe('a text of somebody’s own', () => {
     training.actions.takeFileAway();
     expect(now().text).toMatchObject({ name: 'My text', text: 'a hen, a' });
     expect(facts().draft.isOwnKept).toBe(true);
+  });
+});
+
+describe('a field that somebody has set', () => {
+  it('outlives a change of text and size, is named beside what is usual, and goes back by one click', async () => {
+    const { training, facts, settings: now } = await started();
+    const { actions } = training;
+    const own = () => ownFields(facts().draft, facts().text.read).map((one) => Object.values(one));
+    expect(own()).toEqual([]);
+    actions.setField('vocab_size', '512');
+    actions.setField('validation', '0.2');
+    actions.setField('max_steps', '50');
+    actions.setField('lr_scheduler_type', 'no such');
+    // What cannot be taken is no field's value.
+    expect(own()).toEqual([
+      ['vocab_size', '512', '1024'],
+      ['max_steps', '50', '600'],
+      ['validation', '0.2', '0.1'],
+    ]);
+    // Another size brings its own steps.
+    actions.choosePreset('tiny');
+    actions.setField('seed', '7');
+    actions.chooseText({ kind: 'bundled', name: 'talk' });
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    expect(own()).toEqual([
+      ['vocab_size', '512', '1024'],
+      ['seed', '7', '42'],
+      ['validation', '0.2', '0.1'],
+    ]);
+    actions.drawAs('torch');
+    actions.takeUsual();
+    expect(own()).toEqual([]);
+    expect(facts().draft).toMatchObject({ preset: 'tiny', refused: {}, ownTokenizer: false });
+    // What stands in sight stays.
+    expect(now()).toMatchObject({ text: { name: 'talk' }, generator: 'torch' });
+  });
+
+  it('stays within bounds that are named, however far it is beyond them', async () => {
+    const { training, facts } = await started();
+    training.actions.setField('max_steps', '1e20');
+    const bounds = 'max_steps is a whole number from 1 to 1,000,000,000.';
+    expect(obstacleOf(facts())).toEqual({ words: bounds, passes: false });
+    training.actions.takeUsual();
+    // Reading a text is nothing that is wrong.
+    expect(obstacleOf(facts())).toEqual({ words: 'Reading the text…', passes: true });
+    await vi.waitFor(() => expect(obstacleOf(facts())).toBeNull());
   });
 });
 
