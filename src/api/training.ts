@@ -247,6 +247,8 @@ export interface RunFacts {
   readonly evalLoss: number | null;
   /** The run whose twin this is: the same but for its edits. Null for none. */
   readonly twinOf: string | null;
+  /** Of a run that came as a file: the steps up to this one were made elsewhere, and are claimed. Null for one of this browser. */
+  readonly claimed: number | null;
   /** Milliseconds since 1970. */
   readonly begun: number;
   /** Bytes of all that is kept of it. */

@@ -100,6 +100,8 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   await expect(state(page)).toHaveText('done');
   await expect(runs).toHaveCount(1);
   expect(await losses(page)).toBe(whole);
+  await expect(page.getByTestId('run-claimed')).toContainText('that its first 24 steps had these');
+  expect((await download(page, 'Curve as CSV'))[1]).toEqual(csv);
   await button(page, 'Train on…').click();
   await page.getByRole('textbox', { name: 'max_steps' }).fill('30');
   await page.getByRole('textbox', { name: 'max_steps' }).press('Enter');

@@ -25,7 +25,7 @@ import { type PreparedText, prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
 import { type KeptRun, toRecord, upTo } from './record.ts';
 import { type RunStore, takeRun } from './runStore.ts';
-import { optionsOf } from './settings.ts';
+import { optionsOf, plainName } from './settings.ts';
 import { probeOf } from './tasks.ts';
 import { strangeWords, wordsOf } from './strangeWords.ts';
 
@@ -525,7 +525,10 @@ function newRun(
     id,
     name,
     // The text itself lies beside the record.
-    settings: text.kind === 'own' ? { ...settings, text: { ...text, text: '' } } : settings,
+    settings:
+      text.kind === 'own'
+        ? { ...settings, text: { ...text, name: plainName(text.name), text: '' } }
+        : settings,
     twinOf,
     device: '',
     state: 'running',
@@ -539,6 +542,7 @@ function newRun(
     samples: [],
     snapshots: [],
     changes: [],
+    claimed: null,
     error: null,
   };
 }

@@ -1,5 +1,7 @@
 // A run as files that another machine goes on with, and back: its record, its curve, samples and receipt for people, the
 // last checkpoint, and its text where somebody wants that along. Read back, a stranger may have written them.
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { RunExportRequest, RunFileEvent, RunSettings, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { type ZipEntry, openZip, readEntry } from '../../formats/zip.ts';
@@ -21,17 +23,19 @@ import { FACTORS } from '../training/adapterFiles.ts';
 import { OPTIMIZER, WEIGHTS, checkSame } from '../training/checkpoints.ts';
 import { toArguments } from '../training/options.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
+import { checkCurveOf, checkReceiptOf, checkRecord } from './claims.ts';
 import { edited } from './edits.ts';
 import { hashOf } from './hash.ts';
 import { otherText, readReceipt, receiptOf, textNeeded } from './receipt.ts';
 import { type KeptRun, readRun, restingState, writeRun } from './record.ts';
 import { RECORD_BYTES, type RunStore } from './runStore.ts';
-import { newModelOf } from './settings.ts';
+import { nameAmong, newModelOf } from './settings.ts';
 import { MOST_TEXT_BYTES, readRunText } from './texts.ts';
 
 const RECORD = 'run.json';
 const TEXT = 'text.txt';
 const RECEIPT = 'receipt.json';
+const CURVE = 'curve.csv';
 /** Files of a checkpoint that are no tensors: a tokenizer's are the largest. */
 const SMALL_BYTES = 32 << 20;
 const MOST_FILES = 24;
@@ -83,7 +87,7 @@ async function allOf(
   const files = [
     bytesFile(RECORD, writeRun(withText ? run : withoutText(run))),
     jsonFile(RECEIPT, await receiptOf(run, store)),
-    textFile('curve.csv', curveCsv(run.points, run.evaluations)),
+    textFile(CURVE, curveCsv(run.points, run.evaluations)),
     textFile('samples.txt', samplesText(run)),
   ];
   if (withText) files.push(bytesFile(TEXT, await store.readText(run.id)));
@@ -121,8 +125,8 @@ interface Brought {
 }
 
 /**
- * Keeps a run that was taken away. All that can be checked is checked before anything is kept; whatever fails later,
- * nothing stays. Throws `training/file`, `training/text-needed`, `training/text-other`, `training/checkpoint`,
+ * Keeps a run that was taken away. All that can be checked is checked before anything is kept, but for the weights, which
+ * are read once: their hash is known when they are written. Whatever fails, nothing stays. Throws `training/file`, `training/text-needed`, `training/text-other`, `training/checkpoint`,
  * `training/options`, `training/storage-full`, `zip/…`.
  */
 export async function importRun(
@@ -134,14 +138,16 @@ export async function importRun(
   const entries = entriesOf(await openZip(file));
   const run = await recordOf(entries);
   const checkpoint = await checkpointOf(entries, run);
-  if (checkpoint) await checkWeights(entries, checkpoint, signal);
+  const weights = await checkBeside(entries, run, checkpoint);
   const bytes = await textOf(entries, run, { base, text, signal });
   try {
     await store.writeText(id, new Blob([bytes]));
     const snapshots: KeptRun['snapshots'][number][] = [];
     if (checkpoint) {
       const { step, files } = checkpoint;
-      const kept = await store.checkpoints(id).write(step, files, signal);
+      const read = hashing(files);
+      const kept = await store.checkpoints(id).write(step, read.files, signal);
+      if (read.hash() !== weights) throw strange('has other weights than its receipt names');
       // The one step that can be looked at at once: its weights as they are. Of an adapter they are no model.
       if (!run.settings.base?.lora) {
         const seen = await store.snapshots(id).write(step, savedModelOf(kept), signal);
@@ -151,7 +157,8 @@ export async function importRun(
     }
     signal?.throwIfAborted();
     // From here on it counts.
-    await store.write({ ...run, id, snapshots, state: restingState(run) });
+    const name = nameAmong(run.name, await store.list());
+    await store.write({ ...run, id, name, snapshots, state: restingState(run), claimed: run.step });
   } catch (error) {
     await store.discard(id).catch(() => {});
     throw error;
@@ -178,7 +185,8 @@ function entriesOf(all: readonly ZipEntry[]): ReadonlyMap<string, ZipEntry> {
 /** Throws `training/file`, `training/options`, `config/…`. */
 async function recordOf(entries: ReadonlyMap<string, ZipEntry>): Promise<KeptRun> {
   const entry = entries.get(RECORD);
-  const run = entry && entry.sizeBytes <= RECORD_BYTES ? readRun(await readEntry(entry)) : null;
+  const bytes = entry && entry.sizeBytes <= RECORD_BYTES ? await readEntry(entry) : null;
+  const run = bytes && readRun(bytes);
   if (!run || !SHA256.test(run.text.sha256)) {
     throw new EngineError(`Its ${RECORD} is not the record of a run that this page reads.`, {
       code: 'training/file',
@@ -187,13 +195,14 @@ async function recordOf(entries: ReadonlyMap<string, ZipEntry>): Promise<KeptRun
   }
   // What could never go on is refused with what is wrong, not when somebody presses the button.
   toArguments(run.settings.arguments, run.settings.model.n_ctx);
+  checkRecord(bytes, run);
   return run;
 }
 
 /** Its files, none of them read but the one that says where the run stood; null where there is none. */
 async function checkpointOf(
   entries: ReadonlyMap<string, ZipEntry>,
-  { settings, text, step: last }: KeptRun,
+  { settings, text, step: last, parameters }: KeptRun,
 ): Promise<{ readonly step: number; readonly files: readonly SavedFile[] } | null> {
   const steps = [...entries.keys()].flatMap((name) => {
     const [, step] = /^checkpoint-(0|[1-9]\d{0,14})\//u.exec(name) ?? [];
@@ -206,7 +215,8 @@ async function checkpointOf(
   if (!state) throw strange(`has no ${TRAINER_STATE}`);
   const found = readTrainerState(await readEntry(state));
   const config = shapeOf(settings, text.vocabSize, found.config);
-  const weights = 4 * parameterCount(config) + HEADER_BYTES;
+  const count = parameterCount(config);
+  const weights = 4 * count + HEADER_BYTES;
   const files: SavedFile[] = [];
   for (const [path, entry] of entries) {
     if (!path.startsWith(folder)) continue;
@@ -223,6 +233,9 @@ async function checkpointOf(
   }
   if (files.length > MOST_FILES) throw strange(`has ${files.length} files`);
   checkSame(found.config, config, nameOf(step));
+  if (parameters !== count) {
+    throw strange(`says ${parameters} parameters, and a model of its settings has ${count}`);
+  }
   if (found.step !== step || step > last) {
     throw strange(`is of step ${found.step}, and the run of step ${last}`);
   }
@@ -233,22 +246,53 @@ async function checkpointOf(
   return { step, files };
 }
 
-/** They are those of the receipt that lies beside them. */
-async function checkWeights(
+/** Record, receipt and curve say the same. The hash that the weights have to have; '' where there are none. */
+async function checkBeside(
   entries: ReadonlyMap<string, ZipEntry>,
-  { step, files }: { readonly step: number; readonly files: readonly SavedFile[] },
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const entry = entries.get(RECEIPT);
-  if (!entry) throw strange(`has no ${RECEIPT}`);
-  if (entry.sizeBytes > RECORD_BYTES) {
-    throw strange(`has a ${RECEIPT} of ${toMegabytes(entry.sizeBytes)}`);
+  run: KeptRun,
+  checkpoint: { readonly step: number } | null,
+): Promise<string> {
+  const small = async (name: string): Promise<Uint8Array<ArrayBuffer> | null> => {
+    const entry = entries.get(name);
+    if (!entry) return null;
+    if (entry.sizeBytes <= RECORD_BYTES) return readEntry(entry);
+    throw strange(`has a ${name} of ${toMegabytes(entry.sizeBytes)}`);
+  };
+  const told = await small(RECEIPT);
+  if (!told) throw strange(`has no ${RECEIPT}`);
+  const receipt = await readReceipt(new Blob([told]));
+  checkReceiptOf(run, receipt);
+  const curve = await small(CURVE);
+  if (curve) checkCurveOf(run, curve);
+  const { weights } = receipt;
+  if (weights?.step !== checkpoint?.step) {
+    throw strange(
+      `has weights of step ${checkpoint?.step ?? 'none'}, and its receipt those of step ${weights?.step ?? 'none'}`,
+    );
   }
-  const { weights } = await readReceipt(new Blob([await readEntry(entry)]));
-  if (weights === null || weights.step !== step) return;
-  const learned = files.find(({ name }) => name === WEIGHTS || name === FACTORS);
-  if (learned && (await hashOf(learned.chunks(), signal)) === weights.sha256) return;
-  throw strange('has other weights than its receipt names');
+  return weights?.sha256 ?? '';
+}
+
+/** The same files; what was learned is hashed while somebody reads it, so that it is read once. */
+function hashing(files: readonly SavedFile[]): {
+  readonly files: readonly SavedFile[];
+  readonly hash: () => string;
+} {
+  const sum = sha256.create();
+  async function* chunks(file: SavedFile): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for await (const chunk of file.chunks()) {
+      sum.update(chunk);
+      yield chunk;
+    }
+  }
+  return {
+    files: files.map((file) =>
+      file.name === WEIGHTS || file.name === FACTORS
+        ? { ...file, chunks: () => chunks(file) }
+        : file,
+    ),
+    hash: () => bytesToHex(sum.digest()),
+  };
 }
 
 /** A run that goes on has the shape of the model that it goes on from; of that, the settings say the sizes alone. */

@@ -29,7 +29,7 @@ import { prepareText } from './prepare.ts';
 import { Readings } from './readings.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning, untilEnded } from './runStore.ts';
-import { nameAmong, nameOf, newModelOf } from './settings.ts';
+import { nameAmong, nameOf, newModelOf, plainName } from './settings.ts';
 import { readRunText } from './texts.ts';
 
 type Answers = {
@@ -109,7 +109,8 @@ export class LocalTrainer implements Trainer {
       active = new ActiveRun({ ...goesOn, ...shared, read });
     } else {
       const { settings, twinOf = null } = run;
-      const name = nameAmong(run.name ?? nameOf(settings), (await store?.list()) ?? []);
+      const named = plainName(run.name ?? nameOf(settings));
+      const name = nameAmong(named, (await store?.list()) ?? []);
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
         twinOf === null
           ? readRunText(settings.text, base, stop)
@@ -235,7 +236,7 @@ export class LocalTrainer implements Trainer {
     },
     renameRun: async ({ id, name }) => {
       const store = await this.#kept();
-      const short = name.trim().slice(0, 200);
+      const short = plainName(name);
       // The run that runs writes its record itself.
       if (this.#active?.id === id && this.#active.rename(short)) return null;
       await store.write({ ...(await store.get(id)), name: short });

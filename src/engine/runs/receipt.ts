@@ -23,11 +23,27 @@ const FIRST = 20;
 const EVERY = 50;
 /** Losses of two machines that are the same, in nats: sums in another order differ by less in the first steps. */
 const SAME = 1e-4;
+/** In nats a token: no run that comes to anything has more. */
+export const MOST_LOSS = 1e6;
 /** A receipt is some kB. */
 const MOST_BYTES = 4 << 20;
 
+/** What a receipt says that the record says. */
+export function receiptFacts(run: KeptRun): Omit<RunReceipt, 'weights' | 'device'> {
+  const { text, points, step } = run;
+  return {
+    version: 1,
+    settings: firstSettings(run),
+    changes: run.changes.map((change) => ({ step: change.step, words: change.words })),
+    text: text.sha256,
+    losses: points
+      .filter((point) => point.step <= FIRST || point.step % EVERY === 0 || point.step === step)
+      .map((point) => ({ step: point.step, loss: point.loss })),
+    step,
+  };
+}
+
 export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunReceipt> {
-  const { text, points, step, device } = run;
   const last = await lastCheckpoint(store.checkpoints(run.id));
   // Of an adapter's run, what learned.
   const file = (await last?.open(WEIGHTS)) ?? (await last?.open(FACTORS));
@@ -39,18 +55,7 @@ export async function receiptOf(run: KeptRun, store: RunStore): Promise<RunRecei
       await file.close();
     }
   }
-  return {
-    version: 1,
-    settings: firstSettings(run),
-    changes: run.changes.map((change) => ({ step: change.step, words: change.words })),
-    text: text.sha256,
-    losses: points
-      .filter((point) => point.step <= FIRST || point.step % EVERY === 0 || point.step === step)
-      .map((point) => ({ step: point.step, loss: point.loss })),
-    step,
-    weights,
-    device,
-  };
+  return { ...receiptFacts(run), weights, device: run.device };
 }
 
 /** Reads what somebody brought; nothing in it is believed. Throws `training/receipt`. */
@@ -224,7 +229,11 @@ function noReceipt(why: string, cause?: unknown): EngineError {
 }
 
 function isLoss(value: unknown): value is RunReceipt['losses'][number] {
-  return isObject(value) && isCount(value['step']) && Number.isFinite(value['loss']);
+  return isObject(value) && isCount(value['step']) && isSize(value['loss']);
+}
+
+function isSize(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= MOST_LOSS;
 }
 
 function isWeights(value: unknown): value is NonNullable<RunReceipt['weights']> {

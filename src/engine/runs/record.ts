@@ -105,6 +105,7 @@ export function upTo(run: KeptRun, step: number): KeptRun {
     samples: until(run.samples),
     snapshots: until(run.snapshots),
     changes: until(run.changes),
+    claimed: run.claimed && Math.min(run.claimed, step),
     error: null,
   };
 }
@@ -139,7 +140,7 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
     return null;
   }
   if (!isObject(json) || json['version'] !== VERSION) return null;
-  const { id, name, state, settings, text, twinOf, device } = json;
+  const { id, name, state, settings, text, twinOf, device, claimed } = json;
   const facts = readFacts(text);
   const asked = readSettings(settings);
   if (typeof id !== 'string' || typeof name !== 'string' || !facts || !asked) return null;
@@ -155,6 +156,7 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
     name: name.slice(0, 200),
     settings: asked,
     twinOf: typeof twinOf === 'string' ? twinOf : null,
+    claimed: isCount(claimed) ? claimed : null,
     device: typeof device === 'string' ? device : '',
     state: STATES.find((one) => one === state) ?? 'stopped',
     step: toCount(json['step']),

@@ -60,6 +60,16 @@ export function optionsOf(
   };
 }
 
+/** Letters of a name. */
+export const MOST_NAME = 200;
+/** What would break a line, or turn the words around it. */
+export const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+
+/** A name in one line of letters that are seen. */
+export function plainName(name: string): string {
+  return name.split(UNSEEN).join(' ').trim().slice(0, MOST_NAME);
+}
+
 /** The name, or with a number behind it where runs of that name are there: the next one, also where some are gone. */
 export function nameAmong(name: string, others: readonly { readonly name: string }[]): string {
   const numbers = others.flatMap((other) => {

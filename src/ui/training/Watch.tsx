@@ -20,6 +20,7 @@ import css from './training.module.css';
 import { Schooling } from './twin/Schooling.tsx';
 import {
   brokenWords,
+  claimedWords,
   deviceTitle,
   formatDuration,
   formatLoss,
@@ -452,14 +453,18 @@ function From({
 /** What it is made of and from. */
 function Made(): ReactNode {
   const { actions } = useTraining();
-  const { settings, text, parameters, memory, device, at } = useTrainingFacts((s) => ({
-    settings: s.watch.run?.settings,
-    text: s.watch.run?.text,
-    parameters: s.watch.run?.parameters ?? 0,
-    memory: s.watch.memory,
-    device: s.watch.device,
-    at: s.watch.at,
-  }));
+  const { settings, text, parameters, memory, device, at, claimed, hasWeights } = useTrainingFacts(
+    (s) => ({
+      claimed: s.watch.run?.claimed ?? 0,
+      hasWeights: (s.watch.run?.kept.length ?? 0) > 0,
+      settings: s.watch.run?.settings,
+      text: s.watch.run?.text,
+      parameters: s.watch.run?.parameters ?? 0,
+      memory: s.watch.memory,
+      device: s.watch.device,
+      at: s.watch.at,
+    }),
+  );
   if (settings === undefined || text === undefined) return null;
   const { model, base, tokenizer, arguments: args } = settings;
   return (
@@ -477,6 +482,11 @@ function Made(): ReactNode {
           {String(args['per_device_train_batch_size'])} × {String(args['block_size'])} tokens; seed{' '}
           {String(args['seed'])}.
         </p>
+        {claimed > 0 && (
+          <p className={css.about} data-testid="run-claimed">
+            {claimedWords(claimed, hasWeights)}
+          </p>
+        )}
         {at === 'resting' && (
           <button
             className={controls.link}

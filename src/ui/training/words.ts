@@ -167,6 +167,14 @@ export function brokenWords({
   return `It was broken off at step ${formatCount(step)} or soon behind it: its tab was closed, or broke. ${where}, and what came behind that, ${most}, is made again.`;
 }
 
+/** What was checked of a run that came as a file, and what only the file says. */
+export function claimedWords(claimed: number, hasWeights: boolean): string {
+  const steps = claimed === 1 ? 'its first step' : `its first ${formatCount(claimed)} steps`;
+  const checked = hasWeights ? ', the weights by that of the receipt' : '';
+  const came = hasWeights ? ' and came to these weights' : '';
+  return `It came as a file. Checked here: the text by its SHA-256${checked}, and that record, receipt and curve say the same. Claimed, and not made again here: that ${steps} had these losses and samples${came}. “Check a receipt” makes the first 20 of a run again.`;
+}
+
 /** `Small, 4 × 128`: layers and width say it as people do. */
 export function sizeWords({ n_layer, n_embd }: { n_layer: number; n_embd: number }): string {
   return `${n_layer} × ${n_embd}`;

@@ -159,6 +159,8 @@ describe('a run as one file', () => {
         step: 5,
         max_steps: 24,
         name: 'Add, 1 × 16',
+        // All of it so far is what the file says.
+        claimed: 5,
       });
       expect(record.points.map(({ loss }) => loss)).toEqual(
         first.map((loss) => Number(loss.toPrecision(7))),
@@ -169,6 +171,10 @@ describe('a run as one file', () => {
       expect(reading.tokens).toHaveLength(4);
       const rest = await run(other.trainer, { run: { id } });
       expect([...first, ...rest.losses]).toEqual(whole);
+      // Brought once more, it is told apart; what was made here is not claimed.
+      expect(await other.trainer.ask('run', { id })).toMatchObject({ step: 24, claimed: 5 });
+      const again = await other.trainer.ask('importRun', { file: pack(files, level) });
+      expect((await other.trainer.ask('run', again)).name).toBe('Add, 1 × 16 (2)');
     }
   });
 
@@ -249,6 +255,92 @@ describe('a run as one file', () => {
       'has other weights than its receipt names',
     ],
     ['no receipt', (all) => without(all, 'receipt.json'), 'has no receipt.json'],
+    ...(
+      [
+        ['a step that is none', { step: -3 }, 'step of -3'],
+        ['a step beyond all numbers', { step: 1e300 }, 'step of 1e+300'],
+        ['more steps than it was to make', { max_steps: 4 }, '5 steps of 4'],
+        ['fewer steps than its losses', { step: 4 }, 'points of step 5, and made 4'],
+        ['a name that is too long', { name: 'x'.repeat(300) }, 'name of "xxx'],
+        ['a name that turns its line', { name: 'Mine \u202E' }, 'signs that nobody sees'],
+        ['a name of two lines', { name: 'Mine\nYours' }, 'signs that nobody sees'],
+        ['no name', { name: '  ' }, 'has no name'],
+        ['a time that is none', { begun: 1e17 }, 'begun of 100000000000000000'],
+        ['parameters of another model', { parameters: 7 }, 'says 7 parameters'],
+        ['a state that is none', { state: 'perfect' }, 'state of "perfect"'],
+        ['samples that are none', { samples: [{ step: 1 }] }, 'samples of [{"step":1}]'],
+        ['losses of a step twice', { evaluations: [0, 4, 4] }, 'evaluations of step 4 behind'],
+        ['a loss below nothing', { evaluations: [0, 4], loss: -1 }, 'a eval_loss of -1 at step 0'],
+        [
+          'a loss of a run that is none',
+          { evaluations: [0, 4], loss: 1e9 },
+          'eval_loss of 1000000000',
+        ],
+        ['a text that it has not', { text: { vocabSize: 999 } }, 'of guessing evenly'],
+      ] as const
+    ).map(
+      ([what, { ...change }, words]) =>
+        [
+          `a record with ${what}`,
+          (all: Record<string, Uint8Array>) => {
+            const record = json(all['run.json']);
+            const { evaluations, loss = 2, text, ...rest } = change as Record<string, unknown>;
+            if (Array.isArray(evaluations)) {
+              record.evaluations = evaluations.map((step) => ({ step, loss }));
+            }
+            Object.assign(record.text, text);
+            return { ...all, 'run.json': encode({ ...record, ...rest }) };
+          },
+          words,
+        ] as [string, (files: Record<string, Uint8Array>) => Record<string, Uint8Array>, string],
+    ),
+    [
+      'a record with a loss beyond all numbers',
+      (all) => {
+        const text = new TextDecoder().decode(all['run.json']);
+        return {
+          ...all,
+          'run.json': new TextEncoder().encode(text.replace(/"loss":\[[\d.]+/u, '"loss":[1e999')),
+        };
+      },
+      'points.step of',
+    ],
+    [
+      'a record with another loss than its receipt',
+      (all) => {
+        const record = json(all['run.json']);
+        record.points.loss[2] -= 0.01;
+        return { ...all, 'run.json': encode(record) };
+      },
+      'losses[2].loss of',
+    ],
+    [
+      'a record and a receipt with another loss than its curve',
+      (all) => {
+        const [record, receipt] = [json(all['run.json']), json(all['receipt.json'])];
+        record.points.loss[2] -= 0.01;
+        receipt.losses[2].loss = record.points.loss[2];
+        return { ...all, 'run.json': encode(record), 'receipt.json': encode(receipt) };
+      },
+      'in its curve, and',
+    ],
+    [
+      'a receipt of other settings',
+      (all) => {
+        const receipt = json(all['receipt.json']);
+        receipt.settings.arguments.seed = 7;
+        return { ...all, 'receipt.json': encode(receipt) };
+      },
+      'settings.arguments.seed of 7 in its receipt',
+    ],
+    [
+      'a receipt that names no weights',
+      (all) => ({
+        ...all,
+        'receipt.json': encode({ ...json(all['receipt.json']), weights: null }),
+      }),
+      'has weights of step 5, and its receipt those of step none',
+    ],
     [
       'a checkpoint beyond its end',
       (all) => {
@@ -363,6 +455,7 @@ describe('a receipt', () => {
     ['no settings', (one) => ({ ...one, settings: {} }), 'settings'],
     ['no losses', (one) => ({ ...one, losses: [] }), 'no loss of its first 20'],
     ['losses that are none', (one) => ({ ...one, losses: [{ step: 1, loss: 'x' }] }), 'losses'],
+    ['losses that none has', (one) => ({ ...one, losses: [{ step: 1, loss: 1e30 }] }), 'losses'],
     ['another text', (one) => ({ ...one, text: '0'.repeat(64) }), 'is not the one that it learned'],
     [
       'a text that is somebody’s own',

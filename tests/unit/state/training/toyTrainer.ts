@@ -60,6 +60,7 @@ export function recordOf(settings: RunSettings, facts: Partial<RunRecord> = {}):
     loss: null,
     evalLoss: null,
     twinOf: null,
+    claimed: null,
     elsewhere: false,
     kept: [],
     begun: 1,
