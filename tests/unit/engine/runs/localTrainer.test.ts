@@ -236,11 +236,16 @@ describe('a twin', () => {
     expect(record.samples).toEqual(told);
     expect(record.text.vocabSize).toBe((await trainer.ask('run', { id })).text.vocabSize);
     const found = (run: string, passage: string) => trainer.ask('passage', { id: run, passage });
-    expect(await found(id, 'dog:woof ')).toEqual({ times: 80, beginning: TEXT.slice(0, 600) });
+    expect(await found(id, 'dog:woof ')).toEqual({
+      passage: 'dog:woof ',
+      times: 80,
+      beginning: TEXT.slice(0, 600),
+    });
     // No place within another, and none of nothing.
     expect(await found(id, 'oo')).toMatchObject({ times: 160 });
     expect(await found(id, '')).toMatchObject({ times: 0 });
     expect(await found(idOf(without), 'dog:woof ')).toEqual({
+      passage: 'dog:woof ',
       times: 0,
       beginning: TEXT.replaceAll('dog:woof ', '').slice(0, 600),
     });
