@@ -236,11 +236,18 @@ describe('a twin', () => {
     expect(record.samples).toEqual(told);
     expect(record.text.vocabSize).toBe((await trainer.ask('run', { id })).text.vocabSize);
     const found = (run: string, passage: string) => trainer.ask('passage', { id: run, passage });
-    expect(await found(id, 'dog:woof ')).toEqual({
-      passage: 'dog:woof ',
-      times: 80,
-      beginning: TEXT.slice(0, 600),
-    });
+    const woof = { passage: 'dog:woof ', times: 80, beginning: TEXT.slice(0, 600) };
+    expect(await found(id, 'dog:woof ')).toEqual(woof);
+    // By its place, of the text as it is with its edits; and where things stand in that.
+    expect(await trainer.ask('passage', { id, passage: [9, 18] })).toEqual(woof);
+    const hits = (run: string) => trainer.ask('findText', { id: run, find: 'WOOF', most: 1 });
+    expect(await hits(id)).toMatchObject({ count: 80, hits: [{ before: 'cat:meow dog:' }] });
+    expect(await hits(idOf(without))).toEqual({ count: 0, hits: [] });
+    expect(await trainer.ask('otherPassage', { id, passage: 'dog:woof ' })).toHaveLength(9);
+    expect((await trainer.ask('starts', { id: idOf(without) })).slice(0, 2)).toEqual([
+      'dog:',
+      'cow:moo',
+    ]);
     // No place within another, and none of nothing.
     expect(await found(id, 'oo')).toMatchObject({ times: 160 });
     expect(await found(id, '')).toMatchObject({ times: 0 });
