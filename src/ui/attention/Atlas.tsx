@@ -16,6 +16,7 @@ import controls from '../controls.module.css';
 import type { FigureTheme } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { formatPercent } from '../format.ts';
+import segments from '../segments.module.css';
 import css from './attention.module.css';
 import { AtlasLegend } from './AtlasLegend.tsx';
 import {
@@ -77,11 +78,11 @@ function AtlasBar(): ReactNode {
   const shown = mode === 'effect' && !swept ? 'rows' : mode;
   return (
     <div className={css.bar}>
-      <fieldset className={css.segments} aria-label="Each tile shows">
+      <fieldset className={segments.segments} aria-label="Each tile shows">
         {MODES.map(({ id, words, title }) => (
           <label
             key={id}
-            className={css.segment}
+            className={segments.segment}
             title={id === 'effect' && !swept ? 'Needs a sweep: see Switch off' : title}
           >
             <input

@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { isSameHead } from '../../state/facts/attention.ts';
 import { useApp, useFacts } from '../context.ts';
+import segments from '../segments.module.css';
 import css from './attention.module.css';
 import { modelOf } from '../../state/facts/model.ts';
 
@@ -35,9 +36,9 @@ export function FocusBar(): ReactNode {
         keys="Keys: [ ]"
         onPick={(value) => actions.setAttention({ head: value })}
       />
-      <fieldset className={css.segments} aria-label="Draw the head as">
+      <fieldset className={segments.segments} aria-label="Draw the head as">
         {(['matrix', 'arcs'] as const).map((one) => (
-          <label key={one} className={css.segment}>
+          <label key={one} className={segments.segment}>
             <input
               type="radio"
               name="focus-kind"

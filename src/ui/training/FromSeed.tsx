@@ -7,6 +7,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
+import segments from '../segments.module.css';
 import css from './FromSeed.module.css';
 import { Problem } from './Problem.tsx';
 import training from './training.module.css';
@@ -37,9 +38,9 @@ export function FromSeed(): ReactNode {
         <h2 className={css.title} id="from-seed">
           The notebook’s GPTModel
         </h2>
-        <fieldset className={css.widths} aria-label="How wide">
+        <fieldset className={segments.segments} aria-label="How wide">
           {WIDTHS.map(({ name, title }) => (
-            <label key={name}>
+            <label key={name} className={segments.segment}>
               <input
                 type="radio"
                 name="from-seed-width"

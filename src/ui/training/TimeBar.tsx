@@ -39,8 +39,8 @@ const PLAY_MS = 700;
 /** The line of the slider in parts: fine enough for any screen. */
 const PARTS = 1000;
 const LOSS_COLUMNS = 160;
-/** Between two numbers under the slider, as a share of it. */
-const APART = 0.09;
+/** What a digit under the slider takes of the shortest that there is, which is some 300 pixels long. */
+const DIGIT = 6.7 / 300;
 const PAGE = 3;
 
 export function TimeBar({
@@ -90,7 +90,7 @@ export function TimeBar({
             />
           )}
           <button
-            className={controls.button}
+            className={css.opens}
             type="button"
             aria-expanded={open === 'heads'}
             onClick={() => setOpen(open === 'heads' ? null : 'heads')}
@@ -98,7 +98,7 @@ export function TimeBar({
             Heads
           </button>
           <button
-            className={controls.button}
+            className={css.opens}
             type="button"
             aria-expanded={open === 'beside'}
             disabled={steps.length < 2}
@@ -188,7 +188,7 @@ function Line({
         }}
       />
       <div className={css.ticks} aria-hidden="true">
-        {timeTicks(last, APART).map(({ step, at }) => (
+        {timeTicks(last, DIGIT).map(({ step, at }) => (
           <span key={step} style={{ left: `${100 * at}%` }}>
             {formatCount(step)}
           </span>

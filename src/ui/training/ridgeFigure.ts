@@ -17,6 +17,8 @@ const FOOT = 22;
 const OVERLAP = 1.25;
 /** A tick's number needs so much, in CSS pixels. */
 const TICK = 58;
+/** And for a digit of it. */
+const DIGIT = 6.7;
 
 /** The line that steps stand on. */
 export interface StepLine {
@@ -45,7 +47,7 @@ export function layoutRidge(width: number, rows: number, line: StepLine): RidgeL
   const [left, right] = [LEFT, width - RIGHT];
   const ticks =
     horizontal === 'log'
-      ? timeTicks(last, TICK / (right - left)).map(({ step }) => step)
+      ? timeTicks(last, DIGIT / (right - left)).map(({ step }) => step)
       : linearTicks(0, last, Math.max(2, Math.floor((right - left) / (2 * TICK))));
   return {
     width,

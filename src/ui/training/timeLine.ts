@@ -1,6 +1,8 @@
 // The steps of a run on a line: as a logarithm, since most happens at the beginning. Pure arithmetic; places are shares
 // of the line, 0 to 1.
 
+import { formatCount } from '../format.ts';
+
 export interface TimeTick {
   readonly step: number;
   readonly at: number;
@@ -16,12 +18,21 @@ export function placeOn(horizontal: 'linear' | 'log', step: number, last: number
   return horizontal === 'log' ? placeOf(step, last) : step / Math.max(1, last);
 }
 
-/** 0, 1, 10, 100 … and the last; none nearer to the one before it than `apart`. */
-export function timeTicks(last: number, apart: number): readonly TimeTick[] {
+/**
+ * 0, 1, 10, 100 … and the last, each as wide as its digits are, `digit` being the share of the line that one takes, and
+ * with two of them between any two. Each stands around its place, the last one before it.
+ */
+export function timeTicks(last: number, digit: number): readonly TimeTick[] {
+  const wide = (step: number): number => digit * formatCount(step).length;
+  const end = 1 - wide(last);
   const ticks: TimeTick[] = [{ step: 0, at: 0 }];
+  let behind = wide(0) / 2;
   for (let step = 1; step < last; step *= 10) {
     const at = placeOf(step, last);
-    if (at - (ticks.at(-1)?.at ?? 0) >= apart && 1 - at >= apart) ticks.push({ step, at });
+    const half = wide(step) / 2;
+    if (at - half < behind + 2 * digit || at + half + 2 * digit > end) continue;
+    ticks.push({ step, at });
+    behind = at + half;
   }
   return [...ticks, { step: last, at: 1 }];
 }

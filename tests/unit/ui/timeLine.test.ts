@@ -35,18 +35,27 @@ describe('the line of a run', () => {
   });
 
   test('has numbers with room between them, the last one always', () => {
-    expect(timeTicks(1000, 0.09).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1000]);
-    expect(timeTicks(1200, 0.09).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1200]);
-    expect(timeTicks(1, 0.09).map(({ step }) => step)).toEqual([0, 1]);
+    const wide = 6.7 / 300;
+    expect(timeTicks(1000, wide).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1000]);
+    expect(timeTicks(1200, wide).map(({ step }) => step)).toEqual([0, 1, 10, 100, 1200]);
+    expect(timeTicks(1, wide).map(({ step }) => step)).toEqual([0, 1]);
+    // Numbers that are long have fewer beside them.
+    expect(timeTicks(200_000, wide).map(({ step }) => step)).toEqual([0, 10, 100, 1000, 200_000]);
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1e7 }),
-        fc.double({ min: 0.05, max: 0.4, noNaN: true }),
-        (last, apart) => {
-          const ticks = timeTicks(last, apart);
+        fc.double({ min: 0.002, max: 0.06, noNaN: true }),
+        (last, digit) => {
+          const ticks = timeTicks(last, digit);
+          const room = (step: number): number => digit * step.toLocaleString('en').length;
           expect([ticks[0]?.step, ticks.at(-1)?.step]).toEqual([0, last]);
-          ticks.slice(1).forEach(({ at }, i) => {
-            expect(at - (ticks[i]?.at ?? 0)).toBeGreaterThanOrEqual(Math.min(apart, 1) - 1e-12);
+          // The last one ends at its place. Where there is room for no more, it stands beside the first.
+          ticks.slice(1).forEach(({ step, at }, i) => {
+            const isLast = i === ticks.length - 2;
+            const begins = isLast ? at - room(step) : at - room(step) / 2;
+            const before = ticks[i] ?? { step: 0, at: 0 };
+            if (isLast && i === 0) return;
+            expect(begins - before.at - room(before.step) / 2).toBeGreaterThan(1.99 * digit);
           });
         },
       ),
