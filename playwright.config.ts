@@ -20,6 +20,7 @@ export default defineConfig({
   testMatch: /\.(spec|test|e2e)\.tsx?$/,
   // Here, because a filter on the command line leaves a project that others wait for as it is.
   ...(isQuick ? { grepInvert: /@thorough/ } : {}),
+  globalSetup: './tests/e2e/earlierVisit.ts',
   outputDir: 'test-results',
   // Half of a page test is waiting.
   workers: 2,

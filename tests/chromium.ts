@@ -27,6 +27,9 @@ const WITHOUT_BY_PLAYWRIGHT = [
 /** Each window opened two pages of the browser's own for them, busy for seconds on two cores. */
 const WITHOUT_IN_WINDOWS = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
 
+/** A process for a page that nobody opens, after each that somebody did. */
+const WITHOUT_SPARE = ['SpareRendererForSitePerProcess'];
+
 export const launchOptions: LaunchOptions = {
   // With none found, Playwright says how to install its full Chromium (its headless shell has no WebGPU).
   ...(path ? { executablePath: path } : { channel: 'chromium' }),
@@ -37,6 +40,8 @@ export const launchOptions: LaunchOptions = {
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
-    `--disable-features=${[...WITHOUT_BY_PLAYWRIGHT, ...WITHOUT_IN_WINDOWS].join(',')}`,
+    // Megabytes of weights go from process to process otherwise.
+    '--enable-features=NetworkServiceInProcess2',
+    `--disable-features=${[...WITHOUT_BY_PLAYWRIGHT, ...WITHOUT_IN_WINDOWS, ...WITHOUT_SPARE].join(',')}`,
   ],
 };

@@ -206,61 +206,62 @@ test('by id and host: the size comes before any weights, the old model writes me
   await expect(dialog(page)).toBeHidden();
 });
 
-test('pause, continue and cancel: what came need not come again, and what is given up is gone', async ({
-  page,
-  hub,
-}, info) => {
-  const another = info.outputPath('another.safetensors');
-  writeFileSync(another, TINY.files[WEIGHTS] as Uint8Array);
-  await openPage(page);
-  await openOffer(page, hub);
-  hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
-  await button(page, /^Download/u).press('Enter');
-  await expect(offer(page)).toBeFocused();
-  // Nothing ends it but Pause and Cancel.
-  await expect(dialog(page)).toContainText(
-    'tiny-gpt2 is being downloaded: pause or cancel it first.',
-  );
-  for (const name of ['Look it up', 'Choose files…', 'Choose a folder…', /^GPT-2 124 M/u]) {
-    await expect(button(page, name)).toBeDisabled();
-    await expect(button(page, name)).toHaveAccessibleDescription(/pause or cancel it first/u);
-  }
-  await field(page).press('Enter');
-  await untilHere(page, 0.3);
-  await isStatus(page, 'arriving');
-  await button(page, 'Pause').press('Enter');
-  await isStatus(page, 'paused');
-  await expect(offer(page)).toBeFocused();
-  await expect(button(page, 'Choose files…')).toBeEnabled();
-  await expect(offer(page)).toContainText(/\d+ of.454.kB/u);
-  await page.reload();
-  await untilReady(page);
-  // Paused is paused: after a reload too it waits for a click, and knows how far it was.
-  await isStatus(page, 'paused');
-  await expect(offer(page)).toContainText(/\d\d+ of.45\d.kB/u);
-  const before = hub.seen.length;
-  hub.faults.set(WEIGHTS, { holdAfter: 50_000 });
-  await button(page, /^Continue: \d+.kB to go$/u).click();
-  await isStatus(page, 'arriving');
-  const again = (): string | null | undefined =>
-    hub.seen.slice(before).find(({ path }) => path.includes(`${WEIGHTS}?of`))?.range;
-  await expect.poll(again).toMatch(/^bytes=\d{5,}-$/u);
-  await (
-    await dragger(page)
-  )(another, 'dragEnter', 'dragOver', 'drop');
-  await expect(page.locator('[popover="manual"]:popover-open')).toContainText(
-    'tiny-gpt2 is being downloaded: pause or cancel it first.',
-  );
-  await isStatus(page, 'arriving');
-  await expect(offer(page)).toContainText(ID);
-  await button(page, 'Cancel').press('Enter');
-  await expect(offer(page)).toHaveCount(0);
-  await expect(chipOf(page)).toBeFocused();
-  await openDialog(page);
-  await expect(storage(page)).toContainText('Nothing yet');
-  await button(page, 'Close').click();
-  await isLoaded(page, 'tales-7m');
-});
+test(
+  'pause, continue and cancel: what came need not come again, and what is given up is gone',
+  { tag: '@thorough' },
+  async ({ page, hub }, info) => {
+    const another = info.outputPath('another.safetensors');
+    writeFileSync(another, TINY.files[WEIGHTS] as Uint8Array);
+    await openPage(page);
+    await openOffer(page, hub);
+    hub.faults.set(WEIGHTS, { holdAfter: share(0.4) });
+    await button(page, /^Download/u).press('Enter');
+    await expect(offer(page)).toBeFocused();
+    // Nothing ends it but Pause and Cancel.
+    await expect(dialog(page)).toContainText(
+      'tiny-gpt2 is being downloaded: pause or cancel it first.',
+    );
+    for (const name of ['Look it up', 'Choose files…', 'Choose a folder…', /^GPT-2 124 M/u]) {
+      await expect(button(page, name)).toBeDisabled();
+      await expect(button(page, name)).toHaveAccessibleDescription(/pause or cancel it first/u);
+    }
+    await field(page).press('Enter');
+    await untilHere(page, 0.3);
+    await isStatus(page, 'arriving');
+    await button(page, 'Pause').press('Enter');
+    await isStatus(page, 'paused');
+    await expect(offer(page)).toBeFocused();
+    await expect(button(page, 'Choose files…')).toBeEnabled();
+    await expect(offer(page)).toContainText(/\d+ of.454.kB/u);
+    await page.reload();
+    await untilReady(page);
+    // Paused is paused: after a reload too it waits for a click, and knows how far it was.
+    await isStatus(page, 'paused');
+    await expect(offer(page)).toContainText(/\d\d+ of.45\d.kB/u);
+    const before = hub.seen.length;
+    hub.faults.set(WEIGHTS, { holdAfter: 50_000 });
+    await button(page, /^Continue: \d+.kB to go$/u).click();
+    await isStatus(page, 'arriving');
+    const again = (): string | null | undefined =>
+      hub.seen.slice(before).find(({ path }) => path.includes(`${WEIGHTS}?of`))?.range;
+    await expect.poll(again).toMatch(/^bytes=\d{5,}-$/u);
+    await (
+      await dragger(page)
+    )(another, 'dragEnter', 'dragOver', 'drop');
+    await expect(page.locator('[popover="manual"]:popover-open')).toContainText(
+      'tiny-gpt2 is being downloaded: pause or cancel it first.',
+    );
+    await isStatus(page, 'arriving');
+    await expect(offer(page)).toContainText(ID);
+    await button(page, 'Cancel').press('Enter');
+    await expect(offer(page)).toHaveCount(0);
+    await expect(chipOf(page)).toBeFocused();
+    await openDialog(page);
+    await expect(storage(page)).toContainText('Nothing yet');
+    await button(page, 'Close').click();
+    await isLoaded(page, 'tales-7m');
+  },
+);
 
 test(
   'a tab that is killed at 60 %: the next one goes on by itself and fetches only the rest',

@@ -44,68 +44,87 @@ async function openDetails(page: Page): Promise<void> {
   await expect(details(page).getByRole('heading', { name: 'Save this model' })).toBeVisible();
 }
 
-test('the device is checked once the page rests', async ({ page, context }) => {
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await closeViews(page);
-  const said = await hearModelButton(page);
-  await open(page);
-  await openDetails(page);
-  const check = page.getByTestId('self-check');
-  await untilSeen(
-    check.filter({ hasText: 'Checked: computes like the reference on this device.' }),
-  );
-  await expect(button(page, /tales-7m.* · checked/u)).toBeVisible();
-  // The model is there before it is checked, and says so.
-  const facts = (await said()).map((words) => words.split(' · ').at(-1));
-  const [unchecked, running, checked] = ['not checked yet', 'being checked', 'checked'].map((one) =>
-    facts.indexOf(one),
-  );
-  expect(unchecked).toBeGreaterThan(-1);
-  expect(running).toBeGreaterThan(unchecked ?? Infinity);
-  expect(checked).toBeGreaterThan(running ?? Infinity);
-  await check.getByText('How it was checked').click();
-  await expect(check).toContainText(
-    /Against logits that are shipped for this checkpoint.*Same first choice everywhere/u,
-  );
-  await check.getByRole('button', { name: 'Copy report' }).click();
-  await expect(check.getByRole('button', { name: 'Report copied' })).toBeVisible();
-  const report = await page.evaluate(() => navigator.clipboard.readText());
-  expect(report).toMatch(
-    /^Glass GPT self-check: passed\nmodel: tales-7m[^]*ok {3}logits after emoji/u,
-  );
+test.describe('on a first visit', () => {
+  test.use({ isChecked: false });
 
-  expect(await objections(page, '#model-details')).toEqual([]);
-});
-
-test(
-  'what precisions cost is measured, and known of the model in another one',
-  { tag: '@thorough' },
-  async ({ page }) => {
+  test('the device is checked once the page rests, and not on the next visit', async ({
+    page,
+    context,
+  }) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await closeViews(page);
+    const said = await hearModelButton(page);
     await open(page);
     await openDetails(page);
     const check = page.getByTestId('self-check');
-    await expect(check).toContainText('Checked: computes like the reference on this device.');
-    const row = (name: string) =>
-      details(page).getByRole('row', { name: new RegExp(`^${name}`, 'u') });
-    await expect(row('8 bit')).toContainText(/≈ 7\.8 MB\s*not measured yet/u);
-    await expect(row('32 bit')).toContainText(/27\.9 MB\s*lossless/u);
-    await button(page, 'Measure what it costs').click();
-    await expect(row('8 bit')).toContainText(
-      /same first choice at 6\d of 64 places, KL 0\.000\d+ bits/u,
+    await untilSeen(
+      check.filter({ hasText: 'Checked: computes like the reference on this device.' }),
     );
-    await expect(row('16 bit')).toContainText('nothing: this model has no more digits');
-    await expect(button(page, 'Measure what it costs')).toBeHidden();
+    await expect(button(page, /tales-7m.* · checked/u)).toBeVisible();
+    // The model is there before it is checked, and says so.
+    const facts = (await said()).map((words) => words.split(' · ').at(-1));
+    const [unchecked, running, checked] = ['not checked yet', 'being checked', 'checked'].map(
+      (one) => facts.indexOf(one),
+    );
+    expect(unchecked).toBeGreaterThan(-1);
+    expect(running).toBeGreaterThan(unchecked ?? Infinity);
+    expect(checked).toBeGreaterThan(running ?? Infinity);
+    await check.getByText('How it was checked').click();
+    await expect(check).toContainText(
+      /Against logits that are shipped for this checkpoint.*Same first choice everywhere/u,
+    );
+    await check.getByRole('button', { name: 'Copy report' }).click();
+    await expect(check.getByRole('button', { name: 'Report copied' })).toBeVisible();
+    const report = await page.evaluate(() => navigator.clipboard.readText());
+    expect(report).toMatch(
+      /^Glass GPT self-check: passed\nmodel: tales-7m[^]*ok {3}logits after emoji/u,
+    );
 
-    await button(page, '8 bit').click();
-    await expect(button(page, '8 bit')).toHaveAttribute('aria-pressed', 'true');
-    // It is another model to compute with: checked anew, and known to cost the same.
-    await expect(check).toContainText(/Not checked yet|Being checked/u);
-    await expect(row('8 bit')).toContainText('same first choice');
-    await expect(details(page)).toContainText('the weights that it was made from');
     expect(await objections(page, '#model-details')).toEqual([]);
-  },
-);
+
+    // Known the next time, until somebody wants it made again.
+    await page.reload();
+    await openDetails(page);
+    await check.getByText('How it was checked').click();
+    await expect(check).toContainText(
+      /On an earlier visit, .*, with this browser, device and version/u,
+    );
+    await check.getByRole('button', { name: 'Check again' }).click();
+    await untilSeen(check.filter({ hasText: 'Checked: computes like the reference' }));
+    await check.getByText('How it was checked').click();
+    await expect(check).not.toContainText('earlier visit');
+  });
+
+  test(
+    'what precisions cost is measured, and known of the model in another one',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await closeViews(page);
+      await open(page);
+      await openDetails(page);
+      const check = page.getByTestId('self-check');
+      await expect(check).toContainText('Checked: computes like the reference on this device.');
+      const row = (name: string) =>
+        details(page).getByRole('row', { name: new RegExp(`^${name}`, 'u') });
+      await expect(row('8 bit')).toContainText(/≈ 7\.8 MB\s*not measured yet/u);
+      await expect(row('32 bit')).toContainText(/27\.9 MB\s*lossless/u);
+      await button(page, 'Measure what it costs').click();
+      await expect(row('8 bit')).toContainText(
+        /same first choice at 6\d of 64 places, KL 0\.000\d+ bits/u,
+      );
+      await expect(row('16 bit')).toContainText('nothing: this model has no more digits');
+      await expect(button(page, 'Measure what it costs')).toBeHidden();
+
+      await button(page, '8 bit').click();
+      await expect(button(page, '8 bit')).toHaveAttribute('aria-pressed', 'true');
+      // It is another model to compute with: checked anew, and known to cost the same.
+      await expect(check).toContainText(/Not checked yet|Being checked/u);
+      await expect(row('8 bit')).toContainText('same first choice');
+      await expect(details(page)).toContainText('the weights that it was made from');
+      expect(await objections(page, '#model-details')).toEqual([]);
+    },
+  );
+});
 
 test('the model is saved as an archive and into a folder, whole or not at all', async ({
   page,

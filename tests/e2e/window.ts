@@ -9,6 +9,7 @@ import {
   type Disposable,
   type Page,
 } from '@playwright/test';
+import { CHECKS } from './earlierVisit.ts';
 
 /** A file of the site that runs nothing. From here the page opens in the process that it was in. */
 const ASIDE = './first.css';
@@ -113,13 +114,21 @@ async function forgetAll(): Promise<void> {
   }
 }
 
+/** As an earlier visit left it. */
+function keepChecks(checks: string): void {
+  if (location.protocol.startsWith('http')) localStorage.setItem('glass-gpt.checks', checks);
+}
+
 interface Options {
   /** True for a window of the test's own: a profile that was never used. So has whoever wants other options than the rest. */
   readonly ownWindow: boolean;
+  /** False for a first visit on which the self-check has yet to be made. */
+  readonly isChecked: boolean;
 }
 
 export const test = base.extend<Options, { sharedWindow: SharedWindow }>({
   ownWindow: [false, { option: true }],
+  isChecked: [true, { option: true }],
 
   sharedWindow: [
     async ({ browser }, use, { project }) => {
@@ -151,8 +160,11 @@ export const test = base.extend<Options, { sharedWindow: SharedWindow }>({
     await sharedWindow.giveBack(info.status === info.expectedStatus);
   },
 
-  page: async ({ context }, use) => {
+  page: async ({ context, isChecked }, use) => {
     const [shared] = context.pages();
-    await use(shared ?? (await context.newPage()));
+    const page = shared ?? (await context.newPage());
+    const checks = process.env[CHECKS];
+    if (isChecked && checks !== undefined) await page.addInitScript(keepChecks, checks);
+    await use(page);
   },
 });

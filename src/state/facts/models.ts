@@ -96,6 +96,8 @@ export interface MeasuredState {
 export interface CheckState {
   /** Null until it was checked. */
   readonly found: SelfCheck | null;
+  /** When an earlier visit made it, in milliseconds since 1970; null for one of this visit. */
+  readonly at: number | null;
   /** Checks that failed before something simpler was loaded. */
   readonly failed: readonly SelfCheck[];
   /** Why it could not be checked; that is no failed check. */
@@ -127,5 +129,5 @@ export interface SavingState {
 export const NO_MODELS: ModelsState = { offer: null, choosing: false };
 export const NOTHING_KEPT: KeptState = { stored: null, storage: null, error: null };
 export const NOTHING_MEASURED: MeasuredState = { speeds: null, costs: {}, error: null };
-export const NOT_CHECKED: CheckState = { found: null, failed: [], error: null };
+export const NOT_CHECKED: CheckState = { found: null, at: null, failed: [], error: null };
 export const NOT_SAVED: SavingState = { now: null, last: null, error: null };

@@ -1,8 +1,9 @@
-// Whether this device computes the model rightly: asked once a model, after it can be used and once nobody waits for
-// anything. What is asked meanwhile goes first: the engine sees to that, and the check goes on where it was.
+// Whether this device computes the model rightly: known from an earlier visit, or asked once a model, after it can be used and
+// once nobody waits for anything. What is asked meanwhile goes first: the engine sees to that, and the check goes on where it was.
 import type { ModelSummary } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf } from '../facts/model.ts';
+import { keepCheck, readCheck } from '../keptChecks.ts';
 import type { AppState } from '../store.ts';
 import type { SliceContext } from './slice.ts';
 
@@ -62,7 +63,9 @@ export function createCheck({ engine, store, get, set, work, loadSimpler }: Chec
     try {
       const found = await engine.ask('selfCheck', {}, mine.signal);
       if (mine.signal.aborted) return;
-      set({ found });
+      set({ found, at: null });
+      const model = modelOf(get());
+      if (model !== null) keepCheck(model, found);
       failed = !found.passed;
     } catch (error) {
       if (!mine.signal.aborted) set({ error: toErrorInfo(error) });
@@ -97,13 +100,17 @@ export function createCheck({ engine, store, get, set, work, loadSimpler }: Chec
 
   return {
     /** What another model brings of its own. */
-    reset: ({ check, failedChecks }: ModelSummary) =>
-      set({ found: check ?? null, failed: failedChecks ?? [], error: null }),
+    reset(model: ModelSummary): void {
+      const { check, failedChecks } = model;
+      const kept = check === undefined ? readCheck(model) : null;
+      const found = check ?? kept?.found ?? null;
+      set({ found, at: kept?.at ?? null, failed: failedChecks ?? [], error: null });
+    },
     actions: {
-      /** Asks again at once, after a check that could not be made. */
+      /** Asks again at once, after a check that could not be made, or one of an earlier visit. */
       checkModel(): void {
         if (isBusy()) return;
-        set({ found: null, error: null });
+        set({ found: null, at: null, error: null });
         void ask();
       },
     },

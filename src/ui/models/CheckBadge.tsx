@@ -8,12 +8,14 @@ import { CopyReport } from './CopyReport.tsx';
 import { modelOf } from '../../state/facts/model.ts';
 import css from './ModelDetails.module.css';
 import { LABELS, valueWords } from './readingWords.ts';
+import { formatDay } from './words.ts';
 
 export function CheckBadge(): ReactNode {
   const { actions } = useApp();
-  const { model, check, checking, checkError, failedChecks } = useFacts((s) => ({
+  const { model, check, checkedAt, checking, checkError, failedChecks } = useFacts((s) => ({
     model: modelOf(s),
     check: s.check.found,
+    checkedAt: s.check.at,
     checking: s.busy.has('check'),
     checkError: s.check.error,
     failedChecks: s.check.failed,
@@ -47,6 +49,14 @@ export function CheckBadge(): ReactNode {
           <p>
             {AGAINST[check.against]} {findings(check)}
           </p>
+          {checkedAt !== null && (
+            <p>
+              On an earlier visit, {formatDay(checkedAt)}, with this browser, device and version.{' '}
+              <button className={controls.link} type="button" onClick={() => actions.checkModel()}>
+                Check again
+              </button>
+            </p>
+          )}
           <CopyReport report={check.report} />
         </details>
       )}

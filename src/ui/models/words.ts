@@ -60,7 +60,12 @@ export function formatAgo(then: number, now: number): string {
   if (hours < 24) return hours === 1 ? 'an hour ago' : `${hours} hours ago`;
   const days = Math.floor(hours / 24);
   if (days < 14) return days === 1 ? 'a day ago' : `${days} days ago`;
-  return `on ${new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(then)}`;
+  return `on ${formatDay(then)}`;
+}
+
+/** A day, from milliseconds since 1970. */
+export function formatDay(then: number): string {
+  return new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(then);
 }
 
 /** Seven digits of a commit, as git shows them. */

@@ -107,6 +107,49 @@ describe('the self-check', () => {
     expect(toy.checks).toHaveLength(1);
   });
 
+  it('that passed is not made again on the next visit, until it is asked for; one that failed is', async () => {
+    const stored = new Map<string, string>();
+    vi.stubGlobal('localStorage', {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => stored.set(key, value),
+      removeItem: (key: string) => stored.delete(key),
+    });
+    const found = { ...right, against: 'reference', top1: 1, klBits: 0, maxDifference: 0, ms: 9 };
+    const visit = async (): Promise<ReturnType<typeof createToy>> => {
+      const toy = createToy();
+      await toy.actions.start();
+      await rest();
+      return toy;
+    };
+    const first = await visit();
+    first.checks[0]?.end(found as SelfCheck);
+    await rest();
+    expect(first.state().check.at).toBeNull();
+
+    const second = await visit();
+    expect(second.checks).toHaveLength(0);
+    expect(second.state().check).toMatchObject({ found, failed: [] });
+    expect(second.state().check.at).toBeLessThan(Date.now());
+    second.actions.checkModel();
+    await rest();
+    expect(second.checks).toHaveLength(1);
+    second.checks[0]?.end(wrong);
+    await rest();
+
+    const third = await visit();
+    expect(third.checks).toHaveLength(1);
+    third.checks[0]?.end(found as SelfCheck);
+    await rest();
+    // Neither after a month, nor where somebody else wrote there.
+    vi.setSystemTime(Date.now() + 31 * 24 * 3600 * 1000);
+    expect((await visit()).checks).toHaveLength(1);
+    for (const broken of ['{', '[{}]', `[{"of":"","at":1,"found":{"passed":true}}]`]) {
+      stored.set('glass-gpt.checks', broken);
+      // oxlint-disable-next-line no-await-in-loop -- one visit after the other
+      expect((await visit()).checks).toHaveLength(1);
+    }
+  });
+
   it('is not begun beside a run, but when that has ended', async () => {
     const toy = createToy();
     await toy.actions.start();
