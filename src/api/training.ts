@@ -347,12 +347,14 @@ export interface RunReceipt {
 export interface ReceiptRequest {
   /** JSON. */
   readonly file: Blob;
+  /** Whether all steps are made again, and not the first alone. */
+  readonly all?: boolean;
   readonly text?: RunText;
   readonly loaded?: LoadedBase | null;
   readonly device?: DeviceRequest;
 }
 
-/** What its first steps come to here. */
+/** What its steps come to here. */
 export type ReceiptEvent =
   | { readonly type: 'receipt'; readonly receipt: RunReceipt }
   | { readonly type: 'preparing'; readonly what: string; readonly share: number | null }
@@ -460,6 +462,8 @@ export interface TrainerQuestions {
   /** Prompts out of the run's own text, the best first. Throws as `passage`. */
   starts: { input: { id: string }; answer: readonly string[] };
   receipt: { input: { id: string }; answer: RunReceipt };
+  /** The text that it learns from, before its edits, as UTF-8. Throws `training/text` where that is gone. */
+  textOf: { input: { id: string }; answer: Blob };
   /**
    * Keeps a run that was taken away (`exportRun`), under an id of its own. Throws `training/file` for what is no such file,
    * `training/text-needed` where its text is somebody's own and is not in it, `training/text-other` for another text.

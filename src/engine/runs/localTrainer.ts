@@ -228,6 +228,7 @@ export class LocalTrainer implements Trainer {
       const [store, { receiptOf }] = await Promise.all([this.#kept(), receipts()]);
       return receiptOf(await store.get(id), store);
     },
+    textOf: async ({ id }) => new Blob([await (await this.#kept()).readText(id)]),
     importRun: async ({ file, text }, signal) => {
       const id = newId();
       const { importRun } = await archives();

@@ -1,5 +1,5 @@
 // What anybody needs to make a run again, and to see at which step theirs parts from it.
-import type { LoadedBase, ReceiptEvent, RunReceipt, RunText } from '../../api.ts';
+import type { LoadedBase, ReceiptEvent, ReceiptRequest, RunReceipt, RunText } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { FACTORS } from '../training/adapterFiles.ts';
 import { isObject } from '../../json.ts';
@@ -97,18 +97,18 @@ interface CheckOptions {
 }
 
 /**
- * Makes the first steps of a receipt's run again and tells both losses of each. Throws `training/receipt`,
+ * Makes the first steps of a receipt's run again, or all of them, and tells both losses of each. Throws `training/receipt`,
  * `training/text-needed`, `training/text-other`, and what `train` throws.
  */
 export async function* checkReceipt(
-  { file, text }: { readonly file: Blob; readonly text?: RunText | undefined },
+  { file, text, all = false }: Pick<ReceiptRequest, 'file' | 'text' | 'all'>,
   { base, bases, loaded, where, signal }: CheckOptions,
 ): AsyncGenerator<ReceiptEvent, void, undefined> {
   const receipt = await readReceipt(file);
   yield { type: 'receipt', receipt };
   const { settings, changes } = receipt;
   // From a change on, the losses are of other settings.
-  const until = Math.min(FIRST, changes[0]?.step ?? FIRST);
+  const until = Math.min(all ? receipt.step : FIRST, changes[0]?.step ?? Infinity);
   const there = new Map(receipt.losses.map((one) => [one.step, one.loss]));
   const last = Math.max(0, ...[...there.keys()].filter((step) => step <= until));
   if (last === 0) throw noReceipt(`it has no loss of its first ${until} steps`);

@@ -30,8 +30,10 @@ export function createBrought({
 }) {
   let working = new AbortController();
   let brought: File | null = null;
+  /** What was given where it asked for its text. */
+  let given: RunText | undefined;
 
-  async function work(text?: RunText): Promise<void> {
+  async function work(all = false): Promise<void> {
     working.abort();
     const { signal } = (working = new AbortController());
     const file = brought;
@@ -44,7 +46,7 @@ export function createBrought({
       name: file.name,
       doing: kind === 'run' ? 'Reading the run' : 'Reading the receipt',
     });
-    const asked = { file, ...(text === undefined ? {} : { text }) };
+    const asked = { file, ...(given === undefined ? {} : { text: given }) };
     try {
       if (kind === 'run') {
         const { id } = await trainer().ask('importRun', asked, signal);
@@ -54,7 +56,7 @@ export function createBrought({
         await came(id);
       } else {
         const loaded = loadedOf(get());
-        const whole = loaded === null ? asked : { ...asked, loaded };
+        const whole = { ...asked, all, ...(loaded === null ? {} : { loaded }) };
         for await (const event of trainer().checkReceipt(whole, signal)) {
           if (signal.aborted) return;
           hear(event);
@@ -97,6 +99,7 @@ export function createBrought({
     (kind: BroughtFacts['kind']) =>
     (file: File): void => {
       brought = file;
+      given = undefined;
       set({ ...BROUGHT_NOTHING, kind });
       void work();
     };
@@ -106,10 +109,16 @@ export function createBrought({
       bringRun: bring('run'),
       bringReceipt: bring('receipt'),
       /** The text that it asked for: a file, or what was pasted. */
-      giveText: (text: string | File) => void work({ kind: 'own', name: 'text', text }),
+      giveText: (text: string | File): void => {
+        given = { kind: 'own', name: 'text', text };
+        void work();
+      },
+      /** Those behind the first too, which takes as long as the run did. */
+      checkAllSteps: () => void work(true),
       dismissBrought(): void {
         working.abort();
         brought = null;
+        given = undefined;
         set(BROUGHT_NOTHING);
       },
     },

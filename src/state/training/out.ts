@@ -9,6 +9,8 @@ import type { OutFacts, ShownRun } from './facts.ts';
 
 export const OUT_NOTHING: OutFacts = { now: null, last: null, error: null };
 
+type Small = 'curve' | 'samples' | 'receipt' | 'text';
+
 interface TakeWish {
   readonly what: RunExportRequest['what'];
   readonly to: 'folder' | 'zip';
@@ -26,14 +28,14 @@ export function createOut({
   let controller: AbortController | null = null;
 
   /** Small, and made at once. */
-  async function save(what: 'curve' | 'samples' | 'receipt'): Promise<void> {
+  async function save(what: Small): Promise<void> {
     const { run } = get().watch;
     if (run === null) return;
     set({ error: null });
     try {
       const { text, type, ending } = await fileOf(what, run);
       const { download, toFileName } = await import('../saveTarget.ts');
-      const name = `${toFileName(`${run.name} ${what}`)}.${ending}`;
+      const name = what === 'text' ? 'text.txt' : `${toFileName(`${run.name} ${what}`)}.${ending}`;
       download(new Blob([text], { type }), name);
       say(`Saved as ${name}.`);
     } catch (error) {
@@ -41,7 +43,7 @@ export function createOut({
     }
   }
 
-  async function fileOf(what: 'curve' | 'samples' | 'receipt', run: ShownRun) {
+  async function fileOf(what: Small, run: ShownRun) {
     if (what === 'curve') {
       const points = Array.from({ length: curve.length }, (_, i) => curve.at(i));
       const text = curveCsv(
@@ -51,6 +53,10 @@ export function createOut({
       return { text, type: 'text/csv', ending: 'csv' };
     }
     if (what === 'samples') return { text: samplesText(run), type: 'text/plain', ending: 'txt' };
+    if (what === 'text') {
+      const text = await trainer().ask('textOf', { id: run.id });
+      return { text, type: 'text/plain', ending: 'txt' };
+    }
     const receipt = await trainer().ask('receipt', { id: run.id });
     const text = `${JSON.stringify(receipt, null, 2)}\n`;
     return { text, type: 'application/json', ending: 'json' };
@@ -93,6 +99,8 @@ export function createOut({
       saveCurve: () => void save('curve'),
       saveSamples: () => void save('samples'),
       saveReceipt: () => void save('receipt'),
+      /** Under the name by which the cell for PyTorch asks for it. */
+      saveText: () => void save('text'),
       /** Call it in a click: a browser lets nobody choose a folder otherwise. */
       takeAway(wish: TakeWish): void {
         const { run } = get().watch;

@@ -32,20 +32,33 @@ const ARGUMENTS = [
 
 type Told = Pick<RunRecord, 'name' | 'settings' | 'changes' | 'text'>;
 
-/** Why a run that draws as PyTorch does has no cell, in words; null where it has one. */
-export function whyNoCell(run: Told, points: readonly RunPoint[]): string | null {
+/** Why a run that draws as PyTorch does has no cell, each condition that fails in a sentence; empty where it has one. */
+export function whyNoCell(run: Told, points: readonly RunPoint[]): readonly string[] {
   const { base, tokenizer, edits = [] } = run.settings;
-  if (base !== undefined) return 'It is written for a model that begins with the run.';
-  if (tokenizer.kind !== 'characters' || run.text.documents > 1) {
-    return 'It is written for one text in characters.';
-  }
-  if (edits.length > 0) return 'It is written for a text that nothing was changed in.';
+  const { documents } = run.text;
   const { arguments: args } = firstSettings(run);
-  const missing = ARGUMENTS.find((name) => args[name] === undefined);
-  if (missing !== undefined) return `It needs every setting, and the run does not say ${missing}.`;
-  return firstPoints(run, points).length < LEAST
-    ? 'It needs the losses of the first steps one by one (logging_steps 1).'
-    : null;
+  const missing = ARGUMENTS.filter((name) => args[name] === undefined);
+  const why: readonly (readonly [fails: boolean, words: string])[] = [
+    [
+      base !== undefined,
+      `It is written for a model that begins with the run, and this one went on from ${base?.name}.`,
+    ],
+    [
+      tokenizer.kind !== 'characters' && base === undefined,
+      `It is written for a text in characters, and the run’s tokenizer is ${tokenizer.kind}.`,
+    ],
+    [
+      documents > 1,
+      `It is written for one text, and the run learned ${documents.toLocaleString('en')} of them.`,
+    ],
+    [edits.length > 0, 'It is written for a text that nothing was changed in.'],
+    [missing.length > 0, `It needs every setting, and the run does not say ${missing.join(', ')}.`],
+    [
+      firstPoints(run, points).length < LEAST,
+      `It needs the losses of the first ${LEAST} steps one by one: logging_steps 1, and nothing changed until then.`,
+    ],
+  ];
+  return why.flatMap(([fails, words]) => (fails ? [words] : []));
 }
 
 /** Those of steps 1, 2, 3 …, as far as they were told before anything was changed. */
@@ -125,6 +138,6 @@ print(f"the same losses over {len(expected)} steps")
 
 function textWords({ text }: RunSettings): string {
   return text.kind === 'own'
-    ? 'your own, or the one in the run’s file'
-    : 'save the run with its text, and take it from there';
+    ? 'your own, which the page saves beside the cell'
+    : 'the page saves it beside the cell';
 }

@@ -4,6 +4,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import css from './TakeAway.module.css';
+import { largestDifference, ThereAndHere } from './ThereAndHere.tsx';
 
 export function Brought(): ReactNode {
   const { actions } = useTraining();
@@ -115,52 +116,67 @@ function Ask(): ReactNode {
 
 /** Both losses of each step, and where they part. */
 function Losses(): ReactNode {
-  const { at, steps, parts, receipt } = useTrainingFacts((s) => s.brought);
+  const { at, steps, parts } = useTrainingFacts((s) => s.brought);
   if (steps.length === 0) return null;
-  const largest = Math.max(...steps.map(({ here, there }) => Math.abs(here - there)));
-  const first = receipt?.changes[0];
   return (
     <>
-      {at === 'done' && (
-        <p data-testid="receipt-verdict">
-          <b>
-            {parts === null
-              ? `The same losses here as there, over ${formatCount(steps.length)} steps`
-              : `The losses part at step ${formatCount(parts)}`}
-          </b>
-          {parts === null
-            ? `: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`
-            : ': there they differ by more than 1e-4. Another version of the page does that, and so may a device that computes less exactly.'}
-          {first !== undefined &&
-            ` After step ${formatCount(first.step)} it went on with other settings (${first.words}).`}
-          {parts === null &&
-            receipt !== null &&
-            ' Later steps, and the weights at the end, were not made again.'}
-          {receipt !== null && receipt.device !== '' && ` It was made by: ${receipt.device}.`}
-        </p>
-      )}
+      {at === 'done' && <Verdict />}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
       <section className={css.losses} tabIndex={0} aria-label="Losses of the receipt, and here">
-        <table>
-          <caption>Loss, in nats a token</caption>
-          <thead>
-            <tr>
-              <th scope="col">step</th>
-              <th scope="col">there</th>
-              <th scope="col">here</th>
-            </tr>
-          </thead>
-          <tbody>
-            {steps.map(({ step, there, here }) => (
-              <tr key={step} data-parts={step === parts}>
-                <th scope="row">{step}</th>
-                <td>{there.toFixed(5)}</td>
-                <td>{here.toFixed(5)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <ThereAndHere
+          there="there"
+          steps={steps}
+          digits={5}
+          parts={parts}
+          caption="Loss, in nats a token"
+        />
       </section>
+    </>
+  );
+}
+
+/** Until here sums in another order differ by less than what is told apart. */
+const EARLY = 20;
+
+function Verdict(): ReactNode {
+  const { actions } = useTraining();
+  const { steps, parts, receipt } = useTrainingFacts((s) => s.brought);
+  const largest = largestDifference(steps);
+  const first = receipt?.changes[0];
+  const made = steps.at(-1)?.step ?? 0;
+  // Behind a change the losses are of other settings.
+  const last = Math.min(receipt?.step ?? 0, first?.step ?? Infinity);
+  const isMore = parts === null && made < last;
+  return (
+    <>
+      <p data-testid="receipt-verdict">
+        <b>
+          {parts === null
+            ? `The same losses here as there, over ${formatCount(made)} steps`
+            : `The losses part at step ${formatCount(parts)}`}
+        </b>
+        {parts === null
+          ? `: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`
+          : ': there they differ by more than 1e-4. Another version of the page does that, and so may a device that computes less exactly.'}
+        {parts !== null &&
+          parts > EARLY &&
+          ' Sums in another order may do it too, so late: each step makes their differences larger.'}
+        {first !== undefined &&
+          ` After step ${formatCount(first.step)} it went on with other settings (${first.words}).`}
+        {parts === null &&
+          (made < (receipt?.step ?? 0)
+            ? ' Later steps, and the weights at the end, were not made again.'
+            : ' The weights at the end were not compared.')}
+        {receipt !== null && receipt.device !== '' && ` It was made by: ${receipt.device}.`}
+      </p>
+      {isMore && (
+        <p>
+          <button className={controls.button} type="button" onClick={() => actions.checkAllSteps()}>
+            Check all {formatCount(last)} steps
+          </button>{' '}
+          <span className={controls.quiet}>It takes as long as the run did.</span>
+        </p>
+      )}
     </>
   );
 }

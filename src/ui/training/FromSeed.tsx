@@ -10,6 +10,7 @@ import { useTraining, useTrainingFacts } from './context.ts';
 import segments from '../segments.module.css';
 import css from './FromSeed.module.css';
 import { Problem } from './Problem.tsx';
+import { largestDifference, ThereAndHere } from './ThereAndHere.tsx';
 import training from './training.module.css';
 import { deviceTitle, formatDuration, logitsAndMasks, sizeWords } from './words.ts';
 
@@ -237,7 +238,15 @@ function Outcome({ preset }: { readonly preset: SourcePreset }): ReactNode {
       </div>
       <div className={css.tables}>
         <Logits columns={logits.columns} rows={logits.rows} isWhole={isWhole} />
-        {steps.length > 0 && <Steps steps={steps} />}
+        {steps.length > 0 && (
+          <ThereAndHere
+            className={css.steps}
+            there="PyTorch"
+            steps={steps}
+            digits={6}
+            caption={`Loss of ${steps.length} steps of AdamW, dropout on. The largest difference is ${minus(largestDifference(steps).toExponential(0))}.`}
+          />
+        )}
       </div>
       {isWhole && (
         <p className={css.note}>
@@ -328,41 +337,5 @@ function Here({ pair: { there, here, off } }: { readonly pair: NumberPair }): Re
       {minus(here.slice(end))}
       <span className={controls.visuallyHidden}>, {off} off in the last digit</span>
     </span>
-  );
-}
-
-function Steps({
-  steps,
-}: {
-  readonly steps: readonly {
-    readonly step: number;
-    readonly there: number;
-    readonly here: number;
-  }[];
-}): ReactNode {
-  const largest = Math.max(...steps.map(({ there, here }) => Math.abs(here - there)));
-  return (
-    <table className={css.steps}>
-      <caption>
-        Loss of {steps.length} steps of AdamW, dropout on. The largest difference is{' '}
-        {minus(largest.toExponential(0))}.
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">step</th>
-          <th scope="col">PyTorch</th>
-          <th scope="col">here</th>
-        </tr>
-      </thead>
-      <tbody>
-        {steps.map(({ step, there, here }) => (
-          <tr key={step}>
-            <th scope="row">{step}</th>
-            <td>{there.toFixed(6)}</td>
-            <td>{here.toFixed(6)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }

@@ -52,7 +52,7 @@ function Way({
 }: {
   readonly name: string;
   readonly words: ReactNode;
-  readonly children: ReactNode;
+  readonly children?: ReactNode;
 }): ReactNode {
   return (
     <div className={css.way}>
@@ -221,27 +221,25 @@ function Link({ run }: { readonly run: ShownRun }): ReactNode {
 
 /** For runs that draw as PyTorch does. */
 function Cell({ run }: { readonly run: ShownRun }): ReactNode {
-  const { curve } = useTraining();
+  const { actions, curve } = useTraining();
   const points = (): RunPoint[] =>
     Array.from({ length: curve.length }, (_, i) => curve.at(i)).filter((point) => point !== null);
   const why = whyNoCell(run, points());
+  if (why.length > 0) return <Way name="PyTorch" words={`No cell. ${why.join(' ')}`} />;
   return (
     <Way
       name="PyTorch"
-      words={
-        why === null
-          ? 'A cell for a notebook: the same seed and settings in PyTorch on a processor, with the first losses asserted.'
-          : `No cell. ${why}`
-      }
+      words="A cell for a notebook: the same seed and settings in PyTorch on a processor, with the first losses asserted. It reads its text from text.txt, beside it."
     >
-      {why === null && (
-        <CopyButton
-          className={controls.button}
-          text={() => torchCell(run, points())}
-          words="Copy the cell"
-          done="Cell copied"
-        />
-      )}
+      <CopyButton
+        className={controls.button}
+        text={() => torchCell(run, points())}
+        words="Copy the cell"
+        done="Cell copied"
+      />
+      <Tool off={false} onClick={() => actions.saveText()}>
+        Save text.txt
+      </Tool>
     </Way>
   );
 }

@@ -1,4 +1,5 @@
 // A run that leaves one machine and goes on at another, to the bit; what cannot be one is refused, and nothing of it stays.
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -409,10 +410,11 @@ test('a text of one’s own stays at home unless it is wanted along; without it 
 });
 
 describe('a receipt', () => {
-  async function check(trainer: LocalTrainer, receipt: unknown) {
+  async function check(trainer: LocalTrainer, receipt: unknown, all = false) {
     const events: ReceiptEvent[] = [];
     const file = new Blob([JSON.stringify(receipt)]);
-    for await (const event of trainer.checkReceipt({ file, device: 'cpu' })) events.push(event);
+    const asked = { file, all, device: 'cpu' } as const;
+    for await (const event of trainer.checkReceipt(asked)) events.push(event);
     return events;
   }
 
@@ -435,6 +437,19 @@ describe('a receipt', () => {
       expect(other.at(-1)).toEqual({ type: 'done', steps: 20, parts: 7 });
     },
   );
+
+  test('is made again to its last step where somebody asks for all', async () => {
+    const { trainer } = machine();
+    const { id } = await run(trainer, { run: { settings: SETTINGS } });
+    const receipt = await trainer.ask('receipt', { id });
+    const checked = await check(machine().trainer, receipt, true);
+    expect(checked.at(-1)).toEqual({ type: 'done', steps: 24, parts: null });
+    expect(checked.at(-2)).toMatchObject({ type: 'step', step: 24 });
+    // And the text that all of it comes from is given out.
+    const { text } = await trainer.ask('run', { id });
+    const bytes = await (await trainer.ask('textOf', { id })).arrayBuffer();
+    expect(createHash('sha256').update(new Uint8Array(bytes)).digest('hex')).toBe(text.sha256);
+  });
 
   test('of a run that went on with another rate is that of its beginning', async () => {
     const { trainer } = machine();

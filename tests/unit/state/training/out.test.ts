@@ -167,7 +167,7 @@ describe('a cell for PyTorch', () => {
   // What it says was run: in PyTorch 2.13 nanogpt's on four runs, in PyTorch 1.13 all four kinds on seven, with and without
   // dropout, one to three passes a step, both rules of decay. Every loss was within 1e-4.
   it('has the run’s seed, sizes and first losses', () => {
-    expect(whyNoCell(run, points)).toBeNull();
+    expect(whyNoCell(run, points)).toEqual([]);
     const cell = torchCell(run, points);
     expect(cell).toContain('torch.manual_seed(7)');
     expect(cell).toContain('n_layer, n_head, n_embd, n_ctx = 2, 3, 48, 32');
@@ -191,7 +191,7 @@ describe('a cell for PyTorch', () => {
   ] as const)('has the model of %s', (kind, ...words) => {
     const model = { ...settings.model, kind };
     const shown = { ...run, settings: { ...settings, model } };
-    expect(whyNoCell(shown, points)).toBeNull();
+    expect(whyNoCell(shown, points)).toEqual([]);
     const cell = torchCell(shown, points);
     for (const each of words) expect(cell).toContain(each);
     expect(cell.match(/^class GPT\(/gmu)).toHaveLength(1);
@@ -216,7 +216,24 @@ describe('a cell for PyTorch', () => {
     ['logging_steps', {}, 2],
   ])('is refused with why: %s', (words, more, every) => {
     const told = points.filter(({ step }) => step % every === 0);
-    expect(whyNoCell({ ...run, settings: { ...settings, ...more } }, told)).toContain(words);
+    expect(whyNoCell({ ...run, settings: { ...settings, ...more } }, told)).toEqual([
+      expect.stringContaining(words),
+    ]);
+  });
+
+  it('is refused with each condition that fails', () => {
+    const edits = [{ what: 'remove', passage: 'a' }] as const;
+    const many = { ...run, text: { ...run.text, documents: 22 } };
+    const told = points.slice(0, 2);
+    const why = whyNoCell(
+      { ...many, settings: { ...settings, tokenizer: { kind: 'bytes' }, edits } },
+      told,
+    );
+    expect(why).toEqual(
+      ['tokenizer is bytes', 'learned 22', 'nothing was changed', 'first 3 steps'].map((words) =>
+        expect.stringContaining(words),
+      ),
+    );
   });
 });
 
@@ -296,5 +313,18 @@ describe('what is brought', () => {
     await vi.waitFor(() => expect(brought()).toMatchObject({ at: 'done', parts: 2, receipt }));
     expect(brought().steps).toHaveLength(2);
     expect(said.at(-1)).toBe('The losses part at step 2.');
+    // All steps, with the text that was given: the first were made without one.
+    training.actions.giveText('mine');
+    await vi.waitFor(() => expect(brought().at).toBe('done'));
+    training.actions.checkAllSteps();
+    await vi.waitFor(() => expect(brought().at).toBe('done'));
+    expect(trainer.checked).toMatchObject([
+      { all: false },
+      { all: false, text: { text: 'mine' } },
+      { all: true, text: { text: 'mine' } },
+    ]);
+    training.actions.bringReceipt(file);
+    await vi.waitFor(() => expect(trainer.checked).toHaveLength(4));
+    expect(trainer.checked.at(-1)?.text).toBeUndefined();
   });
 });

@@ -2,6 +2,7 @@
 import type {
   DrawEvent,
   ReceiptEvent,
+  ReceiptRequest,
   RunEvent,
   RunExportRequest,
   RunFacts,
@@ -168,7 +169,10 @@ export class ToyTrainer implements Trainer {
   }
   readonly exported: RunExportRequest[] = [];
 
-  async *checkReceipt(): AsyncGenerator<ReceiptEvent> {
+  readonly checked: ReceiptRequest[] = [];
+
+  async *checkReceipt(request: ReceiptRequest): AsyncGenerator<ReceiptEvent> {
+    this.checked.push(request);
     for (const event of this.receipt) {
       if (event instanceof Error) throw event;
       yield await Promise.resolve(event);
