@@ -210,10 +210,10 @@ export interface RunSample {
   readonly strange?: readonly (readonly [from: number, to: number])[];
 }
 
-/** Weights of a moment, kept to be looked at. */
+/** Weights of a moment, kept to be looked at, or what was measured of them alone. */
 export interface RunSnapshot {
   readonly step: number;
-  /** 0 where there was no room for the weights, or they are gone: the scores are all that there is. */
+  /** 0 where the weights are not kept, found no room, or are gone: the scores are all that there is. */
   readonly sizeBytes: number;
   /**
    * What heads do on random tokens that come twice, or on a line of the run's task where that is to repeat; null where the

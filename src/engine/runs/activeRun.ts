@@ -11,7 +11,7 @@ import type {
 } from '../../api.ts';
 import { EngineError, toErrorInfo } from '../../errors.ts';
 import type { MemoryPlan } from '../../model/training/plan.ts';
-import { isSeenStep } from '../../runSteps.ts';
+import { isMeasuredStep, isSeenStep } from '../../runSteps.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { measureHeads } from '../reading/headScores.ts';
 import type { TrainOptions } from '../training/begin.ts';
@@ -318,7 +318,8 @@ export class ActiveRun {
       const { checkpoints, snapshots } = await store.filesOf(this.id);
       this.#steps = checkpoints;
       // Those that are gone are made anew where the run comes by.
-      this.#patch({ snapshots: run.snapshots.filter((one) => snapshots.includes(one.step)) });
+      const isThere = (one: RunSnapshot): boolean => isMeasure(one) || snapshots.includes(one.step);
+      this.#patch({ snapshots: run.snapshots.filter(isThere) });
     }
     await this.#keepText();
     await this.#write();
@@ -326,11 +327,12 @@ export class ActiveRun {
 
   async #between(step: number, model: Model): Promise<void> {
     if (this.#start) await this.#tellBegun(model);
-    const { max_steps } = this.#kept();
+    const { max_steps, parameters, snapshots } = this.#kept();
     const isLast = step === max_steps || this.#stop.signal.aborted;
-    const isThere = this.#kept().snapshots.some((one) => one.step === step);
-    if ((isLast || isSeenStep(step, this.#kept().parameters)) && !isThere)
-      await this.#snapshot(step, model);
+    const there = snapshots.find((one) => one.step === step);
+    if (isLast || isSeenStep(step, parameters)) {
+      if (!there || isMeasure(there)) await this.#snapshot(step, model);
+    } else if (!there && isMeasuredStep(step, max_steps)) await this.#measure(step, model);
     await this.#answerKeepers(step, model);
     if (this.#pace === 'step') this.#pace = 'paused';
     if (this.#pace !== 'paused' || this.#stop.signal.aborted) return;
@@ -374,8 +376,9 @@ export class ActiveRun {
     for (const keeper of this.#keepers.splice(0)) {
       try {
         const there = this.#kept().snapshots.find((one) => one.step === step);
+        const kept = there && !isMeasure(there) ? there : await this.#snapshot(step, model);
         // A copy: what goes to another thread takes its arrays along.
-        keeper.resolve(structuredClone(there ?? (await this.#snapshot(step, model))));
+        keeper.resolve(structuredClone(kept));
       } catch (error) {
         keeper.reject(error);
       }
@@ -398,7 +401,16 @@ export class ActiveRun {
         await saved.dispose();
       }
     }
-    const snapshot = { step, sizeBytes, scores };
+    return this.#add({ step, sizeBytes, scores });
+  }
+
+  /** What heads do after a step whose weights are not kept. */
+  async #measure(step: number, model: Model): Promise<void> {
+    const gpt2 = await model();
+    if (isProbed(gpt2)) this.#add({ step, sizeBytes: 0, scores: await this.#scores(gpt2) });
+  }
+
+  #add(snapshot: RunSnapshot): RunSnapshot {
     this.#patch({ snapshots: withOne(this.#kept().snapshots, snapshot) });
     this.#tell({ type: 'snapshot', snapshot });
     return snapshot;
@@ -475,7 +487,7 @@ export class ActiveRun {
   async #tellCleared(store: RunStore): Promise<void> {
     const { checkpoints, snapshots } = await store.filesOf(this.id);
     this.#steps = checkpoints;
-    const isThere = ({ step }: RunSnapshot): boolean => snapshots.includes(step);
+    const isThere = (one: RunSnapshot): boolean => isMeasure(one) || snapshots.includes(one.step);
     this.#patch({ snapshots: this.#kept().snapshots.filter(isThere) });
     this.#tell({ type: 'cleared', kept: checkpoints, snapshots });
     await this.#keepText();
@@ -500,6 +512,11 @@ export class ActiveRun {
 /** A list with one more; what stood there of the same step, as of a run that went back, and behind it, goes. */
 function withOne<T extends { readonly step: number }>(list: readonly T[], one: T): readonly T[] {
   return [...list.filter(({ step }) => step < one.step), one];
+}
+
+/** Whether its scores are all that there is, because nobody asked for its weights or there was no room. */
+function isMeasure({ sizeBytes, scores }: RunSnapshot): boolean {
+  return sizeBytes === 0 && scores !== null;
 }
 
 /** The library's hints name its options; on the page there is a button. */

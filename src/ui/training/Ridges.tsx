@@ -23,17 +23,22 @@ interface RidgesProps {
   readonly at: number | null;
   /** A step is chosen on the picture. */
   readonly onStep: (step: number) => void;
+  /** Beside what is chosen. */
+  readonly title?: ReactNode;
 }
 
-export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
+export function Ridges({ run, line, at, onStep, title }: RidgesProps): ReactNode {
   const [of, setOf] = useState<RidgeOf>('induction');
   const [isOpen, setOpen] = useState(false);
   const ridge = ridgeOf(run.snapshots, of);
   if (ridge === null) {
     return (
-      <p className={controls.quiet}>
-        No head was measured in this run: its context is too short for a text that comes twice.
-      </p>
+      <>
+        {title}
+        <p className={controls.quiet}>
+          No head was measured in this run: its context is too short for a text that comes twice.
+        </p>
+      </>
     );
   }
   // Taller than a screen: the sentence first.
@@ -60,14 +65,22 @@ export function Ridges({ run, line, at, onStep }: RidgesProps): ReactNode {
   );
   return (
     <div className={css.ridges} data-testid="ridges">
-      <fieldset className={css.of} aria-label="What heads do">
-        {RIDGES.map((one) => (
-          <label key={one}>
-            <input type="radio" name="ridge-of" checked={of === one} onChange={() => setOf(one)} />
-            {KINDS[one].words}
-          </label>
-        ))}
-      </fieldset>
+      <div className={css.top}>
+        {title}
+        <fieldset className={css.of} aria-label="What heads do">
+          {RIDGES.map((one) => (
+            <label key={one}>
+              <input
+                type="radio"
+                name="ridge-of"
+                checked={of === one}
+                onChange={() => setOf(one)}
+              />
+              {KINDS[one].words}
+            </label>
+          ))}
+        </fieldset>
+      </div>
       <p className={css.finding} data-testid="ridge-finding">
         {ridgeFinding(ridge)}
       </p>
@@ -100,10 +113,12 @@ export function RunHeads(): ReactNode {
   if (run === null || run.snapshots.length === 0) return null;
   return (
     <section className={css.pane} aria-labelledby="heads-title">
-      <h3 className={controls.title} id="heads-title">
-        Heads
-      </h3>
       <Ridges
+        title={
+          <h3 className={controls.title} id="heads-title">
+            Heads
+          </h3>
+        }
         run={run}
         line={{ horizontal, last: Math.max(1, run.max_steps) }}
         at={null}

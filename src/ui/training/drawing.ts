@@ -6,6 +6,7 @@ import type { FigureTheme } from '../figure/figure.ts';
 import { guessWidth, type Painter } from '../figure/painter.ts';
 import { formatCount } from '../format.ts';
 import { thin, type CurveLayout } from './layout.ts';
+import { MOMENT, momentOf, momentWords, ridgeOf } from './ridge.ts';
 import { formatLoss } from './words.ts';
 
 /** A blue that stays apart from the green for every common kind of colour-blindness. */
@@ -23,6 +24,7 @@ export function drawCurve(
 ): void {
   const { plot, x, y } = layout;
   const unseen = shadeColour(theme.signedLut, UNSEEN);
+  drawMoment(painter, theme, layout, run);
   drawAxes(painter, theme, layout);
   drawLevels(painter, theme, layout, run);
   for (const { step, words } of run.changes) {
@@ -50,6 +52,28 @@ export function drawCurve(
     { colour: shadeColour(theme.lut, RAW), words: 'each step', line: 1 },
     { colour: unseen, words: 'unseen text', line: 1.5 },
   ]);
+}
+
+/** When a head begins to copy: the strip that the ridge below has, too. */
+function drawMoment(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot, x }: CurveLayout,
+  { snapshots }: ShownRun,
+): void {
+  const ridge = ridgeOf(snapshots, 'induction');
+  const moment = ridge && momentOf(ridge);
+  if (ridge === null || moment === null) return;
+  const [from, to] = [x(ridge.steps[moment.from] ?? 0), x(ridge.steps[moment.to] ?? 0)];
+  const { top, bottom } = plot;
+  painter.rect(from, top, to - from, bottom - top, shadeColour(theme.lut, MOMENT));
+  const isLate = from > (plot.left + plot.right) / 2;
+  painter.text(isLate ? to - 5 : from + 5, bottom - 9, momentWords(ridge, moment), {
+    fill: theme.accent,
+    family: 'sans',
+    size: 11,
+    align: isLate ? 'right' : 'left',
+  });
 }
 
 export function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {

@@ -53,6 +53,8 @@ export interface Rise {
   readonly after: number;
 }
 
+/** How the strip of the moment is shaded. */
+export const MOMENT = 16;
 /** A smaller rise is what chance does from one step to the next. */
 const LEAST_RISE = 0.1;
 /** Of a rise the part that counts as its beginning, and as its end. */
@@ -85,6 +87,13 @@ export function largestRise({ rows }: Ridge): Rise | null {
   return { row, from, to, before: scores[from] ?? 0, after: scores[to] ?? 0 };
 }
 
+/** The moment in which a head comes to do what its label would then say; null where none does. */
+export function momentOf(ridge: Ridge): Rise | null {
+  const rise = largestRise(ridge);
+  // A head that spreads over all copies a little rises too.
+  return rise !== null && rise.after >= KINDS[ridge.behaviour].least ? rise : null;
+}
+
 const BEGINS: Readonly<Record<RidgeOf, string>> = {
   induction: 'starts to copy',
   previous: 'starts to look at the token before',
@@ -92,12 +101,16 @@ const BEGINS: Readonly<Record<RidgeOf, string>> = {
   first: 'comes to rest on the first token',
 };
 
+/** `head 1.0 starts to copy`. */
+export function momentWords(ridge: Ridge, { row }: Rise): string {
+  return `head ${ridgeName(ridge, row)} ${BEGINS[ridge.behaviour]}`;
+}
+
 /** The moment in one sentence. */
 export function ridgeFinding(ridge: Ridge): string {
   const { behaviour, steps, rows } = ridge;
-  const rise = largestRise(ridge);
-  // It is said to do what its label would say: a head that spreads over all copies a little, too.
-  if (rise !== null && rise.after >= KINDS[behaviour].least) {
+  const rise = momentOf(ridge);
+  if (rise !== null) {
     const { row, from, to, before, after } = rise;
     const [start, end] = [steps[from] ?? 0, steps[to] ?? 0];
     return `Head ${ridgeName(ridge, row)} ${BEGINS[behaviour]} between step ${formatCount(start)} and ${formatCount(end)}: ${before.toFixed(2)} → ${after.toFixed(2)}.`;

@@ -4,7 +4,7 @@ import { shadeColour } from '../figure/colour.ts';
 import type { Painter } from '../figure/painter.ts';
 import { KINDS, probeWords } from '../../state/headLabels.ts';
 import { formatCount } from '../format.ts';
-import { largestRise, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
+import { largestRise, MOMENT, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
 import { linearTicks } from './layout.ts';
 import { placeOn, timeTicks } from './timeLine.ts';
 
@@ -42,7 +42,8 @@ export interface RidgeLayout {
 
 export function layoutRidge(width: number, rows: number, line: StepLine): RidgeLayout {
   const { horizontal, last } = line;
-  const row = rows <= 16 ? 26 : rows <= 36 ? 18 : 11;
+  // Of few heads the rows leave room for the loss above them.
+  const row = rows <= 8 ? 22 : rows <= 16 ? 26 : rows <= 36 ? 18 : 11;
   const first = TOP + row * OVERLAP;
   const [left, right] = [LEFT, width - RIGHT];
   const ticks =
@@ -75,7 +76,7 @@ export function drawRidge(
   const bottom = height - FOOT;
   if (rise !== null) {
     const [from, to] = [x(steps[rise.from] ?? 0), x(steps[rise.to] ?? 0)];
-    painter.rect(from, TOP, to - from, bottom - TOP, shadeColour(theme.lut, 16));
+    painter.rect(from, TOP, to - from, bottom - TOP, shadeColour(theme.lut, MOMENT));
   }
   for (const tick of ticks) {
     painter.line([[x(tick), TOP] as const, [x(tick), bottom] as const], theme.edge, 1);

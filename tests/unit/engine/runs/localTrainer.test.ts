@@ -132,6 +132,31 @@ describe('a run', () => {
     expect(error).toBeNull();
   });
 
+  test('has its heads measured between the steps that are kept, and keeps that where it goes on', async () => {
+    const { trainer, place } = trainerAt();
+    const often = { max_steps: 48, save_steps: 42, eval_steps: 0, sample_steps: 0 };
+    const events = await readAll(
+      trainer,
+      { run: { settings: settings({ arguments: often }) } },
+      (event) => event.type === 'checkpoint' && trainer.ask('control', { what: 'stop' }),
+    );
+    expect(events.at(-1)).toMatchObject({ type: 'ended', state: 'stopped' });
+    const id = idOf(events);
+    const other = trainerAt(place).trainer;
+    await readAll(other, { run: { id } });
+    const { snapshots } = await other.ask('run', { id });
+    // On the line of the task: the context has room for it.
+    expect(snapshots.filter(({ sizeBytes }) => sizeBytes === 0)).toMatchObject([
+      { step: 40, scores: { nHead: 2, on: '\njxqkvbzmwp|jxqkvbzmwp' } },
+    ]);
+    expect(snapshots.map(({ step }) => step)).toEqual(
+      expect.arrayContaining([0, 1, 2, 5, 10, 20, 40, 48]),
+    );
+    await expect(other.ask('readAt', { id, step: 40, text: 'ab|' })).rejects.toMatchObject({
+      code: 'training/run',
+    });
+  });
+
   test('says what is wrong before it begins, and nothing is kept of it', async () => {
     const { trainer } = trainerAt();
     const short = settings({ text: { kind: 'own', name: 'x', text: 'too short' } });
