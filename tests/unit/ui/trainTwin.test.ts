@@ -15,7 +15,12 @@ import {
   samplePairs,
   surpriseRows,
 } from '../../../src/ui/training/twin/differences.ts';
-import { nextFigure, pairFigure } from '../../../src/ui/training/twin/figure.ts';
+import {
+  headsFigure,
+  nextFigure,
+  pairFigure,
+  surpriseFigure,
+} from '../../../src/ui/training/twin/figure.ts';
 import {
   candidatesFinding,
   formatApart,
@@ -212,6 +217,23 @@ describe('surprise', () => {
     );
   });
 
+  it('is a figure with a bar for either, and a table in which the first token has no number', () => {
+    const rows = surpriseRows(reading(NaN, -LN2), reading(NaN, -2 * LN2));
+    // Bits, of logarithms in float32.
+    const [one, two] = [Math.fround(LN2) / LN2, Math.fround(2 * LN2) / LN2];
+    const figure = surpriseFigure('dog:', rows, NAMES);
+    expect(figure.data()).toMatchObject({
+      axes: [{ labels: expect.arrayContaining(['2 “t1” without “woof”']) as string[] }],
+      values: [NaN, NaN, one, two],
+    });
+    expect(figure.table().rows).toEqual([
+      [1, 't0', NaN, NaN, NaN],
+      [2, 't1', one, two, two - one],
+    ]);
+    expect(figure.finding).toBe(surpriseFinding(rows, NAMES));
+    expect(figure.size(900).height).toBeGreaterThan(4 * 20);
+  });
+
   it('of the same model differs by exactly 0; a first token alone has none', () => {
     const one = reading(NaN, -1, -2);
     expect(surpriseFinding(surpriseRows(one, one), NAMES)).toBe(
@@ -250,6 +272,14 @@ describe('heads', () => {
       'Head 0.1 differs most: it looks at what followed the last time this token came with a score of 0.75 as it was, 0.25 without “woof”. 2 of 2 heads differ by more than 0.1. Heads of any two runs differ a little: what another passage makes says how much.',
     );
     expect(rows.map(formatApart)).toEqual(['−0.50', '−0.25']);
+    const figure = headsFigure(20, rows, NAMES);
+    expect(figure.name).toBe('twins-heads-step-20');
+    expect(figure.table().rows).toEqual([
+      ['0.1', 'induction', 0.75, 0.25, -0.5],
+      ['0.0', 'previous token', 0.5, 0.25, -0.25],
+    ]);
+    expect(figure.data().values).toEqual([0.75, 0.25, 0.5, 0.25]);
+    expect(figure.finding).toBe(headsFinding(rows, NAMES));
   });
 
   it('of the same model differ by exactly 0', () => {

@@ -4,9 +4,11 @@ import { headName } from '../../../state/facts/attention.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
 import { KINDS, probeWords } from '../../../state/headLabels.ts';
 import controls from '../../controls.module.css';
+import { FigureTools } from '../../figure/FigureTools.tsx';
 import { useTrainingFacts } from '../context.ts';
 import css from './comparison.module.css';
 import { headRows } from './differences.ts';
+import { headsFigure, pairProvenance } from './figure.ts';
 import { formatApart, headsFinding, type PairNames } from './words.ts';
 
 /** Heads in the table. */
@@ -34,38 +36,44 @@ export function ComparedHeads({
         {headsFinding(rows, names)}
       </p>
       {rows.length > 0 && (
-        <div className={css.tableFrame}>
-          <table className={css.heads}>
-            <caption className={controls.visuallyHidden}>
-              The heads that differ most, each with the score in which it does; on{' '}
-              {probeWords(first)}
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Head</th>
-                <th scope="col">Score</th>
-                <th scope="col" data-of="first">
-                  {names.first}
-                </th>
-                <th scope="col" data-of="twin">
-                  {names.twin}
-                </th>
-                <th scope="col">Apart</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.slice(0, MOST).map((row) => (
-                <tr key={headName(row)}>
-                  <th scope="row">{headName(row)}</th>
-                  <td className={css.kind}>{KINDS[row.behaviour].words}</td>
-                  <td>{row.first.toFixed(2)}</td>
-                  <td>{row.twin.toFixed(2)}</td>
-                  <td>{formatApart(row)}</td>
+        <>
+          <div className={css.tableFrame}>
+            <table className={css.heads}>
+              <caption className={controls.visuallyHidden}>
+                The heads that differ most, each with the score in which it does; on{' '}
+                {probeWords(first)}
+              </caption>
+              <thead>
+                <tr>
+                  <th scope="col">Head</th>
+                  <th scope="col">Score</th>
+                  <th scope="col" data-of="first">
+                    {names.first}
+                  </th>
+                  <th scope="col" data-of="twin">
+                    {names.twin}
+                  </th>
+                  <th scope="col">Apart</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+              </thead>
+              <tbody>
+                {rows.slice(0, MOST).map((row) => (
+                  <tr key={headName(row)}>
+                    <th scope="row">{headName(row)}</th>
+                    <td className={css.kind}>{KINDS[row.behaviour].words}</td>
+                    <td>{row.first.toFixed(2)}</td>
+                    <td>{row.twin.toFixed(2)}</td>
+                    <td>{formatApart(row)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          <FigureTools
+            figure={() => headsFigure(step, rows, names)}
+            provenance={() => pairProvenance(pair)}
+          />
+        </>
       )}
     </section>
   );

@@ -1,16 +1,25 @@
 // How surprising each token of the text is for both, in bits.
 import type { ReactNode } from 'react';
+import type { RunPair } from '../../../state/training/facts.ts';
 import controls from '../../controls.module.css';
+import { FigureTools } from '../../figure/FigureTools.tsx';
 import { tokenAxisLabel } from '../../format.ts';
 import { useTrainingFacts } from '../context.ts';
 import css from './comparison.module.css';
 import { apart, surpriseRows, type SurpriseRow } from './differences.ts';
+import { pairProvenance, surpriseFigure } from './figure.ts';
 import { formatSurprise, MARKED_BITS, surpriseFinding, type PairNames } from './words.ts';
 
 /** A bar is full at so many bits. */
 const FULL_BITS = 12;
 
-export function ComparedSurprise({ names }: { readonly names: PairNames }): ReactNode {
+export function ComparedSurprise({
+  pair,
+  names,
+}: {
+  readonly pair: RunPair;
+  readonly names: PairNames;
+}): ReactNode {
   const { reading } = useTrainingFacts((s) => ({ reading: s.comparison.reading }));
   if (reading === null) return null;
   const rows = surpriseRows(reading.first, reading.twin);
@@ -38,6 +47,10 @@ export function ComparedSurprise({ names }: { readonly names: PairNames }): Reac
         In bits, first <b className={css.first}>{names.first}</b>, then{' '}
         <b className={css.twin}>{names.twin}</b>; framed where they are a bit or more apart.
       </p>
+      <FigureTools
+        figure={() => surpriseFigure(reading.prompt, rows, names)}
+        provenance={() => pairProvenance(pair, reading.prompt)}
+      />
     </section>
   );
 }

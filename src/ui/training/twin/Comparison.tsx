@@ -52,7 +52,7 @@ function Pair({ pair }: { readonly pair: RunPair }): ReactNode {
       <ComparedSamples pair={pair} names={names} />
       <ComparedReading pair={pair} names={names} />
       <div className={css.column}>
-        <ComparedSurprise names={names} />
+        <ComparedSurprise pair={pair} names={names} />
         <ComparedHeads pair={pair} names={names} />
       </div>
     </div>

@@ -1,4 +1,6 @@
-// What a run and its twin differ in, as figures: both losses, and what both expect next.
+// What a run and its twin differ in, as figures: both losses, what both expect next, surprise and heads.
+import { headName } from '../../../state/facts/attention.ts';
+import { KINDS } from '../../../state/headLabels.ts';
 import { Curve } from '../../../state/training/curve.ts';
 import type { PairReading, RunPair } from '../../../state/training/facts.ts';
 import { shadeColour } from '../../figure/colour.ts';
@@ -10,10 +12,26 @@ import { barsFigure } from '../../barsFigure.ts';
 import { drawAxes, drawLegend, labelAt, UNSEEN } from '../drawing.ts';
 import { provenanceOf } from '../figures.ts';
 import { layoutCurve, thin, type CurveLayout } from '../layout.ts';
-import { candidateRows, lossPairs, partingStep, sameCandidates } from './differences.ts';
-import { candidatesFinding, lossFinding, type PairNames } from './words.ts';
+import {
+  candidateRows,
+  lossPairs,
+  partingStep,
+  sameCandidates,
+  type HeadRow,
+  type SurpriseRow,
+} from './differences.ts';
+import {
+  candidatesFinding,
+  formatSurprise,
+  headsFinding,
+  lossFinding,
+  surpriseFinding,
+  type PairNames,
+} from './words.ts';
 
 const HEIGHT = 300;
+/** In a picture of bars; its table has all. */
+const MOST_BARS = 48;
 
 /** `layoutCurve` leaves room for pins under the steps, which this has none of. */
 const PINS = 20;
@@ -126,10 +144,7 @@ export function nextFigure(reading: PairReading, most: number, names: PairNames)
     title: `Next after ${JSON.stringify(reading.prompt)}`,
     finding,
     axis: 'token, and whose',
-    names: rows.flatMap(({ piece }) => {
-      const token = quoteAxisToken(piece);
-      return [`${token} ${names.first}`, `${token} ${names.twin}`];
-    }),
+    names: rows.flatMap(({ piece }) => twoNames(quoteAxisToken(piece), names)),
     quantity: 'probability',
     values: rows.flatMap((row) => [row.first ?? 0, row.twin ?? 0]),
     words: formatPercent,
@@ -142,6 +157,64 @@ export function nextFigure(reading: PairReading, most: number, names: PairNames)
       (row.twin ?? 0) - (row.first ?? 0),
     ]),
   });
+}
+
+/** How surprising each token is for both: under each a bar of either. */
+export function surpriseFigure(
+  prompt: string,
+  rows: readonly SurpriseRow[],
+  names: PairNames,
+): Figure {
+  return barsFigure({
+    name: 'twins-surprise',
+    title: `Surprise in ${JSON.stringify(prompt)}`,
+    finding: surpriseFinding(rows, names),
+    axis: 'token, and whose',
+    names: rows.flatMap(({ piece }, i) => twoNames(`${i + 1} ${quoteAxisToken(piece)}`, names)),
+    quantity: 'bits',
+    values: rows.flatMap((row) => [row.first, row.twin]),
+    words: formatSurprise,
+    most: MOST_BARS,
+    caption: 'Bits of surprise, token by token; the first has nothing before it.',
+    columns: ['Place', 'Token', names.first, names.twin, 'Difference'],
+    rows: rows.map((row, i) => [
+      i + 1,
+      tokenAxisLabel(row.piece),
+      row.first,
+      row.twin,
+      row.twin - row.first,
+    ]),
+  });
+}
+
+/** What the heads of both do at a step, those first that differ most. */
+export function headsFigure(step: number, rows: readonly HeadRow[], names: PairNames): Figure {
+  return barsFigure({
+    name: `twins-heads-step-${step}`,
+    title: `Heads at step ${formatCount(step)}`,
+    finding: headsFinding(rows, names),
+    axis: 'head, and whose',
+    names: rows.flatMap((row) => twoNames(`${headName(row)} ${KINDS[row.behaviour].words}`, names)),
+    quantity: 'score',
+    values: rows.flatMap((row) => [row.first, row.twin]),
+    full: 1,
+    words: (score) => score.toFixed(2),
+    most: MOST_BARS,
+    caption: 'Of each head the score in which both are furthest apart.',
+    columns: ['Head', 'Score', names.first, names.twin, 'Difference'],
+    rows: rows.map((row) => [
+      headName(row),
+      KINDS[row.behaviour].words,
+      row.first,
+      row.twin,
+      row.twin - row.first,
+    ]),
+  });
+}
+
+/** What both bars of a row are called. */
+function twoNames(row: string, { first, twin }: PairNames): readonly string[] {
+  return [`${row} ${first}`, `${row} ${twin}`];
 }
 
 /** Two runs as files name where they came from. */
