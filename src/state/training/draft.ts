@@ -92,6 +92,9 @@ export function whyNothing(
   return null;
 }
 
+/** A longer text is a file, and not shown in the field. */
+const MAX_FIELD = 500_000;
+
 /** What the column of a table that is a text is called. */
 const TEXT_COLUMN = /^(?:text|content|body|story|sentence)s?$/iu;
 
@@ -147,9 +150,9 @@ export function createDraft({
 
   /** A model's own goes with it; GPT-2's is nobody's usual one: whoever has it wants it. */
   function keepsTokenizer(): boolean {
-    const { ownTokenizer, preset } = get().draft;
+    const { ownTokenizer, chosen } = get().draft;
     const { base, tokenizer } = settings();
-    return base !== undefined || ownTokenizer || isOfSource(preset) || tokenizer.kind === 'gpt2';
+    return base !== undefined || ownTokenizer || isOfSource(chosen) || tokenizer.kind === 'gpt2';
   }
 
   async function readNow(signal: AbortSignal): Promise<void> {
@@ -389,10 +392,19 @@ export function createDraft({
         read();
       },
       dismissLink: () => set({ link: null }),
-      /** The settings of a run that was, to change and run anew. */
-      takeSettings(taken: RunSettings): void {
+      /** The settings of a run that was, to change and run anew; a text of somebody's own lies beside them. */
+      async takeSettings(taken: RunSettings, id: string): Promise<void> {
         change(taken, { preset: null, refused: {}, ownTokenizer: true });
         read();
+        const { text } = taken;
+        if (text.kind !== 'own' || !isEmptyText(text)) return;
+        try {
+          const kept = await trainer().ask('textOf', { id });
+          const whole = kept.size > MAX_FIELD ? new File([kept], text.name) : await kept.text();
+          if (settings().text === text) takeText({ ...text, text: whole });
+        } catch (error) {
+          if (settings().text === text) refuseFile(toErrorInfo(error));
+        }
       },
     },
   };

@@ -72,6 +72,8 @@ export interface WatchFacts {
   /** The newest point; null before the first. */
   readonly last: RunPoint | null;
   readonly tokensPerSecond: number;
+  /** With evaluations, samples and checkpoints; null before a whole round of them was made. */
+  readonly secondsAStep: number | null;
   /** Grows with the curve. */
   readonly revision: number;
   readonly device: DeviceSummary | null;
@@ -90,6 +92,7 @@ export const WATCH_NOTHING: WatchFacts = {
   run: null,
   last: null,
   tokensPerSecond: 0,
+  secondsAStep: null,
   revision: 0,
   device: null,
   memory: null,

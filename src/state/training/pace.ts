@@ -7,12 +7,19 @@ const LEAST_STEPS = 4;
 /** A tab that made less than this share of its steps was slowed. */
 const SLOWED = 0.5;
 
+interface Moment {
+  readonly step: number;
+  readonly at: number;
+}
+
 /** How fast steps come while the tab is seen, and whether they came as fast while it was not. */
 export class Pace {
   /** Since when steps are counted: the run began to run, or the tab was seen again. */
-  #since: { readonly step: number; readonly at: number } | null = null;
+  #since: Moment | null = null;
   /** Set while the tab is hidden: steps a second by then. */
-  #hidden: { readonly step: number; readonly at: number; readonly rate: number } | null = null;
+  #hidden: (Moment & { readonly rate: number }) | null = null;
+  /** The first evaluation since then, and the newest: between them lie whole rounds. */
+  #rounds: { readonly first: Moment; readonly last: Moment } | null = null;
   #step = 0;
   readonly #now: () => number;
 
@@ -25,17 +32,33 @@ export class Pace {
     this.#step = step;
     this.#since = { step, at: this.#now() };
     this.#hidden = null;
+    this.#rounds = null;
   }
 
   /** It runs no more, or waits: nothing is expected of it. */
   rest(): void {
     this.#since = null;
     this.#hidden = null;
+    this.#rounds = null;
   }
 
   /** So many steps are done. */
   to(step: number): void {
     this.#step = step;
+  }
+
+  /** An evaluation is done: samples and checkpoints come round as it does. */
+  evaluated(step: number): void {
+    if (this.#since === null) return;
+    const last = { step, at: this.#now() };
+    this.#rounds = { first: this.#rounds?.first ?? last, last };
+  }
+
+  /** Seconds a step takes with all that is made between steps, over whole rounds; null before the first is whole. */
+  secondsAStep(): number | null {
+    if (this.#rounds === null) return null;
+    const { first, last } = this.#rounds;
+    return last.step > first.step ? (last.at - first.at) / 1000 / (last.step - first.step) : null;
   }
 
   hide(): void {

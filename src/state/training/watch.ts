@@ -162,6 +162,7 @@ export function createWatch({
           revision: watch.revision + 1,
           // A single step tells no speed.
           tokensPerSecond: event.tokensPerSecond,
+          secondsAStep: pace.secondsAStep(),
         });
         if (last !== null) {
           pace.to(last.step);
@@ -170,6 +171,7 @@ export function createWatch({
         break;
       }
       case 'evaluation':
+        pace.evaluated(event.step);
         patchRun({
           evaluations: after(watch.run?.evaluations, { step: event.step, loss: event.loss }),
           // What stands before the first step is no result of it.

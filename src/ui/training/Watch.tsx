@@ -73,11 +73,12 @@ function Afterwards({ children }: { readonly children: ReactNode }): ReactNode {
 }
 
 function Status(): ReactNode {
-  const { at, run, last, speed, preparing } = usePacedFacts((s) => ({
+  const { at, run, last, speed, secondsAStep, preparing } = usePacedFacts((s) => ({
     at: s.watch.at,
     run: s.watch.run,
     last: s.watch.last,
     speed: s.watch.tokensPerSecond,
+    secondsAStep: s.watch.secondsAStep,
     preparing: s.watch.preparing,
   }));
   const title = useRef<HTMLHeadingElement>(null);
@@ -94,8 +95,11 @@ function Status(): ReactNode {
     Number(args['per_device_train_batch_size'] ?? 0) *
     Number(args['gradient_accumulation_steps'] ?? 1) *
     Number(args['block_size'] ?? run?.settings.model.n_ctx ?? 0);
+  // Until a round of evaluations, samples and checkpoints was made, of the steps alone.
   const left =
-    run !== null && speed > 0 ? ((run.max_steps - run.step) * tokensAStep) / speed : Infinity;
+    run !== null && speed > 0
+      ? (run.max_steps - run.step) * (secondsAStep ?? tokensAStep / speed)
+      : Infinity;
   const isLive = at === 'running' || at === 'paused';
   // Weights that ran away: what was measured of them before they were no numbers is no result.
   const ranAway = at === 'resting' && run?.error?.code === 'training/not-finite';
@@ -397,7 +401,7 @@ function WayOut({ run, code }: { readonly run: ShownRun; readonly code: string }
           smaller && [
             'Begin anew with a smaller batch',
             () => {
-              actions.takeSettings(settings);
+              void actions.takeSettings(settings, id);
               actions.takeSmallerBatch(smaller.batch, smaller.accumulation);
               actions.close();
             },
@@ -453,8 +457,9 @@ function From({
 /** What it is made of and from. */
 function Made(): ReactNode {
   const { actions } = useTraining();
-  const { settings, text, parameters, memory, device, at, claimed, hasWeights } = useTrainingFacts(
-    (s) => ({
+  const { id, settings, text, parameters, memory, device, at, claimed, hasWeights } =
+    useTrainingFacts((s) => ({
+      id: s.watch.run?.id,
       claimed: s.watch.run?.claimed ?? 0,
       hasWeights: (s.watch.run?.kept.length ?? 0) > 0,
       settings: s.watch.run?.settings,
@@ -463,9 +468,8 @@ function Made(): ReactNode {
       memory: s.watch.memory,
       device: s.watch.device,
       at: s.watch.at,
-    }),
-  );
-  if (settings === undefined || text === undefined) return null;
+    }));
+  if (id === undefined || settings === undefined || text === undefined) return null;
   const { model, base, tokenizer, arguments: args } = settings;
   return (
     <section className={css.made} aria-label="What it is made of">
@@ -492,7 +496,7 @@ function Made(): ReactNode {
             className={controls.link}
             type="button"
             onClick={() => {
-              actions.takeSettings(settings);
+              void actions.takeSettings(settings, id);
               actions.close();
             }}
           >

@@ -172,7 +172,7 @@ export function claimedWords(claimed: number, hasWeights: boolean): string {
   const steps = claimed === 1 ? 'its first step' : `its first ${formatCount(claimed)} steps`;
   const checked = hasWeights ? ', the weights by that of the receipt' : '';
   const came = hasWeights ? ' and came to these weights' : '';
-  return `It came as a file. Checked here: the text by its SHA-256${checked}, and that record, receipt and curve say the same. Claimed, and not made again here: that ${steps} had these losses and samples${came}. “Check a receipt” makes the first 20 of a run again.`;
+  return `It came as a file. Checked here: the text by its SHA-256${checked}, and that record, receipt and curve say the same. Claimed, and not made again here: that ${steps} had these losses and samples${came}. “Check a receipt” makes its steps again.`;
 }
 
 /** `Small, 4 × 128`: layers and width say it as people do. */

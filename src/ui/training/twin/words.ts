@@ -43,7 +43,7 @@ export function lossFinding(pairs: readonly LossPair[], { first, twin }: PairNam
     most === null || most.step === last.step
       ? ''
       : ` They are furthest apart at step ${formatCount(most.step)}: ${formatLoss(most.first)} and ${formatLoss(most.twin)}.`;
-  return `${start}. After step ${formatCount(last.step)} the loss is ${formatLoss(last.first)} ${first} and ${formatLoss(last.twin)} ${twin}.${furthest} Each is of the text that it learned from.`;
+  return `${start}. After step ${formatCount(last.step)} the loss of that step is ${formatLoss(last.first)} ${first} and ${formatLoss(last.twin)} ${twin}.${furthest} Each is of the text that it learned from.`;
 }
 
 /** A difference so many times that of another passage is more than any passage makes. */

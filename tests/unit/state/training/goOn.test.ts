@@ -206,6 +206,26 @@ describe('going on with it', () => {
     ).toBe(73_728);
   });
 
+  it('begins anew with the text that lies beside the run, unless another one was taken meanwhile', async () => {
+    const { trainer, training, facts } = open(NONE);
+    let give: (text: Blob) => void = () => {};
+    trainer.answers.textOf = () => new Promise<Blob>((resolve) => (give = resolve));
+    const own = { kind: 'own', name: 'My text', text: '' } as const;
+    const kept = { ...facts().draft.settings, text: own };
+    const taken = training.actions.takeSettings(kept, 'one');
+    expect(facts().draft.settings).toEqual(kept);
+    give(new Blob(['Anna lives in Oslo.']));
+    await taken;
+    expect(facts().draft.settings.text).toEqual({ ...own, text: 'Anna lives in Oslo.' });
+    expect(facts().draft.own).toEqual(facts().draft.settings.text);
+
+    const late = training.actions.takeSettings(kept, 'one');
+    training.actions.pasteText('Something else.');
+    give(new Blob(['Anna lives in Oslo.']));
+    await late;
+    expect(facts().draft.settings.text).toMatchObject({ text: 'Something else.' });
+  });
+
   it('is tried again when the model that was missing is loaded', async () => {
     const { trainer, training, page, facts, inputs } = open(NONE);
     trainer.answers.readText = ({ loaded }) => {
@@ -221,7 +241,7 @@ describe('going on with it', () => {
     };
     const model = { kind: 'gpt2', n_layer: 12, n_head: 12, n_embd: 192, n_ctx: 256 } as const;
     const kept = { ...facts().draft.settings, base, model, tokenizer: { kind: 'model' } } as const;
-    training.actions.takeSettings(kept);
+    await training.actions.takeSettings(kept, 'one');
     await vi.waitFor(() => expect(facts().text.read.at).toBe('failed'));
     page.setState({ model: here({ fingerprint: 'f'.repeat(16) }) });
     await settle();

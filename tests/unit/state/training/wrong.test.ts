@@ -343,6 +343,25 @@ describe('a tab that is hidden', () => {
     expect(pace.show()).toBeNull();
   });
 
+  it('knows what a step takes with its evaluations once a whole round of them was made, until it rests', () => {
+    let now = 0;
+    const pace = new Pace(() => now);
+    pace.run(0);
+    now = 4000; // the first evaluation, before any step
+    pace.evaluated(0);
+    expect(pace.secondsAStep()).toBeNull();
+    now = 9000;
+    pace.evaluated(50);
+    expect(pace.secondsAStep()).toBeCloseTo(0.1);
+    now = 15_000;
+    pace.evaluated(100);
+    expect(pace.secondsAStep()).toBeCloseTo(0.11);
+    pace.rest();
+    expect(pace.secondsAStep()).toBeNull();
+    pace.evaluated(101);
+    expect(pace.secondsAStep()).toBeNull();
+  });
+
   it('and not slowed, or hidden for a moment, or paused, says nothing', () => {
     const even = paced();
     let step = even.pass(10_000, 100, 0);
