@@ -1,7 +1,7 @@
 // The composition root: makes the engine, the store and the page, loads the model, and has all of it drawn. What
 // draws comes with a script of its own: while the browser reads it, the engine's worker starts and asks for the model.
 import type { Engine } from './api.ts';
-import { probeGpu } from './gpu/webgpu/request.ts';
+import { probeGpu } from './gpu/webgpu/adapter.ts';
 import { keepPage } from './offline/keepPage.ts';
 import { createPage } from './state/page.ts';
 import { modelOf } from './state/facts/model.ts';

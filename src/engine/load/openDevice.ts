@@ -2,7 +2,8 @@
 import type { DeviceRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import type { Device } from '../../gpu/device.ts';
-import { requestWebGpuDevice, summariseInfo } from '../../gpu/webgpu/request.ts';
+import { summariseInfo } from '../../gpu/webgpu/adapter.ts';
+import { requestWebGpuDevice } from '../../gpu/webgpu/request.ts';
 import { createWebGpuDevice } from '../../gpu/webgpu/device.ts';
 import { type ProcessorOptions, checkProcessor, createProcessor } from './processor.ts';
 
