@@ -97,3 +97,21 @@ test('tasks of the page while a model of 0.9 M trains, and milliseconds from one
   const looked = await longTasks(page, async () => void (await moves(page, keys)));
   console.log(`tasks of the page of 30 ms and more meanwhile: ${list(looked) || 'none'}`);
 });
+
+test('what Small makes of Tales in two minutes: its step, and the share of words of its samples that are in the text', async ({
+  page,
+}) => {
+  test.setTimeout(400_000);
+  await open(page, { at: '?device=cpu#workspace=train', ready: false });
+  await page.getByRole('radio', { name: /^Small/u }).check();
+  await untilSeen(page.getByTestId('seen').getByText('tokens'));
+  await untilSeen(page.getByRole('region', { name: 'Go' }).getByText(/\d (?:s|min)\b/u));
+  await page.getByRole('region', { name: 'Go' }).getByRole('button', { name: 'Train' }).click();
+  await page.waitForTimeout(120_000);
+  const step = (await page.getByTestId('run-step').textContent()) ?? '';
+  const words = await page.getByText(/% known words/u).allTextContents();
+  expect(words.length).toBeGreaterThan(0);
+  console.log(
+    `Small on Tales after two minutes: step ${step}; of the words of its samples, the newest first, these are in the text: ${words.map((one) => /[\d.]+\s*%/u.exec(one)?.[0]).join(', ')}`,
+  );
+});
