@@ -108,7 +108,7 @@ describe('two losses', () => {
     expect(partingStep(lossPairs(pointsOf(3, 2.000_001), pointsOf(3, 2)))).toBe(2);
     expect(partingStep(lossPairs(pointsOf(3, 2), pointsOf(3, 2, 1)))).toBeNull();
     expect(lossFinding(pairs, NAMES)).toBe(
-      'They are the same up to step 3, where they part. After step 4 the loss is 1.00 as it was and 0.50 without “woof”. Each is of the text that it learned from.',
+      'They are the same up to step 3, where they part. After step 4 the loss of that step is 1.00 as it was and 0.50 without “woof”. Each is of the text that it learned from.',
     );
     expect(lossFinding(lossPairs(pointsOf(3, 1, 1), pointsOf(2, 4, 1)), NAMES)).toMatch(
       /^They part at step 1, with the first batch, as after any change of the text\..* furthest apart at step 2: 1\.00 and 4\.00\./u,
