@@ -9,6 +9,7 @@ import type { Figure } from './figure/figure.ts';
 import { focusText } from './focusText.ts';
 import { formatBits, formatCount, formatPercent, quoteToken, tokenAxisLabel } from './format.ts';
 import css from './NextToken.module.css';
+import { movedWords } from './parts/size.ts';
 import { SaveMenu } from './SaveMenu.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
 
@@ -139,7 +140,9 @@ function Bars({
             ? `Greedy takes ${quoteToken(best.piece)}. `
             : `${quoteToken(best.piece)} leads with ${formatPercent(shown(best))}. `}
         Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
-        {whole === null ? '' : ` KL ${formatBits(whole.klBits)} bits from the whole model.`}
+        {whole === null
+          ? ''
+          : ` ${movedWords(whole.klBits)}: KL ${formatBits(whole.klBits)} bits from the whole model.`}
       </p>
       <div className={css.room}>
         <div className={css.scroll}>

@@ -21,6 +21,15 @@ test.describe('switching parts off', () => {
     await expectPartsOff(page, async () => {
       expect(await objections(page, 'main')).toEqual([]);
     });
+    // Many at once, by keyboard.
+    await button(page, 'All MLPs off').press('Space');
+    await expect(page.getByTestId('off-chips')).toContainText('12 parts off');
+    await expect(button(page, 'MLP 7 off')).toHaveAttribute('aria-pressed', 'true');
+    await expect(page.getByTestId('parts-finding')).toContainText(
+      /^With all MLPs off, .* The guess moved completely\. KL divergence/u,
+    );
+    await button(page, 'All MLPs off').press('Space');
+    await expect(page.getByTestId('off-chips')).toBeHidden();
   });
 
   test(

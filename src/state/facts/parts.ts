@@ -36,8 +36,28 @@ export const ALL_PARTS_ON: PartsState = {
   sweep: null,
 };
 
+/** A part, whatever stands in its place. */
+export type Part = Pick<PartOff, 'part' | 'layer' | 'head'>;
+
+/** The attention of every layer, or every MLP. */
+export function partsOfAll(part: 'attention' | 'mlp', nLayer: number): Part[] {
+  return Array.from({ length: nLayer }, (_, layer) => ({ part, layer }));
+}
+
+/** The attention of a layer and its MLP: all that it adds. */
+export function partsOfLayer(layer: number): Part[] {
+  return [
+    { part: 'attention', layer },
+    { part: 'mlp', layer },
+  ];
+}
+
+export function headsOfLayer(layer: number, nHead: number): Part[] {
+  return Array.from({ length: nHead }, (_, head) => ({ part: 'head', layer, head }));
+}
+
 /** The same part, whatever stands in its place. */
-export function isSamePart(a: PartOff, b: PartOff): boolean {
+export function isSamePart(a: Part, b: Part): boolean {
   return a.part === b.part && a.layer === b.layer && a.head === b.head;
 }
 
@@ -58,6 +78,29 @@ export function partWords({ part, layer, head, by }: PartOff): string {
   const name =
     part === 'head' ? `head ${layer}.${head ?? 0}` : `${part === 'mlp' ? 'MLP' : part} ${layer}`;
   return by === 'mean' ? `${name} · mean` : name;
+}
+
+/** Names of what is off, where all attention, all MLPs, a whole layer or all its heads have one name. */
+export function offNames(
+  off: readonly PartOff[],
+  { nLayer, nHead }: { readonly nLayer: number; readonly nHead: number },
+): string[] {
+  let rest = off;
+  const layers = Array.from({ length: nLayer }, (_, layer) => layer);
+  const take = (parts: readonly Part[], name: string): string[] => {
+    const there = parts.map((part) => rest.find((one) => isSamePart(one, part)));
+    const by = there[0]?.by;
+    if (parts.length < 2 || by === undefined || there.some((one) => one?.by !== by)) return [];
+    rest = rest.filter((one) => !there.includes(one));
+    return [by === 'mean' ? `${name} · mean` : name];
+  };
+  return [
+    ...take(partsOfAll('attention', nLayer), 'all attention'),
+    ...take(partsOfAll('mlp', nLayer), 'all MLPs'),
+    ...layers.flatMap((layer) => take(partsOfLayer(layer), `layer ${layer}`)),
+    ...layers.flatMap((layer) => take(headsOfLayer(layer, nHead), `all heads of layer ${layer}`)),
+    ...rest.map(partWords),
+  ];
 }
 
 /** Whether an earlier visit left just these off, so that nobody switched anything in this one. */

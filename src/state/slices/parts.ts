@@ -1,6 +1,6 @@
 // Which parts of the model are switched off. Every question about the text is asked with them off.
 import type { PartOff, TokenPiece } from '../../api.ts';
-import { isSamePart, sortParts, type Sweep } from '../facts/parts.ts';
+import { isSamePart, sortParts, type Part, type Sweep } from '../facts/parts.ts';
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
 import { toIds } from '../tokenText.ts';
@@ -156,6 +156,19 @@ export function createParts(context: SliceContext<'parts'>) {
         const others = off.filter((other) => !isSamePart(other, part));
         used('parts');
         setOff(others.length < off.length ? others : [...off, part]);
+      },
+      /** Switches all of `parts` off, or on again where all of them are off. */
+      toggleTogether(parts: readonly Part[]): void {
+        const { off } = get().view;
+        const { by } = get().parts;
+        const isOff = (part: Part): boolean => off.some((one) => isSamePart(one, part));
+        used('parts');
+        if (parts.every(isOff)) {
+          setOff(off.filter((one) => !parts.some((part) => isSamePart(one, part))));
+        } else {
+          const more = parts.filter((part) => !isOff(part));
+          setOff([...off, ...more.map((part) => ({ ...part, by }))]);
+        }
       },
       everythingOn(): void {
         if (get().view.off.length > 0) setOff([]);

@@ -1,6 +1,5 @@
 // Switches for heads, attentions and MLPs: what the next token is without them.
 import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
-import type { PartOff } from '../../api.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
@@ -10,14 +9,14 @@ import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
 import { comparisonFigure, sweepFigure } from './figures.ts';
 import css from './PartsPanel.module.css';
+import { Masters } from './Masters.tsx';
+import { sizeLimits } from './size.ts';
 import { comparisonFinding, formatDelta, offList, runningFinding, sweepFinding } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
+import { headsOfLayer, isSamePart, partsOfLayer, type Part } from '../../state/facts/parts.ts';
 
 /** Column of the buttons that switch all heads of a layer. */
 const ALL_HEADS = -1;
-
-/** What a switch is about. */
-type Part = Pick<PartOff, 'part' | 'layer' | 'head'>;
 
 export function PartsPanel(): ReactNode {
   const { model } = useFacts((s) => ({ model: modelOf(s) }));
@@ -29,7 +28,7 @@ export function PartsPanel(): ReactNode {
   return (
     <div className={css.panel} data-testid="parts">
       <div className={css.left}>
-        <By />
+        <Masters nLayer={model.nLayer} />
         <Switches nLayer={model.nLayer} nHead={model.nHead} />
       </div>
       <div className={css.right}>
@@ -38,33 +37,6 @@ export function PartsPanel(): ReactNode {
         <SweepBox />
         <BeforeAndAfter />
       </div>
-    </div>
-  );
-}
-
-function By(): ReactNode {
-  const { actions } = useApp();
-  const { by } = useFacts((s) => ({ by: s.parts.by }));
-  return (
-    <div className={css.by}>
-      <fieldset aria-label="What stands in place of a part">
-        {(['zero', 'mean'] as const).map((name) => (
-          <label key={name}>
-            <input
-              type="radio"
-              name="off-by"
-              checked={by === name}
-              onChange={() => actions.replaceBy(name)}
-            />
-            {name}
-          </label>
-        ))}
-      </fieldset>
-      <p className={css.note}>
-        {by === 'zero'
-          ? 'The part adds nothing, as if it were not there.'
-          : 'Its average over a fixed text stands in: only what it knows of this text goes.'}
-      </p>
     </div>
   );
 }
@@ -96,26 +68,10 @@ function Switches({
     return () => observer.disconnect();
   }, []);
 
-  const isOff = (p: Part): boolean =>
-    off.some((o) => o.part === p.part && o.layer === p.layer && o.head === p.head);
+  const isOff = (p: Part): boolean => off.some((o) => isSamePart(o, p));
 
   function toggle(part: Part): void {
-    const there = off.find(
-      (o) => o.part === part.part && o.layer === part.layer && o.head === part.head,
-    );
-    actions.togglePart(there ?? { ...part, by });
-  }
-
-  function toggleLayer(layer: number): void {
-    const others = off.filter((o) => o.part !== 'head' || o.layer !== layer);
-    const all = off.length - others.length === nHead;
-    const heads = Array.from({ length: nHead }, (_, head) => ({
-      part: 'head' as const,
-      layer,
-      head,
-      by,
-    }));
-    actions.setOff(all ? others : [...others, ...heads]);
+    actions.togglePart(off.find((one) => isSamePart(one, part)) ?? { ...part, by });
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -169,7 +125,7 @@ function Switches({
                       tabIndex={spot.row === layer && spot.column === ALL_HEADS ? 0 : -1}
                       title={`All heads of layer ${layer}`}
                       aria-label={`Layer ${layer}: all heads`}
-                      onClick={() => toggleLayer(layer)}
+                      onClick={() => actions.toggleTogether(headsOfLayer(layer, nHead))}
                       onFocus={() => {
                         setSpot({ row: layer, column: ALL_HEADS });
                         setAbout(null);
@@ -249,11 +205,7 @@ function Columns({
 }
 
 function toParts(layer: number, nHead: number): Part[] {
-  return [
-    ...Array.from({ length: nHead }, (_, head) => ({ part: 'head' as const, layer, head })),
-    { part: 'attention', layer },
-    { part: 'mlp', layer },
-  ];
+  return [...headsOfLayer(layer, nHead), ...partsOfLayer(layer)];
 }
 
 function partName({ part, layer, head }: Part): string {
@@ -263,20 +215,23 @@ function partName({ part, layer, head }: Part): string {
 
 /** The part under the pointer or the keyboard, in words. */
 function About({ part }: { readonly part: Part | null }): ReactNode {
-  const { off, sweep } = useFacts((s) => ({
+  const { off, by, model, sweep } = useFacts((s) => ({
     off: s.view.off,
+    by: s.parts.by,
+    model: modelOf(s),
     sweep: part === null ? null : s.parts.sweep,
   }));
   if (part === null) {
     return (
       <p className={css.about}>
-        Click a head, a whole attention or an MLP; a row’s number switches all its heads.
+        Click a head, a whole attention or an MLP; a row’s number switches all its heads.{' '}
+        {by === 'zero'
+          ? 'Zero: the part adds nothing, as if it were not there.'
+          : 'Mean: its average over a fixed text stands in, so only what it knows of this text goes.'}
       </p>
     );
   }
-  const there = off.find(
-    (o) => o.part === part.part && o.layer === part.layer && o.head === part.head,
-  );
+  const there = off.find((one) => isSamePart(one, part));
   const muted =
     part.part === 'head' && off.some((o) => o.part === 'attention' && o.layer === part.layer);
   const state =
@@ -289,7 +244,7 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
     <p className={css.about}>
       <b>{partName(part)}</b> is {state}.{' '}
       {sweep !== null && !Number.isNaN(delta)
-        ? `${sweep.off.length === 0 ? `Alone off (${sweep.by})` : `Off (${sweep.by}) besides ${offList(sweep.off)}`}, it takes ${quoteToken(sweep.target)} from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${formatDelta(delta)} in ln p.`
+        ? `${sweep.off.length === 0 ? `Alone off (${sweep.by})` : `Off (${sweep.by}) besides ${offList(sweep.off, model)}`}, it takes ${quoteToken(sweep.target)} from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${formatDelta(delta)} in ln p.`
         : ''}
     </p>
   );
@@ -309,8 +264,9 @@ function Running(): ReactNode {
 
 /** What the switches do to the next token, in a sentence. */
 function Finding(): ReactNode {
-  const { off, comparison, generating } = useFacts((s) => ({
+  const { off, model, comparison, generating } = useFacts((s) => ({
     off: s.view.off,
+    model: modelOf(s),
     comparison: s.parts.comparison,
     generating: s.busy.has('run'),
   }));
@@ -324,10 +280,10 @@ function Finding(): ReactNode {
     if (off.length === 0) {
       return 'Every part is on. Switch one off and see what the next token becomes without it.';
     }
-    if (comparison !== null) return comparisonFinding(comparison, off);
+    if (comparison !== null) return comparisonFinding(comparison, off, model);
     return generating
       ? 'The comparison comes when the text is written.'
-      : `Reading the text with ${offList(off)} off…`;
+      : `Reading the text with ${offList(off, model)} off…`;
   }
 }
 
@@ -347,7 +303,8 @@ function BeforeAndAfter(): ReactNode {
         {actual === undefined
           ? 'The model’s own probabilities for the next token, before any sampling.'
           : `The model’s own probabilities at ${quoteToken(actual)}, before any sampling.`}{' '}
-        Entropy {comparison.entropyBefore.toFixed(2)} → {comparison.entropyAfter.toFixed(2)} bits.
+        Sizes in bits: {sizeLimits()}. Entropy {comparison.entropyBefore.toFixed(2)} →{' '}
+        {comparison.entropyAfter.toFixed(2)} bits.
       </figcaption>
       <Chart
         data-testid="parts-bars"

@@ -1,5 +1,6 @@
 // What switching off shows, as figures: before and after, and the sweep over all heads.
 import type { Sweep } from '../../state/facts/parts.ts';
+import { modelOf } from '../../state/facts/model.ts';
 import type { AppState } from '../../state/store.ts';
 import type { TokenText } from '../../state/tokenText.ts';
 import type { Figure } from '../figure/figure.ts';
@@ -11,15 +12,17 @@ import { comparisonFinding, offList, sweepFinding } from './words.ts';
 export function comparisonFigure({
   parts: { comparison, comparisonAt },
   view: { off },
-}: AppState): Figure {
+  model,
+}: Pick<AppState, 'parts' | 'view' | 'model'>): Figure {
+  const shape = modelOf({ model });
   if (comparison === null) throw new Error('There is no comparison to save yet.');
   const { candidates } = comparison;
   return {
     name: `parts-off-${comparisonAt + 1}`,
     title: 'The next token with every part on, and with parts off',
-    finding: comparisonFinding(comparison, off),
+    finding: comparisonFinding(comparison, off, shape),
     table: () => ({
-      caption: `Probabilities with every part on and with ${offList(off)} off, the largest change first. KL divergence ${formatBits(comparison.klBits)} bits.`,
+      caption: `Probabilities with every part on and with ${offList(off, shape)} off, the largest change first. KL divergence ${formatBits(comparison.klBits)} bits.`,
       columns: ['Token', 'All on', 'Parts off', 'Change'],
       rows: candidates.map(({ piece, before, after }) => [
         tokenAxisLabel(piece),

@@ -1,11 +1,18 @@
 // What switching parts off did, in words.
 import type { Comparison } from '../../api.ts';
-import { partWords, type Sweep } from '../../state/facts/parts.ts';
+import { offNames, partWords, type Sweep } from '../../state/facts/parts.ts';
 import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
 import type { RunFacts } from '../../state/facts/run.ts';
 import { formatBits, formatPercent, quoteToken } from '../format.ts';
 import { listed } from '../../words.ts';
+import { movedWords } from './size.ts';
+
+/** How many there are of what a model is made of. */
+export interface Shape {
+  readonly nLayer: number;
+  readonly nHead: number;
+}
 
 export function formatDelta(delta: number): string {
   const size = Math.abs(delta);
@@ -14,26 +21,35 @@ export function formatDelta(delta: number): string {
   return `${delta < 0 ? '−' : '+'}${text}`;
 }
 
-export function offList(off: readonly PartOff[], most = 3): string {
-  const names = off.slice(0, most).map(partWords);
-  const rest = off.length - names.length;
+/** What is off; where the shape is known, parts that make a whole by the name of the whole. */
+export function offList(off: readonly PartOff[], shape: Shape | null): string {
+  const all = shape === null ? off.map(partWords) : offNames(off, shape);
+  const names = all.slice(0, MOST_NAMES);
+  const rest = all.length - names.length;
   if (rest > 0) return `${names.join(', ')} and ${rest} more`;
   return listed(names);
 }
 
+/** More parts than these are counted. */
+const MOST_NAMES = 3;
+
 /** The largest change, and how far the distribution moved. */
-export function comparisonFinding(comparison: Comparison, off: readonly PartOff[]): string {
+export function comparisonFinding(
+  comparison: Comparison,
+  off: readonly PartOff[],
+  shape: Shape | null,
+): string {
   const [most] = comparison.candidates;
-  const kl = `${formatBits(comparison.klBits)} bits`;
+  const kl = `KL divergence: ${formatBits(comparison.klBits)} bits.`;
   if (most === undefined) return '';
+  const opening = `With ${offList(off, shape)} off`;
+  if (most.before === most.after) return `${opening}, nothing changes. ${kl}`;
   const [before, after] = [formatPercent(most.before), formatPercent(most.after)];
   const change =
-    most.before === most.after
-      ? 'nothing changes'
-      : before === after
-        ? `nothing changes much: ${quoteToken(most.piece)} stays at ${after}`
-        : `${quoteToken(most.piece)} ${most.after > most.before ? 'rises' : 'falls'} from ${before} to ${after}`;
-  return `With ${offList(off)} off, ${change}. KL divergence: ${kl}.`;
+    before === after
+      ? `${quoteToken(most.piece)} stays at ${after}`
+      : `${quoteToken(most.piece)} ${most.after > most.before ? 'rises' : 'falls'} from ${before} to ${after}`;
+  return `${opening}, ${change}. ${movedWords(comparison.klBits)}. ${kl}`;
 }
 
 /** What to say while a text is written with other parts off than are off by now; else ''. */
@@ -46,7 +62,7 @@ export function runningFinding(
   const own = run !== null && run.reason === null && run.tokens > 0 ? runs.at(-1) : undefined;
   const toKey = (parts: readonly PartOff[]): string => parts.map(partWords).join();
   if (own === undefined || toKey(own.off) === toKey(off)) return '';
-  const began = own.off.length === 0 ? 'every part on' : `${offList(own.off)} off`;
+  const began = own.off.length === 0 ? 'every part on' : `${offList(own.off, null)} off`;
   return `The text is being written with ${began}, as it began; what is switched now counts from the next run on.`;
 }
 

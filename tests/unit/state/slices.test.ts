@@ -14,7 +14,7 @@ import type {
 import { EngineError } from '../../../src/errors.ts';
 import { createPace } from '../../../src/state/pace.ts';
 import { isUnseen, lensFocus } from '../../../src/state/facts/lens.ts';
-import { partWords } from '../../../src/state/facts/parts.ts';
+import { partsOfAll, partsOfLayer, partWords } from '../../../src/state/facts/parts.ts';
 import { createLens, windowFrom } from '../../../src/state/slices/lens.ts';
 import { createParts } from '../../../src/state/slices/parts.ts';
 import { createSampler } from '../../../src/state/slices/sampler.ts';
@@ -381,6 +381,22 @@ describe('the switches', () => {
     actions.everythingOn();
     expect(toy.store.getState()).toMatchObject({ view: { off: [] }, parts: { comparison: null } });
     expect(toy.context.refreshAll).toHaveBeenCalledTimes(7);
+  });
+
+  it('go off and on together: what lacks goes off first, others stay as they are', () => {
+    const toy = createToy();
+    const { actions } = createParts(toy.of('parts'));
+    const names = () => toy.store.getState().view.off.map(partWords);
+    actions.togglePart({ part: 'mlp', layer: 0, by: 'mean' });
+    actions.toggleTogether(partsOfAll('mlp', L));
+    expect(names()).toEqual(['MLP 0 · mean', 'MLP 1', 'MLP 2']);
+    actions.toggleTogether(partsOfLayer(1));
+    expect(names()).toEqual(['MLP 0 · mean', 'attention 1', 'MLP 1', 'MLP 2']);
+    actions.toggleTogether(partsOfLayer(1));
+    expect(names()).toEqual(['MLP 0 · mean', 'MLP 2']);
+    actions.toggleTogether(partsOfAll('mlp', L));
+    actions.toggleTogether(partsOfAll('mlp', L));
+    expect(names()).toEqual([]);
   });
 
   it('compare only while something is off, and drop parts that a model does not have', async () => {

@@ -1,9 +1,22 @@
 // What the views of the inside say and where things stand: pure functions, no page.
 import { describe, expect, it } from 'vitest';
-import type { ModuleNode, SamplerStage, SamplerSteps, TokenPiece } from '../../../src/api.ts';
+import type {
+  ModuleNode,
+  PartOff,
+  SamplerStage,
+  SamplerSteps,
+  TokenPiece,
+} from '../../../src/api.ts';
 import { DEFAULT_SETTINGS } from '../../../src/state/settings.ts';
 import type { LensView } from '../../../src/state/facts/lens.ts';
-import type { Sweep } from '../../../src/state/facts/parts.ts';
+import {
+  headsOfLayer,
+  offNames,
+  partsOfAll,
+  partsOfLayer,
+  type Part,
+  type Sweep,
+} from '../../../src/state/facts/parts.ts';
 import { rankHeight } from '../../../src/ui/lens/drawings.ts';
 import { cellAt, layoutLens } from '../../../src/ui/lens/layout.ts';
 import { curveWords, lensFinding, settledDepth } from '../../../src/ui/lens/words.ts';
@@ -15,6 +28,7 @@ import {
   toTreeLines,
 } from '../../../src/ui/model/arithmetic.ts';
 import { layoutGrid } from '../../../src/ui/parts/layout.ts';
+import { sizeLimits, sizeOf } from '../../../src/ui/parts/size.ts';
 import {
   comparisonFinding,
   runningFinding,
@@ -173,9 +187,40 @@ describe('the switches', () => {
       entropyAfter: 2,
     };
     const off = [{ part: 'head', layer: 4, head: 1, by: 'mean' }] as const;
-    expect(comparisonFinding(comparison, off)).toBe(
-      'With head 4.1 · mean off, “fox” falls from 40\u00A0% to 10\u00A0%. KL divergence: 0.500 bits.',
+    expect(comparisonFinding(comparison, off, null)).toBe(
+      'With head 4.1 · mean off, “fox” falls from 40\u00A0% to 10\u00A0%. The guess moved clearly. KL divergence: 0.500 bits.',
     );
+    const weak = {
+      ...comparison,
+      klBits: 0.003,
+      candidates: [{ piece: fox, before: 0.24, after: 0.2401 }],
+    };
+    expect(comparisonFinding(weak, off, null)).toBe(
+      'With head 4.1 · mean off, “fox” stays at 24\u00A0%. That is nothing to speak of. KL divergence: 0.003 bits.',
+    );
+  });
+
+  it('have words for sizes, with limits that do not move', () => {
+    const sizes = [0, 0.0099, 0.01, 0.099, 0.1, 0.99, 1, 12].map(sizeOf);
+    expect(sizes.map((size) => size.at(0)).join('')).toBe('nnaacccc');
+    expect(sizes.slice(4)).toEqual(['clearly', 'clearly', 'completely', 'completely']);
+    expect(sizeLimits()).toBe(
+      'nothing <\u00A00.01\u00A0≤ a little <\u00A00.1\u00A0≤ clearly <\u00A01\u00A0≤ completely',
+    );
+  });
+
+  it('name wholes where all of their parts are off in the same way', () => {
+    const shape = { nLayer: 2, nHead: 2 };
+    const by = 'zero' as const;
+    const off = (parts: readonly Part[]) => parts.map((part) => ({ ...part, by }));
+    expect(offNames(off(partsOfAll('attention', 2)), shape)).toEqual(['all attention']);
+    expect(offNames(off([...partsOfAll('mlp', 2), ...headsOfLayer(1, 2)]), shape)).toEqual([
+      'all MLPs',
+      'all heads of layer 1',
+    ]);
+    expect(offNames(off(partsOfLayer(1)), shape)).toEqual(['layer 1']);
+    const mixed = [...off(partsOfLayer(1)).slice(0, 1), { part: 'mlp', layer: 1, by: 'mean' }];
+    expect(offNames(mixed as PartOff[], shape)).toEqual(['attention 1', 'MLP 1 · mean']);
   });
 
   it('say that a text which is being written goes on as it began', () => {
