@@ -155,7 +155,7 @@ export interface Engine {
   ): Promise<Answer<Q>>;
   /** Streams tokens. Aborting ends the stream with `done: aborted`; errors reject. */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>;
-  /** Switches each head off in turn, layer by layer. Aborting ends the stream; errors reject. */
+  /** Switches each head, attention and MLP off in turn, layer by layer. Aborting ends the stream; errors reject. */
   sweep(request: SweepRequest): AsyncIterable<SweepEvent>;
   /**
    * The loaded model as a folder that transformers reads. The next chunk is made when it is asked for,

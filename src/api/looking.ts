@@ -146,22 +146,25 @@ export interface SweepRequest extends Meant {
   readonly signal?: AbortSignal;
 }
 
-/** The effect of switching each head off in turn. */
+/** The effect of switching each head, attention and MLP off in turn. */
 export type SweepEvent =
   | {
       readonly type: 'base';
-      /** ln of the target's probability with every head on. */
+      /** ln of the target's probability before anything is switched off for the sweep. */
       readonly logprob: number;
       readonly target: TokenPiece;
-      readonly heads: number;
+      /** Parts that are going to be switched off: L · (H + 2). */
+      readonly parts: number;
     }
   | {
-      readonly type: 'head';
+      readonly type: 'part';
+      readonly part: PartOff['part'];
       readonly layer: number;
-      readonly head: number;
-      /** ln of the target's probability with this head off, less the base. */
+      /** Of a head. */
+      readonly head?: number;
+      /** ln of the target's probability with this part off, less the base. */
       readonly delta: number;
-      /** Heads done so far. */
+      /** Parts done so far. */
       readonly done: number;
     };
 

@@ -85,8 +85,8 @@ export class LocalEngine implements Engine {
 
   sweep(request: SweepRequest): AsyncIterable<SweepEvent> {
     return this.#stream(async function* (model) {
-      const { sweepHeads } = await import('./questions/sweep.ts');
-      yield* sweepHeads(model, request);
+      const { sweepParts } = await import('./questions/sweep.ts');
+      yield* sweepParts(model, request);
     }, request);
   }
 

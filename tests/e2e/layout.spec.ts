@@ -93,7 +93,7 @@ async function expectViewsInSight(page: Page): Promise<void> {
     page.getByTestId('parts-finding'),
     page.getByTestId('parts-map'),
     page.getByRole('button', { name: 'MLP 11 off' }),
-    button(page, 'Switch each head off in turn'),
+    button(page, 'Switch each part off in turn'),
   );
 
   await openView(page, 'Model');

@@ -53,7 +53,7 @@ test.describe('switching parts off', () => {
     },
   );
 
-  test('a sweep paints each head’s effect as it goes, can be cancelled, and names three', async ({
+  test('a sweep paints each part’s effect as it goes, can be cancelled, and has the telling switch ready', async ({
     page,
   }) => {
     await open(page);
@@ -71,15 +71,18 @@ test.describe('switching parts off', () => {
         cancel.click();
       }).observe(element, { childList: true, subtree: true });
     });
-    await sweep.getByRole('button', { name: 'Switch each head off in turn' }).click();
-    await expect(sweep).toContainText(/Ended after \d+ heads/u);
-    // Ten tokens, so that the default run stays short; every further token costs each head the same.
-    await sweep.getByRole('button', { name: 'Switch each head off in turn' }).click();
+    await sweep.getByRole('button', { name: 'Switch each part off in turn' }).click();
+    await expect(sweep).toContainText(/Ended after \d+ parts/u);
+    // Ten tokens, so that the default run stays short; every further token costs each part the same.
+    await sweep.getByRole('button', { name: 'Switch each part off in turn' }).click();
     const finding = page.getByTestId('sweep-finding');
-    await untilSeen(finding.filter({ hasText: 'The heads that matter most' }));
+    await untilSeen(finding.filter({ hasText: 'matter' }));
     await expect(finding).toContainText(
-      /“was” has 24\s%\. The heads that matter most.*: \d+\.\d+ \(.+\), \d+\.\d+ \(.+\), \d+\.\d+ \(/u,
+      /“was” has 24\s%\. No single head matters here \(the most: head .+\)\. What does: layer 0’s MLP \(/u,
     );
     expect(await countColours(page.getByTestId('parts-map'))).toBeGreaterThan(blank + 20);
+    await button(page, 'Switch MLP 0 off').click();
+    await expect(page.getByTestId('parts-finding')).toContainText('With MLP 0 off');
+    await expect(page.getByTestId('parts-finding')).toContainText('The guess moved completely');
   });
 });

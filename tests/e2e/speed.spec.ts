@@ -154,15 +154,15 @@ test('GPT-2 at full size on the page: from a click to the bars, and from the tab
   }
 });
 
-test('seconds for a sweep over 144 heads of 123 tokens', async ({ page }) => {
+test('seconds for a sweep over 168 parts of 123 tokens', async ({ page }) => {
   await open(page, { at: '?device=cpu' });
   await writePrompt(page, LONG);
   await expect.poll(() => chips(page).count()).toBeGreaterThan(120);
   await openView(page, 'Switch off');
   const start = Date.now();
-  await page.getByRole('button', { name: 'Switch each head off in turn' }).click();
+  await page.getByRole('button', { name: 'Switch each part off in turn' }).click();
   const finding = page.getByTestId('sweep-finding');
-  await expect(finding).toContainText('The heads that matter most, with');
+  await expect(finding).toContainText(/matter/u);
   const tokens = await chips(page).count();
   console.log(`s for a sweep of ${tokens} tokens: ${((Date.now() - start) / 1000).toFixed(1)}`);
 });

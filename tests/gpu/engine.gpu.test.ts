@@ -1,6 +1,6 @@
 // The engine's contract, on both engines (this thread, a worker) and both devices.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, GenerateEvent, GenerationOptions } from '../../src/api.ts';
+import type { Engine, GenerateEvent, GenerationOptions, PartOff } from '../../src/api.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { EngineError } from '../../src/errors.ts';
 import { StreamingDecoder } from '../../src/text/streamingDecoder.ts';
@@ -235,25 +235,27 @@ for (const [name, create, devices] of engines) {
         });
       });
 
-      it('sweeps heads one by one, and stops when it is told to', async () => {
+      it('sweeps parts one by one, and stops when it is told to', async () => {
         const { ids, greedy } = expected[0];
         const controller = new AbortController();
         const target = greedy[0];
-        const deltas: { layer: number; head: number; delta: number }[] = [];
+        const deltas: { part: PartOff['part']; layer: number; head?: number; delta: number }[] = [];
         const request = { ids, target, by: 'zero', signal: controller.signal } as const;
         let base = NaN;
         for await (const event of engine.sweep(request)) {
           if (event.type === 'base') {
             base = event.logprob;
-            expect(event).toMatchObject({ target: { id: target }, heads: 144 });
+            expect(event).toMatchObject({ target: { id: target }, parts: 168 });
           } else {
             expect(event.done).toBe(deltas.push(event));
             if (event.done === 14) controller.abort();
           }
         }
-        expect(deltas.length).toBeLessThan(144);
-        const { layer, head, delta } = deltas[13];
-        const off = [{ part: 'head', layer, head, by: 'zero' }] as const;
+        expect(deltas.length).toBeLessThan(168);
+        // The MLP of the last layer.
+        const { delta, ...last } = deltas[13];
+        expect(last).toMatchObject({ part: 'mlp', layer: 11 });
+        const off = [{ part: last.part, layer: last.layer, by: 'zero' }] as const;
         const options = { ...OPTIONS, do_sample: true };
         const asked = await engine.ask('distribution', { ids, options, top: 100, off });
         const after = asked.top.find(({ piece }) => piece.id === target)!.rawProbability;

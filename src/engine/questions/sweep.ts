@@ -1,4 +1,4 @@
-// The effect of every head on one token: each is switched off in turn.
+// The effect of every head, attention and MLP on one token: each is switched off in turn.
 import type { PartOff, SweepEvent, SweepRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { type BlockInputs, Reruns } from '../../model/rerun.ts';
@@ -13,12 +13,12 @@ import { windowStart } from '../../window.ts';
 const MOST_KEPT_BYTES = 2 ** 29;
 
 /**
- * Streams the change in ln p(target) with each head off, in a session of its own. What a head
- * changes lies behind it, so everything before it is computed once for all; the last layers come
- * first, because they are done soonest. Aborting ends the stream. Throws `inspect/…` (`inspect/size` where the text is too long for
+ * Streams the change in ln p(target) with each head off, then with each layer's whole attention and its MLP off,
+ * in a session of its own. What a part changes lies behind it, so everything before it is computed once for all;
+ * the last layers come first, because they are done soonest. Aborting ends the stream. Throws `inspect/…` (`inspect/size` where the text is too long for
  * `mostBytes`), `tokens/…`.
  */
-export async function* sweepHeads(
+export async function* sweepParts(
   model: GPT2,
   request: SweepRequest,
   mostBytes: number = MOST_KEPT_BYTES,
@@ -48,31 +48,47 @@ export async function* sweepHeads(
       type: 'base',
       logprob,
       target: model.vocabulary.pieceOf(target),
-      heads: nLayer * nHead,
+      parts: nLayer * (nHead + 2),
     };
     // Nobody waits for it; what fails here fails again where it is used.
     const reruns = new Reruns(session);
     reruns.prepare().catch(() => {});
     let done = 0;
-    const means = request.by === 'mean' ? (await model.readers.partMeans()).headValues : null;
+    const { by } = request;
+    const isByMean = by === 'mean' || alwaysOff.parts.some((part) => part.by === 'mean');
+    const means = isByMean ? await model.readers.partMeans() : null;
+    const averages = by === 'mean' ? (means?.headValues ?? null) : null;
     for (let layer = nLayer - 1; layer >= 0; layer--) {
       for (let head = 0; head < nHead; head++) {
         let delta = 0;
         // A head that is off already changes nothing.
-        if (!isOff(alwaysOff.parts, layer, head)) {
+        if (!isOff(alwaysOff.parts, { part: 'head', layer, head })) {
           const from = head * layout.headStride;
           const to = from + layout.headStride;
           const heads = inputs[layer].heads.slice();
           for (let at = 0; at < heads.length; at += width) {
-            if (means)
-              heads.set(means.subarray(layer * width + from, layer * width + to), at + from);
+            if (averages)
+              heads.set(averages.subarray(layer * width + from, layer * width + to), at + from);
             else heads.fill(0, at + from, at + to);
           }
           const { residual } = inputs[layer];
           const changed = await reruns.run(layer, { residual, heads }, signal);
           delta = logprobAndRank(changed, target).logprob - logprob;
         }
-        yield { type: 'head', layer, head, delta, done: ++done };
+        yield { type: 'part', part: 'head', layer, head, delta, done: ++done };
+        signal?.throwIfAborted();
+      }
+      for (const part of ['attention', 'mlp'] as const) {
+        let delta = 0;
+        if (!isOff(alwaysOff.parts, { part, layer })) {
+          // Its block is run again with all that flowed into it, so nothing that was read is out of date.
+          const off = [...alwaysOff.parts, { part, layer, by }];
+          session.setPartsOff(toPartsOff(off, model.config), means);
+          const changed = await reruns.run(layer, inputs[layer], signal);
+          session.setPartsOff(alwaysOff, means);
+          delta = logprobAndRank(changed, target).logprob - logprob;
+        }
+        yield { type: 'part', part, layer, delta, done: ++done };
         signal?.throwIfAborted();
       }
     }
@@ -83,11 +99,12 @@ export async function* sweepHeads(
   }
 }
 
-function isOff(off: readonly PartOff[], layer: number, head: number): boolean {
+/** Whether a part is off by itself, or a head with its whole attention. */
+function isOff(off: readonly PartOff[], { part, layer, head }: Omit<PartOff, 'by'>): boolean {
   return off.some(
-    (part) =>
-      part.layer === layer &&
-      (part.part === 'attention' || (part.part === 'head' && part.head === head)),
+    (one) =>
+      one.layer === layer &&
+      (one.part === part ? one.head === head : part === 'head' && one.part === 'attention'),
   );
 }
 

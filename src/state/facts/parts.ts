@@ -1,17 +1,20 @@
 // What the page knows of parts that are switched off.
 import type { Comparison, PartOff, TokenPiece } from '../../api.ts';
 
-/** What each head does to one token's probability. */
+/** What each part does to one token's probability. */
 export interface Sweep {
   /** (L, H) ln p(target) with the head off, less the same with it on; NaN where not yet measured. */
   readonly deltas: Float32Array;
+  /** (L, 2) the same without the whole attention, and without the MLP. */
+  readonly wholes: Float32Array;
   readonly nLayer: number;
   readonly nHead: number;
-  /** ln p(target) before any head is switched off for the sweep. */
+  /** ln p(target) before anything is switched off for the sweep. */
   readonly base: number;
   readonly target: TokenPiece;
   /** Index of the target in the text; the text's length is the next one. */
   readonly at: number;
+  /** Parts that are measured, of L · (H + 2). */
   readonly done: number;
   readonly by: PartOff['by'];
   /** Parts that were off all the time. */
@@ -54,6 +57,16 @@ export function partsOfLayer(layer: number): Part[] {
 
 export function headsOfLayer(layer: number, nHead: number): Part[] {
   return Array.from({ length: nHead }, (_, head) => ({ part: 'head', layer, head }));
+}
+
+/** Change in ln p(target) without a part; NaN where it is not yet measured. */
+export function effectOf(
+  { deltas, wholes, nHead }: Sweep,
+  { part, layer, head = 0 }: Part,
+): number {
+  const found =
+    part === 'head' ? deltas[layer * nHead + head] : wholes[2 * layer + (part === 'mlp' ? 1 : 0)];
+  return found ?? Number.NaN;
 }
 
 /** The same part, whatever stands in its place. */

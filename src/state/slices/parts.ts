@@ -18,7 +18,7 @@ export function createParts(context: SliceContext<'parts'>) {
   let sweeping: AbortController | null = null;
   let sweepEpoch = -1;
   /** What a sweep has measured; shown now and then, and when it ends. */
-  let measured: Pick<Sweep, 'deltas' | 'done'> | null = null;
+  let measured: Pick<Sweep, 'deltas' | 'wholes' | 'done'> | null = null;
 
   const compare = createLatest<void>(async (_, signal) => {
     const { off, selected } = get().view;
@@ -69,6 +69,8 @@ export function createParts(context: SliceContext<'parts'>) {
     const { nLayer, nHead } = model;
     used('sweep');
     const deltas = new Float32Array(nLayer * nHead).fill(Number.NaN);
+    const wholes = new Float32Array(nLayer * 2).fill(Number.NaN);
+    const known = () => ({ deltas: deltas.slice(), wholes: wholes.slice() });
     const facts = { nLayer, nHead, at, by, off, done: 0, running: true };
     set({ sweep: null });
     work('sweep', true);
@@ -82,16 +84,18 @@ export function createParts(context: SliceContext<'parts'>) {
         const { sweep } = get().parts;
         if (event.type === 'base') {
           set({
-            sweep: { ...facts, deltas: deltas.slice(), base: event.logprob, target: event.target },
+            sweep: { ...facts, ...known(), base: event.logprob, target: event.target },
           });
         } else if (sweep !== null) {
-          deltas[event.layer * nHead + event.head] = event.delta;
-          measured = { deltas, done: event.done };
+          const { part, layer, head = 0 } = event;
+          if (part === 'head') deltas[layer * nHead + head] = event.delta;
+          else wholes[2 * layer + (part === 'mlp' ? 1 : 0)] = event.delta;
+          measured = { deltas, wholes, done: event.done };
           const now = performance.now();
-          // The last layers' heads come fast, and every repaint takes the processor from the next.
+          // The last layers' parts come fast, and every repaint takes the processor from the next.
           if (now - lastShown < SHOWN_MS) continue;
           lastShown = now;
-          set({ sweep: { ...sweep, ...measured, deltas: deltas.slice() } });
+          set({ sweep: { ...sweep, ...measured, ...known() } });
         }
       }
     } catch (error) {

@@ -1,8 +1,9 @@
 // Draws every head as a tile: layers down, heads across. Values in, strokes out; knows no React.
 import type { AttentionAtlas, AttentionRows, Behaviour } from '../../api.ts';
-import { shadeColour, toShade, toSignedShade } from '../figure/colour.ts';
+import { shadeColour, toShade } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
+import { effectShade } from '../parts/scale.ts';
 import { rowOf, type Scene } from './scene.ts';
 import { poolRow, poolTriangle } from './weights.ts';
 
@@ -141,7 +142,6 @@ export function paintAtlas(
 ): void {
   const { scene, cursor, focus } = view;
   if (!view.sorted) paintMargins(painter, theme, layout, cursor ?? focus, scene.nHead);
-  const most = mostEffect(scene);
   scene.order.forEach((head, place) => {
     const box = tileBox(layout, place);
     const ground = shadeColour(theme.lut, 0);
@@ -151,7 +151,7 @@ export function paintAtlas(
     }
     painter.rect(box.x, box.y, box.width, box.height, ground);
     if (scene.mode === 'effect') {
-      paintEffect(painter, theme, box, scene.deltas?.[head] ?? Number.NaN, most);
+      paintEffect(painter, theme, box, scene.deltas?.[head] ?? Number.NaN);
     }
     paintNames(painter, theme, box, head, view);
     const free = underNames(box, view.sorted);
@@ -256,22 +256,10 @@ function paintPattern(
   painter.cells(inner, thumb.size, thumb.size, shades, theme.lut);
 }
 
-function mostEffect({ deltas }: Scene): number {
-  let most = 0;
-  for (const delta of deltas ?? []) if (Math.abs(delta) > most) most = Math.abs(delta);
-  return most;
-}
-
-function paintEffect(
-  painter: Painter,
-  theme: FigureTheme,
-  box: Box,
-  delta: number,
-  most: number,
-): void {
+function paintEffect(painter: Painter, theme: FigureTheme, box: Box, delta: number): void {
   if (Number.isNaN(delta)) return;
-  const shade = toSignedShade(most === 0 ? 0 : delta / most);
-  painter.rect(box.x, box.y, box.width, box.height, shadeColour(theme.signedLut, shade));
+  const colour = shadeColour(theme.signedLut, effectShade(delta));
+  painter.rect(box.x, box.y, box.width, box.height, colour);
 }
 
 /** Whether names have a line of their own above the bars: out of their places heads need a number. */

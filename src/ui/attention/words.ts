@@ -95,5 +95,5 @@ function effectFinding(deltas: Float32Array, nameOf: (head: number) => string): 
   });
   if (worst < 0) return 'No head has been measured yet.';
   const signed = (delta: number): string => `${delta < 0 ? '−' : '+'}${Math.abs(delta).toFixed(2)}`;
-  return `Without head ${nameOf(worst)} the chosen token loses most (${signed(deltas[worst] ?? 0)} in log-probability); without head ${nameOf(best)} it gains most (${signed(deltas[best] ?? 0)}).`;
+  return `Without head ${nameOf(worst)} the chosen token loses most (${signed(deltas[worst] ?? 0)} in log-probability); without head ${nameOf(best)} it gains most (${signed(deltas[best] ?? 0)}). Full colour is ±1.`;
 }

@@ -4,16 +4,23 @@ import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
-import { formatCount, formatPercent, quoteToken } from '../format.ts';
+import { formatPercent, quoteToken } from '../format.ts';
 import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
-import { comparisonFigure, sweepFigure } from './figures.ts';
+import { comparisonFigure } from './figures.ts';
 import css from './PartsPanel.module.css';
 import { Masters } from './Masters.tsx';
 import { sizeLimits } from './size.ts';
-import { comparisonFinding, formatDelta, offList, runningFinding, sweepFinding } from './words.ts';
+import { SweepBox } from './SweepBox.tsx';
+import { comparisonFinding, formatDelta, offList, runningFinding } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
-import { headsOfLayer, isSamePart, partsOfLayer, type Part } from '../../state/facts/parts.ts';
+import {
+  effectOf,
+  headsOfLayer,
+  isSamePart,
+  partsOfLayer,
+  type Part,
+} from '../../state/facts/parts.ts';
 
 /** Column of the buttons that switch all heads of a layer. */
 const ALL_HEADS = -1;
@@ -236,10 +243,7 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
     part.part === 'head' && off.some((o) => o.part === 'attention' && o.layer === part.layer);
   const state =
     there !== undefined ? `off (${there.by})` : muted ? 'off with its whole attention' : 'on';
-  const delta =
-    part.part === 'head' && sweep !== null
-      ? (sweep.deltas[part.layer * sweep.nHead + (part.head ?? 0)] ?? Number.NaN)
-      : Number.NaN;
+  const delta = sweep === null ? Number.NaN : effectOf(sweep, part);
   return (
     <p className={css.about}>
       <b>{partName(part)}</b> is {state}.{' '}
@@ -317,71 +321,5 @@ function BeforeAndAfter(): ReactNode {
       />
       <FigureTools figure={() => comparisonFigure(store.getState())} />
     </figure>
-  );
-}
-
-function SweepBox(): ReactNode {
-  const { store, text, actions } = useApp();
-  const { sweep, working, generating, ready, selected, off } = useFacts((s) => ({
-    sweep: s.parts.sweep,
-    working: s.busy.has('sweep'),
-    generating: s.busy.has('run'),
-    ready: s.model.at === 'here' && s.text.tokenised,
-    selected: s.view.selected,
-    off: s.view.off,
-    epoch: s.text.epoch,
-  }));
-  const heads = sweep === null ? 0 : sweep.deltas.length;
-  const piece = selected === null ? undefined : text.pieces[selected];
-  const target = piece === undefined ? 'the likeliest next token' : quoteToken(piece);
-  const stale = sweep !== null && JSON.stringify(sweep.off) !== JSON.stringify(off);
-  return (
-    <section className={css.sweep} aria-label="Sweep" data-testid="sweep">
-      <div className={css.sweepHead}>
-        {working ? (
-          <>
-            <button className={controls.button} type="button" onClick={() => actions.stopSweep()}>
-              Cancel
-            </button>
-            {sweep === null ? (
-              <span className={css.note}>Reading the text…</span>
-            ) : (
-              <>
-                <progress max={heads} value={sweep.done} aria-label="Heads done" />
-                <span className={css.count}>
-                  {sweep.done} of {heads}
-                </span>
-              </>
-            )}
-          </>
-        ) : (
-          <>
-            <button
-              className={controls.button}
-              type="button"
-              disabled={generating || !ready}
-              onClick={() => actions.startSweep()}
-            >
-              Switch each head off in turn
-            </button>
-            <span className={css.note}>and watch {target}</span>
-          </>
-        )}
-      </div>
-      {sweep !== null && (
-        <>
-          <p className={css.sweepWords} data-testid="sweep-finding">
-            {sweepFinding(sweep)}
-          </p>
-          <p className={css.note}>
-            Token {formatCount(sweep.at + 1)}, replaced by {sweep.by}. Numbers are the change in ln
-            p: − and orange, the head helps the token; + and blue, it holds it back.
-            {stale ? ' Measured before the switches changed.' : ''}
-            {!sweep.running && sweep.done < heads ? ` Ended after ${sweep.done} heads.` : ''}
-          </p>
-          <FigureTools figure={() => sweepFigure(store.getState(), text)} />
-        </>
-      )}
-    </section>
   );
 }

@@ -1,21 +1,13 @@
 // The pictures of the switches: the map of a sweep, and the candidates before and after.
 import type { Comparison, PartOff } from '../../api.ts';
-import type { Sweep } from '../../state/facts/parts.ts';
-import { inkOn, shadeColour, toSignedShade } from '../figure/colour.ts';
+import { effectOf, type Part, type Sweep } from '../../state/facts/parts.ts';
+import { inkOn, shadeColour } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
 import { formatPercent, tokenAxisLabel } from '../format.ts';
 import { layoutComparison, type GridLayout } from './layout.ts';
+import { effectShade, MATTERS } from './scale.ts';
 import { formatDelta } from './words.ts';
-
-/** A change of this size is drawn in full colour even where all are smaller. */
-const LEAST_SCALE = 0.25;
-
-export function sweepScale({ deltas }: Sweep): number {
-  let most = LEAST_SCALE;
-  for (const delta of deltas) if (Math.abs(delta) > most) most = Math.abs(delta);
-  return most;
-}
 
 export interface GridFacts {
   readonly nLayer: number;
@@ -34,7 +26,6 @@ export function drawGrid(
 ): void {
   const { label, cell, gap, whole, head, row } = layout;
   const fits = sweep !== null && sweep.nLayer === nLayer && sweep.nHead === nHead;
-  const scale = fits ? sweepScale(sweep) : 1;
   const has = (part: PartOff['part'], layer: number, h?: number): PartOff | undefined =>
     off.find((o) => o.part === part && o.layer === layer && o.head === h);
   for (let l = 0; l < nLayer; l++) {
@@ -42,20 +33,7 @@ export function drawGrid(
     const muted = has('attention', l) !== undefined;
     for (let h = 0; h < nHead; h++) {
       const x = label + h * cell;
-      const delta = fits ? (sweep.deltas[l * nHead + h] ?? Number.NaN) : Number.NaN;
-      const shade = Number.isNaN(delta) ? 128 : toSignedShade(delta / scale);
-      painter.rect(x + 1, y + 1, cell - 2, row - 2, shadeColour(theme.signedLut, shade));
-      painter.frame(x + 1, y + 1, cell - 2, row - 2, theme.edge, 1);
-      if (!Number.isNaN(delta) && formatDelta(delta) !== '0') {
-        const strong = Math.abs(delta) >= scale * 0.1;
-        const words = cell >= 30 ? formatDelta(delta) : strong ? formatDelta(delta).charAt(0) : '';
-        painter.text(x + cell / 2, y + row / 2, words, {
-          fill: inkOn(theme, theme.signedLut, shade),
-          size: cell >= 30 ? 10 : 12,
-          weight: strong ? 600 : 400,
-          align: 'center',
-        });
-      }
+      effect(x, y, cell, { part: 'head', layer: l, head: h });
       const there = has('head', l, h);
       if (there !== undefined) cross(x, y, cell, there.by);
       else if (muted)
@@ -67,11 +45,10 @@ export function drawGrid(
     }
     (['attention', 'mlp'] as const).forEach((part, i) => {
       const x = label + nHead * cell + gap + i * whole;
-      painter.rect(x + 1, y + 1, whole - 2, row - 2, shadeColour(theme.signedLut, 128));
-      painter.frame(x + 1, y + 1, whole - 2, row - 2, theme.edge, 1);
+      const isKnown = effect(x, y, whole, { part, layer: l });
       const there = has(part, l);
       if (there !== undefined) cross(x, y, whole, there.by);
-      else {
+      else if (!isKnown) {
         painter.text(x + whole / 2, y + row / 2, whole >= 40 ? 'on' : '', {
           fill: theme.ink2,
           size: 10,
@@ -92,6 +69,26 @@ export function drawGrid(
     const x = label + nHead * cell + gap + (i + 0.5) * whole;
     painter.text(x, head - 9, name, { ...style, align: 'center' });
   });
+
+  /** The ground of a cell, and what the sweep says of its part; whether it says anything. */
+  function effect(x: number, y: number, width: number, part: Part): boolean {
+    const delta = fits ? effectOf(sweep, part) : Number.NaN;
+    const isKnown = !Number.isNaN(delta);
+    const shade = isKnown ? effectShade(delta) : 128;
+    painter.rect(x + 1, y + 1, width - 2, row - 2, shadeColour(theme.signedLut, shade));
+    painter.frame(x + 1, y + 1, width - 2, row - 2, theme.edge, 1);
+    if (!isKnown) return false;
+    if (formatDelta(delta) === '0') return true;
+    const strong = Math.abs(delta) >= MATTERS;
+    const words = width >= 30 ? formatDelta(delta) : strong ? formatDelta(delta).charAt(0) : '';
+    painter.text(x + width / 2, y + row / 2, words, {
+      fill: inkOn(theme, theme.signedLut, shade),
+      size: width >= 30 ? 10 : 12,
+      weight: strong ? 600 : 400,
+      align: 'center',
+    });
+    return true;
+  }
 
   function cross(x: number, y: number, width: number, by: PartOff['by']): void {
     painter.rect(x + 1, y + 1, width - 2, row - 2, theme.warn);

@@ -1,13 +1,15 @@
-// What switching off shows, as figures: before and after, and the sweep over all heads.
-import type { Sweep } from '../../state/facts/parts.ts';
+// What switching off shows, as figures: before and after, and the sweep over all parts.
+import { effectOf, headsOfLayer, partsOfLayer } from '../../state/facts/parts.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import type { AppState } from '../../state/store.ts';
 import type { TokenText } from '../../state/tokenText.ts';
 import type { Figure } from '../figure/figure.ts';
 import { formatBits, quoteToken, tokenAxisLabel } from '../format.ts';
-import { comparisonSize, drawComparison, drawGrid, sweepScale } from './drawings.ts';
+import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid } from './layout.ts';
-import { comparisonFinding, offList, sweepFinding } from './words.ts';
+import { drawScale, SCALE_HEIGHT } from './scale.ts';
+import { effects, partName, strongest, sweepFinding } from './sweepWords.ts';
+import { comparisonFinding, offList } from './words.ts';
 
 export function comparisonFigure({
   parts: { comparison, comparisonAt },
@@ -49,42 +51,42 @@ export function sweepFigure(
   text: TokenText,
 ): Figure {
   if (sweep === null) throw new Error('There is no sweep to save yet.');
-  const { nLayer, nHead, deltas } = sweep;
+  const { nLayer, nHead } = sweep;
+  const heads = Array.from({ length: nHead }, (_, h) => h);
+  const layers = Array.from({ length: nLayer }, (_, l) => l);
   return {
     name: `sweep-${sweep.at + 1}`,
-    title: `What each head does to ${quoteToken(sweep.target)}`,
+    title: `What each part does to ${quoteToken(sweep.target)}`,
     finding: sweepFinding(sweep),
     table: () => ({
-      caption: `Change in ln p of ${quoteToken(sweep.target)} with each head off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±${sweepScale(sweep).toFixed(2)}.`,
-      columns: ['Head', 'Change in ln p', 'Probability'],
-      rows: rowsOf(sweep),
+      caption: `Change in ln p of ${quoteToken(sweep.target)} with each head, attention and MLP off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±1.`,
+      columns: ['Part', 'Change in ln p', 'Probability'],
+      rows: strongest(effects(sweep)).map(({ part, delta }) => [
+        partName(part),
+        delta,
+        Math.exp(sweep.base + delta),
+      ]),
     }),
     data: () => ({
       axes: [
-        { name: 'layer', labels: Array.from({ length: nLayer }, (_, l) => l) },
-        { name: 'head', labels: Array.from({ length: nHead }, (_, h) => h) },
+        { name: 'layer', labels: layers },
+        { name: 'part', labels: [...heads.map((h) => `head ${h}`), 'attention', 'MLP'] },
       ],
       quantity: `change in ln p of ${quoteToken(sweep.target)}`,
-      values: deltas,
-    }),
-    size: (width) => layoutGrid(width, nLayer, nHead),
-    paint: (painter, theme, width) =>
-      drawGrid(
-        painter,
-        theme,
-        layoutGrid(width, nLayer, nHead),
-        { nLayer, nHead, off, sweep },
-        true,
+      values: layers.flatMap((layer) =>
+        [...headsOfLayer(layer, nHead), ...partsOfLayer(layer)].map((part) =>
+          effectOf(sweep, part),
+        ),
       ),
+    }),
+    size: (width) => {
+      const grid = layoutGrid(width, nLayer, nHead);
+      return { width: grid.width, height: grid.height + 10 + SCALE_HEIGHT };
+    },
+    paint: (painter, theme, width) => {
+      const grid = layoutGrid(width, nLayer, nHead);
+      drawGrid(painter, theme, grid, { nLayer, nHead, off, sweep }, true);
+      drawScale(painter, theme, grid.label, grid.height + 10, grid.width - grid.label);
+    },
   };
-}
-
-function rowsOf({ deltas, nHead, base }: Sweep): (string | number)[][] {
-  return Array.from(deltas, (delta, i) => ({
-    name: `${Math.floor(i / nHead)}.${i % nHead}`,
-    delta,
-  }))
-    .filter(({ delta }) => !Number.isNaN(delta))
-    .toSorted((a, b) => Math.abs(b.delta) - Math.abs(a.delta))
-    .map(({ name, delta }) => [name, delta, Math.exp(base + delta)]);
 }

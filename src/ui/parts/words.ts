@@ -1,6 +1,6 @@
 // What switching parts off did, in words.
 import type { Comparison } from '../../api.ts';
-import { offNames, partWords, type Sweep } from '../../state/facts/parts.ts';
+import { offNames, partWords } from '../../state/facts/parts.ts';
 import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
 import type { RunFacts } from '../../state/facts/run.ts';
@@ -64,38 +64,4 @@ export function runningFinding(
   if (own === undefined || toKey(own.off) === toKey(off)) return '';
   const began = own.off.length === 0 ? 'every part on' : `${offList(own.off, null)} off`;
   return `The text is being written with ${began}, as it began; what is switched now counts from the next run on.`;
-}
-
-export interface HeadEffect {
-  readonly layer: number;
-  readonly head: number;
-  readonly delta: number;
-}
-
-/** Heads by what they do to the target, the largest change first; those not yet measured are left out. */
-export function strongestHeads({ deltas, nHead }: Sweep, most: number): HeadEffect[] {
-  return Array.from(deltas, (delta, i) => ({
-    layer: Math.floor(i / nHead),
-    head: i % nHead,
-    delta,
-  }))
-    .filter(({ delta }) => !Number.isNaN(delta))
-    .toSorted((a, b) => Math.abs(b.delta) - Math.abs(a.delta))
-    .slice(0, most);
-}
-
-export function sweepFinding(sweep: Sweep): string {
-  const target = quoteToken(sweep.target);
-  const before = formatPercent(Math.exp(sweep.base));
-  const heads = strongestHeads(sweep, 3).filter(({ delta }) => formatDelta(delta) !== '0');
-  const opening = `${target} has ${before}.`;
-  if (heads.length === 0) {
-    return sweep.done === 0 ? opening : `${opening} No head alone changes that.`;
-  }
-  const parts = heads.map(({ layer, head, delta }) => {
-    const after = formatPercent(Math.exp(sweep.base + delta));
-    return `${layer}.${head} (${after}, ${formatDelta(delta)})`;
-  });
-  const soFar = sweep.running ? ' so far' : '';
-  return `${opening} The heads that matter most${soFar}, with what is left when each is off: ${parts.join(', ')}.`;
 }

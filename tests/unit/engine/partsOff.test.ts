@@ -5,7 +5,7 @@ import type { PartOff, SweepEvent } from '../../../src/api.ts';
 import { answer } from '../../../src/engine/questions/answers.ts';
 import { GPT2 } from '../../../src/engine/gpt2.ts';
 import { referenceIds } from '../../../src/engine/reading/referenceText.ts';
-import { sweepHeads } from '../../../src/engine/questions/sweep.ts';
+import { sweepParts } from '../../../src/engine/questions/sweep.ts';
 import { createCpuDevice } from '../../../src/gpu/cpu/device.ts';
 import { readConfigFile } from '../../../src/model/configFile.ts';
 import { toPartsOff } from '../../../src/model/partsOff.ts';
@@ -226,32 +226,34 @@ describe('the sweep', () => {
 
   for (const by of ['zero', 'mean'] as const) {
     for (const length of [1, 2, 37, 60]) {
-      it(`gives every head's effect by ${by} after ${length} tokens, on top of what is off`, async () => {
+      it(`gives every part's effect by ${by} after ${length} tokens, on top of what is off`, async () => {
         const ids = Array.from({ length }, (_, i) => (i * 31 + 3) % 523);
         const off: PartOff[] = [head(1, 1), { part: 'attention', layer: 2, by: 'mean' }];
         const events: SweepEvent[] = [];
-        for await (const event of sweepHeads(small, { ids, target: 17, by, off })) {
+        for await (const event of sweepParts(small, { ids, target: 17, by, off })) {
           events.push(event);
         }
-        const [base, ...heads] = events;
+        const [base, ...parts] = events;
         const before = await logprobOf(ids, 17, off);
-        expect(base).toMatchObject({ type: 'base', heads: 9, target: { id: 17 } });
+        expect(base).toMatchObject({ type: 'base', parts: 15, target: { id: 17 } });
         expect(base.type === 'base' && base.logprob).toBeCloseTo(before, 4);
-        expect(heads.map((event) => event.type === 'head' && event.done)).toEqual([
-          1, 2, 3, 4, 5, 6, 7, 8, 9,
-        ]);
-        for (const event of heads) {
-          if (event.type !== 'head') continue;
-          const { layer, head: n, delta } = event;
-          // A head that is off already has no effect, whatever stands in its place.
-          if (layer === 2 || (layer === 1 && n === 1)) expect(delta).toBe(0);
+        expect(parts.map((event) => event.type === 'part' && event.done)).toEqual(
+          Array.from({ length: 15 }, (_, i) => i + 1),
+        );
+        for (const event of parts) {
+          if (event.type !== 'part') continue;
+          const { part, layer, head: n, delta } = event;
+          // A part that is off already has no effect, whatever stands in its place.
+          const isOffAlready = part !== 'mlp' && (layer === 2 || (layer === 1 && n === 1));
+          if (isOffAlready) expect(delta).toBe(0);
           else {
-            const after = await logprobOf(ids, 17, [...off, head(layer, n, by)]);
+            const one = n === undefined ? { part, layer, by } : head(layer, n, by);
+            const after = await logprobOf(ids, 17, [...off, one]);
             expect(delta).toBeCloseTo(after - before, 4);
           }
         }
-        const places = heads.map((e) => (e.type === 'head' ? e.layer * 3 + e.head : -1));
-        expect(places.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        const names = parts.map((e) => (e.type === 'part' ? `${e.layer} ${e.part} ${e.head}` : ''));
+        expect(new Set(names).size).toBe(15);
       });
     }
   }
@@ -260,13 +262,13 @@ describe('the sweep', () => {
     const controller = new AbortController();
     const events: SweepEvent[] = [];
     const request = { ids: [1, 2, 3], target: 4, by: 'zero', signal: controller.signal } as const;
-    for await (const event of sweepHeads(small, request)) {
+    for await (const event of sweepParts(small, request)) {
       events.push(event);
       if (events.length === 4) controller.abort();
     }
     expect(events).toHaveLength(4);
-    for await (const _ of sweepHeads(small, { ids: [1], target: 4, by: 'zero' })) break;
-    const wrong = sweepHeads(small, { ids: [1], target: 523, by: 'zero' });
+    for await (const _ of sweepParts(small, { ids: [1], target: 4, by: 'zero' })) break;
+    const wrong = sweepParts(small, { ids: [1], target: 523, by: 'zero' });
     await expect(wrong.next()).rejects.toMatchObject({ code: 'tokens/vocabulary' });
   });
 
@@ -274,12 +276,12 @@ describe('the sweep', () => {
     const ids = [1, 2, 3, 4, 5, 6];
     const { nLayer, nEmbd } = small.config;
     const each = nLayer * (nEmbd + small.gpt.widths.heads) * 4;
-    const swept = sweepHeads(small, { ids, target: 4, by: 'zero' }, 5 * each);
+    const swept = sweepParts(small, { ids, target: 4, by: 'zero' }, 5 * each);
     await expect(swept.next()).rejects.toMatchObject({
       code: 'inspect/size',
       hint: expect.stringContaining('to 5 tokens') as string,
     });
-    const fits = sweepHeads(small, { ids: ids.slice(0, 5), target: 4, by: 'zero' }, 5 * each);
+    const fits = sweepParts(small, { ids: ids.slice(0, 5), target: 4, by: 'zero' }, 5 * each);
     expect((await fits.next()).value).toMatchObject({ type: 'base' });
     await fits.return();
   });

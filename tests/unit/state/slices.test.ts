@@ -423,7 +423,7 @@ describe('the switches', () => {
     const toy = createToy();
     const { actions } = createParts(toy.of('parts'));
     toy.write(3);
-    toy.say([{ type: 'base', logprob: -1, target: toPiece(9), heads: 2 * L }]);
+    toy.say([{ type: 'base', logprob: -1, target: toPiece(9), parts: 4 * L }]);
     actions.startSweep();
     expect(toy.store.getState()).toMatchObject({
       parts: { sweep: null },
@@ -437,14 +437,15 @@ describe('the switches', () => {
     });
   });
 
-  it('sweep the heads, keep what was done when cancelled, and forget it with the text', async () => {
+  it('sweep the parts, keep what was done when cancelled, and forget it with the text', async () => {
     const toy = createToy();
     const { slice, actions } = createParts(toy.of('parts'));
     toy.write(3);
     toy.say([
-      { type: 'base', logprob: -1, target: toPiece(9), heads: 2 * L },
-      { type: 'head', layer: 2, head: 1, delta: -0.5, done: 1 },
-      { type: 'head', layer: 2, head: 0, delta: 0.25, done: 2 },
+      { type: 'base', logprob: -1, target: toPiece(9), parts: 4 * L },
+      { type: 'part', part: 'head', layer: 2, head: 1, delta: -0.5, done: 1 },
+      { type: 'part', part: 'head', layer: 2, head: 0, delta: 0.25, done: 2 },
+      { type: 'part', part: 'mlp', layer: 2, delta: -3, done: 3 },
     ]);
     const leave = toy.store.subscribe((now) => {
       if (now.parts.sweep?.done === 1 && now.parts.sweep.running) actions.stopSweep();
@@ -458,8 +459,10 @@ describe('the switches', () => {
     expect(sweep?.deltas[2 * 2 + 1]).toBe(-0.5);
     expect(sweep?.deltas[2 * 2]).toBeNaN();
     actions.startSweep();
-    await vi.waitFor(() => expect(toy.store.getState().parts.sweep).toMatchObject({ done: 2 }));
+    await vi.waitFor(() => expect(toy.store.getState().parts.sweep).toMatchObject({ done: 3 }));
     await vi.waitFor(() => expect(toy.store.getState().parts.sweep?.running).toBe(false));
+    expect(toy.store.getState().parts.sweep?.wholes[2 * 2 + 1]).toBe(-3);
+    expect(toy.store.getState().parts.sweep?.wholes[2 * 2]).toBeNaN();
     slice.refresh();
     expect(toy.store.getState().parts.sweep).not.toBeNull();
     truncate(toy.text, 1);

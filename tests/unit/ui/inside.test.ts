@@ -27,14 +27,19 @@ import {
   toMegabytes,
   toTreeLines,
 } from '../../../src/ui/model/arithmetic.ts';
+import type { Painter } from '../../../src/ui/figure/painter.ts';
+import { drawGrid } from '../../../src/ui/parts/drawings.ts';
 import { layoutGrid } from '../../../src/ui/parts/layout.ts';
 import { sizeLimits, sizeOf } from '../../../src/ui/parts/size.ts';
 import {
-  comparisonFinding,
-  runningFinding,
-  strongestHeads,
+  effects,
+  partName,
+  strongest,
   sweepFinding,
-} from '../../../src/ui/parts/words.ts';
+  telling,
+} from '../../../src/ui/parts/sweepWords.ts';
+import { comparisonFinding, runningFinding } from '../../../src/ui/parts/words.ts';
+import { THEME } from './theme.ts';
 import { layoutSteps } from '../../../src/ui/sampling/layout.ts';
 import { differenceWords, drawWords, stepsFinding } from '../../../src/ui/sampling/words.ts';
 
@@ -157,6 +162,7 @@ describe('the sampler’s steps', () => {
 describe('the switches', () => {
   const sweep: Sweep = {
     deltas: Float32Array.of(-0.5, Number.NaN, 0.1, 0.001),
+    wholes: new Float32Array(4).fill(Number.NaN),
     nLayer: 2,
     nHead: 2,
     base: Math.log(0.5),
@@ -168,15 +174,54 @@ describe('the switches', () => {
     running: false,
   };
 
-  it('name the heads that matter most', () => {
-    expect(strongestHeads(sweep, 9).map(({ layer, head }) => `${layer}.${head}`)).toEqual([
-      '0.0',
-      '1.0',
-      '1.1',
+  it('name the heads that matter, with the switch of the strongest', () => {
+    expect(strongest(effects(sweep)).map(({ part }) => partName(part))).toEqual([
+      'head 0.0',
+      'head 1.0',
+      'head 1.1',
     ]);
     expect(sweepFinding(sweep)).toBe(
-      '“fox” has 50\u00A0%. The heads that matter most, with what is left when each is off: 0.0 (30\u00A0%, −0.50), 1.0 (55\u00A0%, +0.10).',
+      '“fox” has 50\u00A0%. One head matters, with what is left when it is off: head 0.0 (30\u00A0%, −0.50).',
     );
+    expect(telling(sweep)).toEqual({ part: 'head', layer: 0, head: 0 });
+  });
+
+  it('say that no head matters, and what does', () => {
+    const weak = { ...sweep, deltas: Float32Array.of(-0.19, 0, 0.1, 0.001) };
+    expect(sweepFinding(weak)).toBe(
+      '“fox” has 50\u00A0%. No single part matters here (the most: head 0.0, 41\u00A0%, −0.19).',
+    );
+    expect(telling(weak)).toBeNull();
+    const whole = { ...weak, wholes: Float32Array.of(0.01, -4, 0, 0) };
+    expect(sweepFinding(whole)).toBe(
+      '“fox” has 50\u00A0%. No single head matters here (the most: head 0.0, 41\u00A0%, −0.19). What does: layer 0’s MLP (0.92\u00A0%, −4.0).',
+    );
+    expect(telling(whole)).toEqual({ part: 'mlp', layer: 0 });
+    expect(sweepFinding({ ...whole, running: true })).toContain('The strongest so far');
+  });
+
+  it('paint a sweep on one scale for all: 0.19 is no darker than a fifth, and ±1 is full', () => {
+    const weak = { ...sweep, deltas: Float32Array.of(-0.19, 0.19, 0.1, 0.001) };
+    // Each shade is its own colour.
+    const signedLut = Uint8ClampedArray.from({ length: 768 }, (_, i) => Math.floor(i / 3));
+    const shades: number[] = [];
+    const paint = (one: Sweep): number => {
+      shades.length = 0;
+      const painter = {
+        rect: (_x: number, _y: number, _w: number, _h: number, fill: string) =>
+          shades.push(Number(/^rgb\((\d+)/u.exec(fill)?.[1])),
+        frame() {},
+        line() {},
+        text() {},
+      } as unknown as Painter;
+      const facts = { nLayer: 2, nHead: 2, off: [], sweep: one };
+      drawGrid(painter, { ...THEME, signedLut }, layoutGrid(600, 2, 2), facts, false);
+      expect(shades).toHaveLength(8);
+      return Math.max(...shades.map((shade) => Math.abs(shade - 128)));
+    };
+    expect(paint(weak)).toBeGreaterThan(20);
+    expect(paint(weak)).toBeLessThanOrEqual(127 / 5);
+    expect(paint({ ...weak, wholes: Float32Array.of(-1, 0, 0, 0) })).toBe(127);
   });
 
   it('say the largest change and the divergence', () => {
