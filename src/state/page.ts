@@ -340,6 +340,7 @@ export function createPage(options: PageOptions) {
     hover: (index: number | null) => writing.hover(index),
     select,
     openWorkspace: (workspace: View['workspace']) => look({ workspace }),
+    setReading: (reading: View['reading']) => look({ reading }),
     openPanel(panel: string): void {
       look({ panel });
       if (panel !== '') used(`open-${panel}`);

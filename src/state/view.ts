@@ -15,6 +15,9 @@ import { BEHAVIOURS } from './headLabels.ts';
 
 export const WORKSPACES = ['write', 'train'] as const;
 
+/** How the text stands on the page: as it is read, with its tokens' edges and surprise, or with their numbers. */
+export const READINGS = ['plain', 'pieces', 'ids'] as const;
+
 /** Where a window on a map begins, counted in the map's own tokens; columns never begin after rows. */
 export interface Corner {
   readonly row: number;
@@ -28,6 +31,7 @@ export interface View {
   readonly panel: string;
   /** The token the panels talk about; null is the end of the text. */
   readonly selected: number | null;
+  readonly reading: (typeof READINGS)[number];
   /** The focused head: a pinned one, or another, which then stands beside them. */
   readonly layer: number;
   readonly head: number;
@@ -60,6 +64,7 @@ export const FIRST_VIEW: View = {
   workspace: 'write',
   panel: 'attention',
   selected: null,
+  reading: 'pieces',
   layer: 4,
   head: 1,
   pins: [],
@@ -133,6 +138,7 @@ const FIELDS: readonly Field[] = [
     read: (text) => some(readWhole(text), (selected) => ({ selected })),
     unread: 'is no token; ignored.',
   },
+  choice('reading', 'reading', READINGS),
   choice('draw', 'form', FORMS),
   choice('mode', 'mode', MODES),
   choice('sort', 'sort', SORTS),
@@ -212,7 +218,7 @@ export const VIEW = {
   },
 };
 
-function choice<K extends 'workspace' | 'form' | 'mode' | 'sort' | 'filter' | 'scale'>(
+function choice<K extends 'workspace' | 'reading' | 'form' | 'mode' | 'sort' | 'filter' | 'scale'>(
   name: string,
   key: K,
   among: readonly NonNullable<View[K]>[],

@@ -22,10 +22,12 @@ import { focusText } from './focusText.ts';
 import { DownSign } from './icons.tsx';
 import { OffChips } from './parts/OffChips.tsx';
 import { SaveMenu } from './SaveMenu.tsx';
+import segments from './segments.module.css';
 import css from './TextStage.module.css';
 import { createTextView, writtenWithout, type TextView } from './textView.ts';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { modelOf } from '../state/facts/model.ts';
+import { READINGS, type View } from '../state/view.ts';
 
 export function TextStage(): ReactNode {
   const app = useApp();
@@ -66,18 +68,8 @@ export function TextStage(): ReactNode {
         <h2 className={controls.title} id="text-title">
           Text
         </h2>
-        <p className={css.key} aria-hidden="true">
-          <span>
-            <i className={css.swatchPrompt}>a</i> yours
-          </span>
-          <span>
-            <i className={css.swatchGenerated}>a</i> the model’s
-          </span>
-          <span>
-            <i className={css.swatchSurprise} /> surprise
-          </span>
-          <AlteredKey />
-        </p>
+        <ReadingSwitch />
+        <Key />
         <Tools />
       </div>
       <OffChips />
@@ -106,6 +98,49 @@ export function TextStage(): ReactNode {
       <BranchStrip />
       <TokenReadout />
     </section>
+  );
+}
+
+const READING_TITLES: Readonly<Record<View['reading'], string>> = {
+  plain: 'The text as it is read',
+  pieces: 'Where each token begins and ends; the line under it grows with its surprise',
+  ids: 'The number of each token under it',
+};
+
+/** How the text is set. Whichever it is, its tokens can be chosen. */
+function ReadingSwitch(): ReactNode {
+  const { actions } = useApp();
+  const { reading } = useFacts((s) => ({ reading: s.view.reading }));
+  return (
+    <fieldset className={`${segments.segments} ${css.reading}`} aria-label="The text shows">
+      {READINGS.map((one) => (
+        <label key={one} className={segments.segment} title={READING_TITLES[one]}>
+          <input
+            type="radio"
+            name="reading"
+            checked={one === reading}
+            onChange={() => actions.setReading(one)}
+          />
+          <span>{one}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Key(): ReactNode {
+  const { reading } = useFacts((s) => ({ reading: s.view.reading }));
+  return (
+    <p className={css.key} aria-hidden="true">
+      <span className={css.yours}>yours</span>
+      <span className={css.models}>the model’s</span>
+      {reading === 'pieces' && (
+        <span>
+          <i className={css.swatchSurprise} /> surprise
+        </span>
+      )}
+      <AlteredKey />
+    </p>
   );
 }
 

@@ -19,6 +19,7 @@ export function createChip(
   chip.tabIndex = -1;
   chip.dataset.i = String(index);
   const piece = pieces[index];
+  if (piece !== undefined) chip.dataset.id = String(piece.id);
   if (piece !== undefined) fill(chip, piece, piece.special || isControlWord(piece.text));
   showWhole(chip, pieces, index);
   return chip;

@@ -47,6 +47,8 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   let dropped = 0;
   let pinned = true;
   let height = scroller.clientHeight;
+  /** The room of the text before it got more; null while it has no more. */
+  let small: number | null = null;
   let focusable: HTMLElement | null = null;
   /** Tokens around one from which somebody goes to another line. */
   let beside: readonly number[] = [];
@@ -97,12 +99,40 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       for (const index of chips.keys()) setStrength(index);
     }
     markUnseen(state);
+    takeRoom();
     drawnEpoch = text.epoch;
     drawnScored = text.scored;
     caret.classList.toggle(css.streaming ?? '', state.busy.has('run'));
     if ((wasShort || changed) && pinned) toEnd();
     // A text that got shorter may end in sight again without any scrolling.
     if (changed && !pinned) onScroll();
+  }
+
+  /** A text that does not fit gets more room, and one that fits gives it back. */
+  function takeRoom(): void {
+    const stage = scroller.closest('section');
+    if (stage === null) return;
+    if (small === null && scroller.scrollHeight > scroller.clientHeight) {
+      small = scroller.clientHeight;
+      stage.dataset.long = '';
+    } else if (small !== null && paddedHeight() <= small) {
+      small = null;
+      delete stage.dataset.long;
+    }
+  }
+
+  /** The height of the text with what the scroller keeps free around it. */
+  function paddedHeight(): number {
+    const { paddingTop, paddingBottom } = getComputedStyle(scroller);
+    return list.offsetHeight + Number.parseFloat(paddingTop) + Number.parseFloat(paddingBottom);
+  }
+
+  /** In another window nothing is known of the smaller room until it is tried. */
+  function onResize(): void {
+    small = null;
+    delete scroller.closest('section')?.dataset.long;
+    takeRoom();
+    keepNewest();
   }
 
   /** To the newest line, which is where the window thinks it is once it was there. */
@@ -254,7 +284,16 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     );
   }
 
+  /** The same tokens in other letters, and somebody who read the newest still does. */
+  function setReading(state: AppState): void {
+    list.dataset.reading = state.view.reading;
+    shown.render();
+    takeRoom();
+    if (pinned) toEnd();
+  }
+
   function update(state: AppState, before: AppState | null): void {
+    if (state.view.reading !== before?.view.reading) setReading(state);
     const moved =
       before === null ||
       state.text.length !== before.text.length ||
@@ -436,6 +475,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   list.addEventListener('keydown', onKeyDown);
   scroller.addEventListener('scroll', onScroll, { passive: true });
   document.addEventListener('copy', onCopy);
+  addEventListener('resize', onResize);
   const resized = new ResizeObserver(() => {
     shown.render();
     keepNewest();
@@ -453,6 +493,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     dispose() {
       unsubscribe();
       resized.disconnect();
+      removeEventListener('resize', onResize);
       document.removeEventListener('copy', onCopy);
       list.removeEventListener('pointerover', onPointerOver);
       list.removeEventListener('pointerleave', onPointerLeave);

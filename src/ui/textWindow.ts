@@ -137,8 +137,18 @@ export function createTextWindow(options: TextWindowOptions) {
       if (caret.parentElement === one.paragraph) caret.before(chip);
       else one.paragraph.append(chip);
       chips.set(one.end, chip);
+      if (isBlank(segment, one)) one.paragraph.classList.add(css.blank ?? '');
       fresh.push(one.end);
     }
+  }
+
+  /** Whether the token that comes is all of its paragraph, and an end of line. */
+  function isBlank({ continues }: Segment, { element, paragraph, end }: Drawn): boolean {
+    const piece = pieces()[end];
+    if (!endsParagraph(piece) || piece?.text.trim() !== '') return false;
+    // What stands before it on its line may be in the segment before.
+    if (continues && paragraph === element.firstElementChild) return false;
+    return paragraph.querySelector('[data-i]') === chips.get(end);
   }
 
   function undraw(segment: Segment, from = segment.start): void {

@@ -35,9 +35,10 @@ export function useSpace(
       );
     };
     measure();
+    const text = document.querySelector('[data-region="text"]');
     const observer = new ResizeObserver(measure);
     // Whatever appears or goes above the drawing moves one of these.
-    for (const part of [element, document.body, element.closest('main')]) {
+    for (const part of [element, document.body, element.closest('main'), text]) {
       if (part !== null) observer.observe(part);
     }
     addEventListener('resize', measure);

@@ -1,13 +1,16 @@
 // What is in sight, and how large it is, at the sizes that people have.
 import { expect, type Locator, type Page } from '@playwright/test';
+import { objections } from './axe.ts';
 import {
   bars,
   button,
+  chip,
   generate,
   generateButton,
   mapCanvas,
   open,
   openView,
+  readout,
   setLength,
   writePrompt,
 } from './helpers.ts';
@@ -45,6 +48,70 @@ test('each view shows its finding, picture and button at 1280 × 720 and at 1366
   await openView(page, 'Attention');
   await expectViewsInSight(page);
 });
+
+test('a text that does not fit grows to be read, as it is read, in pieces or with its numbers, and no view goes under the edge', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await open(page);
+  const stage = page.getByRole('region', { name: 'Text', exact: true });
+  const text = page.getByTestId('text');
+  const height = async (): Promise<number> => (await stage.boundingBox())?.height ?? 0;
+  const short = await height();
+  await setLength(page, 120);
+  await generate(page);
+  expect(await height()).toBeGreaterThan(short);
+  expect(await countInSight(page)).toBeGreaterThanOrEqual(72);
+  await expectInSight(page, mapCanvas(page), page.getByTestId('head-sentence'), readout(page));
+  await expectWholeRows(page);
+
+  // By keyboard; every token can be chosen in each of them.
+  const underline = async (): Promise<string> =>
+    chip(page, 12)
+      .locator(':scope > :last-child')
+      .evaluate((word) => {
+        return getComputedStyle(word).backgroundImage;
+      });
+  const number = async (): Promise<string> =>
+    chip(page, 12).evaluate((one) => getComputedStyle(one, '::after').content);
+  expect(await underline()).toContain('gradient');
+  await page.getByRole('radio', { name: 'pieces', exact: true }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await expect(page.getByRole('radio', { name: 'plain', exact: true })).toBeChecked();
+  await expect.poll(underline).toBe('none');
+  expect(await countInSight(page)).toBeGreaterThanOrEqual(72);
+  await chip(page, 126).click();
+  await expect(readout(page)).toContainText('probability');
+
+  // The way on to the numbers is round the corner; they are those of the readout, and a reload keeps the choice.
+  await page.getByRole('radio', { name: 'plain', exact: true }).focus();
+  await page.keyboard.press('ArrowLeft');
+  expect(await number()).toMatch(/^"\d+"$/u);
+  // The words have moved under the pointer, and the readout is about what that is on.
+  await page.mouse.move(0, 0);
+  await text.locator('[aria-selected="true"]').focus();
+  await page.keyboard.press('ArrowLeft');
+  const id = await chip(page, 125).evaluate((one) => getComputedStyle(one, '::after').content);
+  await expect(readout(page)).toContainText(`id ${id.replaceAll('"', '')}`);
+  expect(await objections(page)).toEqual([]);
+  await page.reload();
+  await expect(page.getByRole('radio', { name: 'ids', exact: true })).toBeChecked();
+
+  // What fits again gives the room back.
+  await writePrompt(page, 'Once upon a time', 4);
+  await expect.poll(height).toBe(short);
+});
+
+/** Tokens that are whole inside the frame of the text. */
+async function countInSight(page: Page): Promise<number> {
+  return page.getByTestId('text').evaluate((list) => {
+    const frame = list.parentElement?.getBoundingClientRect();
+    return [...list.querySelectorAll('[data-i]')].filter((one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      return frame !== undefined && top >= frame.top && bottom <= frame.bottom;
+    }).length;
+  });
+}
 
 /** From the attention view on, which is open. */
 async function expectViewsInSight(page: Page): Promise<void> {

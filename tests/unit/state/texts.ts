@@ -12,7 +12,7 @@ import {
 } from '../../../src/state/settings.ts';
 import { isSameHead } from '../../../src/state/facts/attention.ts';
 import { isSamePart, sortParts } from '../../../src/state/facts/parts.ts';
-import type { View } from '../../../src/state/view.ts';
+import { READINGS, type View } from '../../../src/state/view.ts';
 
 const numeric = Object.fromEntries(
   NUMERIC_KEYS.map((key) => {
@@ -95,6 +95,7 @@ export const view: fc.Arbitrary<View> = fc
     least: fc.integer({ min: 0, max: 90 }).map((percent) => percent / 100),
     whole: fc.boolean(),
     corner: fc.option(fc.record({ row: fc.nat(900), column: fc.nat(900) })),
+    reading: fc.constantFrom(...READINGS),
     mode: fc.constantFrom('rows' as const, 'patterns' as const, 'effect' as const),
     sort: fc.constantFrom('position' as const, 'label' as const, 'entropy' as const),
     filter: fc.constantFrom(null, 'key' as const, 'induction' as const, 'mixed' as const),
