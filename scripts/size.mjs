@@ -26,6 +26,7 @@ const trainerEntry = named('trainerWorker-');
 const engines = reachable(named('worker-'), (name) => !trainerEntry.includes(name));
 const trainer = reachable(trainerEntry).filter((name) => !engines.includes(name));
 const workspace = reachable(named('TrainWorkspace-')).filter((name) => !initial.includes(name));
+const lessons = reachable(named('Learn-')).filter((name) => !initial.includes(name));
 const ranks = files.filter((name) => name.startsWith('ranks-'));
 const eager = [...initial, ...worker, ...trainer].filter((name) => ranks.includes(name));
 
@@ -36,6 +37,7 @@ const rows = [
   { what: 'worker', names: worker, budget: 80, each: false },
   // Of the workspace that trains, and of the trainer beside the engine, when somebody opens it.
   { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 90, each: false },
+  { what: 'lessons (lazy)', names: lessons, budget: 60, each: false },
   // The page and the worker may each have their own copy; a visit loads one.
   { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },
 ];

@@ -339,8 +339,15 @@ export function createPage(options: PageOptions) {
     snapshot: writing.textHere,
     hover: (index: number | null) => writing.hover(index),
     select,
-    openWorkspace: (workspace: View['workspace']) => look({ workspace }),
     setReading: (reading: View['reading']) => look({ reading }),
+    openWorkspace: (workspace: View['workspace']) => look({ workspace, lesson: 0 }),
+    /** Opens a step of the lessons, from 1; 0 leaves them. Whoever learns, writes. */
+    learn(lesson: number): void {
+      look({ workspace: 'write', lesson });
+      used('learn');
+    },
+    /** What the numbers in lessons are measured with: asks, and changes nothing that is shown. */
+    ask: (async (question, input, signal) => engine.ask(question, input, signal)) as Engine['ask'],
     openPanel(panel: string): void {
       look({ panel });
       if (panel !== '') used(`open-${panel}`);

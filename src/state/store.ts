@@ -119,6 +119,7 @@ export function createAppStore(
       ...FIRST_VIEW,
       ...saved?.view,
       workspace: url.workspace ?? FIRST_VIEW.workspace,
+      lesson: url.lesson ?? FIRST_VIEW.lesson,
       ...(fromUrl ? { off: [] } : {}),
     },
     attention: NO_ATTENTION,

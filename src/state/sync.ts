@@ -26,8 +26,8 @@ export function startSync(store: AppStore, actions: Actions): void {
       settings: run.chosen ? run.settings : {},
       by: run.by,
       theme: page.theme,
-      // One goes on at the end of the text; which workspace is open, the address says.
-      view: { ...view, workspace: 'write', selected: null, corner: null },
+      // One goes on at the end of the text; which workspace or lesson is open, the address says.
+      view: { ...view, workspace: 'write', lesson: 0, selected: null, corner: null },
       done: page.done,
     });
     actions.setStorage(kept);
@@ -48,6 +48,7 @@ export function startSync(store: AppStore, actions: Actions): void {
       // Until a model is there, and while one is asked for, the address names it.
       model: state.model.here === null || fromAddress() ? undefined : placeOf(state),
       workspace: state.view.workspace,
+      lesson: state.view.lesson,
       oldSearch: location.search,
       oldHash: location.hash,
     });
@@ -81,6 +82,7 @@ export function startSync(store: AppStore, actions: Actions): void {
       now.text.prompt !== before.text.prompt ||
       now.run.settings !== before.run.settings ||
       now.view.workspace !== before.view.workspace ||
+      now.view.lesson !== before.view.lesson ||
       now.replay.asRecorded !== before.replay.asRecorded ||
       now.model.here !== before.model.here ||
       now.models.offer !== before.models.offer

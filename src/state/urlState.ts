@@ -12,7 +12,7 @@ import {
   takeNumber,
   type Settings,
 } from './settings.ts';
-import { FIRST_VIEW, WORKSPACES, type View } from './view.ts';
+import { FIRST_VIEW, readStep, WORKSPACES, type View } from './view.ts';
 
 /** What an address asks for; a missing field was not mentioned. */
 export interface UrlState {
@@ -26,6 +26,8 @@ export interface UrlState {
   readonly wish?: ModelName;
   readonly localEngine: boolean;
   readonly workspace?: View['workspace'];
+  /** The step of the lessons: `learn=3`. */
+  readonly lesson?: number;
   /** A text that somebody recorded; its prompt and settings are those above. */
   readonly recording?: Recording;
   /** What was wrong in the address and what was done about it, in words. */
@@ -93,6 +95,12 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
   const engine = oneOf(query, 'engine', ['worker', 'local'] as const, notes);
 
   const workspace = oneOf(fragment, 'workspace', WORKSPACES, notes);
+  const step = fragment.get('learn') ?? '';
+  const lesson = readStep(step);
+  // Of a recorded text, the view says it.
+  if (step !== '' && lesson === undefined && recording === undefined) {
+    notes.push(`learn=${short(step)} is no step of the lessons; ignored.`);
+  }
 
   const wish = readWish(fragment.has('model') ? fragment : query, base, notes);
   const prompt = fragment.get('prompt') ?? query.get('prompt');
@@ -105,6 +113,7 @@ export function parseUrl(search: string, hash: string, base: string): UrlState {
     ...(wish === undefined ? {} : { wish }),
     localEngine: engine === 'local',
     ...(workspace === undefined ? {} : { workspace }),
+    ...(lesson === undefined ? {} : { lesson }),
     ...(recording === undefined ? {} : { recording }),
     notes,
   };
@@ -141,12 +150,14 @@ export function formatUrl(
   {
     model,
     workspace = FIRST_VIEW.workspace,
+    lesson = FIRST_VIEW.lesson,
     oldSearch = '',
     oldHash = '',
   }: {
     /** Null for the page's own; undefined leaves what the old address names. */
     readonly model?: ModelName | null | undefined;
     readonly workspace?: View['workspace'];
+    readonly lesson?: number;
     readonly oldSearch?: string;
     readonly oldHash?: string;
   } = {},
@@ -174,6 +185,7 @@ export function formatUrl(
   const hash = new URLSearchParams({
     ...(fits ? { prompt } : {}),
     ...(workspace === FIRST_VIEW.workspace ? {} : { workspace }),
+    ...(lesson === 0 ? {} : { learn: String(lesson) }),
     ...(run === null ? {} : { run }),
   }).toString();
   return { search: text === '' ? '' : `?${text}`, hash: hash === '' ? '' : `#${hash}` };

@@ -27,6 +27,8 @@ export interface Corner {
 export interface View {
   /** What the page is for now: a text is written, or a model trained. */
   readonly workspace: (typeof WORKSPACES)[number];
+  /** The step of the lessons that is open, from 1; 0 while nobody learns. */
+  readonly lesson: number;
   /** Id of the open view of the inside; '' when all are closed, and nothing is computed for them. */
   readonly panel: string;
   /** The token the panels talk about; null is the end of the text. */
@@ -62,6 +64,7 @@ export interface View {
 /** Of a first visit. In the story model head 4.1 finds the noun that `who` stands for: a good first sight. */
 export const FIRST_VIEW: View = {
   workspace: 'write',
+  lesson: 0,
   panel: 'attention',
   selected: null,
   reading: 'pieces',
@@ -105,6 +108,12 @@ interface Field {
 
 const FIELDS: readonly Field[] = [
   choice('workspace', 'workspace', WORKSPACES),
+  {
+    name: 'learn',
+    write: ({ lesson }) => (lesson === 0 ? undefined : String(lesson)),
+    read: (text) => some(readStep(text), (lesson) => ({ lesson })),
+    unread: 'is no step of the lessons; ignored.',
+  },
   {
     name: 'off',
     write: ({ off }) => (off.length === 0 ? undefined : writeParts(off)),
@@ -292,6 +301,11 @@ function readHeads(text: string): readonly HeadRef[] | undefined {
   const good = heads.filter((head) => head !== undefined);
   if (good.length < heads.length) return undefined;
   return good.filter((head, i) => good.findIndex((one) => isSameHead(one, head)) === i);
+}
+
+/** Which steps there are, the lessons say: a later one than the last is the last. */
+export function readStep(text: string): number | undefined {
+  return /^[1-9]\d?$/u.test(text) ? Number(text) : undefined;
 }
 
 function readWhole(text: string): number | undefined {

@@ -66,7 +66,10 @@ const training = later(
   'The workspace that trains',
 );
 
+const learning = later(async () => (await import('./learn/Learn.tsx')).Learn, 'The lessons');
+
 function Write(): ReactNode {
+  const { learns } = useFacts((s) => ({ learns: s.view.lesson > 0 }));
   return (
     <main className={css.main}>
       <div className={css.side}>
@@ -84,6 +87,7 @@ function Write(): ReactNode {
         </div>
       </div>
       <div className={css.work}>
+        {learns && <learning.Part />}
         <div className={css.top}>
           <TextStage />
           <div className={css.next} data-region="next">

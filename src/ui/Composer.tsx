@@ -40,7 +40,7 @@ export function Composer(): ReactNode {
         <label className={controls.title} htmlFor="prompt">
           {readsIds ? 'Prompt, as token ids' : 'Prompt'}
         </label>
-        <span className={controls.quiet}>
+        <span className={controls.quiet} data-count="">
           {s.tokenised && s.ready
             ? `${s.promptCount} ${s.promptCount === 1 ? 'token' : 'tokens'}`
             : ''}

@@ -1,7 +1,9 @@
 // Beside the text: one sentence on what there is to see now, and one gesture to try next.
 import type { ReactNode } from 'react';
 import type { AppState } from '../state/store.ts';
+import { readLesson } from '../state/lessonNotes.ts';
 import { useApp, useFacts } from './context.ts';
+import controls from './controls.module.css';
 import css from './ExplainLine.module.css';
 import { CloseSign } from './icons.tsx';
 import { quoteToken } from './format.ts';
@@ -21,23 +23,40 @@ export function ExplainLine(): ReactNode {
   const tip = nextTip(s.done, s.panel);
   // While it writes, the text is what there is to look at.
   const hidden = s.done.includes('tips') || s.phase !== 'here' || s.generating;
+  // Once, before the first tip: whoever declines is not asked again.
+  const isOffer = !s.done.includes('learn');
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
   return (
     <aside className={css.line} aria-label="Explanation">
       <p className={css.now}>
         {nowWords(s, piece === undefined ? null : quoteToken(piece))}{' '}
-        {!hidden && tip !== undefined && (
+        {!hidden && isOffer ? (
           <span className={css.try}>
-            <b>Try this:</b> {tip.words}
+            <b>New here?</b>{' '}
+            <button
+              className={controls.link}
+              type="button"
+              onClick={() => actions.learn(readLesson())}
+            >
+              Start the lessons
+            </button>{' '}
+            in ten minutes, from pieces of text to layers.
           </span>
+        ) : (
+          !hidden &&
+          tip !== undefined && (
+            <span className={css.try}>
+              <b>Try this:</b> {tip.words}
+            </span>
+          )
         )}
       </p>
-      {!hidden && tip !== undefined && (
+      {!hidden && (isOffer || tip !== undefined) && (
         <button
           className={css.close}
           type="button"
-          aria-label="No more tips"
-          onClick={() => actions.used('tips')}
+          aria-label={isOffer ? 'No lessons: show tips' : 'No more tips'}
+          onClick={() => actions.used(isOffer ? 'learn' : 'tips')}
         >
           <CloseSign />
         </button>

@@ -20,6 +20,7 @@ import { later } from './later.ts';
 import { bytesOf } from './models/offer.ts';
 import { ShareButton } from './ShareButton.tsx';
 import { modelOf, progressOf, wantedOf } from '../state/facts/model.ts';
+import { readLesson } from '../state/lessonNotes.ts';
 import { WORKSPACES } from '../state/view.ts';
 
 export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
@@ -56,7 +57,7 @@ const WORDS = { write: 'Write', train: 'Train' };
 
 function Workspaces(): ReactNode {
   const { actions } = useApp();
-  const { open } = useFacts((s) => ({ open: s.view.workspace }));
+  const { open } = useFacts((s) => ({ open: s.view.lesson > 0 ? 'learn' : s.view.workspace }));
   return (
     <nav className={css.workspaces} aria-label="Workspaces">
       {WORKSPACES.map((one) => (
@@ -69,6 +70,13 @@ function Workspaces(): ReactNode {
           {WORDS[one]}
         </button>
       ))}
+      <button
+        type="button"
+        aria-current={open === 'learn' ? 'page' : undefined}
+        onClick={() => actions.learn(readLesson())}
+      >
+        Learn
+      </button>
     </nav>
   );
 }

@@ -9,7 +9,7 @@ test('opening the lens ends the tip that asks for it, and tips follow the open v
   page,
 }) => {
   // A visitor who has come as far as the lens.
-  const done = ['generate', 'select', 'choose', 'temperature', 'heatmap', 'attention'];
+  const done = ['learn', 'generate', 'select', 'choose', 'temperature', 'heatmap', 'attention'];
   await page.addInitScript(
     (json) => localStorage.setItem('glass-gpt', json),
     JSON.stringify({ version: 1, done }),
@@ -24,4 +24,12 @@ test('opening the lens ends the tip that asks for it, and tips follow the open v
   await expect(tip(page)).toContainText('switch each head off in turn');
   await openView(page, 'Attention');
   await expect(tip(page)).toContainText('open Sampler');
+});
+
+test('lessons are offered once, and who declines gets the tips', async ({ page }) => {
+  await open(page, { at: '?device=cpu' });
+  await expect(tip(page)).toContainText('Start the lessons');
+  await page.getByRole('button', { name: 'No lessons: show tips' }).click();
+  await expect(tip(page)).toContainText('press Generate');
+  await expect(page.getByRole('button', { name: 'No more tips' })).toBeVisible();
 });

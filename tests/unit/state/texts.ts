@@ -87,6 +87,7 @@ const text: fc.Arbitrary<RecordedText> = fc
 export const view: fc.Arbitrary<View> = fc
   .record({
     workspace: fc.constantFrom('write' as const, 'train' as const),
+    lesson: fc.nat(99),
     panel: fc.constantFrom('', 'attention', 'lens'),
     selected: fc.option(fc.nat(9000)),
     focus: head,

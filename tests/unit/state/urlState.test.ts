@@ -170,3 +170,14 @@ describe('the address as state', () => {
     expect(formatUrl(DEFAULT_SETTINGS, 'a'.repeat(MAX_PROMPT_IN_URL + 1)).hash).toBe('');
   });
 });
+
+it('the step of the lessons stands in the fragment, beside all else', () => {
+  const { search, hash } = formatUrl(DEFAULT_SETTINGS, 'a fox', { lesson: 3 });
+  expect(hash).toBe('#prompt=a+fox&learn=3');
+  expect(parseUrl(search, hash, BASE)).toMatchObject({ prompt: 'a fox', lesson: 3, notes: [] });
+  expect(parseUrl('', '#learn=zero', BASE).lesson).toBeUndefined();
+  expect(parseUrl('', '#learn=zero', BASE).notes).toEqual([
+    'learn=zero is no step of the lessons; ignored.',
+  ]);
+  expect(formatUrl(DEFAULT_SETTINGS, '', { oldHash: '#learn=3' }).hash).toBe('');
+});

@@ -1,0 +1,85 @@
+// The end of the lessons: the learner's own predictions beside what is so, to print, copy or save.
+import { useLayoutEffect, type ReactNode } from 'react';
+import type { Answered } from '../../state/lessonNotes.ts';
+import { useApp, useFacts } from '../context.ts';
+import controls from '../controls.module.css';
+import { CopyButton } from '../CopyButton.tsx';
+import { modelOf } from '../../state/facts/model.ts';
+import css from './learn.module.css';
+import { LESSONS } from './lessons.ts';
+import { toWords } from './sheet.ts';
+
+export function Worksheet({ answers }: { answers: Readonly<Record<string, Answered>> }): ReactNode {
+  const { actions } = useApp();
+  const { model } = useFacts((s) => ({ model: modelOf(s)?.name ?? '' }));
+  // Nothing of the page has a part in it.
+  useLayoutEffect(() => {
+    const { dataset } = document.documentElement;
+    dataset.lesson = '';
+    return () => {
+      delete dataset.lesson;
+    };
+  }, []);
+  const words = (): string => toWords(answers, model);
+  const given = LESSONS.filter(({ id }) => (answers[id]?.said ?? '') !== '').length;
+  return (
+    <div className={css.sheet} data-worksheet="">
+      <p className={css.words}>
+        You answered {given} of {LESSONS.length} questions.{' '}
+        {given < LESSONS.length && 'Any step can be opened again.'}
+      </p>
+      <div className={css.scroll}>
+        <table className={css.table}>
+          <caption className={controls.visuallyHidden}>
+            Each step’s question, what you said, and what is so.
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Step</th>
+              <th scope="col">Question</th>
+              <th scope="col">You said</th>
+              <th scope="col">It is</th>
+            </tr>
+          </thead>
+          <tbody>
+            {LESSONS.map(({ id, title, question }, i) => (
+              <tr key={id}>
+                <th scope="row">
+                  <button
+                    className={controls.link}
+                    type="button"
+                    onClick={() => actions.learn(i + 1)}
+                  >
+                    {i + 1} {title}
+                  </button>
+                </th>
+                <td>{question}</td>
+                <td>{answers[id]?.said || '–'}</td>
+                <td>{answers[id]?.answer || '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={css.deeds}>
+        <button className={controls.button} type="button" onClick={() => print()}>
+          Print
+        </button>
+        <CopyButton className={controls.button} text={words} />
+        <button className={controls.button} type="button" onClick={() => save(words())}>
+          Save as text
+        </button>
+      </p>
+    </div>
+  );
+}
+
+function save(words: string): void {
+  const href = URL.createObjectURL(new Blob([words], { type: 'text/plain' }));
+  const link = document.createElement('a');
+  link.href = href;
+  link.download = 'glass-gpt-lessons.txt';
+  link.click();
+  // The browser reads it when it gets to it.
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
