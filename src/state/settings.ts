@@ -19,8 +19,6 @@ export type NumericKey =
 
 export interface NumericRange {
   readonly label: string;
-  /** One line for people who have never seen the knob. */
-  readonly meaning: string;
   readonly min: number;
   readonly max: number;
   readonly step: number;
@@ -34,7 +32,6 @@ export interface NumericRange {
 export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   temperature: {
     label: 'Temperature',
-    meaning: 'Low is careful, high is daring.',
     min: 0.05,
     max: 5,
     step: 0.05,
@@ -43,7 +40,6 @@ export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   },
   top_k: {
     label: 'Top-k',
-    meaning: 'Only the k most probable tokens stay; 0 is off.',
     min: 0,
     max: 100_000,
     step: 1,
@@ -53,7 +49,6 @@ export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   },
   top_p: {
     label: 'Top-p',
-    meaning: 'The smallest set of tokens that holds this share; 1 is off.',
     min: 0.01,
     max: 1,
     step: 0.01,
@@ -63,7 +58,6 @@ export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   },
   min_p: {
     label: 'Min-p',
-    meaning: 'Tokens below this share of the best one go; 0 is off.',
     min: 0,
     max: 1,
     step: 0.01,
@@ -73,7 +67,6 @@ export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   },
   repetition_penalty: {
     label: 'Repetition penalty',
-    meaning: 'Above 1 makes tokens that were used before less likely; 1 is off.',
     min: 0.1,
     max: 5,
     step: 0.05,
@@ -83,7 +76,6 @@ export const RANGES: Readonly<Record<NumericKey, NumericRange>> = {
   },
   max_new_tokens: {
     label: 'Length',
-    meaning: 'How many tokens a run adds at most.',
     min: 1,
     max: 4096,
     step: 1,

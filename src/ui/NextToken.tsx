@@ -12,6 +12,7 @@ import css from './NextToken.module.css';
 import { movedWords } from './parts/size.ts';
 import { SaveMenu } from './SaveMenu.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
+import { Word } from './words/Word.tsx';
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
@@ -139,7 +140,7 @@ function Bars({
           : greedy
             ? `Greedy takes ${quoteToken(best.piece)}. `
             : `${quoteToken(best.piece)} leads with ${formatPercent(shown(best))}. `}
-        Kept {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
+        <Word id="kept">Kept</Word> {formatCount(d.kept)} of {formatCount(d.vocabSize)}.
         {whole === null
           ? ''
           : ` ${movedWords(whole.klBits)}: KL ${formatBits(whole.klBits)} bits from the whole model.`}

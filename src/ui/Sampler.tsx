@@ -4,10 +4,17 @@ import { clampSeed, clampSetting, cleanStops, RANGES, type NumericKey } from '..
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import css from './Sampler.module.css';
+import { preloadWords, Word } from './words/Word.tsx';
 
 export function Sampler(): ReactNode {
   const { actions } = useApp();
-  const { settings } = useFacts((s) => ({ settings: s.run.settings }));
+  const { settings, answered } = useFacts((s) => ({
+    settings: s.run.settings,
+    answered: s.next.distribution !== null,
+  }));
+  useEffect(() => {
+    if (answered) preloadWords();
+  }, [answered]);
   const open = useWide();
   const [roomy] = useState(() => innerHeight >= 860 && innerWidth >= 1200);
   const words = settings.do_sample
@@ -58,7 +65,6 @@ function Knob({ name }: { name: NumericKey }): ReactNode {
   const [draft, setDraft] = useState<string | null>(null);
   const range = RANGES[name];
   const idle = value === range.off || (greedy && name !== 'max_new_tokens');
-  const id = `knob-${name}`;
 
   function type(text: string): void {
     setDraft(text);
@@ -77,14 +83,14 @@ function Knob({ name }: { name: NumericKey }): ReactNode {
   }
 
   return (
-    <div className={css.knob} title={range.meaning}>
-      <label htmlFor={id} className={idle ? css.off : undefined}>
-        {range.label}
-      </label>
+    <div className={css.knob}>
+      <span className={idle ? `${css.name} ${css.off}` : css.name}>
+        <Word id={name}>{range.label}</Word>
+      </span>
       <input
-        id={id}
         className={css.range}
         type="range"
+        aria-label={range.label}
         min={range.min}
         max={range.sliderMax}
         step={range.step}
@@ -125,8 +131,8 @@ function Seed(): ReactNode {
   return (
     <>
       <div className={css.seed}>
-        <span className={css.name} id="seed-name">
-          Seed
+        <span className={css.name}>
+          <Word id="seed">Seed</Word>
         </span>
         <label className={css.check}>
           <input
@@ -143,7 +149,7 @@ function Seed(): ReactNode {
           className={css.number}
           type="number"
           inputMode="numeric"
-          aria-labelledby="seed-name"
+          aria-label="Seed"
           min={0}
           max={4294967295}
           step={1}
@@ -181,9 +187,11 @@ function Stops(): ReactNode {
   const [draft, setDraft] = useState<string | null>(null);
   return (
     <div className={css.stops}>
-      <label htmlFor="stops">Stop at</label>
+      <span>
+        <Word id="stop">Stop at</Word>
+      </span>
       <textarea
-        id="stops"
+        aria-label="Stop at"
         rows={1}
         placeholder="one text a line"
         value={draft ?? stop.map(escapeLine).join('\n')}

@@ -26,6 +26,7 @@ import segments from './segments.module.css';
 import css from './TextStage.module.css';
 import { createTextView, writtenWithout, type TextView } from './textView.ts';
 import { useKeptFocus } from './useKeptFocus.ts';
+import { Word } from './words/Word.tsx';
 import { modelOf } from '../state/facts/model.ts';
 import { READINGS, type View } from '../state/view.ts';
 
@@ -270,7 +271,7 @@ function TokenReadout(): ReactNode {
       <p className={css.facts}>
         <span className={css.token}>{quoteToken(piece)}</span>
         <span>
-          id <b>{piece.id}</b>
+          <Word id="id">id</Word> <b>{piece.id}</b>
         </span>
         <span>
           bytes <b>{piece.special ? 'none' : formatBytesHex(piece)}</b>
@@ -291,12 +292,12 @@ function TokenReadout(): ReactNode {
           </span>
           {rank > 0 && (
             <span>
-              rank <b>{formatCount(rank)}</b>
+              <Word id="rank">rank</Word> <b>{formatCount(rank)}</b>
               {model !== null && <span className={css.of}> of {formatCount(model.vocabSize)}</span>}
             </span>
           )}
           <span>
-            surprise <b>{toBits(logprob).toFixed(1)}</b> bits
+            <Word id="surprise">surprise</Word> <b>{toBits(logprob).toFixed(1)}</b> bits
           </span>
         </p>
       )}

@@ -1,11 +1,12 @@
 // What leads a visitor on: the tips, one gesture at a time.
 import { expect, type Locator, type Page } from '@playwright/test';
-import { open, openView } from './helpers.ts';
+import { objections } from './axe.ts';
+import { button, open, openView } from './helpers.ts';
 import { test } from './window.ts';
 
 const tip = (page: Page): Locator => page.getByRole('complementary', { name: 'Explanation' });
 
-test('opening the lens ends the tip that asks for it, and tips follow the open view', async ({
+test('opening the lens ends the tip that asks for it, tips follow the open view, and words say what they mean', async ({
   page,
 }) => {
   // A visitor who has come as far as the lens.
@@ -24,6 +25,22 @@ test('opening the lens ends the tip that asks for it, and tips follow the open v
   await expect(tip(page)).toContainText('switch each head off in turn');
   await openView(page, 'Attention');
   await expect(tip(page)).toContainText('open Sampler');
+
+  // A word says what it means where it stands, by keyboard and by touch, and opens the view that it is about.
+  await button(page, 'Temperature').press('Enter');
+  const said = page.getByRole('note').filter({ visible: true });
+  await expect(said).toContainText('Sharpens or flattens the odds');
+  expect(await objections(page)).toEqual([]);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(said).toHaveCount(0);
+  await expect(page.getByTestId('sampling-finding')).toBeVisible();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await button(page, 'Kept').click();
+  await expect(said).toContainText('left for the draw');
+  await expect(said).toBeInViewport({ ratio: 1 });
+  await page.keyboard.press('Escape');
+  await expect(said).toHaveCount(0);
 });
 
 test('lessons are offered once, and who declines gets the tips', async ({ page }) => {

@@ -11,6 +11,7 @@ import { useBusy, type Busy } from './busy.ts';
 import { CheckBadge } from './CheckBadge.tsx';
 import { Precision } from './Precision.tsx';
 import { SaveModel } from './SaveModel.tsx';
+import { Word } from '../words/Word.tsx';
 import { modelOf, wantedOf } from '../../state/facts/model.ts';
 
 /** Comes with them: whoever is offline by then is told all the same. */
@@ -73,13 +74,14 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
       <dl className={css.list}>
         <dt>Size</dt>
         <dd>
-          {formatParameters(model.parameterCount)} parameters, {formatBytes(model.memoryBytes)} in{' '}
-          {model.dtype}
+          {formatParameters(model.parameterCount)} <Word id="parameters">parameters</Word>,{' '}
+          {formatBytes(model.memoryBytes)} in <Word id="precision">{model.dtype}</Word>
         </dd>
         <dt>Shape</dt>
         <dd>
-          {model.nLayer} {model.nLayer === 1 ? 'layer' : 'layers'}, {model.nHead}{' '}
-          {model.nHead === 1 ? 'head' : 'heads'}, width {model.nEmbd}
+          {model.nLayer} <Word id="layers">{model.nLayer === 1 ? 'layer' : 'layers'}</Word>,{' '}
+          {model.nHead} <Word id="heads">{model.nHead === 1 ? 'head' : 'heads'}</Word>,{' '}
+          <Word id="width">width</Word> {model.nEmbd}
         </dd>
         <dt>Sees</dt>
         <dd>
