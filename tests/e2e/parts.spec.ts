@@ -84,5 +84,10 @@ test.describe('switching parts off', () => {
     await button(page, 'Switch MLP 0 off').click();
     await expect(page.getByTestId('parts-finding')).toContainText('With MLP 0 off');
     await expect(page.getByTestId('parts-finding')).toContainText('The guess moved completely');
+    const both = page.getByTestId('continuations');
+    await expect(both).toContainText('They differ from the first word on.');
+    expect(await both.locator('mark').count()).toBeGreaterThanOrEqual(2);
+    await button(page, 'All on').click();
+    await expect(both).toBeHidden();
   });
 });

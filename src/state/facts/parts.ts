@@ -22,6 +22,14 @@ export interface Sweep {
   readonly running: boolean;
 }
 
+/** What the model writes after the same text, the likeliest token always, with every part on and with parts off. */
+export interface Continuations {
+  readonly whole: readonly TokenPiece[];
+  readonly edited: readonly TokenPiece[];
+  /** Index of their first token. */
+  readonly at: number;
+}
+
 export interface PartsState {
   /** What stands in place of a part that is switched off next. */
   readonly by: PartOff['by'];
@@ -29,6 +37,8 @@ export interface PartsState {
   readonly comparison: Comparison | null;
   /** Index of the token that the comparison is about. */
   readonly comparisonAt: number;
+  /** Known while the view is open, or was when they were asked for; null while all are on. */
+  readonly continuations: Continuations | null;
   readonly sweep: Sweep | null;
 }
 
@@ -36,6 +46,7 @@ export const ALL_PARTS_ON: PartsState = {
   by: 'zero',
   comparison: null,
   comparisonAt: 0,
+  continuations: null,
   sweep: null,
 };
 

@@ -4,6 +4,7 @@ import { isSamePart, sortParts, type Part, type Sweep } from '../facts/parts.ts'
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
 import { toIds } from '../tokenText.ts';
+import { createContinuations } from './continuations.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
 import { modelOf } from '../facts/model.ts';
 import { VIEW } from '../view.ts';
@@ -15,6 +16,7 @@ const SHOWN_MS = 300;
 
 export function createParts(context: SliceContext<'parts'>) {
   const { engine, text, get, set, look, work, together, used, refreshAll } = context;
+  const continuations = createContinuations(context);
   let sweeping: AbortController | null = null;
   let sweepEpoch = -1;
   /** What a sweep has measured; shown now and then, and when it ends. */
@@ -38,9 +40,11 @@ export function createParts(context: SliceContext<'parts'>) {
 
   function setOff(off: readonly PartOff[]): void {
     compare.cancel();
+    continuations.cancel();
     together(() => {
       look({ off: sortParts(off) });
       set({ comparison: null });
+      continuations.clear();
     });
     refreshAll();
   }
@@ -125,6 +129,7 @@ export function createParts(context: SliceContext<'parts'>) {
     together(() => {
       look({ off });
       set({ comparison: null });
+      continuations.clear();
     });
   }
 
@@ -135,17 +140,22 @@ export function createParts(context: SliceContext<'parts'>) {
       if (sweep !== null && sweepEpoch !== text.epoch) set({ sweep: null });
       // The bars show the whole model beside it, whatever view is open.
       if (get().view.off.length > 0) compare.ask();
+      continuations.refresh();
     },
     cancel() {
       compare.cancel();
+      continuations.cancel();
       endSweep();
     },
     turn() {
       endSweep();
+      continuations.clear();
       set({ sweep: null });
     },
     reset() {
       endSweep();
+      continuations.cancel();
+      continuations.clear();
       set({ comparison: null, sweep: null });
     },
   };

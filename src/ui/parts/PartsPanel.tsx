@@ -12,6 +12,7 @@ import css from './PartsPanel.module.css';
 import { Masters } from './Masters.tsx';
 import { sizeLimits } from './size.ts';
 import { SweepBox } from './SweepBox.tsx';
+import { WrittenBoth } from './WrittenBoth.tsx';
 import { comparisonFinding, formatDelta, offList, runningFinding } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import {
@@ -41,6 +42,7 @@ export function PartsPanel(): ReactNode {
       <div className={css.right}>
         <Finding />
         <Running />
+        <WrittenBoth />
         <SweepBox />
         <BeforeAndAfter />
       </div>

@@ -1,6 +1,6 @@
 // What switching parts off did, in words.
 import type { Comparison } from '../../api.ts';
-import { offNames, partWords } from '../../state/facts/parts.ts';
+import { offNames, partWords, type Continuations } from '../../state/facts/parts.ts';
 import type { PartOff } from '../../api.ts';
 import type { RunRecord } from '../../state/runs.ts';
 import type { RunFacts } from '../../state/facts/run.ts';
@@ -50,6 +50,17 @@ export function comparisonFinding(
       ? `${quoteToken(most.piece)} stays at ${after}`
       : `${quoteToken(most.piece)} ${most.after > most.before ? 'rises' : 'falls'} from ${before} to ${after}`;
   return `${opening}, ${change}. ${movedWords(comparison.klBits)}. ${kl}`;
+}
+
+/** Where two continuations part, for those who read the words and those who hear them. */
+export function partingWords({ whole, edited }: Continuations): string {
+  const same = whole.findIndex(({ id }, i) => edited[i]?.id !== id);
+  const parts = same < 0 ? Math.min(whole.length, edited.length) : same;
+  if (parts === Math.max(whole.length, edited.length)) {
+    return parts === 0 ? 'Both end at once.' : 'Both write the same.';
+  }
+  if (parts === 0) return 'They differ from the first word on.';
+  return `The first ${parts === 1 ? 'piece is' : `${parts} pieces are`} the same, then they part.`;
 }
 
 /** What to say while a text is written with other parts off than are off by now; else ''. */

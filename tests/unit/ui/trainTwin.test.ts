@@ -7,7 +7,6 @@ import {
   candidateRows,
   headRows,
   lossPairs,
-  markDiffering,
   measures,
   movedShare,
   partingStep,
@@ -15,6 +14,7 @@ import {
   samplePairs,
   surpriseRows,
 } from '../../../src/ui/training/twin/differences.ts';
+import { markDiffering } from '../../../src/ui/differingWords.ts';
 import {
   headsFigure,
   nextFigure,

@@ -2,10 +2,11 @@
 import type { ReactNode } from 'react';
 import type { RunPair } from '../../../state/training/facts.ts';
 import controls from '../../controls.module.css';
+import { markDiffering, type MarkedPiece } from '../../differingWords.ts';
 import { formatCount } from '../../format.ts';
 import training from '../training.module.css';
 import css from './comparison.module.css';
-import { markDiffering, samplePairs, type MarkedPiece, type SamplePair } from './differences.ts';
+import { samplePairs, type SamplePair } from './differences.ts';
 import { samplesFinding, type PairNames } from './words.ts';
 
 export function ComparedSamples({
