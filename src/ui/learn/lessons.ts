@@ -147,7 +147,7 @@ const DICE: Lesson = {
 const SURPRISE: Lesson = {
   id: 'surprise',
   title: 'Surprise',
-  prompt: 'Once upon a time there was an old woman who lived in a volcano near the forest',
+  prompt: 'Once upon a time there was an old woman who lived in a kettle',
   words:
     'The model has an opinion on each piece of a text, on yours as well: how likely was it, after what stands before?',
   question: 'Which word of this text did it expect least?',
