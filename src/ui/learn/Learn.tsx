@@ -147,6 +147,9 @@ function Step({
   useEffect(() => {
     const state = store.getState();
     if (lesson.panel !== undefined) actions.openPanel(lesson.panel);
+    // On a phone the knobs are folded.
+    const knobs = lesson.shows.includes('sampler') ? '[data-region="sampler"] details' : null;
+    if (knobs !== null) document.querySelector(knobs)?.setAttribute('open', '');
     // Edges and underlines are what such a step is about.
     if (lesson.about === 'text') actions.setReading('pieces');
     // A text that came with the link is what its sender wants to be seen.
