@@ -202,7 +202,13 @@ export function createDraft({
   }
 
   /** Makes some steps of what is chosen, unless the same steps were made already. */
+  /** Runs that end, other tabs and stored models change it. */
+  function lookForRoom(): void {
+    void browser.freeBytes().then((free) => setCost({ freeBytes: free }));
+  }
+
   function measure(): void {
+    lookForRoom();
     measuring.abort();
     clearTimeout(measureTimer);
     const text = get().text.read;
@@ -233,7 +239,6 @@ export function createDraft({
     vocabSize: number,
     signal: AbortSignal,
   ): Promise<void> {
-    void browser.freeBytes().then((free) => setCost({ freeBytes: free }));
     try {
       const from = of.base === undefined ? {} : { loaded: loadedOf(get()) };
       const asked = { settings: of, vocabSize, ...from };
@@ -266,6 +271,7 @@ export function createDraft({
   return {
     read,
     measure,
+    lookForRoom,
     /** The page has another model: it may be what could not be read. */
     loadedChanged(): void {
       const { loaded, text } = get();

@@ -4,6 +4,9 @@ import { toErrorInfo } from '../../errors.ts';
 import type { Browser } from './browser.ts';
 import type { TrainingContext } from './context.ts';
 
+/** What is kept of a run that runs is counted anew this often at most: a small model has a checkpoint each second. */
+const FOLLOW_MS = 1000;
+
 export function createRuns({
   trainer,
   set,
@@ -42,6 +45,16 @@ export function createRuns({
     }
   }
 
+  let following: ReturnType<typeof setTimeout> | undefined;
+
+  /** Sizes of a run that grows, not more often than somebody reads them. */
+  function follow(): void {
+    following ??= setTimeout(() => {
+      following = undefined;
+      void refresh();
+    }, FOLLOW_MS);
+  }
+
   async function awaitEnd(id: string, name: string): Promise<void> {
     if (awaited.has(id)) return;
     awaited.add(id);
@@ -73,6 +86,7 @@ export function createRuns({
 
   return {
     refresh,
+    follow,
     actions: {
       rename(id: string, name: string): void {
         const whole = name.trim();

@@ -97,7 +97,9 @@ export function createTraining({
   });
   // What other tabs began, ended or deleted meanwhile.
   browser.onSight(() => {
-    if (!browser.isHidden() && get().runs.all !== null) void runs.refresh();
+    if (browser.isHidden() || get().runs.all === null) return;
+    void runs.refresh();
+    draft.lookForRoom();
   });
   const looked = createLooked({ ...shared, set: pen('looked') });
   const comparison = createComparison({
@@ -116,7 +118,11 @@ export function createTraining({
       draft.yield();
       dismissLink();
     },
-    ended: () => void runs.refresh(),
+    ended(): void {
+      void runs.refresh();
+      draft.lookForRoom();
+    },
+    grew: () => runs.follow(),
     twinDone: (twin) => comparison.twinDone(twin),
   });
   const schooling = createSchooling({

@@ -30,6 +30,7 @@ export function createWatch({
   browser,
   begins,
   ended,
+  grew,
   twinDone,
 }: TrainingContext<'watch'> & {
   readonly curve: Curve;
@@ -37,8 +38,10 @@ export function createWatch({
   readonly browser: Browser;
   /** The device is taken from now on. */
   readonly begins: () => void;
-  /** A run has come to an end, or to a checkpoint: lists are out of date. */
+  /** A run has begun or come to an end: lists are out of date. */
   readonly ended: () => void;
+  /** More is kept of the run that runs. */
+  readonly grew: () => void;
   /** A twin has made all its steps. Whether it is shown beside the run that it is a twin of. */
   readonly twinDone: (twin: ShownRun) => boolean;
 }) {
@@ -187,6 +190,7 @@ export function createWatch({
         break;
       case 'checkpoint':
         patchRun({ kept: event.kept });
+        grew();
         // There is room again.
         if (/storage/u.test(watch.notice?.code ?? '')) set({ notice: null });
         break;
@@ -206,6 +210,7 @@ export function createWatch({
       case 'paused':
         set({ at: 'paused' });
         pace.rest();
+        grew();
         // A step of a paused run pauses it again, and says nothing.
         if (watch.at === 'running') say(`Paused at step ${event.step}.`);
         break;

@@ -3,7 +3,13 @@ import type { ReactNode } from 'react';
 import type { RunSettings } from '../../api.ts';
 import type { TrainingState } from '../../state/training/facts.ts';
 import { storageOf } from '../../state/training/kept.ts';
-import { costOf, presetOf, type Cost, type PresetName } from '../../state/training/presets.ts';
+import {
+  costOf,
+  parametersOf,
+  presetOf,
+  type Cost,
+  type PresetName,
+} from '../../state/training/presets.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
@@ -67,10 +73,10 @@ export function Room(): ReactNode {
     other: s.runs.all?.find(({ elsewhere }) => elsewhere)?.name ?? null,
   }));
   const { estimate, freeBytes } = cost;
-  const parameters =
-    estimate.at === 'here'
-      ? estimate.value.estimate.parameters
-      : (reckoned(draft, text, cost)?.parameters ?? 0);
+  const counted =
+    text.read.at === 'here' ? parametersOf(draft.settings.model, text.read.value.vocabSize) : 0;
+  // Nobody waits for a measurement to hear that there is no room.
+  const parameters = estimate.at === 'here' ? estimate.value.estimate.parameters : counted;
   const keeps = storageOf(draft.settings, parameters);
   return (
     <>

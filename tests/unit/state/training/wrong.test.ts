@@ -115,6 +115,26 @@ describe('memory and room', () => {
     expect(facts().watch.notice).toBeNull();
   });
 
+  it('room is asked for anew when a run ends, and what is kept is counted anew while it grows', async () => {
+    let free = 9e6;
+    const browser = { ...NO_BROWSER, freeBytes: () => Promise.resolve(free) };
+    const { trainer, facts, training } = await running({ browser });
+    expect(facts().cost.freeBytes).toBe(9e6);
+    const record = recordOf(settings, { sizeBytes: 47_000 });
+    trainer.runs = [record];
+    training.actions.start();
+    trainer.runs = [{ ...record, sizeBytes: 17e6 }];
+    const asked = trainer.of('runs').length;
+    // Many checkpoints, and one look at the list.
+    for (const step of [1, 2]) await trainer.tell({ type: 'checkpoint', step, kept: [step] });
+    await vi.waitFor(() => expect(facts().runs.all?.[0].sizeBytes).toBe(17e6), 3000);
+    expect(trainer.of('runs')).toHaveLength(asked + 1);
+    free = 2e6;
+    await trainer.tell({ type: 'ended', state: 'done', step: 2 }, null);
+    await settle();
+    expect(facts().cost.freeBytes).toBe(2e6);
+  });
+
   it('what was deleted under a run is offered no more', async () => {
     const { trainer, training, facts, looked } = await running();
     for (const step of [0, 1, 2]) {
