@@ -135,6 +135,12 @@ test('all lessons by the keyboard; the sheet, a reload and the way out', async (
   await play(page, keys);
   await page.reload();
   await expect(card(page).getByRole('table')).toContainText('daughters');
+  // On paper the sheet stands alone.
+  await page.emulateMedia({ media: 'print' });
+  await expect(page.getByTestId('print')).toBeHidden();
+  await expect(card(page).getByRole('table')).toBeVisible();
+  await expect(card(page).getByRole('button', { name: 'Print' })).toBeHidden();
+  await page.emulateMedia({ media: null });
   await keys.press(card(page).getByRole('button', { name: 'Leave the lessons' }));
   await expect(card(page)).toBeHidden();
   await untilSeen(bars(page).first());
