@@ -18,7 +18,7 @@ import css from './Header.module.css';
 import { HalfSign, Mark } from './icons.tsx';
 import { later } from './later.ts';
 import { bytesOf } from './models/offer.ts';
-import { ShareButton } from './ShareButton.tsx';
+import { ShareText } from './ShareButton.tsx';
 import { modelOf, progressOf, wantedOf } from '../state/facts/model.ts';
 import { readLesson } from '../state/lessonNotes.ts';
 import { WORKSPACES } from '../state/view.ts';
@@ -36,7 +36,7 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
       <p className={css.line}>A language model you can see through, in your browser.</p>
       <div className={css.right}>
         <ModelChip />
-        <ShareButton />
+        <Share />
         <ThemeButton />
         <button
           className={controls.square}
@@ -51,6 +51,12 @@ export function Header({ onHelp }: { onHelp: () => void }): ReactNode {
       <ModelPopover />
     </header>
   );
+}
+
+/** The workspace that trains has a link of its own, and puts it here. */
+function Share(): ReactNode {
+  const { workspace } = useFacts((s) => ({ workspace: s.view.workspace }));
+  return workspace === 'train' ? <span id="share-run" /> : <ShareText />;
 }
 
 const WORDS = { write: 'Write', train: 'Train' };

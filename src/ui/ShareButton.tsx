@@ -9,16 +9,53 @@ import css from './ShareButton.module.css';
 import { modelOf } from '../state/facts/model.ts';
 import { listed } from '../words.ts';
 
-interface Copied {
+/** What is copied, and what it holds in a sentence or two. */
+export interface MadeLink {
   readonly href: string;
-  readonly title: string;
   readonly words: string;
+}
+
+interface Copied extends MadeLink {
+  readonly title: string;
   /** If not, it is to be copied by hand. */
   readonly isCopied: boolean;
 }
 
-export function ShareButton(): ReactNode {
+/** A link to the text and the view. */
+export function ShareText(): ReactNode {
   const { actions, store } = useApp();
+  const make = (): MadeLink => {
+    const link = actions.makeLink();
+    const { off, pins, selected } = store.getState().view;
+    const words = describe({
+      ...link,
+      model: modelOf(store.getState())?.name ?? '',
+      pins: pins.length,
+      off: off.length,
+      isSelected: selected !== null,
+    });
+    return { href: location.origin + location.pathname + link.hash, words };
+  };
+  return (
+    <ShareButton
+      make={make}
+      title="A link that shows this text, its branches and this view"
+      label="Link to this text"
+    />
+  );
+}
+
+export function ShareButton({
+  make,
+  title,
+  label,
+}: {
+  readonly make: () => MadeLink;
+  readonly title: string;
+  /** Of what shows the link. */
+  readonly label: string;
+}): ReactNode {
+  const { actions } = useApp();
   const popover = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const [copied, setCopied] = useState<Copied | null>(null);
@@ -26,20 +63,9 @@ export function ShareButton(): ReactNode {
   async function copy(): Promise<void> {
     // The link before this one is not shown in its place.
     setCopied(null);
-    const link = actions.makeLink();
-    const href = location.origin + location.pathname + link.hash;
+    const { href, words } = make();
     const isCopied = await copyText(href);
-    const title = isCopied ? 'Link copied.' : howToCopy();
-    const { off, pins, selected } = store.getState().view;
-    const model = modelOf(store.getState());
-    const words = describe({
-      ...link,
-      model: model?.name ?? '',
-      pins: pins.length,
-      off: off.length,
-      isSelected: selected !== null,
-    });
-    setCopied({ href, title, words, isCopied });
+    setCopied({ href, title: isCopied ? 'Link copied.' : howToCopy(), words, isCopied });
     popover.current?.showPopover();
     if (isCopied) actions.announce(`The link is on the clipboard. ${words}`);
   }
@@ -50,15 +76,10 @@ export function ShareButton(): ReactNode {
 
   return (
     <div className={css.anchor}>
-      <button
-        className={controls.button}
-        type="button"
-        title="A link that shows this text, its branches and this view"
-        onClick={() => void copy()}
-      >
+      <button className={controls.button} type="button" title={title} onClick={() => void copy()}>
         <LinkSign /> <span className={css.text}>Copy link</span>
       </button>
-      <div className={css.popover} ref={popover} popover="auto" aria-label="Link to this text">
+      <div className={css.popover} ref={popover} popover="auto" aria-label={label}>
         <p className={css.title}>{copied?.title}</p>
         <p className={css.words}>{copied?.words}</p>
         <input

@@ -36,6 +36,12 @@ export function writeLink(settings: RunSettings): string | null {
   return encodeURIComponent(whole).length > MAX_LINK ? null : whole;
 }
 
+/** Where the workspace opens with these settings (`writeLink`); null for none. */
+export function linkHref(link: string | null): string {
+  const hash = new URLSearchParams({ workspace: 'train', ...(link === null ? {} : { run: link }) });
+  return `${location.origin}${location.pathname}#${hash.toString()}`;
+}
+
 /** The settings of an address; what it does not say, or says wrongly, is as it is for everybody. */
 export function readLink(text: string): LinkedSettings {
   const notes: string[] = [];

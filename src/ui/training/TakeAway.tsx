@@ -3,7 +3,7 @@ import { useState, type ReactNode } from 'react';
 import type { RunPoint } from '../../api.ts';
 import { firstSettings } from '../../runFiles.ts';
 import type { OutFacts, ShownRun } from '../../state/training/facts.ts';
-import { writeLink } from '../../state/training/link.ts';
+import { linkHref, writeLink } from '../../state/training/link.ts';
 import { torchCell, whyNoCell } from '../../state/training/torchCell.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
@@ -201,10 +201,7 @@ function Link({ run }: { readonly run: ShownRun }): ReactNode {
   const link = writeLink(firstSettings(run));
   const { text, base } = run.settings;
   const isOwn = text.kind === 'own';
-  const href = (): string => {
-    const hash = new URLSearchParams({ workspace: 'train', run: link ?? '' });
-    return `${location.origin}${location.pathname}#${hash.toString()}`;
-  };
+  const href = (): string => linkHref(link);
   const words = isOwn
     ? 'None: a text of your own stays on your machine. Send the run, or its receipt and the text.'
     : link === null

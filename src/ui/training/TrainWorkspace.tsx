@@ -7,6 +7,7 @@ import { later } from '../later.ts';
 import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
 import { RunList } from './RunList.tsx';
 import { Setup } from './Setup.tsx';
+import { ShareRun } from './ShareRun.tsx';
 import css from './training.module.css';
 
 const watch = later(async () => (await import('./Watch.tsx')).Watch, 'The run');
@@ -63,6 +64,7 @@ function Workspace(): ReactNode {
   }, [shown]);
   return (
     <main ref={main} className={css.main} id="train" tabIndex={-1} data-testid="train">
+      <ShareRun />
       <div className={css.side}>
         <RunList />
       </div>
