@@ -5,7 +5,7 @@ import { unzipSync } from 'fflate';
 import { objections } from './axe.ts';
 import { button, closeViews, open, untilSeen } from './helpers.ts';
 import { SUMS, trainAt } from './trainLink.ts';
-import { test } from './window.ts';
+import { leave, test } from './window.ts';
 
 /** The sums, tiny and quick: a run of 24 steps, which the link says in full. */
 const SETTINGS = {
@@ -61,6 +61,11 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   const whole = await losses(page);
   await takeAway(page).getByRole('button', { name: 'Copy link' }).click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
+  // The header's is the same, and says what it holds.
+  await page.locator('header').getByRole('button', { name: 'Copy link' }).click();
+  await expect(page.locator('header')).toContainText('holds all settings of “Add, 1 × 32” and its');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(link);
+  await page.keyboard.press('Escape');
   const copied = new URLSearchParams(new URL(link).hash.slice(1));
   expect(Object.fromEntries(new URLSearchParams(copied.get('run') ?? ''))).toMatchObject({
     ...SETTINGS,
@@ -117,5 +122,15 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   for (const one of other.losses) if (one.step >= 3) one.loss += 0.01;
   await bring(page, 'A receipt’s file', 'receipt.json', Buffer.from(JSON.stringify(other)));
   await expect(verdict).toContainText('The losses part at step 3');
+
+  // Whoever follows the link makes the same losses, and is told.
+  await leave(page);
+  await page.goto(link);
+  await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
+  await go.click();
+  await expect(state(page)).toHaveText('done');
+  await expect(page.getByTestId('as-linked').locator('summary')).toHaveText(
+    'The same losses here as in the link, over 20 steps: none differs by more than 0; 1e-4 is the line.',
+  );
   expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
 });

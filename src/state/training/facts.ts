@@ -57,6 +57,8 @@ export interface LinkedSettings {
   readonly settings: RunSettings;
   /** What in it was not taken, and why, in words. */
   readonly notes: readonly string[];
+  /** Of the first steps of the run that it was copied from; none where that had made none. */
+  readonly losses: readonly number[];
 }
 
 /** A run's curve apart from its points, which are too many to copy (`Curve`). */
@@ -71,6 +73,8 @@ export interface WatchFacts {
   readonly run: ShownRun | null;
   /** The newest point; null before the first. */
   readonly last: RunPoint | null;
+  /** Losses of its first steps by the link that its settings came with, to be compared; none where it holds none. */
+  readonly linked: readonly number[];
   readonly tokensPerSecond: number;
   /** With evaluations, samples and checkpoints; null before a whole round of them was made. */
   readonly secondsAStep: number | null;
@@ -91,6 +95,7 @@ export const WATCH_NOTHING: WatchFacts = {
   preparing: { what: '', share: null },
   run: null,
   last: null,
+  linked: [],
   tokensPerSecond: 0,
   secondsAStep: null,
   revision: 0,

@@ -5,7 +5,8 @@ import { isObject } from '../../json.ts';
 import { readBase } from '../../runBase.ts';
 import { MAX_LINK } from '../replay.ts';
 import { firstDraft } from './draft.ts';
-import type { LinkedSettings } from './facts.ts';
+import type { Curve } from './curve.ts';
+import type { LinkedSettings, ShownRun } from './facts.ts';
 import { FIELDS, refusal } from './fields.ts';
 import { BUNDLED_TEXTS } from './presets.ts';
 
@@ -15,11 +16,28 @@ const EDITS = ['remove', 'double', 'replace'] as const;
 /** Signs of a prompt, and of an edit's passage. */
 const MOST_SIGNS = 4000;
 const MOST_EDITS = 20;
+/** Steps whose losses it holds: those that a receipt is checked by at first. */
+const MOST_LOSSES = 20;
 /** Signs of what a note quotes. */
 const QUOTED = 40;
 
-/** What an address holds of settings; null for a text of somebody's own, or for more than an address has room for. */
-export function writeLink(settings: RunSettings): string | null {
+/** Losses of the first steps of a run that a link holds, so that whoever follows it sees whether they are the same there. */
+export function firstLosses({ changes }: Pick<ShownRun, 'changes'>, curve: Curve): number[] {
+  const losses: number[] = [];
+  for (const [i, loss] of curve.losses.subarray(0, MOST_LOSSES).entries()) {
+    // Behind a change they are of other settings.
+    const isOf = curve.steps[i] === i + 1 && i < (changes[0]?.step ?? Infinity);
+    if (!isOf || !Number.isFinite(loss)) break;
+    losses.push(loss);
+  }
+  return losses;
+}
+
+/**
+ * What an address holds of settings, and of the losses that they made; null for a text of somebody's own, or for more
+ * than an address has room for.
+ */
+export function writeLink(settings: RunSettings, losses: readonly number[] = []): string | null {
   const { text, prompt, base, edits = [] } = settings;
   if (text.kind === 'own') return null;
   const link = new URLSearchParams({ v: VERSION, [text.kind]: text.name });
@@ -31,6 +49,7 @@ export function writeLink(settings: RunSettings): string | null {
   if (base !== undefined) link.set('base', JSON.stringify(toLinked(base)));
   link.set('prompt', prompt);
   for (const edit of edits) link.append('edit', JSON.stringify(edit));
+  if (losses.length > 0) link.set('losses', losses.map((loss) => loss.toPrecision(7)).join(' '));
   const whole = link.toString();
   // It is quoted once more where it stands in an address.
   return encodeURIComponent(whole).length > MAX_LINK ? null : whole;
@@ -49,7 +68,7 @@ export function readLink(text: string): LinkedSettings {
   let { settings } = firstDraft();
   if (link.get('v') !== VERSION) {
     notes.push('This page cannot read the settings of the link: another version of it wrote them.');
-    return { settings, notes };
+    return { settings, notes, losses: [] };
   }
   settings = { ...settings, text: readText(link, notes) ?? settings.text, prompt: '' };
   for (const field of FIELDS) {
@@ -75,7 +94,15 @@ export function readLink(text: string): LinkedSettings {
     .slice(0, MOST_EDITS)
     .flatMap((one) => readEdit(one, notes));
   if (edits.length > 0) settings = { ...settings, edits };
-  return { settings, notes };
+  return { settings, notes, losses: readLosses(link.get('losses'), notes) };
+}
+
+function readLosses(text: string | null, notes: string[]): number[] {
+  if (text === null) return [];
+  const losses = text.split(' ').map(Number);
+  if (losses.length <= MOST_LOSSES && losses.every((loss) => loss > 0 && loss < 1e6)) return losses;
+  notes.push('The losses of the link could not be read: nothing will be compared with them.');
+  return [];
 }
 
 /** A step of a run is kept in this browser alone. */

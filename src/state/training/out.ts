@@ -1,11 +1,12 @@
 // What is taken away of a run: its curve, samples and receipt as small files; its model and all of it as large ones.
 import type { RunExportRequest, RunFileEvent } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
-import { curveCsv, samplesText } from '../../runFiles.ts';
+import { curveCsv, firstSettings, samplesText } from '../../runFiles.ts';
 import { pickFolder } from '../slices/saving.ts';
 import type { TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
 import type { OutFacts, ShownRun } from './facts.ts';
+import { firstLosses, linkHref, writeLink } from './link.ts';
 
 export const OUT_NOTHING: OutFacts = { now: null, last: null, error: null };
 
@@ -96,6 +97,24 @@ export function createOut({
 
   return {
     actions: {
+      /** All settings of the run that is shown, or of what is chosen, in an address; and what it holds, in words. */
+      makeLink(): { href: string; words: string } {
+        const { watch, draft } = get();
+        const { run } = watch;
+        const settings = run === null ? draft.settings : firstSettings(run);
+        const link = writeLink(settings, run === null ? [] : firstLosses(run, curve));
+        const why =
+          settings.text.kind === 'own'
+            ? 'a text of your own stays on your machine'
+            : 'what is changed in the text is too long for an address';
+        const words =
+          link === null
+            ? `It leads to this workspace and holds no settings: ${why}.`
+            : run === null
+              ? 'It holds all settings that are chosen here: whoever follows it presses Train.'
+              : `It holds all settings of “${run.name}” and its first losses: whoever follows it presses Train, and sees whether they are the same there.`;
+        return { href: linkHref(link), words };
+      },
       saveCurve: () => void save('curve'),
       saveSamples: () => void save('samples'),
       saveReceipt: () => void save('receipt'),

@@ -75,6 +75,8 @@ export function createTraining({
   const shared = { trainer, get, say };
   /** Until somebody looks for the first time. */
   let linked = link === null ? null : readLink(link);
+  /** What came with it, as long as this page is open: its losses are those of its settings alone. */
+  const came = linked;
 
   const draft = createDraft({
     ...shared,
@@ -186,7 +188,9 @@ export function createTraining({
         if (Object.keys(problemsOf(now)).length > 0 || watch.isBusy()) return;
         if (text.read.at !== 'here' || whyNothing(text.read.value, now.settings) !== null) return;
         draft.actions.dismissLink();
-        watch.begin({ run: { settings: now.settings } });
+        const isLinked =
+          came !== null && JSON.stringify(came.settings) === JSON.stringify(now.settings);
+        watch.begin({ run: { settings: now.settings } }, isLinked ? came.losses : []);
       },
       /** Out of memory: the same windows a step, fewer at a time. */
       takeSmallerBatch(batch: number, accumulation: number): void {

@@ -88,7 +88,8 @@ export function createWatch({
     });
   }
 
-  function begin(request: RunRequest): void {
+  /** `linked`: losses that its first steps are to have (`WatchFacts.linked`). */
+  function begin(request: RunRequest, linked: readonly number[] = []): void {
     if (running !== null) return;
     begins();
     stopping = false;
@@ -99,7 +100,7 @@ export function createWatch({
       notice: null,
       chosen: null,
       // What is shown stays where it is what goes on.
-      ...('id' in request.run ? {} : { run: null, last: null }),
+      ...('id' in request.run ? {} : { run: null, last: null, linked }),
     });
     running = follow(request).finally(() => {
       running = null;

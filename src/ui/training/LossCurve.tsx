@@ -1,4 +1,5 @@
 // The loss of the run that is shown; its points reach the canvas without a rendering.
+import { AsLinked } from './AsLinked.tsx';
 import { useRef, type PointerEvent, type ReactNode } from 'react';
 import type { ShownRun, TrainingState } from '../../state/training/facts.ts';
 import controls from '../controls.module.css';
@@ -74,6 +75,7 @@ export function LossCurve(): ReactNode {
         </fieldset>
       </div>
       <Finding />
+      <AsLinked />
       <div ref={frame}>
         <Pins
           steps={samples.map(({ step }) => step)}

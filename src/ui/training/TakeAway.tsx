@@ -3,7 +3,7 @@ import { useState, type ReactNode } from 'react';
 import type { RunPoint } from '../../api.ts';
 import { firstSettings } from '../../runFiles.ts';
 import type { OutFacts, ShownRun } from '../../state/training/facts.ts';
-import { linkHref, writeLink } from '../../state/training/link.ts';
+import { firstLosses, linkHref, writeLink } from '../../state/training/link.ts';
 import { torchCell, whyNoCell } from '../../state/training/torchCell.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
@@ -198,7 +198,8 @@ function Small({ run, rests }: Pick<WayFacts, 'run' | 'rests'>): ReactNode {
 }
 
 function Link({ run }: { readonly run: ShownRun }): ReactNode {
-  const link = writeLink(firstSettings(run));
+  const { curve } = useTraining();
+  const link = writeLink(firstSettings(run), firstLosses(run, curve));
   const { text, base } = run.settings;
   const isOwn = text.kind === 'own';
   const href = (): string => linkHref(link);
@@ -206,7 +207,7 @@ function Link({ run }: { readonly run: ShownRun }): ReactNode {
     ? 'None: a text of your own stays on your machine. Send the run, or its receipt and the text.'
     : link === null
       ? 'None: what is changed in its text is too long for an address.'
-      : `All settings: whoever follows it ${base === undefined ? '' : `needs ${base.name}, on whose weights it stands, `}presses Train and gets the same run from its seed.${run.changes.length > 0 ? ' As it began; what was changed on the way is not in it.' : ''}`;
+      : `All settings: whoever follows it ${base === undefined ? '' : `needs ${base.name}, on whose weights it stands, `}presses Train, gets the same run from its seed, and sees whether its first losses are the same there.${run.changes.length > 0 ? ' As it began; what was changed on the way is not in it.' : ''}`;
   return (
     <Way name="Link" words={words}>
       {link !== null && (

@@ -4,14 +4,19 @@ import type { ReceiptEvent, RunReceipt, RunSettings } from '../../../../src/api.
 import { EngineError } from '../../../../src/errors.ts';
 import { curveCsv, firstSettings, samplesText } from '../../../../src/runFiles.ts';
 import { DEFAULT_SETTINGS } from '../../../../src/state/settings.ts';
+import { Curve } from '../../../../src/state/training/curve.ts';
 import { firstDraft } from '../../../../src/state/training/draft.ts';
+import type { ShownRun } from '../../../../src/state/training/facts.ts';
 import { FIELDS } from '../../../../src/state/training/fields.ts';
-import { readLink, writeLink } from '../../../../src/state/training/link.ts';
+import { firstLosses, readLink, writeLink } from '../../../../src/state/training/link.ts';
 import { torchCell, whyNoCell } from '../../../../src/state/training/torchCell.ts';
 import { withPreset } from '../../../../src/state/training/presets.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
 import { formatUrl, parseUrl } from '../../../../src/state/urlState.ts';
+import { linkedWords } from '../../../../src/ui/training/AsLinked.tsx';
+import type { StepPair } from '../../../../src/ui/training/ThereAndHere.tsx';
 import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
+import { begun, open, point, points } from './toyWorkspace.ts';
 
 const first = firstDraft().settings;
 const other: RunSettings = {
@@ -40,7 +45,7 @@ describe('a link', () => {
     'brings every setting back',
     (settings) => {
       const link = writeLink(settings) ?? '';
-      expect(readLink(link)).toEqual({ settings, notes: [] });
+      expect(readLink(link)).toEqual({ settings, notes: [], losses: [] });
       expect(link.length).toBeLessThan(1200);
       for (const { name } of FIELDS) {
         if (name !== 'vocab_size') expect(new URLSearchParams(link).has(name)).toBe(true);
@@ -79,12 +84,54 @@ describe('a link', () => {
     ['a long prompt', `v=1&task=add&prompt=${'x'.repeat(5000)}`, 'The prompt was too long'],
     ['an edit that is none', 'v=1&task=add&edit={"what":"burn"}', 'could not be read'],
     ['an edit that is no JSON', 'v=1&task=add&edit=[', 'could not be read'],
+    ['losses that are none', 'v=1&task=add&losses=3.1 NaN', 'losses of the link could not be read'],
+    ['losses without end', `v=1&task=add&losses=${'1 '.repeat(21)}`, 'could not be read'],
   ])('with %s is read as far as it goes, with a note', (_, link, note) => {
     const { settings, notes } = readLink(link);
     expect(notes).toHaveLength(1);
     expect(notes[0]).toContain(note);
     // What is left is a run that could begin.
     expect(settings).toEqual({ ...first, text: settings.text, prompt: settings.prompt });
+  });
+
+  it('holds the losses of the first steps, up to where other settings came, to be compared with those made from it', async () => {
+    const curve = new Curve();
+    const list = Array.from({ length: 30 }, (_, i) => point(i + 1, 3 + Math.sin(i)));
+    curve.add(list);
+    expect(firstLosses({ changes: [] }, curve)).toEqual(
+      list.slice(0, 20).map(({ loss }) => Number(loss.toPrecision(7))),
+    );
+    const change = { step: 7, words: '', settings: {} } as unknown as ShownRun['changes'][number];
+    expect(firstLosses({ changes: [change] }, curve)).toHaveLength(7);
+
+    const begin = async (rate: string | null): Promise<readonly number[]> => {
+      const { trainer, training, facts } = open({ link: writeLink(other, [6.9, 6.500_000_1]) });
+      training.actions.start();
+      await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+      if (rate !== null) training.actions.setField('learning_rate', rate);
+      training.actions.train();
+      await settle();
+      await trainer.tell(begun(recordOf(other)), points(point(1, 6.9)));
+      return facts().watch.linked;
+    };
+    expect(await begin(null)).toEqual([6.9, 6.5]);
+    // Other settings make other losses.
+    expect(await begin('0.5')).toEqual([]);
+  });
+
+  it('says whether its losses are those that are made from it, and from where on they are not', () => {
+    const pairs = (here: number): StepPair[] => [
+      { step: 1, there: 6.9, here: 6.9 },
+      { step: 2, there: 6.5, here },
+    ];
+    expect(linkedWords(pairs(6.500_05), 2, false)).toContain('over 2 steps: none differs by more');
+    expect(linkedWords(pairs(6.5), 20, false)).toBe(
+      'The same losses as in the link so far, over 2 of 20 steps.',
+    );
+    expect(linkedWords(pairs(6.5), 20, true)).toContain('over 2 steps');
+    for (const bad of [6.502, NaN]) {
+      expect(linkedWords(pairs(bad), 20, false)).toMatch(/^The losses part at step 2: 6\.50/u);
+    }
   });
 
   it('fills the fields in when somebody looks, and begins nothing', async () => {

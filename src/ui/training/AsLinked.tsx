@@ -1,0 +1,47 @@
+// A run whose settings came with a link: whether its first losses are those of the run that the link was copied from.
+import type { ReactNode } from 'react';
+import controls from '../controls.module.css';
+import { formatCount } from '../format.ts';
+import { usePacedFacts, useTraining } from './context.ts';
+import { largestDifference, ThereAndHere, type StepPair } from './ThereAndHere.tsx';
+import { formatLoss } from './words.ts';
+
+/** Losses that differ by more are not the same. */
+const SAME = 1e-4;
+
+export function AsLinked(): ReactNode {
+  const { curve } = useTraining();
+  const { linked, isHere, at } = usePacedFacts((s) => ({
+    linked: s.watch.linked,
+    // The curve is that of the run before, until this one has begun.
+    isHere: s.watch.run !== null,
+    at: s.watch.at,
+    revision: s.watch.revision,
+  }));
+  const steps: StepPair[] = Array.from(curve.losses.subarray(0, linked.length), (here, i) => ({
+    step: i + 1,
+    there: linked[i] ?? NaN,
+    here,
+  }));
+  if (!isHere || steps.length === 0) return null;
+  return (
+    <details className={controls.quiet} data-testid="as-linked">
+      <summary>{linkedWords(steps, linked.length, at === 'resting')}</summary>
+      <ThereAndHere caption="Loss of each step" there="in the link" steps={steps} digits={5} />
+    </details>
+  );
+}
+
+/** How the steps that were made so far compare, of so many that the link holds. */
+export function linkedWords(steps: readonly StepPair[], count: number, isOver: boolean): string {
+  // A loss that is no number is not the same.
+  const parting = steps.find(({ there, here }) => !(Math.abs(here - there) <= SAME));
+  if (parting !== undefined) {
+    return `The losses part at step ${formatCount(parting.step)}: ${formatLoss(parting.there)} in the link, ${formatLoss(parting.here)} here. Another version of the page does that, and so may a device that computes less exactly.`;
+  }
+  if (steps.length < count && !isOver) {
+    return `The same losses as in the link so far, over ${formatCount(steps.length)} of ${formatCount(count)} steps.`;
+  }
+  const largest = largestDifference(steps);
+  return `The same losses here as in the link, over ${formatCount(steps.length)} steps: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`;
+}
