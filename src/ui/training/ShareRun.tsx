@@ -1,13 +1,13 @@
 // The link of the workspace, in the header's place for it.
-import { useLayoutEffect, useState, type ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import { createPortal } from 'react-dom';
 import { ShareButton } from '../ShareButton.tsx';
 import { useTraining } from './context.ts';
 
 export function ShareRun(): ReactNode {
   const { actions } = useTraining();
-  const [place, setPlace] = useState<HTMLElement | null>(null);
-  useLayoutEffect(() => setPlace(document.getElementById('share-run')), []);
+  // The header was there before what trains had been fetched.
+  const [place] = useState(() => document.getElementById('share-run'));
   if (place === null) return null;
   const button = (
     <ShareButton

@@ -16,7 +16,7 @@ import { formatUrl, parseUrl } from '../../../../src/state/urlState.ts';
 import { linkedWords } from '../../../../src/ui/training/AsLinked.tsx';
 import type { StepPair } from '../../../../src/ui/training/ThereAndHere.tsx';
 import { recordOf, settle, ToyTrainer } from './toyTrainer.ts';
-import { begun, open, point, points } from './toyWorkspace.ts';
+import * as toy from './toyWorkspace.ts';
 
 const first = firstDraft().settings;
 const other: RunSettings = {
@@ -96,7 +96,7 @@ describe('a link', () => {
 
   it('holds the losses of the first steps, up to where other settings came, to be compared with those made from it', async () => {
     const curve = new Curve();
-    const list = Array.from({ length: 30 }, (_, i) => point(i + 1, 3 + Math.sin(i)));
+    const list = Array.from({ length: 30 }, (_, i) => toy.point(i + 1, 3 + Math.sin(i)));
     curve.add(list);
     expect(firstLosses({ changes: [] }, curve)).toEqual(
       list.slice(0, 20).map(({ loss }) => Number(loss.toPrecision(7))),
@@ -105,13 +105,13 @@ describe('a link', () => {
     expect(firstLosses({ changes: [change] }, curve)).toHaveLength(7);
 
     const begin = async (rate: string | null): Promise<readonly number[]> => {
-      const { trainer, training, facts } = open({ link: writeLink(other, [6.9, 6.500_000_1]) });
+      const { trainer, training, facts } = toy.open({ link: writeLink(other, [6.9, 6.500_000_1]) });
       training.actions.start();
       await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
       if (rate !== null) training.actions.setField('learning_rate', rate);
       training.actions.train();
       await settle();
-      await trainer.tell(begun(recordOf(other)), points(point(1, 6.9)));
+      await trainer.tell(toy.begun(recordOf(other)), toy.points(toy.point(1, 6.9)));
       return facts().watch.linked;
     };
     expect(await begin(null)).toEqual([6.9, 6.5]);
