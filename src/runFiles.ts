@@ -46,11 +46,11 @@ export function samplesText({ name, samples }: Pick<RunRecord, 'name' | 'samples
   return [`${name}\n`, ...parts].join('\n');
 }
 
-/** The settings that a run began with: it may have gone on with others. */
+/** The settings that a run's first step was made with: it may have gone on with others. */
 export function firstSettings({
   settings,
   changes,
 }: Pick<RunRecord, 'settings' | 'changes'>): RunSettings {
-  const before = changes[0]?.before;
+  const before = changes.find(({ step }) => step > 0)?.before;
   return before ? { ...settings, arguments: before } : settings;
 }

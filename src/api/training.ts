@@ -273,7 +273,7 @@ export interface RunRecord extends RunFacts {
   readonly evaluations: readonly { readonly step: number; readonly loss: number }[];
   readonly samples: readonly RunSample[];
   readonly snapshots: readonly RunSnapshot[];
-  /** Steps after which it went on with other settings. */
+  /** Steps after which it went on with other settings, in order; of a twin also those that are still to come. */
   readonly changes: readonly RunChange[];
   /** What ended it; null where nothing did. */
   readonly error: ErrorInfo | null;
@@ -330,8 +330,8 @@ export interface RunReceipt {
   readonly version: 1;
   /** As it began. */
   readonly settings: RunSettings;
-  /** Steps after which it went on with other settings: from there on, losses are of those. */
-  readonly changes: readonly Omit<RunChange, 'before'>[];
+  /** Steps after which it went on with other arguments, and which: absent in receipts of an earlier version. */
+  readonly changes: readonly (Omit<RunChange, 'before'> & { readonly arguments?: RunArguments })[];
   /** SHA-256 of the text that it learned from, edits included. */
   readonly text: string;
   /** Losses of its first steps and of every so many behind them. */
@@ -356,7 +356,8 @@ export interface ReceiptRequest {
 
 /** What its steps come to here. */
 export type ReceiptEvent =
-  | { readonly type: 'receipt'; readonly receipt: RunReceipt }
+  /** `until`: steps that can be made again from it. */
+  | { readonly type: 'receipt'; readonly receipt: RunReceipt; readonly until: number }
   | { readonly type: 'preparing'; readonly what: string; readonly share: number | null }
   /** Losses of a step, in nats a token: as the receipt says, and as it is here. */
   | { readonly type: 'step'; readonly step: number; readonly there: number; readonly here: number }
@@ -389,7 +390,13 @@ export interface RunRequest {
    * settings say of where that came from.
    */
   readonly run:
-    | { readonly settings: RunSettings; readonly name?: string; readonly twinOf?: string }
+    | {
+        readonly settings: RunSettings;
+        readonly name?: string;
+        readonly twinOf?: string;
+        /** Steps at which its rate changes to what its settings say, as another run's did. */
+        readonly changes?: readonly RunChange[];
+      }
     | { readonly id: string };
   /** Of a run that goes on: what is to be different from here on. */
   readonly change?: RunArguments;

@@ -4,6 +4,7 @@ import type {
   HeadScores,
   LoadedBase,
   RunArguments,
+  RunChange,
   RunEvent,
   RunPoint,
   RunSettings,
@@ -11,6 +12,7 @@ import type {
 } from '../../api.ts';
 import { EngineError, toErrorInfo } from '../../errors.ts';
 import type { MemoryPlan } from '../../model/training/plan.ts';
+import { argumentsAt, changedNames } from '../../runChanges.ts';
 import { isMeasuredStep, isSeenStep } from '../../runSteps.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { measureHeads } from '../reading/headScores.ts';
@@ -44,6 +46,8 @@ export interface ActiveOptions {
   readonly twinOf: string | null;
   /** What is kept of it already, where it goes on. */
   readonly before: KeptRun | null;
+  /** Of a twin: where its rate changes. */
+  readonly changes?: readonly RunChange[] | undefined;
   /** What is different from here on. */
   readonly change?: RunArguments | undefined;
   /** The kept step that it goes back to; its last by default. */
@@ -208,6 +212,8 @@ export class ActiveRun {
     if (isTold) this.#known = wordsOf(prepared.bytes);
     const events = train({
       ...options,
+      // Where it changes now, nothing of before comes again.
+      changes: this.#isChanged() ? [] : ratesOf(this.#run),
       run: this.id,
       checkpoints: store?.checkpoints(this.id) ?? null,
       resume_from_checkpoint: before !== null && store !== null,
@@ -301,17 +307,14 @@ export class ActiveRun {
   async #begin(start: StartEvent): Promise<void> {
     this.#start = start;
     this.#hasBegun = true;
-    const { change, store, before } = this.#options;
+    const { store, before } = this.#options;
     const { step, max_steps, parameters } = start;
     const kept = this.#kept();
     const stores = before &&
       store && { checkpoints: store.checkpoints(this.id), snapshots: store.snapshots(this.id) };
     const run = upTo(stores ? await caughtUp(kept, stores) : kept, step);
-    const words = before && change ? wordsOfChange(before.settings.arguments, change) : '';
     const changes =
-      before && words !== ''
-        ? [...run.changes, { step, words, before: before.settings.arguments }]
-        : run.changes;
+      before && this.#isChanged() ? changedAt(before, step, run.settings.arguments) : run.changes;
     this.#run = { ...run, max_steps, parameters, changes, state: 'running' };
     if (before && store) {
       await store.removeAfter(this.id, step, 'snapshots');
@@ -323,6 +326,13 @@ export class ActiveRun {
     }
     await this.#keepText();
     await this.#write();
+  }
+
+  /** Whether it goes on with something else than it had. */
+  #isChanged(): boolean {
+    const { before, change = {} } = this.#options;
+    const was = before?.settings.arguments;
+    return was !== undefined && changedNames(was, { ...was, ...change }).length > 0;
   }
 
   async #between(step: number, model: Model): Promise<void> {
@@ -533,7 +543,7 @@ function onPage(error: unknown): unknown {
 }
 
 function newRun(
-  { id, name, twinOf }: ActiveOptions,
+  { id, name, twinOf, changes = [] }: ActiveOptions,
   settings: RunSettings,
   { facts }: PreparedText,
 ): KeptRun {
@@ -558,7 +568,7 @@ function newRun(
     evaluations: [],
     samples: [],
     snapshots: [],
-    changes: [],
+    changes,
     claimed: null,
     error: null,
   };
@@ -568,10 +578,23 @@ function isProbed({ config: { nCtx, vocabSize } }: GPT2): boolean {
   return nCtx >= LEAST_PROBE && vocabSize >= LEAST_PROBE;
 }
 
-function wordsOfChange(before: RunArguments, change: RunArguments): string {
-  return Object.entries(change)
-    .filter(([name, value]) => before[name] !== value)
-    .map(([name, value]) => `${name} ${before[name] ?? 'as usual'} → ${value}`)
+/** Arguments that hold until a step; what an earlier version did not keep of them nobody can follow. */
+function ratesOf({ changes }: KeptRun): NonNullable<TrainOptions['changes']> {
+  return changes.flatMap(({ step, before }) => (before ? [{ step, before }] : []));
+}
+
+/** The changes of a run that goes on with other arguments after so many steps. Before its first step there are none. */
+function changedAt(run: KeptRun, step: number, now: RunArguments): readonly RunChange[] {
+  if (step === 0) return [];
+  const made = run.changes.filter((change) => change.step < step);
+  const before = argumentsAt(run, step - 1);
+  const words = wordsOfChange(before ?? run.settings.arguments, now);
+  return words === '' ? made : [...made, { step, words, ...(before && { before }) }];
+}
+
+function wordsOfChange(was: RunArguments, now: RunArguments): string {
+  return changedNames(was, now)
+    .map((name) => `${name} ${was[name] ?? 'as usual'} → ${now[name] ?? 'as usual'}`)
     .join(', ');
 }
 

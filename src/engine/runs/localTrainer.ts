@@ -108,14 +108,15 @@ export class LocalTrainer implements Trainer {
       const goesOn = { id: run.id, name, settings, twinOf, before, change, from };
       active = new ActiveRun({ ...goesOn, ...shared, read });
     } else {
-      const { settings, twinOf = null } = run;
+      const { settings, twinOf = null, changes = [] } = run;
+      if (changes.length > 0) (await receipts()).checkChanges({ settings, changes });
       const named = plainName(run.name ?? nameOf(settings));
       const name = nameAmong(named, (await store?.list()) ?? []);
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
         twinOf === null
           ? readRunText(settings.text, base, stop)
           : (store ?? noStore()).readText(twinOf);
-      const begun = { id: newId(), settings, name, twinOf, before: null };
+      const begun = { id: newId(), settings, name, twinOf, changes, before: null };
       active = new ActiveRun({ ...begun, ...shared, read });
     }
     // Another may have begun while the store was opened.

@@ -1,5 +1,12 @@
 // What anybody needs to make a run again, and to see at which step theirs parts from it.
-import type { LoadedBase, ReceiptEvent, ReceiptRequest, RunReceipt, RunText } from '../../api.ts';
+import type {
+  LoadedBase,
+  ReceiptEvent,
+  ReceiptRequest,
+  RunChange,
+  RunReceipt,
+  RunText,
+} from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { FACTORS } from '../training/adapterFiles.ts';
 import { isObject } from '../../json.ts';
@@ -7,13 +14,13 @@ import type { TrainOptions } from '../training/begin.ts';
 import { lastCheckpoint } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
 import { SHA256 } from '../../runBase.ts';
-import { firstSettings } from '../../runFiles.ts';
+import { type Changed, unmade } from '../../runChanges.ts';
 import { train } from '../training/train.ts';
 import type { Bases, Beginning } from './bases.ts';
 import { hashOf } from './hash.ts';
 import { prepareText } from './prepare.ts';
 import { Queue } from './queue.ts';
-import { type KeptRun, isCount, readChange, readSettings } from './record.ts';
+import { type KeptRun, isCount, readArguments, readChange, readSettings } from './record.ts';
 import type { RunStore } from './runStore.ts';
 import { optionsOf } from './settings.ts';
 import { readRunText } from './texts.ts';
@@ -30,11 +37,16 @@ const MOST_BYTES = 4 << 20;
 
 /** What a receipt says that the record says. */
 export function receiptFacts(run: KeptRun): Omit<RunReceipt, 'weights' | 'device'> {
-  const { text, points, step } = run;
+  const { text, points, step, settings, changes } = run;
   return {
     version: 1,
-    settings: firstSettings(run),
-    changes: run.changes.map((change) => ({ step: change.step, words: change.words })),
+    settings: { ...settings, arguments: changes[0]?.before ?? settings.arguments },
+    changes: changes.map(({ step: after, words }, i) => {
+      const next = changes[i + 1];
+      // An earlier version did not keep what held until the next.
+      const now = next ? next.before : settings.arguments;
+      return { step: after, words, ...(now && { arguments: now }) };
+    }),
     text: text.sha256,
     losses: points
       .filter((point) => point.step <= FIRST || point.step % EVERY === 0 || point.step === step)
@@ -78,7 +90,10 @@ export async function readReceipt(file: Blob): Promise<RunReceipt> {
     settings,
     changes: (Array.isArray(changes) ? changes : []).flatMap((one: unknown) => {
       const change = isObject(one) ? readChange(one) : null;
-      return change ? [{ step: change.step, words: change.words }] : [];
+      if (!isObject(one) || !change) return [];
+      const { step: after, words } = change;
+      const { arguments: args } = one;
+      return [{ step: after, words, ...(isObject(args) && { arguments: readArguments(args) }) }];
     }),
     text,
     losses: losses.map((one) => ({ step: one.step, loss: one.loss })),
@@ -86,6 +101,28 @@ export async function readReceipt(file: Blob): Promise<RunReceipt> {
     weights: isWeights(weights) ? { step: weights.step, sha256: weights.sha256 } : null,
     device: typeof device === 'string' ? device.slice(0, 200) : '',
   };
+}
+
+/** How far a receipt's run can be made again, and with which arguments: a run goes on with others at its changes. */
+export function madeAgain({
+  settings,
+  changes,
+  step,
+}: Pick<RunReceipt, 'settings' | 'changes' | 'step'>): Changed & {
+  /** Steps that can be made. */
+  readonly until: number;
+} {
+  const known: RunChange[] = [];
+  let now = settings.arguments;
+  for (const change of changes) {
+    if (change.arguments === undefined) {
+      return { settings: { arguments: now }, changes: known, until: Math.min(step, change.step) };
+    }
+    known.push({ step: change.step, words: change.words, before: now });
+    now = change.arguments;
+  }
+  const run = { settings: { arguments: now }, changes: known };
+  return { ...run, until: Math.min(step, unmade(run)?.step ?? step) };
 }
 
 interface CheckOptions {
@@ -105,13 +142,14 @@ export async function* checkReceipt(
   { base, bases, loaded, where, signal }: CheckOptions,
 ): AsyncGenerator<ReceiptEvent, void, undefined> {
   const receipt = await readReceipt(file);
-  yield { type: 'receipt', receipt };
-  const { settings, changes } = receipt;
-  // From a change on, the losses are of other settings.
-  const until = Math.min(all ? receipt.step : FIRST, changes[0]?.step ?? Infinity);
+  const { settings } = receipt;
+  const { until: most } = madeAgain(receipt);
+  yield { type: 'receipt', receipt, until: most };
+  if (most === 0 && receipt.step > 0) throw unsaid(receipt);
+  const until = all ? most : Math.min(FIRST, most);
   const there = new Map(receipt.losses.map((one) => [one.step, one.loss]));
   const last = Math.max(0, ...[...there.keys()].filter((step) => step <= until));
-  if (last === 0) throw noReceipt(`it has no loss of its first ${until} steps`);
+  if (last === 0) throw noReceipt('it has no loss of a step that can be made again');
 
   const source = text ?? settings.text;
   if (settings.text.kind === 'own' && !text) throw textNeeded(settings.text.name, receipt.text);
@@ -130,7 +168,7 @@ export async function* checkReceipt(
 
 /** The steps of a receipt until the last that is compared. */
 async function* firstSteps({
-  receipt: { settings, text },
+  receipt,
   there,
   last,
   bytes,
@@ -146,6 +184,7 @@ async function* firstSteps({
   readonly begins: Beginning | null;
 } & Pick<CheckOptions, 'where' | 'signal'>): AsyncGenerator<ReceiptEvent, void, undefined> {
   const news = new Queue<ReceiptEvent>();
+  const { settings, text } = receipt;
   const { tokenizer, edits } = settings;
   const preparing = prepareText(bytes, tokenizer, {
     ...(edits && { edits }),
@@ -163,8 +202,10 @@ async function* firstSteps({
 
   yield { type: 'preparing', what: 'Taking memory', share: null };
   let parts: number | null = null;
+  const run = madeAgain(receipt);
   const events = train({
-    ...optionsOf(settings, prepared, begins, where),
+    ...optionsOf({ ...settings, ...run.settings }, prepared, begins, where),
+    changes: run.changes.flatMap(({ step, before }) => (before ? [{ step, before }] : [])),
     // The losses alone: nothing else draws from what they come from.
     eval_steps: 0,
     sample_steps: 0,
@@ -218,6 +259,27 @@ export function otherText({ kind, name }: RunText, sha256: string): EngineError 
           hint: 'Another version of the page had another text: give that text itself.',
         },
       );
+}
+
+/** Throws `training/options` for changes that no run can make on its way. */
+export function checkChanges(run: Changed): void {
+  const change = unmade(run);
+  if (!change) return;
+  throw new EngineError(`After step ${change.step} more than the rate would change.`, {
+    code: 'training/options',
+    hint: 'Change learning_rate, lr_scheduler_type, warmup_steps, max_steps or min_lr on the way, and nothing else.',
+  });
+}
+
+/** A receipt of an earlier version, of a run that began anew with other settings. */
+function unsaid({ changes: [first] }: RunReceipt): EngineError {
+  return new EngineError(
+    `Before its first step it was changed (${first?.words ?? ''}), and the receipt does not say all of what it began with then.`,
+    {
+      code: 'training/receipt',
+      hint: 'Have the receipt written anew by this version of the page: at the run, under “Receipt”.',
+    },
+  );
 }
 
 function noReceipt(why: string, cause?: unknown): EngineError {

@@ -104,7 +104,6 @@ export function upTo(run: KeptRun, step: number): KeptRun {
     evaluations: until(run.evaluations),
     samples: until(run.samples),
     snapshots: until(run.snapshots),
-    changes: until(run.changes),
     claimed: run.claimed && Math.min(run.claimed, step),
     error: null,
   };
@@ -211,7 +210,7 @@ export function readSettings(value: unknown): RunSettings | null {
   };
 }
 
-function readArguments(value: Record<string, unknown>): RunArguments {
+export function readArguments(value: Record<string, unknown>): RunArguments {
   return Object.fromEntries(
     Object.entries(value).filter(
       ([, one]) => typeof one === 'string' || (typeof one === 'number' && Number.isFinite(one)),

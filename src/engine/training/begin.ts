@@ -24,6 +24,7 @@ import {
 import type { NoticeEvent } from './events.ts';
 import { type FirstWeights, type Learner, deviceOf, isLoaded, wholeLearner } from './learner.ts';
 import { type TrainingArguments, dropoutOf, toArguments } from './options.ts';
+import type { ScheduleOptions } from './schedule.ts';
 import { type Ids, identityOf } from './tokenIds.ts';
 import type { LogEntry, TrainerState } from './trainerState.ts';
 import { type Batches, orderedWindows, randomWindows } from './windows.ts';
@@ -56,6 +57,14 @@ export interface TrainOptions extends Partial<TrainingArguments> {
   readonly generator?: 'philox' | 'torch';
   /** Windows anywhere in the text, as nanoGPT; `shuffled` epochs, as transformers; or one behind the other. */
   readonly order?: 'random' | 'shuffled' | 'sequential';
+  /**
+   * Arguments that hold until a step, in ascending order; the others hold behind the last of them. Of these the rate's alone
+   * are read: `ScheduleOptions`.
+   */
+  readonly changes?: readonly {
+    readonly step: number;
+    readonly before: Partial<TrainingArguments>;
+  }[];
   /** Where checkpoints are kept, and how many. */
   readonly checkpoints?: CheckpointStore | null;
   readonly keep?: KeepLimits;
@@ -81,6 +90,8 @@ export interface TrainOptions extends Partial<TrainingArguments> {
 export interface PlannedRun {
   readonly options: TrainOptions;
   readonly args: TrainingArguments;
+  /** Rates that hold until a step. */
+  readonly earlier: readonly { readonly step: number; readonly schedule: ScheduleOptions }[];
   readonly config: GptConfig;
   /** The loaded model that it goes on with. */
   readonly base: GPT2 | null;
@@ -129,6 +140,10 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
   const { config } = model;
   checkConfig(config, 'Give the model other sizes.');
   const args = toArguments(argumentsOf(options), config.nCtx);
+  const earlier = (options.changes ?? []).map(({ step, before }) => ({
+    step,
+    schedule: toArguments(before, config.nCtx),
+  }));
   const lora = loraOf(options, base);
   const tokenizer = options.tokenizer === undefined ? (base?.tokenizer ?? null) : options.tokenizer;
   const tokenizerFiles =
@@ -151,7 +166,7 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
       ...(lora && { lora }),
       ...(base && { base: base.gpt.sizeBytes }),
     });
-    const what = { options, args, config, base, lora, tokenizer, tokenizerFiles };
+    const what = { options, args, earlier, config, base, lora, tokenizer, tokenizerFiles };
     return { ...what, device, ownsDevice, plan, release };
   } catch (error) {
     if (opened?.ownsDevice) opened.device.dispose();
@@ -193,6 +208,7 @@ function argumentsOf(options: TrainOptions): Partial<TrainingArguments> {
     tokenizerFiles: _files,
     generator: _generator,
     order: _order,
+    changes: _changes,
     checkpoints: _checkpoints,
     keep: _keep,
     resume_from_checkpoint: _resume,

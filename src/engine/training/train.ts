@@ -10,7 +10,7 @@ import { isOfTheStore, removeOldest, sizeOf } from './checkpointStore.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
 import { isLoaded } from './learner.ts';
 import { dropoutOf, samplingOf } from './options.ts';
-import { learningRateAt } from './schedule.ts';
+import { type ScheduleOptions, learningRateAt } from './schedule.ts';
 import { fingerprintOf, trainedModel } from './trainedModel.ts';
 import { wholeWindows } from './windows.ts';
 
@@ -117,7 +117,7 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   if (trainer.steps === 0 && args.sample_steps > 0 && knows) yield* samples(run);
   await letWatch(run);
   while (trainer.steps < args.max_steps && !isStopped()) {
-    const rate = learningRateAt(trainer.steps, args);
+    const rate = learningRateAt(trainer.steps, scheduleAt(run, trainer.steps));
     const start = performance.now();
     const batches = Array.from({ length: args.gradient_accumulation_steps }, () => run.draw());
     const result = await trainer.step(batches, rate);
@@ -130,6 +130,11 @@ async function* steps(run: Run): AsyncGenerator<TrainEvent, 'max_steps' | 'stopp
   // A signal that came after something was found not to be due.
   yield* whatIsDue();
   return trainer.steps < args.max_steps ? 'stopped' : 'max_steps';
+}
+
+/** What the rate of the step behind `done` steps follows. */
+function scheduleAt({ args, earlier }: Run, done: number): ScheduleOptions {
+  return earlier.find(({ step }) => done < step)?.schedule ?? args;
 }
 
 /** Nobody asked for what a run learned after the step that they name, and nobody takes it away. */
@@ -197,10 +202,12 @@ function isFinite({ loss, gradientNorm }: StepResult): boolean {
  * Why the run ends, and what is left of it: a checkpoint of the very weights that were measured is no good one, and goes.
  */
 async function notFinite(
-  { trainer, args, options, kept }: Run,
+  run: Run,
   { loss, gradientNorm }: StepResult,
   measuredAt: number,
 ): Promise<EngineError> {
+  const { trainer, options, kept } = run;
+  const { learning_rate: rate } = scheduleAt(run, Math.max(0, trainer.steps - 1));
   if (kept.at(-1) === measuredAt) await options.checkpoints?.remove(measuredAt);
   const good = kept.filter((step) => step < measuredAt).at(-1);
   const what = Number.isFinite(loss) ? `gradient's norm is ${gradientNorm}` : `loss is ${loss}`;
@@ -211,7 +218,7 @@ async function notFinite(
   // What is left stands in the hint alone: who has other ways back, as the page has, says so in its place.
   return new EngineError(`Step ${trainer.steps}: the ${what}.`, {
     code: 'training/not-finite',
-    hint: `${rest} with a smaller learning_rate than ${args.learning_rate}, more warmup_steps, or a smaller max_grad_norm.`,
+    hint: `${rest} with a smaller learning_rate than ${rate}, more warmup_steps, or a smaller max_grad_norm.`,
   });
 }
 

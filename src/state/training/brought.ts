@@ -11,6 +11,7 @@ export const BROUGHT_NOTHING: BroughtFacts = {
   doing: '',
   error: null,
   receipt: null,
+  until: 0,
   steps: [],
   parts: null,
 };
@@ -73,7 +74,7 @@ export function createBrought({
   function hear(event: ReceiptEvent): void {
     switch (event.type) {
       case 'receipt':
-        set({ receipt: event.receipt });
+        set({ receipt: event.receipt, until: event.until });
         break;
       case 'preparing':
         set({ doing: event.what });

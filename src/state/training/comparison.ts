@@ -6,6 +6,7 @@ import { ownEdits, twinName } from './edits.ts';
 import type { ComparisonFacts, RunPair } from './facts.ts';
 import { isKept } from './kept.ts';
 import { commonSteps, controlOf } from './pairs.ts';
+import { changesOf } from './schooling.ts';
 
 export const COMPARISON_NOTHING: ComparisonFacts = {
   isAsked: false,
@@ -146,6 +147,7 @@ export function createComparison({
           settings: { ...first.settings, edits },
           name: twinName(first, other),
           twinOf: first.id,
+          ...changesOf(first),
         },
       });
     } catch (error) {

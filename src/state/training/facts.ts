@@ -207,6 +207,8 @@ export interface BroughtFacts {
   readonly doing: string;
   readonly error: ErrorInfo | null;
   readonly receipt: RunReceipt | null;
+  /** Steps that can be made again from it. */
+  readonly until: number;
   readonly steps: readonly {
     readonly step: number;
     readonly there: number;

@@ -1,6 +1,7 @@
 // Take something out of a run's schooling: which passage, how often it stands there, and the twin that learns without it.
-import type { RunRequest, TextEdit } from '../../api.ts';
+import type { RunRecord, RunRequest, TextEdit } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
+import { unmade } from '../../runChanges.ts';
 import type { TrainingContext } from './context.ts';
 import { twinName } from './edits.ts';
 import type { SchoolingFacts } from './facts.ts';
@@ -119,11 +120,20 @@ export function createSchooling({
             settings: { ...run.settings, edits },
             name: twinName(run, edit),
             twinOf: run.id,
+            ...changesOf(run),
           },
         });
       },
     },
   };
+}
+
+/** What a twin repeats of the changes on a run's way: all of them, or none where one cannot be made so. */
+export function changesOf(
+  run: Pick<RunRecord, 'settings' | 'changes'>,
+): Pick<RunRecord, 'changes'> | null {
+  const changes = run.changes.filter(({ step }) => step > 0);
+  return changes.length > 0 && unmade(run) === null ? { changes } : null;
 }
 
 function editOf({ what, passage, by }: SchoolingFacts): TextEdit | null {

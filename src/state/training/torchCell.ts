@@ -63,7 +63,7 @@ export function whyNoCell(run: Told, points: readonly RunPoint[]): readonly stri
 
 /** Those of steps 1, 2, 3 …, as far as they were told before anything was changed. */
 function firstPoints({ changes }: Told, points: readonly RunPoint[]): readonly RunPoint[] {
-  const last = Math.min(FIRST, changes[0]?.step ?? FIRST);
+  const last = Math.min(FIRST, changes.find(({ step }) => step > 0)?.step ?? FIRST);
   const first = points.slice(0, last);
   return first.every(({ step }, i) => step === i + 1) ? first.filter((p) => p.step <= last) : [];
 }

@@ -1,5 +1,6 @@
 // What somebody brings: a run of another machine, or a receipt, whose first steps are made again here.
 import { useRef, useState, type ReactNode } from 'react';
+import type { RunReceipt } from '../../api.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
@@ -135,17 +136,26 @@ function Losses(): ReactNode {
   );
 }
 
+/** What became of a change of its settings, here. */
+function changedWords(
+  { step, words }: RunReceipt['changes'][number],
+  { made, last }: { readonly made: number; readonly last: number },
+): string {
+  const there = `After step ${formatCount(step)} it went on with other settings (${words})`;
+  if (step < made) return `${there}, and so it did here.`;
+  return step < last
+    ? `${there}.`
+    : `${there}: steps behind that cannot be made again from this receipt.`;
+}
+
 /** Until here sums in another order differ by less than what is told apart. */
 const EARLY = 20;
 
 function Verdict(): ReactNode {
   const { actions } = useTraining();
-  const { steps, parts, receipt } = useTrainingFacts((s) => s.brought);
+  const { steps, parts, receipt, until: last } = useTrainingFacts((s) => s.brought);
   const largest = largestDifference(steps);
-  const first = receipt?.changes[0];
   const made = steps.at(-1)?.step ?? 0;
-  // Behind a change the losses are of other settings.
-  const last = Math.min(receipt?.step ?? 0, first?.step ?? Infinity);
   const isMore = parts === null && made < last;
   return (
     <>
@@ -161,8 +171,9 @@ function Verdict(): ReactNode {
         {parts !== null &&
           parts > EARLY &&
           ' Sums in another order may do it too, so late: each step makes their differences larger.'}
-        {first !== undefined &&
-          ` After step ${formatCount(first.step)} it went on with other settings (${first.words}).`}
+        {receipt?.changes
+          .filter(({ step }) => step > 0)
+          .map((change) => ` ${changedWords(change, { made, last })}`)}
         {parts === null &&
           (made < (receipt?.step ?? 0)
             ? ' Later steps, and the weights at the end, were not made again.'

@@ -27,6 +27,7 @@ import {
   headsFinding,
   lossFinding,
   pointsApart,
+  sameWords,
   samplesFinding,
   surpriseFinding,
   formatMeasure,
@@ -45,6 +46,37 @@ const candidate = (id: number, text: string, probability: number): Candidate => 
 });
 const pointsOf = (...losses: readonly number[]): readonly RunPoint[] =>
   losses.map((loss, i) => ({ step: i + 1, loss, learning_rate: 1e-3, grad_norm: 1 }));
+
+describe('what both have in common', () => {
+  const { settings } = firstDraft();
+  const faster = { ...settings.arguments, learning_rate: 0.5 };
+  const change = { step: 4, words: 'learning_rate 0.5 → 0.001', before: faster };
+  const first = recordOf(settings, { name: 'Tales', step: 9, changes: [change] });
+  const edits = [{ what: 'remove', passage: 'woof' }] as const;
+
+  it('is all but the text, where the changes on the way are the same', () => {
+    expect(sameWords({ first, twin: first })).toBe(
+      'The same settings, the same seed and the same text.',
+    );
+    const twin = { ...first, settings: { ...settings, edits } };
+    expect(sameWords({ first, twin })).toBe(
+      'The same settings and the same seed; the text alone is another.',
+    );
+  });
+
+  it('ends where only one of them was changed, or was so earlier', () => {
+    const twin = recordOf({ ...settings, edits }, { name: 'Twin', step: 9 });
+    expect(sameWords({ first, twin })).toBe(
+      'Not the same settings, so that more than the text differs. Tales went on with others after step 4 (learning_rate 0.5 → 0.001).',
+    );
+    const later = { ...twin, settings: { ...settings, arguments: faster } };
+    expect(sameWords({ first, twin: later })).toMatch(
+      /^The same settings up to step 4 alone, so that they differ although the text is the same\./u,
+    );
+    // What comes behind the steps of the other is nothing that both made.
+    expect(sameWords({ first, twin: { ...later, step: 4 } })).toMatch(/^The same settings, /u);
+  });
+});
 
 describe('two samples', () => {
   const differing = (first: string, twin: string): readonly (readonly string[])[] =>

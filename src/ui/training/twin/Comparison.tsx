@@ -1,7 +1,7 @@
 // A run and its twin side by side: losses, samples, what comes next, surprise, heads.
 import { useEffect, useRef, type ReactNode } from 'react';
 import { commonSteps } from '../../../state/training/pairs.ts';
-import { ownEdits, twinWords } from '../../../state/training/edits.ts';
+import { twinWords } from '../../../state/training/edits.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
 import type { Training } from '../../../state/training/training.ts';
 import controls from '../../controls.module.css';
@@ -14,7 +14,7 @@ import { ComparedReading } from './ComparedReading.tsx';
 import { ComparedSamples } from './ComparedSamples.tsx';
 import { ComparedSurprise } from './ComparedSurprise.tsx';
 import css from './comparison.module.css';
-import type { PairNames } from './words.ts';
+import { sameWords, type PairNames } from './words.ts';
 import { Yardstick } from './Yardstick.tsx';
 
 export function Comparison(): ReactNode {
@@ -112,9 +112,7 @@ function Head({ pair, names }: { readonly pair: RunPair; readonly names: PairNam
         </div>
       </div>
       <p className={css.about} data-testid="comparison-words">
-        {ownEdits(first.settings, twin.settings).length === 0
-          ? 'The same settings, the same seed and the same text.'
-          : 'The same settings and the same seed; the text alone is another.'}
+        {sameWords(pair)}
         {sameWeights !== null && (
           <>
             {' '}

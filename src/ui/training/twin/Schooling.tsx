@@ -2,8 +2,8 @@
 // twins that there are.
 import { useEffect, useId, type ReactNode } from 'react';
 import { pairsOf } from '../../../state/training/pairs.ts';
-import type { SchoolingFacts } from '../../../state/training/facts.ts';
-import { whyNoTwin } from '../../../state/training/schooling.ts';
+import type { SchoolingFacts, ShownRun } from '../../../state/training/facts.ts';
+import { changesOf, whyNoTwin } from '../../../state/training/schooling.ts';
 import controls from '../../controls.module.css';
 import { formatCount } from '../../format.ts';
 import { useTraining, useTrainingFacts } from '../context.ts';
@@ -46,9 +46,9 @@ export function Schooling(): ReactNode {
 
 function Form(): ReactNode {
   const { actions } = useTraining();
-  const { schooling, changes } = useTrainingFacts((s) => ({
+  const { schooling, changing: way } = useTrainingFacts((s) => ({
     schooling: s.schooling,
-    changes: s.watch.run?.changes.length ?? 0,
+    changing: s.watch.run === null ? 'nothing' : changing(s.watch.run),
   }));
   const { what, passage, by, found } = schooling;
   const name = useId();
@@ -78,8 +78,8 @@ function Form(): ReactNode {
       </fieldset>
       {what === 'nothing' ? (
         <p className={css.about}>
-          The same once more: a check that the passage alone makes the difference. Its twin differs
-          by exactly 0.
+          The same once more: a check that the passage alone makes the difference.
+          {way !== 'lost' && ' Its twin differs by exactly 0.'}
         </p>
       ) : (
         <div className={css.fields}>
@@ -127,14 +127,21 @@ function Form(): ReactNode {
           {why ?? foundWords(schooling)}
         </p>
       </div>
-      {changes > 0 && (
+      {way !== 'nothing' && (
         <p className={css.about}>
-          This run went on with other settings on its way. Its twin has the last ones from the
-          beginning, so more than the passage differs.
+          {way === 'repeated'
+            ? 'This run went on with other settings on its way: its twin does so after the same steps.'
+            : 'This run went on with other settings on its way, of which not all can be made again. Its twin has the last ones from the beginning, so that they differ by more than the text.'}
         </p>
       )}
     </form>
   );
+}
+
+/** What becomes of the changes on a run's way in its twin. */
+function changing(run: ShownRun): 'nothing' | 'repeated' | 'lost' {
+  if (!run.changes.some(({ step }) => step > 0)) return 'nothing';
+  return changesOf(run) === null ? 'lost' : 'repeated';
 }
 
 function foundWords({ what, passage, found }: SchoolingFacts): string {

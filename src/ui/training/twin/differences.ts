@@ -1,4 +1,5 @@
 // Where a run and its twin part: words of samples, losses, candidates, surprise, heads. Pure.
+import { type Changed, argumentsAt, changedNames } from '../../../runChanges.ts';
 import type {
   Behaviour,
   Candidate,
@@ -224,4 +225,22 @@ export function measures(
 
 export function apart({ first, twin }: { readonly first: number; readonly twin: number }): number {
   return Math.abs(first - twin);
+}
+
+// ── settings ─────────────────────────────────────────────────────────────────────────────────────
+
+/** The number of steps after which two runs were made with other arguments, of those that both made; null for none. */
+export function settingsPart(
+  first: Changed & { readonly step: number },
+  twin: Changed & { readonly step: number },
+): number | null {
+  const both = Math.min(first.step, twin.step);
+  const steps = [0, ...first.changes.map(({ step }) => step), ...twin.changes.map((c) => c.step)];
+  const parts = steps.filter((done) => {
+    const [a, b] = [argumentsAt(first, done), argumentsAt(twin, done)];
+    return (
+      (done === 0 || done < both) && (a === null || b === null || changedNames(a, b).length > 0)
+    );
+  });
+  return parts.length === 0 ? null : Math.min(...parts);
 }

@@ -1,11 +1,14 @@
 // What there is to see between a run and its twin, in sentences.
 import { headName } from '../../../state/facts/attention.ts';
 import { KINDS } from '../../../state/headLabels.ts';
+import { ownEdits } from '../../../state/training/edits.ts';
+import type { RunPair } from '../../../state/training/facts.ts';
 import { formatCount, formatPercent, quoteToken } from '../../format.ts';
 import { formatLoss } from '../words.ts';
 import {
   apart,
   partingStep,
+  settingsPart,
   widest,
   type CandidateRow,
   type HeadRow,
@@ -160,4 +163,27 @@ export function formatApart({
 
 function capital(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** What both have in common, and from which step on they have not: what differs is not the text's doing alone. */
+export function sameWords({ first, twin }: RunPair): string {
+  const isSameText = ownEdits(first.settings, twin.settings).length === 0;
+  const parts = settingsPart(first, twin);
+  if (parts === null) {
+    return isSameText
+      ? 'The same settings, the same seed and the same text.'
+      : 'The same settings and the same seed; the text alone is another.';
+  }
+  const since =
+    parts === 0
+      ? 'Not the same settings'
+      : `The same settings up to step ${formatCount(parts)} alone`;
+  const words = [first, twin].flatMap(({ name, changes }) =>
+    changes
+      .filter(({ step }) => step > 0)
+      .map(
+        (one) => ` ${name} went on with others after step ${formatCount(one.step)} (${one.words}).`,
+      ),
+  );
+  return `${since}, so that ${isSameText ? 'they differ although the text is the same' : 'more than the text differs'}.${words.join('')}`;
 }

@@ -451,7 +451,7 @@ describe('a receipt', () => {
     expect(createHash('sha256').update(new Uint8Array(bytes)).digest('hex')).toBe(text.sha256);
   });
 
-  test('of a run that went on with another rate is that of its beginning', async () => {
+  test('of a run that went on with another rate begins as it did, and goes on so', async () => {
     const { trainer } = machine();
     const { id } = await run(trainer, { run: { settings: SETTINGS } }, 4);
     await run(trainer, { run: { id }, change: { learning_rate: 0.002, min_lr: 0.001 } });
@@ -460,7 +460,7 @@ describe('a receipt', () => {
     expect(receipt.changes).toMatchObject([{ step: 4 }]);
     expect((await check(machine().trainer, receipt)).at(-1)).toEqual({
       type: 'done',
-      steps: 4,
+      steps: 20,
       parts: null,
     });
   });
@@ -468,7 +468,7 @@ describe('a receipt', () => {
   test.each<[string, (receipt: RunReceipt) => unknown, string]>([
     ['another file', () => 'hello', 'version'],
     ['no settings', (one) => ({ ...one, settings: {} }), 'settings'],
-    ['no losses', (one) => ({ ...one, losses: [] }), 'no loss of its first 20'],
+    ['no losses', (one) => ({ ...one, losses: [] }), 'no loss of a step'],
     ['losses that are none', (one) => ({ ...one, losses: [{ step: 1, loss: 'x' }] }), 'losses'],
     ['losses that none has', (one) => ({ ...one, losses: [{ step: 1, loss: 1e30 }] }), 'losses'],
     ['another text', (one) => ({ ...one, text: '0'.repeat(64) }), 'is not the one that it learned'],

@@ -349,7 +349,7 @@ describe('what is brought', () => {
       device: 'there',
     };
     const events: readonly ReceiptEvent[] = [
-      { type: 'receipt', receipt },
+      { type: 'receipt', receipt, until: 2 },
       { type: 'preparing', what: 'Taking memory', share: null },
       { type: 'step', step: 1, there: 4, here: 4 },
       { type: 'step', step: 2, there: 4, here: 5 },

@@ -1,6 +1,6 @@
 // Taking something out of a run's schooling, and looking at both: what is asked of the trainer, and what becomes of it.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StepReading, TextEdit } from '../../../../src/api.ts';
+import type { RunRecord, StepReading, TextEdit } from '../../../../src/api.ts';
 import { commonSteps, controlOf, pairsOf } from '../../../../src/state/training/pairs.ts';
 import { firstDraft } from '../../../../src/state/training/draft.ts';
 import { whyNoTwin } from '../../../../src/state/training/schooling.ts';
@@ -151,6 +151,30 @@ describe('schooling', () => {
       { run: { settings: { edits: [remove] }, name: 'Twin once more', twinOf: 'two' } },
     ]);
     await trainer.tell(null);
+  });
+
+  it('repeats the changes on its way, where all of them can be made again', async () => {
+    const before = { ...settings.arguments, learning_rate: 0.5 };
+    const made = { step: 4, words: 'learning_rate 0.5 → 0.001', before };
+    const anew = { ...made, step: 0 };
+    const twinOf = async (id: string, changes: RunRecord['changes']) => {
+      trainer.records.set(id, { ...FIRST, id, changes });
+      training.actions.open(id);
+      await settle();
+      training.actions.schoolingOf(id);
+      training.actions.setEdit('nothing');
+      training.actions.trainTwin();
+      await settle();
+      await trainer.tell(null);
+      const { run } = trainer.requests.at(-1) ?? {};
+      return run && 'settings' in run ? run.changes : null;
+    };
+    expect(await twinOf('five', [anew, made])).toEqual([made]);
+    expect(await twinOf('six', [anew])).toBeUndefined();
+    const other = { ...made, step: 5, before: { ...before, weight_decay: 9 } };
+    expect(await twinOf('seven', [made, other])).toBeUndefined();
+    const { before: _, ...unsaid } = made;
+    expect(await twinOf('eight', [unsaid])).toBeUndefined();
   });
 
   it('refuses what would stand there already, and says what the trainer says', async () => {
