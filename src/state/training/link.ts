@@ -23,10 +23,11 @@ const QUOTED = 40;
 
 /** Losses of the first steps of a run that a link holds, so that whoever follows it sees whether they are the same there. */
 export function firstLosses({ changes }: Pick<ShownRun, 'changes'>, curve: Curve): number[] {
+  const changed = changes.find(({ step }) => step > 0)?.step ?? Infinity;
   const losses: number[] = [];
   for (const [i, loss] of curve.losses.subarray(0, MOST_LOSSES).entries()) {
     // Behind a change they are of other settings.
-    const isOf = curve.steps[i] === i + 1 && i < (changes[0]?.step ?? Infinity);
+    const isOf = curve.steps[i] === i + 1 && i < changed;
     if (!isOf || !Number.isFinite(loss)) break;
     losses.push(loss);
   }

@@ -27,9 +27,7 @@ export function drawCurve(
   drawMoment(painter, theme, layout, run);
   drawAxes(painter, theme, layout);
   drawLevels(painter, theme, layout, run);
-  for (const { step, words } of run.changes) {
-    drawChange(painter, theme, layout, x(step), words);
-  }
+  drawChanges(painter, theme, layout, run.changes);
   if (chosen !== null) {
     painter.line(
       [[x(chosen), plot.top] as const, [x(chosen), layout.lane] as const],
@@ -130,38 +128,82 @@ function drawLevels(
   });
 }
 
-function drawChange(
+/** Changes of the settings: an upright line each, and its words above those that they would lie on. */
+function drawChanges(
   painter: Painter,
   theme: FigureTheme,
-  { plot }: CurveLayout,
-  at: number,
-  words: string,
+  { plot, x }: CurveLayout,
+  changes: ShownRun['changes'],
 ): void {
-  for (let top = plot.top; top < plot.bottom; top += 2 * DASH) {
-    painter.line(
-      [[at, top] as const, [at, Math.min(plot.bottom, top + DASH)] as const],
-      theme.warn,
-      1,
-    );
+  const marks = changes.map(({ step, words }) => ({ at: x(step), words }));
+  for (const { at } of marks) {
+    for (let top = plot.top; top < plot.bottom; top += 2 * DASH) {
+      painter.line(
+        [[at, top] as const, [at, Math.min(plot.bottom, top + DASH)] as const],
+        theme.warn,
+        1,
+      );
+    }
   }
-  labelAt(painter, theme, plot, at, words);
+  for (const { at, words, row } of stacked(marks, plot))
+    labelAt(painter, theme, plot, at, words, row);
 }
 
-/** Words beside an upright line, on the side that has room. */
+const LABEL = { family: 'sans', size: 11 } as const;
+const LABEL_HEIGHT = 14;
+
+/** Where words beside an upright line begin and end: on the side that has room, and no further than that. */
+function labelSpan(
+  plot: CurveLayout['plot'],
+  at: number,
+  words: string,
+): {
+  readonly isLate: boolean;
+  readonly room: number;
+  readonly from: number;
+  readonly to: number;
+} {
+  const isLate = at > (plot.left + plot.right) / 2;
+  const room = isLate ? at - 5 - plot.left : plot.right - at - 5;
+  const width = Math.min(room, guessWidth(words, LABEL));
+  const from = isLate ? at - 5 - width : at + 5;
+  return { isLate, room, from, to: from + width };
+}
+
+/** Each mark with the lowest row in which its words lie on no others; 0 is at the bottom. */
+export function stacked<T extends { readonly at: number; readonly words: string }>(
+  marks: readonly T[],
+  plot: CurveLayout['plot'],
+): readonly (T & { readonly row: number })[] {
+  const rows: { readonly from: number; readonly to: number }[][] = [];
+  return marks.map((mark) => {
+    const { from, to } = labelSpan(plot, mark.at, mark.words);
+    const isFree = (row: (typeof rows)[number]): boolean =>
+      row.every((other) => to < other.from || from > other.to);
+    const free = rows.findIndex(isFree);
+    const row = free === -1 ? rows.length : free;
+    (rows[row] ??= []).push({ from, to });
+    return { ...mark, row };
+  });
+}
+
+/** Words beside an upright line, so many rows above the bottom; no other line goes through them. */
 export function labelAt(
   painter: Painter,
   theme: FigureTheme,
   plot: CurveLayout['plot'],
   at: number,
   words: string,
+  row = 0,
 ): void {
-  const isLate = at > (plot.left + plot.right) / 2;
-  painter.text(isLate ? at - 5 : at + 5, plot.bottom - 9, words, {
+  const { isLate, room, from, to } = labelSpan(plot, at, words);
+  const middle = plot.bottom - 9 - row * LABEL_HEIGHT;
+  painter.rect(from, middle - 6, to - from, 12, theme.ground);
+  painter.text(isLate ? to : from, middle, words, {
+    ...LABEL,
     fill: theme.warn,
-    family: 'sans',
-    size: 11,
     align: isLate ? 'right' : 'left',
-    maxWidth: (plot.right - plot.left) / 2,
+    maxWidth: room,
   });
 }
 

@@ -42,7 +42,7 @@ export function lossFigure(training: Pick<Training, 'store' | 'curve'>): Figure 
     title: `Loss of ${run.name}`,
     finding: findingOf(run, curve) ?? 'Nothing has been measured yet.',
     table: () => ({
-      caption: `Nats a token. Guessing evenly comes to ${run.text.evenLoss.toFixed(4)}, guessing by frequency to ${run.text.frequencyLoss.toFixed(4)}.${every > 1 ? ` Every ${every}th step.` : ''}`,
+      caption: `Nats a token. Guessing evenly comes to ${run.text.evenLoss.toFixed(4)}, guessing by frequency to ${run.text.frequencyLoss.toFixed(4)}.${every > 1 ? ` Every ${every}th step.` : ''}${run.changes.map(({ step, words }) => ` After step ${step}: ${words}.`).join('')}`,
       columns: [
         'Step',
         'Loss of this step',

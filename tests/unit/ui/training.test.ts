@@ -4,6 +4,7 @@ import { Curve } from '../../../src/state/training/curve.ts';
 import { firstDraft } from '../../../src/state/training/draft.ts';
 import { createTraining } from '../../../src/state/training/training.ts';
 import { toCsv, toSvg } from '../../../src/ui/figure/takeAway.ts';
+import { stacked } from '../../../src/ui/training/drawing.ts';
 import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
 import { layoutCurve, linearTicks, rangeOf, thin } from '../../../src/ui/training/layout.ts';
 import { nearestStep } from '../../../src/ui/training/timeLine.ts';
@@ -219,6 +220,20 @@ describe('a sample', () => {
 });
 
 describe('the figure', () => {
+  it('has words of changes that are close above each other, and beside each other where there is room', () => {
+    const plot = { left: 40, right: 740, top: 20, bottom: 300 };
+    const words = 'learning_rate 0.001 → 0.0005';
+    const rowsOf = (...places: readonly number[]) =>
+      stacked(
+        places.map((at) => ({ at, words })),
+        plot,
+      ).map(({ row }) => row);
+    expect(rowsOf(40, 121, 200)).toEqual([0, 1, 2]);
+    expect(rowsOf(40, 740)).toEqual([0, 0]);
+    // The first row is free again further on, also for words that stand left of their line.
+    expect(rowsOf(40, 60, 300, 700)).toEqual([0, 1, 0, 0]);
+  });
+
   it('has the two lines with words, its changes, a table of all steps, and where it came from', async () => {
     const trainer = new ToyTrainer();
     const training = createTraining({ makeTrainer: () => trainer, say() {}, look() {} });
@@ -254,6 +269,7 @@ describe('the figure', () => {
       [3, 5],
     ]);
     expect(rows.map((row) => row[3])).toEqual([7, '', 6.1, '']);
+    expect(figure.table().caption).toContain('After step 2: learning_rate 0.001.');
     const { axes, values } = figure.data();
     expect(values).toHaveLength(axes.reduce((size, { labels }) => size * labels.length, 1));
     const provenance = runProvenance(training);
