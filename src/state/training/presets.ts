@@ -156,6 +156,12 @@ export function presetOf(name: PresetName): Preset {
   return found;
 }
 
+/** The preset of this size, whatever else is another's; undefined for a size of one's own. */
+export function sizeNamed(model: RunModel): Preset | undefined {
+  const sizes = ['kind', 'n_layer', 'n_head', 'n_embd', 'n_ctx'] as const;
+  return PRESETS.find((one) => sizes.every((name) => one.model[name] === model[name]));
+}
+
 /** The rate of the smallest size that is no smaller, of the notebook's or of the others: large models take small steps. */
 export function presetRate(model: RunModel): number {
   const size = ({ n_layer, n_embd }: RunModel): number => n_layer * n_embd ** 2;

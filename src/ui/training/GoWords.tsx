@@ -7,6 +7,7 @@ import {
   costOf,
   parametersOf,
   presetOf,
+  sizeNamed,
   type Cost,
   type PresetName,
 } from '../../state/training/presets.ts';
@@ -20,7 +21,8 @@ import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
 
 function learnerWords({ base, model }: RunSettings, preset: PresetName | null): string {
   if (base !== undefined) return base.lora === undefined ? base.name : `A LoRA on ${base.name}`;
-  return `${preset === null ? 'Your own size' : presetOf(preset).title}, ${sizeWords(model)},`;
+  const title = preset === null ? sizeNamed(model)?.title : presetOf(preset).title;
+  return `${title ?? 'Your own size'}, ${sizeWords(model)},`;
 }
 
 /** Reckoned where the draft itself was not measured; null where it was, or nothing was yet. */

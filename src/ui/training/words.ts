@@ -38,9 +38,10 @@ export function formatRate(rate: number): string {
   return rate >= 1e-3 ? String(Number(rate.toPrecision(3))) : rate.toExponential(2);
 }
 
-/** In nats a token. */
+/** In nats a token; that of weights that ran away has many digits. */
 export function formatLoss(loss: number): string {
   if (!Number.isFinite(loss)) return '–';
+  if (loss >= 1e4) return loss.toExponential(2);
   return loss >= 0.1 ? loss.toFixed(2) : loss.toFixed(3);
 }
 
@@ -195,6 +196,9 @@ interface CurveFacts {
 /** How much better than its best a validation loss has to be to count as better. */
 const BETTER = 0.005;
 
+/** A loss so many times that of guessing evenly is that of weights that ran away: nothing learned is so wrong. */
+const AWAY = 10;
+
 /** What there is to see in a curve, in one or two sentences. */
 export function curveFinding({
   step,
@@ -205,6 +209,13 @@ export function curveFinding({
   evaluations,
   goesOn = false,
 }: CurveFacts): string {
+  const done =
+    step >= max_steps
+      ? `After all ${formatCount(step)} steps`
+      : `After ${formatCount(step)} of ${formatCount(max_steps)} steps`;
+  if (loss > AWAY * evenLoss) {
+    return `${done} the smoothed loss is ${formatLoss(loss)}: it ran away, and guessing evenly comes to ${formatLoss(evenLoss)}.`;
+  }
   const among = Math.exp(loss);
   const unsure =
     among < 1.05
@@ -216,10 +227,6 @@ export function curveFinding({
       : loss < evenLoss
         ? 'better than guessing evenly, not yet than guessing by frequency'
         : 'no better than guessing evenly yet';
-  const done =
-    step >= max_steps
-      ? `After all ${formatCount(step)} steps`
-      : `After ${formatCount(step)} of ${formatCount(max_steps)} steps`;
   return `${done} the smoothed loss is ${formatLoss(loss)}: ${unsure}, ${against}.${unseenWords(evaluations)}${goesOn ? firstWords(evaluations) : ''}`;
 }
 

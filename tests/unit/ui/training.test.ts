@@ -145,6 +145,10 @@ describe('what a curve says', () => {
     );
     expect(curveFinding({ ...facts, loss: 6 })).toContain('not yet than guessing by frequency');
     expect(curveFinding({ ...facts, loss: 7 })).toContain('no better than guessing evenly yet');
+    const ranAway = { ...facts, loss: 172_982_780_000 };
+    expect(curveFinding(ranAway)).toMatch(
+      /smoothed loss is 1\.73e\+11: it ran away, and guessing/u,
+    );
     expect(curveFinding({ ...facts, step: 600, loss: 0.01 })).toMatch(
       /^After all 600 steps the smoothed loss is 0\.010: almost certain of each token/u,
     );

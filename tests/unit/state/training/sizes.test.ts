@@ -13,6 +13,7 @@ import {
   memoryOf,
   parametersOf,
   PRESETS,
+  sizeNamed,
   tokenizerFor,
   withPreset,
   workOf,
@@ -22,6 +23,11 @@ import { DEVICE, MEMORY } from './toyTrainer.ts';
 const { settings } = firstDraft();
 
 describe('presets', () => {
+  it('are known by their size, and a size that none has is nobody’s', () => {
+    for (const one of PRESETS) expect(sizeNamed(one.model)).toBe(one);
+    expect(sizeNamed({ ...settings.model, n_head: settings.model.n_head * 2 })).toBeUndefined();
+  });
+
   for (const { name, model, arguments: args } of PRESETS) {
     it(`${name} is what train() takes as it is`, () => {
       expect(toArguments(args, model.n_ctx)).toEqual(args);
