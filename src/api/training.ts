@@ -251,6 +251,8 @@ export interface RunFacts {
   readonly claimed: number | null;
   /** Milliseconds since 1970. */
   readonly begun: number;
+  /** Stands in this tab's memory alone: there was no room for it when it ended. `keepRun` keeps it. */
+  readonly unkept?: true;
   /** Bytes of all that is kept of it. */
   readonly sizeBytes: number;
   /** What `LoadOptions.run` calls it where it means one of its snapshots: `{ id: snapshotsId, step }`. */
@@ -436,6 +438,8 @@ export interface TrainerQuestions {
   /** All that are kept, the newest first. */
   runs: { input: Record<string, never>; answer: readonly RunFacts[] };
   run: { input: { id: string }; answer: RunRecord };
+  /** Keeps a run that found no room when it ended. Throws `training/storage-full` where it still finds none. */
+  keepRun: { input: { id: string }; answer: RunRecord };
   /** Answered when nobody runs that run any more, in whatever tab, also where that was killed. */
   untilEnded: { input: { id: string }; answer: null };
   /**

@@ -9,7 +9,7 @@ import { type FolderOptions, type ModelFolder, WEIGHTS, onThisMachine } from './
 export function openKept(
   source: string,
   stored: StoredModel<RunIdentity>,
-  keptIn: 'opfs' | 'directory',
+  keptIn: 'opfs' | 'directory' | 'memory',
   { signal }: FolderOptions,
 ): ModelFolder {
   const { id, step } = stored.manifest.identity;

@@ -16,7 +16,7 @@ export interface GrowingFile {
 }
 
 export interface Disk {
-  readonly kind: 'opfs' | 'directory';
+  readonly kind: 'opfs' | 'directory' | 'memory';
   folders(): Promise<string[]>;
   /** Sizes in bytes by name; empty for a folder that is not there. */
   files(folder: string): Promise<Map<string, number>>;

@@ -15,9 +15,16 @@ import type { MemoryPlan } from '../../model/training/plan.ts';
 import { argumentsAt, changedNames } from '../../runChanges.ts';
 import { isMeasuredStep, isSeenStep } from '../../runSteps.ts';
 import type { GPT2 } from '../gpt2.ts';
+import type { SavedFile } from '../save.ts';
 import { measureHeads } from '../reading/headScores.ts';
 import type { TrainOptions } from '../training/begin.ts';
-import { isOfTheStore, sizeOf } from '../training/checkpointStore.ts';
+import {
+  type CheckpointStore,
+  isOfTheStore,
+  lastCheckpoint,
+  savedFilesOf,
+  sizeOf,
+} from '../training/checkpointStore.ts';
 import type { StartEvent, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
 import type { Bases, Beginning } from './bases.ts';
@@ -54,6 +61,8 @@ export interface ActiveOptions {
   readonly from?: number | undefined;
   /** Null where nothing can be kept. */
   readonly store: RunStore | null;
+  /** Where what finds no room there at the end is held, in memory. */
+  readonly spare: () => Promise<RunStore>;
   /** The text's bytes. */
   readonly read: (signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
   readonly where: Pick<TrainOptions, 'device' | 'processor'>;
@@ -84,6 +93,9 @@ export class ActiveRun {
   #hasBegun = false;
   #wasWritten = false;
   #isTroubled = false;
+  /** Whether its last checkpoint found no room, and what of its last step found none. */
+  #isLost = false;
+  #lastTrouble: string | null = null;
   #plan: MemoryPlan | null = null;
   #start: StartEvent | null = null;
   #points: { readonly point: RunPoint; readonly tokensPerSecond: number }[] = [];
@@ -215,7 +227,7 @@ export class ActiveRun {
       // Where it changes now, nothing of before comes again.
       changes: this.#isChanged() ? [] : ratesOf(this.#run),
       run: this.id,
-      checkpoints: store?.checkpoints(this.id) ?? null,
+      checkpoints: store && this.#checkpoints(store),
       resume_from_checkpoint: before !== null && store !== null,
       between: (step, model) => this.#between(step, model),
       signal,
@@ -296,7 +308,7 @@ export class ActiveRun {
         await event.model.dispose();
         this.#flush();
         this.#patch({ state });
-        await this.#write();
+        await this.#keepEnd();
         this.#tell({ type: 'ended', state, step: event.step });
         break;
       }
@@ -469,27 +481,82 @@ export class ActiveRun {
 
   // ── keeping ─────────────────────────────────────────────────────────────────────────────────
 
-  /** Where the record cannot be written, that is told, and the run goes on. */
-  async #write(): Promise<void> {
-    this.#written = performance.now();
+  /** Nothing makes the last checkpoint again: where the store has no room for it, memory may. */
+  #checkpoints(store: RunStore): CheckpointStore {
+    const kept = store.checkpoints(this.id);
+    return {
+      ...kept,
+      write: async (step, files, signal) => {
+        try {
+          return await kept.write(step, files, signal);
+        } catch (error) {
+          if (isOfTheStore(error) && this.#isAtEnd()) {
+            this.#isLost = true;
+            await this.#hold({ step, files });
+          }
+          throw error;
+        }
+      },
+    };
+  }
+
+  async #hold(checkpoint: { step: number; files: readonly SavedFile[] }): Promise<void> {
+    const [spare, { hold }] = await Promise.all([this.#options.spare(), import('./spare.ts')]);
+    await hold(this.id, checkpoint, spare);
+  }
+
+  #isAtEnd(): boolean {
+    const { step, max_steps } = this.#kept();
+    return step === max_steps || this.#stop.signal.aborted;
+  }
+
+  /** What ends and cannot be kept is held in memory, until somebody makes room or the tab goes. */
+  async #keepEnd(): Promise<void> {
     const { store } = this.#options;
     if (!store) return;
+    const isText = await this.#keepText();
+    const isRecord = await this.#write();
+    if (isText && isRecord && !this.#isLost) {
+      if (this.#lastTrouble === null) return;
+      const hint = 'The run is kept and can go on; the weights of its last step cannot be seen.';
+      const info = { code: 'training/not-kept', message: this.#lastTrouble, hint };
+      return this.#tell({ type: 'notice', info });
+    }
+    const spare = await this.#options.spare();
+    if (!this.#isLost) {
+      const last = await lastCheckpoint(store.checkpoints(this.id));
+      const files = last && savedFilesOf(last);
+      if (files) await this.#hold({ step: last.step, files });
+    }
+    await spare.writeText(this.id, this.#text);
+    await spare.write(this.#kept());
+  }
+
+  /** Where the record cannot be written, that is told, and the run goes on. Whether it was. */
+  async #write(): Promise<boolean> {
+    this.#written = performance.now();
+    const { store } = this.#options;
+    if (!store) return false;
     try {
       const isCleared = this.#wasWritten && !(await store.has(this.id));
       await store.write(this.#kept());
       this.#wasWritten = true;
       if (isCleared) await this.#tellCleared(store);
+      return true;
     } catch (error) {
       this.#catchTrouble(error);
+      return false;
     }
   }
 
-  /** The text as it is: edits are made whenever it is read. */
-  async #keepText(): Promise<void> {
+  /** The text as it is: edits are made whenever it is read. Whether it is there. */
+  async #keepText(): Promise<boolean> {
     try {
       await this.#options.store?.writeText(this.id, this.#text);
+      return true;
     } catch (error) {
       this.#catchTrouble(error);
+      return false;
     }
   }
 
@@ -511,6 +578,11 @@ export class ActiveRun {
 
   /** What could not be kept is told once, until something was kept again: a full disk is full for a while. */
   #trouble({ code, message }: Pick<ErrorInfo, 'code' | 'message'>): void {
+    if (this.#isAtEnd()) {
+      // There is no next save: how it ends is told when it has ended.
+      this.#lastTrouble = message;
+      return;
+    }
     if (this.#isTroubled) return;
     this.#isTroubled = true;
     const hint =

@@ -43,6 +43,7 @@ type Answers = {
 const archives = () => import('./archive.ts');
 const receipts = () => import('./receipt.ts');
 const passages = () => import('./passages.ts');
+const spares = () => import('./spare.ts');
 
 export interface LocalTrainerOptions {
   /** The page's address: texts that come with it lie beside it. */
@@ -60,6 +61,8 @@ export interface LocalTrainerOptions {
 export class LocalTrainer implements Trainer {
   readonly #options: LocalTrainerOptions;
   #store: Promise<RunStore | null> | null = null;
+  /** Runs that found no room when they ended, in memory; null before there is one. */
+  #spare: Promise<RunStore> | null = null;
   #active: ActiveRun | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
@@ -99,9 +102,10 @@ export class LocalTrainer implements Trainer {
     const { base } = this.#options;
     const store = await this.#open();
     const where = this.#where(device);
-    const shared = { store, where, bases: this.#bases, loaded };
+    const shared = { store, spare: () => this.#held(), where, bases: this.#bases, loaded };
     let active: ActiveRun;
     if ('id' in run) {
+      if (await this.#isHeld(run.id)) await this.#keep(run.id);
       const before = await (store ?? noStore()).get(run.id);
       const { name, settings, twinOf } = before;
       const read = (): Promise<Uint8Array<ArrayBuffer>> => (store ?? noStore()).readText(run.id);
@@ -115,7 +119,7 @@ export class LocalTrainer implements Trainer {
       const read = (stop: AbortSignal): Promise<Uint8Array<ArrayBuffer>> =>
         twinOf === null
           ? readRunText(settings.text, base, stop)
-          : (store ?? noStore()).readText(twinOf);
+          : this.#storeOf(twinOf).then((kept) => kept.readText(twinOf));
       const begun = { id: newId(), settings, name, twinOf, changes, before: null };
       active = new ActiveRun({ ...begun, ...shared, read });
     }
@@ -135,7 +139,7 @@ export class LocalTrainer implements Trainer {
   ): AsyncGenerator<RunFileEvent, void, undefined> {
     this.#checkUsable();
     const { exportRun } = await archives();
-    yield* exportRun(await this.#kept(), request, signal);
+    yield* exportRun(await this.#storeOf(request.id), request, signal);
   }
 
   async *checkReceipt(
@@ -200,13 +204,17 @@ export class LocalTrainer implements Trainer {
       return this.#active.keepNow();
     },
     runs: () => this.#runs(),
-    run: async ({ id }) => this.#toRecord(await (await this.#kept()).get(id)),
+    run: async ({ id }) => this.#toRecord(await (await this.#storeOf(id)).get(id)),
+    keepRun: async ({ id }) => {
+      await this.#keep(id);
+      return this.#toRecord(await (await this.#kept()).get(id));
+    },
     untilEnded: async ({ id }, signal) => {
       await untilEnded(id, signal);
       return null;
     },
     readAt: async ({ id, ...asked }, signal) => {
-      await (await this.#kept()).get(id);
+      await (await this.#storeOf(id)).get(id);
       return this.#readings.read(id, asked, signal);
     },
     passage: async ({ id, passage }) => {
@@ -226,10 +234,10 @@ export class LocalTrainer implements Trainer {
       return startsOf(text, run.settings, run.text);
     },
     receipt: async ({ id }) => {
-      const [store, { receiptOf }] = await Promise.all([this.#kept(), receipts()]);
+      const [store, { receiptOf }] = await Promise.all([this.#storeOf(id), receipts()]);
       return receiptOf(await store.get(id), store);
     },
-    textOf: async ({ id }) => new Blob([await (await this.#kept()).readText(id)]),
+    textOf: async ({ id }) => new Blob([await (await this.#storeOf(id)).readText(id)]),
     importRun: async ({ file, text }, signal) => {
       const id = newId();
       const { importRun } = await archives();
@@ -237,14 +245,18 @@ export class LocalTrainer implements Trainer {
       return { id };
     },
     renameRun: async ({ id, name }) => {
-      const store = await this.#kept();
+      const store = await this.#storeOf(id);
       const short = plainName(name);
       // The run that runs writes its record itself.
       if (this.#active?.id === id && this.#active.rename(short)) return null;
       await store.write({ ...(await store.get(id)), name: short });
       return null;
     },
-    removeRun: async ({ id }) => ({ freedBytes: await (await this.#kept()).remove(id) }),
+    removeRun: async ({ id }) => {
+      const freedBytes = await (await this.#kept()).remove(id);
+      if (await this.#isHeld(id)) await (await this.#held()).discard(id);
+      return { freedBytes };
+    },
   };
 
   async #readText(
@@ -279,15 +291,20 @@ export class LocalTrainer implements Trainer {
 
   /** The text that a run that is kept learns from. */
   async #textOf(id: string): Promise<{ readonly run: KeptRun; readonly text: string }> {
-    const store = await this.#kept();
+    const store = await this.#storeOf(id);
     const run = await store.get(id);
     return { run, text: editedText(await store.readText(id), run.settings.edits ?? []) };
   }
 
   async #runs(): Promise<RunFacts[]> {
     const store = await this.#open();
+    const held = this.#spare === null ? [] : await (await this.#spare).list();
+    // What is held is newer than what was kept of it on the way.
+    const kept = ((await store?.list()) ?? []).filter(
+      ({ id }) => !held.some((one) => one.id === id),
+    );
     const found: RunFacts[] = [];
-    for (const run of (await store?.list()) ?? []) {
+    for (const run of [...held, ...kept]) {
       const { points: _, samples: __, snapshots: ___, ...facts } = await this.#toRecord(run);
       found.push(facts);
     }
@@ -297,8 +314,35 @@ export class LocalTrainer implements Trainer {
   async #toRecord(kept: KeptRun): Promise<RunRecord> {
     const own = this.#active?.id === kept.id ? this.#active.record : null;
     const files = await (await this.#kept()).filesOf(kept.id);
+    if (await this.#isHeld(kept.id)) {
+      const { checkpoints } = await (await this.#held()).filesOf(kept.id);
+      const steps = [...new Set([...files.checkpoints, ...checkpoints])].toSorted((a, b) => a - b);
+      const all = { ...files, checkpoints: steps };
+      return { ...toRecord(own ?? kept, all, own ? 'here' : 'nowhere'), unkept: true };
+    }
     if (own) return toRecord(own, files, 'here');
     return toRecord(kept, files, (await isRunning(kept.id)) ? 'elsewhere' : 'nowhere');
+  }
+
+  /** What found no room when it ended. */
+  #held(): Promise<RunStore> {
+    this.#spare ??= spares().then(({ spareStore }) => spareStore());
+    return this.#spare;
+  }
+
+  async #isHeld(id: string): Promise<boolean> {
+    return this.#spare !== null && (await this.#spare).has(id);
+  }
+
+  /** Where a run is found. */
+  async #storeOf(id: string): Promise<RunStore> {
+    return (await this.#isHeld(id)) ? this.#held() : this.#kept();
+  }
+
+  /** Throws `training/storage-full`. */
+  async #keep(id: string): Promise<void> {
+    const [{ keepHeld }, held, store] = await Promise.all([spares(), this.#held(), this.#kept()]);
+    await keepHeld(id, held, store);
   }
 
   async #kept(): Promise<RunStore> {

@@ -24,7 +24,7 @@ import { asKept, shortened } from '../../runFiles.ts';
  */
 export type KeptRun = Omit<
   RunRecord,
-  'sizeBytes' | 'loss' | 'evalLoss' | 'snapshotsId' | 'elsewhere' | 'kept'
+  'sizeBytes' | 'loss' | 'evalLoss' | 'snapshotsId' | 'elsewhere' | 'kept' | 'unkept'
 > & {
   /** What it was computed by last. */
   readonly device: string;

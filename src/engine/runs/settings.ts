@@ -15,7 +15,7 @@ const KINDS = {
 } as const;
 
 /** Bytes that all checkpoints of a run may take: one is written while another is there. */
-const CHECKPOINTS = 2;
+export const CHECKPOINTS = 2;
 
 /** A new model of these sizes, for a vocabulary. What does not go together `train` refuses. */
 export function newModelOf(model: RunModel, vocabSize: number): NewModel {

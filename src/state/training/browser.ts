@@ -9,6 +9,8 @@ export interface Browser {
   readonly onSight: (hear: () => void) => void;
   /** What it says that it still keeps for this page, in bytes; null where it does not say. */
   readonly freeBytes: () => Promise<number | null>;
+  /** Whether somebody who closes the tab is asked first: something stands in it alone. */
+  readonly holdTab: (isHeld: boolean) => void;
   /** How many runs are kept, noted where it outlives a browser that clears its files. */
   readonly noted: () => number;
   readonly note: (runs: number) => void;
@@ -23,11 +25,16 @@ export const NO_BROWSER: Browser = {
   isHidden: () => false,
   onSight: () => {},
   freeBytes: () => Promise.resolve(null),
+  holdTab: () => {},
   noted: () => 0,
   note: () => {},
   keptText: () => '',
   keepText: () => false,
 };
+
+function askFirst(event: BeforeUnloadEvent): void {
+  event.preventDefault();
+}
 
 const NOTE = 'glass-gpt runs';
 const TEXT = 'glass-gpt train-text';
@@ -39,6 +46,11 @@ export const BROWSER: Browser = {
   isHidden: () => document.visibilityState === 'hidden',
   onSight: (hear) => document.addEventListener('visibilitychange', hear),
   freeBytes,
+  // The same listener twice is one.
+  holdTab: (isHeld) =>
+    isHeld
+      ? addEventListener('beforeunload', askFirst)
+      : removeEventListener('beforeunload', askFirst),
   // One that keeps nothing at all for a site throws.
   noted() {
     try {

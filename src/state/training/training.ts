@@ -143,6 +143,12 @@ export function createTraining({
       if (!watch.isBusy()) watch.actions.open(id);
     },
   });
+  const isUnkept = ({ watch: { run }, runs: { all } }: TrainingState): boolean =>
+    run?.unkept === true || all?.some(({ unkept }) => unkept) === true;
+  store.subscribe((now, before) => {
+    if (now.runs === before.runs && now.watch.run === before.watch.run) return;
+    if (isUnkept(now) !== isUnkept(before)) browser.holdTab(isUnkept(now));
+  });
   const setLoaded = pen('loaded');
   page?.store.subscribe(({ model }, before) => {
     if (model === before.model) return;

@@ -113,6 +113,7 @@ export function createWatch({
       const loaded = loadedOf(get());
       const asked = loaded === null ? request : { ...request, loaded };
       for await (const event of trainer().train(asked)) hear(event);
+      await lookAtEnd();
       // Whoever ends without a word was stopped before the first step.
       if (get().watch.at === 'preparing') rest('stopped');
     } catch (error) {
@@ -129,7 +130,17 @@ export function createWatch({
     const found = await trainer()
       .ask('run', { id })
       .catch(() => null);
-    if (found !== null) patchRun({ kept: found.kept, snapshots: found.snapshots });
+    if (found === null) return;
+    const { unkept: _, ...run } = get().watch.run ?? found;
+    const { kept, snapshots, unkept } = found;
+    if (run.id === id) set({ run: { ...run, kept, snapshots, ...(unkept && { unkept }) } });
+  }
+
+  /** Whether it found room. */
+  async function lookAtEnd(): Promise<void> {
+    await lookAtKept();
+    const { run } = get().watch;
+    if (run?.unkept === true) say(`${run.name} found no room: it stands in this tab alone.`);
   }
 
   function hear(event: RunEvent): void {
@@ -224,6 +235,8 @@ export function createWatch({
         break;
       case 'ended':
         patchRun({ step: event.step });
+        // It spoke of a next save.
+        if (/storage/u.test(watch.notice?.code ?? '')) set({ notice: null });
         rest(event.state);
         break;
     }
@@ -295,6 +308,18 @@ export function createWatch({
         });
       },
       open: (id: string) => void open(id),
+      /** Somebody has made room for a run that found none when it ended. */
+      async keepRun(id: string): Promise<void> {
+        set({ error: null });
+        try {
+          show(await trainer().ask('keepRun', { id }));
+          say('Kept: it goes on after a reload.');
+        } catch (error) {
+          set({ error: toErrorInfo(error) });
+          say(toErrorInfo(error).message);
+        }
+        ended();
+      },
       /** Back to the three choices; a run that runs goes on. */
       close(): void {
         if (running === null) set({ ...WATCH_NOTHING, horizontal: get().watch.horizontal });

@@ -127,6 +127,7 @@ function Run({
     `${formatCount(step)} of ${formatCount(max_steps)}`,
     ...(loss === null ? [] : [loss]),
     state,
+    ...(run.unkept === true ? ['not kept'] : []),
     ...((run.claimed ?? 0) > 0 ? ['from a file'] : []),
     formatAgo(run.begun, today),
     formatSize(run.sizeBytes),

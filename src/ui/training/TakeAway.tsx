@@ -99,7 +99,8 @@ interface WayFacts {
 
 function Model({ run, rests, now }: WayFacts): ReactNode {
   const { actions } = useTraining();
-  const off = !rests || now !== null || run.step === 0;
+  const hasWeights = run.kept.length > 0;
+  const off = !rests || now !== null || !hasWeights;
   const { base } = run.settings;
   const reader =
     run.settings.model.kind === 'notebook'
@@ -109,9 +110,11 @@ function Model({ run, rests, now }: WayFacts): ReactNode {
     <Way
       name="Model"
       words={
-        base?.lora === undefined
-          ? `A folder that ${reader}: the weights of its last checkpoint, bit for bit, in 32 bit (${formatSize(4 * run.parameters)}).`
-          : `The adapter of its last checkpoint: a folder that PEFT, and this page, read beside ${base.name}.`
+        rests && !hasWeights
+          ? 'None yet: no checkpoint of this run is kept. One is at every save_steps steps and at its end, where that is not 0 and there is room.'
+          : base?.lora === undefined
+            ? `A folder that ${reader}: the weights of its last checkpoint, bit for bit, in 32 bit (${formatSize(4 * run.parameters)}).`
+            : `The adapter of its last checkpoint: a folder that PEFT, and this page, read beside ${base.name}.`
       }
     >
       {'showDirectoryPicker' in window && (

@@ -17,6 +17,7 @@ import { RunHeads } from './Ridges.tsx';
 import { Samples } from './Samples.tsx';
 import { Seen } from './TextChoice.tsx';
 import css from './training.module.css';
+import { Unkept } from './Unkept.tsx';
 import { Schooling } from './twin/Schooling.tsx';
 import {
   brokenWords,
@@ -362,6 +363,7 @@ function Troubles(): ReactNode {
           {brokenWords(rests)}
         </p>
       )}
+      {rests?.unkept === true && <Unkept run={rests} />}
       {notice !== null && (
         <Problem error={notice}>
           <button className={controls.link} type="button" onClick={() => actions.dismiss()}>

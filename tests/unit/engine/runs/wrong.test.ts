@@ -3,7 +3,8 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../../../src/api.ts';
+import type { RunEvent, RunExportRequest } from '../../../../src/api.ts';
+import type { LocalTrainer } from '../../../../src/engine/runs/localTrainer.ts';
 import { type Disk, toWriteError } from '../../../../src/kept/disk.ts';
 import { folder, idOf, lossesOf, readAll, settings, trainerAt } from './trainerKit.ts';
 
@@ -122,16 +123,75 @@ test('a disk without room ends no run: it is told once, with what to do, and wha
   expect(lost[0].scores).not.toBeNull();
 });
 
-test('where nothing can be kept from the beginning, it trains all the same', async () => {
-  const { trainer } = trainerAt(
+/** All that is taken away of a run, by name. */
+async function takenAway(trainer: LocalTrainer, request: RunExportRequest) {
+  const files = new Map<string, Uint8Array[]>();
+  let name = '';
+  for await (const event of trainer.exportRun(request)) {
+    if (event.type === 'file') files.set((name = event.name), []);
+    else if (event.type === 'bytes') files.get(name)?.push(event.bytes);
+  }
+  return new Map([...files].map(([key, pieces]) => [key, Buffer.concat(pieces)]));
+}
+
+test('a run that ends without room is held in memory, taken away from there, and kept when there is room', async () => {
+  let isFull = true;
+  const { trainer, place } = trainerAt(
     undefined,
-    limited(() => true),
+    limited(() => isFull),
   );
   const events = await readAll(trainer, { run: { settings: settings() } });
   expect(events.at(-1)).toMatchObject({ type: 'ended', state: 'done' });
   expect(lossesOf(events)).toHaveLength(12);
-  expect(of(events, 'notice')).toHaveLength(1);
   expect(of(events, 'begun')[0].run.kept).toEqual([]);
+  // Once on the way; at the end nothing speaks of a next save.
+  expect(of(events, 'notice')).toHaveLength(1);
+  expect(events.indexOf(of(events, 'notice')[0])).toBeLessThan(
+    events.indexOf(of(events, 'points')[0]),
+  );
+  const id = idOf(events);
+  const unkept = { id, unkept: true, state: 'done', step: 12, kept: [12] };
+  expect(await trainer.ask('runs', {})).toMatchObject([unkept]);
+  expect(await trainer.ask('run', { id })).toMatchObject(unkept);
+  // Another tab knows nothing of it.
+  const other = trainerAt(place).trainer;
+  expect(await other.ask('runs', {})).toEqual([]);
+  const model = await takenAway(trainer, { id, what: 'model' });
+  expect(model.get('model.safetensors')?.length).toBeGreaterThan(1000);
+  expect((await trainer.ask('receipt', { id })).weights?.step).toBe(12);
+  expect((await trainer.ask('passage', { id, passage: [0, 5] })).passage).toHaveLength(5);
+  await trainer.ask('renameRun', { id, name: 'Held' });
+
+  await expect(trainer.ask('keepRun', { id })).rejects.toMatchObject({
+    code: 'training/storage-full',
+  });
+  await expect(readAll(trainer, { run: { id }, change: { max_steps: 14 } })).rejects.toMatchObject({
+    code: 'training/storage-full',
+  });
+  expect(await trainer.ask('runs', {})).toMatchObject([unkept]);
+
+  isFull = false;
+  const kept = await trainer.ask('keepRun', { id });
+  expect(kept).toMatchObject({ name: 'Held', state: 'done', step: 12, kept: [12] });
+  expect(kept.unkept).toBeUndefined();
+  expect((await other.ask('runs', {})).map((run) => run.id)).toEqual([id]);
+  expect(await takenAway(other, { id, what: 'model' })).toEqual(model);
+  const more = await readAll(other, { run: { id }, change: { max_steps: 14 } });
+  expect(lossesOf(more)).toHaveLength(2);
+  await expect(trainer.ask('keepRun', { id })).rejects.toMatchObject({ code: 'training/run' });
+});
+
+test('what was kept on the way gives way to what is held; deleted, nothing of either is left', async () => {
+  const { trainer } = trainerAt(
+    undefined,
+    limited((step) => step > 4),
+  );
+  const every = settings({ arguments: { save_steps: 4 } });
+  const id = idOf(await readAll(trainer, { run: { settings: every } }));
+  const runs = await trainer.ask('runs', {});
+  expect(runs).toMatchObject([{ id, unkept: true, state: 'done', step: 12, kept: [4, 12] }]);
+  const { freedBytes } = await trainer.ask('removeRun', { id });
+  expect(freedBytes).toBeGreaterThan(0);
   expect(await trainer.ask('runs', {})).toEqual([]);
 });
 

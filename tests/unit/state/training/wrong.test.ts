@@ -115,6 +115,36 @@ describe('memory and room', () => {
     expect(facts().watch.notice).toBeNull();
   });
 
+  it('a run that ends without room says so, holds its tab, and is kept by one press when there is room', async () => {
+    const held: boolean[] = [];
+    const browser = { ...NO_BROWSER, holdTab: (isHeld: boolean) => held.push(isHeld) };
+    const { trainer, facts, training, said } = await running({ browser });
+    const record = recordOf(settings, { state: 'done', step: 2, kept: [2] });
+    trainer.records.set('one', { ...record, unkept: true });
+    trainer.runs = [{ ...record, unkept: true }];
+    const full = { code: 'training/storage-full', message: 'No room.', hint: 'The next save.' };
+    await trainer.tell({ type: 'notice', info: full });
+    await trainer.tell({ type: 'ended', state: 'done', step: 2 }, null);
+    await settle();
+    expect(facts().watch).toMatchObject({ at: 'resting', notice: null });
+    expect(facts().watch.run).toMatchObject({ unkept: true, kept: [2] });
+    expect(said.at(-1)).toContain('found no room');
+    expect(held).toEqual([true]);
+    trainer.answers.keepRun = () => {
+      throw new EngineError('Still no room.', { code: 'training/storage-full', hint: 'Delete.' });
+    };
+    await training.actions.keepRun('one');
+    expect(facts().watch.error).toMatchObject({ message: 'Still no room.' });
+    expect(held).toEqual([true]);
+    trainer.answers.keepRun = () => record;
+    trainer.runs = [record];
+    await training.actions.keepRun('one');
+    await settle();
+    expect(facts().watch.run?.unkept).toBeUndefined();
+    expect(facts().watch.error).toBeNull();
+    expect(held).toEqual([true, false]);
+  });
+
   it('room is asked for anew when a run ends, and what is kept is counted anew while it grows', async () => {
     let free = 9e6;
     const browser = { ...NO_BROWSER, freeBytes: () => Promise.resolve(free) };
