@@ -36,7 +36,7 @@ const rows = [
   // And here for what trains, and what computes on the processor, beside the engine of today.
   { what: 'worker', names: worker, budget: 80, each: false },
   // Of the workspace that trains, and of the trainer beside the engine, when somebody opens it.
-  { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 91, each: false },
+  { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 90, each: false },
   { what: 'lessons (lazy)', names: lessons, budget: 60, each: false },
   // The page and the worker may each have their own copy; a visit loads one.
   { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },
