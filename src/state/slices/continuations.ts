@@ -8,8 +8,8 @@ import { staleness, type SliceContext } from './slice.ts';
 /** Tokens of each: a sentence or half of one, written in a blink. */
 const LENGTH = 12;
 /**
- * The likeliest token always. Drawn tokens would part at any nearby change of the odds: from one seed three in four
- * single heads did that which move the next guess by nothing.
+ * The likeliest token always. Drawn tokens part at any small change of the odds: from one seed three in four single heads
+ * did that, and nearly all of them hardly move the next guess.
  */
 const OPTIONS = toGenerationOptions({
   ...DEFAULT_SETTINGS,
