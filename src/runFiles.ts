@@ -7,6 +7,22 @@ const LINE = '\r\n';
 /** Digits of a number that is only drawn: more than float32 has would be noise. */
 const DIGITS = 7;
 
+/** Steps whose losses a receipt, a link and a cell for PyTorch hold one by one. */
+export const FIRST_STEPS = 20;
+
+/** Losses of two machines that are the same, in nats: sums in another order differ by less in the first steps. */
+export const SAME_LOSS = 1e-4;
+
+/** Those of steps 1, 2, 3 …, as far as they were told before anything was changed; none where one is missing. */
+export function firstPoints(
+  { changes }: Pick<RunRecord, 'changes'>,
+  points: readonly RunPoint[],
+): readonly RunPoint[] {
+  const last = Math.min(FIRST_STEPS, changes.find(({ step }) => step > 0)?.step ?? FIRST_STEPS);
+  const first = points.slice(0, last);
+  return first.every(({ step }, i) => step === i + 1) ? first : [];
+}
+
 export function shortened(value: number): number {
   return Number(value.toPrecision(DIGITS));
 }

@@ -15,6 +15,7 @@ import { lastCheckpoint } from '../training/checkpointStore.ts';
 import { WEIGHTS } from '../training/checkpoints.ts';
 import { SHA256 } from '../../runBase.ts';
 import { type Changed, unmade } from '../../runChanges.ts';
+import { FIRST_STEPS, SAME_LOSS } from '../../runFiles.ts';
 import { train } from '../training/train.ts';
 import type { Bases, Beginning } from './bases.ts';
 import { hashOf } from './hash.ts';
@@ -25,11 +26,8 @@ import type { RunStore } from './runStore.ts';
 import { optionsOf } from './settings.ts';
 import { readRunText } from './texts.ts';
 
-/** Losses of these steps stand there one by one, then each so-many-th. */
-const FIRST = 20;
+/** Behind the first steps, each so-many-th loss stands there. */
 const EVERY = 50;
-/** Losses of two machines that are the same, in nats: sums in another order differ by less in the first steps. */
-const SAME = 1e-4;
 /** In nats a token: no run that comes to anything has more. */
 export const MOST_LOSS = 1e6;
 /** A receipt is some kB. */
@@ -49,7 +47,9 @@ export function receiptFacts(run: KeptRun): Omit<RunReceipt, 'weights' | 'device
     }),
     text: text.sha256,
     losses: points
-      .filter((point) => point.step <= FIRST || point.step % EVERY === 0 || point.step === step)
+      .filter(
+        (point) => point.step <= FIRST_STEPS || point.step % EVERY === 0 || point.step === step,
+      )
       .map((point) => ({ step: point.step, loss: point.loss })),
     step,
   };
@@ -146,7 +146,7 @@ export async function* checkReceipt(
   const { until: most } = madeAgain(receipt);
   yield { type: 'receipt', receipt, until: most };
   if (most === 0 && receipt.step > 0) throw unsaid(receipt);
-  const until = all ? most : Math.min(FIRST, most);
+  const until = all ? most : Math.min(FIRST_STEPS, most);
   const there = new Map(receipt.losses.map((one) => [one.step, one.loss]));
   const last = Math.max(0, ...[...there.keys()].filter((step) => step <= until));
   if (last === 0) throw noReceipt('it has no loss of a step that can be made again');
@@ -225,7 +225,7 @@ async function* firstSteps({
     const loss = there.get(step);
     if (loss !== undefined) {
       yield { type: 'step', step, there: loss, here };
-      if (parts === null && !(Math.abs(here - loss) <= SAME)) parts = step;
+      if (parts === null && !(Math.abs(here - loss) <= SAME_LOSS)) parts = step;
     }
     if (step >= last) break;
   }

@@ -1,6 +1,7 @@
 // What the workspace that trains hears of the browser, and asks it.
 import { freeBytes } from '../../storageRoom.ts';
 import { createTabStorage } from '../tabStorage.ts';
+import { MOST_KEPT } from './facts.ts';
 
 export interface Browser {
   /** Whether the tab is out of sight. */
@@ -38,8 +39,6 @@ function askFirst(event: BeforeUnloadEvent): void {
 
 const NOTE = 'glass-gpt runs';
 const TEXT = 'glass-gpt train-text';
-/** Characters of a text that is kept, in a store of five million that what the page writes is in as well. */
-const MOST_KEPT = 500_000;
 const tab = createTabStorage(TEXT, [TEXT]);
 
 export const BROWSER: Browser = {

@@ -3,7 +3,14 @@ import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '.
 import { toErrorInfo } from '../../errors.ts';
 import type { Browser } from './browser.ts';
 import { csvColumns } from './csv.ts';
-import type { Asked, DraftFacts, LinkedSettings, OwnText, TrainingState } from './facts.ts';
+import {
+  MOST_KEPT,
+  type Asked,
+  type DraftFacts,
+  type LinkedSettings,
+  type OwnText,
+  type TrainingState,
+} from './facts.ts';
 import { goOnArguments } from './base.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
 import {
@@ -91,9 +98,6 @@ export function whyNothing(
   }
   return null;
 }
-
-/** A longer text is a file, and not shown in the field. */
-const MAX_FIELD = 500_000;
 
 /** What the column of a table that is a text is called. */
 const TEXT_COLUMN = /^(?:text|content|body|story|sentence)s?$/iu;
@@ -406,7 +410,7 @@ export function createDraft({
         if (text.kind !== 'own' || !isEmptyText(text)) return;
         try {
           const kept = await trainer().ask('textOf', { id });
-          const whole = kept.size > MAX_FIELD ? new File([kept], text.name) : await kept.text();
+          const whole = kept.size > MOST_KEPT ? new File([kept], text.name) : await kept.text();
           if (settings().text === text) takeText({ ...text, text: whole });
         } catch (error) {
           if (settings().text === text) refuseFile(toErrorInfo(error));

@@ -31,6 +31,12 @@ export type Asked<T> =
 
 export type OwnText = Extract<RunText, { kind: 'own' }>;
 
+/**
+ * Characters of a text in the field that is kept, in a store of five million that what the page writes is in as well. What
+ * is longer is a file.
+ */
+export const MOST_KEPT = 500_000;
+
 export interface DraftFacts {
   readonly settings: RunSettings;
   /** Whose sizes the settings have; null where somebody changed one. */

@@ -3,6 +3,7 @@
 import type { RunBase, RunSettings, RunText, TaskName, TextEdit } from '../../api.ts';
 import { isObject } from '../../json.ts';
 import { readBase } from '../../runBase.ts';
+import { FIRST_STEPS, firstPoints } from '../../runFiles.ts';
 import { MAX_LINK } from '../replay.ts';
 import { firstDraft } from './draft.ts';
 import type { Curve } from './curve.ts';
@@ -16,22 +17,18 @@ const EDITS = ['remove', 'double', 'replace'] as const;
 /** Signs of a prompt, and of an edit's passage. */
 const MOST_SIGNS = 4000;
 const MOST_EDITS = 20;
-/** Steps whose losses it holds: those that a receipt is checked by at first. */
-const MOST_LOSSES = 20;
 /** Signs of what a note quotes. */
 const QUOTED = 40;
 
 /** Losses of the first steps of a run that a link holds, so that whoever follows it sees whether they are the same there. */
-export function firstLosses({ changes }: Pick<ShownRun, 'changes'>, curve: Curve): number[] {
-  const changed = changes.find(({ step }) => step > 0)?.step ?? Infinity;
-  const losses: number[] = [];
-  for (const [i, loss] of curve.losses.subarray(0, MOST_LOSSES).entries()) {
-    // Behind a change they are of other settings.
-    const isOf = curve.steps[i] === i + 1 && i < changed;
-    if (!isOf || !Number.isFinite(loss)) break;
-    losses.push(loss);
-  }
-  return losses;
+export function firstLosses(run: Pick<ShownRun, 'changes'>, curve: Curve): number[] {
+  const points = Array.from({ length: Math.min(FIRST_STEPS, curve.length) }, (_, i) => curve.at(i));
+  const losses = firstPoints(
+    run,
+    points.filter((point) => point !== null),
+  ).map(({ loss }) => loss);
+  const broken = losses.findIndex((loss) => !Number.isFinite(loss));
+  return broken === -1 ? losses : losses.slice(0, broken);
 }
 
 /**
@@ -101,7 +98,7 @@ export function readLink(text: string): LinkedSettings {
 function readLosses(text: string | null, notes: string[]): number[] {
   if (text === null) return [];
   const losses = text.split(' ').map(Number);
-  if (losses.length <= MOST_LOSSES && losses.every((loss) => loss > 0 && loss < 1e6)) return losses;
+  if (losses.length <= FIRST_STEPS && losses.every((loss) => loss > 0 && loss < 1e6)) return losses;
   notes.push('The losses of the link could not be read: nothing will be compared with them.');
   return [];
 }

@@ -1,11 +1,10 @@
 // A run that PyTorch's generator can repeat, as a cell for a notebook: its seed, its configuration, its codebase's model,
 // and the first losses, asserted.
 import type { RunPoint, RunRecord, RunSettings } from '../../api.ts';
-import { firstSettings } from '../../runFiles.ts';
+import { firstPoints, firstSettings } from '../../runFiles.ts';
 import { torchModel } from './torchModels.ts';
 
-/** Losses that are asserted. */
-const FIRST = 20;
+/** Fewer losses to assert say nothing. */
 const LEAST = 3;
 
 /** What the cell says; the page says all of them when it begins a run. */
@@ -59,13 +58,6 @@ export function whyNoCell(run: Told, points: readonly RunPoint[]): readonly stri
     ],
   ];
   return why.flatMap(([fails, words]) => (fails ? [words] : []));
-}
-
-/** Those of steps 1, 2, 3 …, as far as they were told before anything was changed. */
-function firstPoints({ changes }: Told, points: readonly RunPoint[]): readonly RunPoint[] {
-  const last = Math.min(FIRST, changes.find(({ step }) => step > 0)?.step ?? FIRST);
-  const first = points.slice(0, last);
-  return first.every(({ step }, i) => step === i + 1) ? first.filter((p) => p.step <= last) : [];
 }
 
 /** Python: needs torch, and the text beside it as `text.txt`. */

@@ -4,6 +4,7 @@ import { modelOf } from '../../state/facts/model.ts';
 import { toPlainText } from '../../state/tokenText.ts';
 import { useFacts } from '../context.ts';
 import { markDiffering, type MarkedPiece } from '../differingWords.ts';
+import { MarkedText } from '../MarkedText.tsx';
 import panel from './PartsPanel.module.css';
 import { offList, partingWords } from './words.ts';
 import css from './WrittenBoth.module.css';
@@ -46,15 +47,7 @@ function Written({
       <p className={css.name}>{name}</p>
       <p className={css.text}>
         …
-        {pieces.map((piece) =>
-          piece.differs ? (
-            <mark key={piece.from} className={css.marked}>
-              {piece.text}
-            </mark>
-          ) : (
-            piece.text
-          ),
-        )}
+        <MarkedText pieces={pieces} />
       </p>
     </div>
   );

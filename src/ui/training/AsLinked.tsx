@@ -1,13 +1,11 @@
 // A run whose settings came with a link: whether its first losses are those of the run that the link was copied from.
 import type { ReactNode } from 'react';
+import { SAME_LOSS } from '../../runFiles.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { usePacedFacts, useTraining } from './context.ts';
-import { largestDifference, ThereAndHere, type StepPair } from './ThereAndHere.tsx';
+import { sameWords, ThereAndHere, WHY_THEY_PART, type StepPair } from './ThereAndHere.tsx';
 import { formatLoss } from './words.ts';
-
-/** Losses that differ by more are not the same. */
-const SAME = 1e-4;
 
 export function AsLinked(): ReactNode {
   const { curve } = useTraining();
@@ -35,13 +33,12 @@ export function AsLinked(): ReactNode {
 /** How the steps that were made so far compare, of so many that the link holds. */
 export function linkedWords(steps: readonly StepPair[], count: number, isOver: boolean): string {
   // A loss that is no number is not the same.
-  const parting = steps.find(({ there, here }) => !(Math.abs(here - there) <= SAME));
+  const parting = steps.find(({ there, here }) => !(Math.abs(here - there) <= SAME_LOSS));
   if (parting !== undefined) {
-    return `The losses part at step ${formatCount(parting.step)}: ${formatLoss(parting.there)} in the link, ${formatLoss(parting.here)} here. Another version of the page does that, and so may a device that computes less exactly.`;
+    return `The losses part at step ${formatCount(parting.step)}: ${formatLoss(parting.there)} in the link, ${formatLoss(parting.here)} here. ${WHY_THEY_PART}`;
   }
   if (steps.length < count && !isOver) {
     return `The same losses as in the link so far, over ${formatCount(steps.length)} of ${formatCount(count)} steps.`;
   }
-  const largest = largestDifference(steps);
-  return `The same losses here as in the link, over ${formatCount(steps.length)} steps: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`;
+  return `The same losses here as in the link, over ${formatCount(steps.length)} steps: ${sameWords(steps)}`;
 }

@@ -3,9 +3,10 @@ import type { ReactNode } from 'react';
 import type { RunReceipt } from '../../api.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
+import { FIRST_STEPS } from '../../runFiles.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import css from './TakeAway.module.css';
-import { largestDifference, ThereAndHere } from './ThereAndHere.tsx';
+import { sameWords, ThereAndHere, WHY_THEY_PART } from './ThereAndHere.tsx';
 
 /** Both losses of each step, and where they part. */
 export function ReceiptLosses(): ReactNode {
@@ -40,13 +41,9 @@ function changedWords(
     : `${there}: steps behind that cannot be made again from this receipt.`;
 }
 
-/** Until here sums in another order differ by less than what is told apart. */
-const EARLY = 20;
-
 function Verdict(): ReactNode {
   const { actions } = useTraining();
   const { steps, parts, receipt, until: last } = useTrainingFacts((s) => s.brought);
-  const largest = largestDifference(steps);
   const made = steps.at(-1)?.step ?? 0;
   const isMore = parts === null && made < last;
   return (
@@ -58,10 +55,10 @@ function Verdict(): ReactNode {
             : `The losses part at step ${formatCount(parts)}`}
         </b>
         {parts === null
-          ? `: none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`
-          : ': there they differ by more than 1e-4. Another version of the page does that, and so may a device that computes less exactly.'}
+          ? `: ${sameWords(steps)}`
+          : `: there they differ by more than 1e-4. ${WHY_THEY_PART}`}
         {parts !== null &&
-          parts > EARLY &&
+          parts > FIRST_STEPS &&
           ' Sums in another order may do it too, so late: each step makes their differences larger.'}
         {receipt?.changes
           .filter(({ step }) => step > 0)

@@ -7,6 +7,16 @@ export interface StepPair {
   readonly here: number;
 }
 
+/** Of losses that are the same. */
+export function sameWords(steps: readonly StepPair[]): string {
+  const largest = largestDifference(steps);
+  return `none differs by more than ${largest === 0 ? '0' : largest.toExponential(0)}; 1e-4 is the line.`;
+}
+
+/** Why losses part that should be the same. */
+export const WHY_THEY_PART =
+  'Another version of the page does that, and so may a device that computes less exactly.';
+
 export function largestDifference(steps: readonly StepPair[]): number {
   return Math.max(0, ...steps.map(({ there, here }) => Math.abs(here - there)));
 }

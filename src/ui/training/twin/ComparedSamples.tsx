@@ -4,10 +4,13 @@ import type { RunPair } from '../../../state/training/facts.ts';
 import controls from '../../controls.module.css';
 import { markDiffering, type MarkedPiece } from '../../differingWords.ts';
 import { formatCount } from '../../format.ts';
+import { MarkedText } from '../../MarkedText.tsx';
 import training from '../training.module.css';
 import css from './comparison.module.css';
 import { samplePairs, type SamplePair } from './differences.ts';
 import { samplesFinding, type PairNames } from './words.ts';
+
+const KEY: readonly MarkedPiece[] = [{ text: 'marked', from: 0, differs: true }];
 
 export function ComparedSamples({
   pair,
@@ -26,7 +29,7 @@ export function ComparedSamples({
         </h3>
         {isMarked && (
           <p className={controls.quiet}>
-            <mark className={css.marked}>marked</mark>: not in the other
+            <MarkedText pieces={KEY} />: not in the other
           </p>
         )}
       </div>
@@ -86,15 +89,7 @@ function Written({
       </p>
       <p className={training.sampleText}>
         <span className={training.promptPart}>{prompt}</span>
-        {pieces.map((piece) =>
-          piece.differs ? (
-            <mark key={piece.from} className={css.marked}>
-              {piece.text}
-            </mark>
-          ) : (
-            piece.text
-          ),
-        )}
+        <MarkedText pieces={pieces} />
       </p>
     </div>
   );
