@@ -4,6 +4,7 @@ import { SAME_LOSS } from '../../runFiles.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { usePacedFacts, useTraining } from './context.ts';
+import css from './TakeAway.module.css';
 import { sameWords, ThereAndHere, WHY_THEY_PART, type StepPair } from './ThereAndHere.tsx';
 import { formatLoss } from './words.ts';
 
@@ -25,15 +26,28 @@ export function AsLinked(): ReactNode {
   return (
     <details className={controls.quiet} data-testid="as-linked">
       <summary>{linkedWords(steps, linked.length, at === 'resting')}</summary>
-      <ThereAndHere caption="Loss of each step" there="in the link" steps={steps} digits={5} />
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
+      <section className={css.losses} tabIndex={0} aria-label="Losses of the link, and here">
+        <ThereAndHere
+          there="in the link"
+          steps={steps}
+          digits={5}
+          parts={steps.find(areApart)?.step}
+          caption="Loss, in nats a token"
+        />
+      </section>
     </details>
   );
 }
 
+/** A loss that is no number is not the same. */
+function areApart({ there, here }: StepPair): boolean {
+  return !(Math.abs(here - there) <= SAME_LOSS);
+}
+
 /** How the steps that were made so far compare, of so many that the link holds. */
 export function linkedWords(steps: readonly StepPair[], count: number, isOver: boolean): string {
-  // A loss that is no number is not the same.
-  const parting = steps.find(({ there, here }) => !(Math.abs(here - there) <= SAME_LOSS));
+  const parting = steps.find(areApart);
   if (parting !== undefined) {
     return `The losses part at step ${formatCount(parting.step)}: ${formatLoss(parting.there)} in the link, ${formatLoss(parting.here)} here. ${WHY_THEY_PART}`;
   }
