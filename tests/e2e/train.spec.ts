@@ -86,6 +86,16 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await button(page, 'Go on').click();
   await expect(state(page)).toHaveText('running');
   await expect.poll(() => stepOf(page)).toBeGreaterThan(held + 1);
+  // A new one is prepared meanwhile; what runs stays in sight, and one click away.
+  await page.getByTestId('runs').getByRole('button', { name: 'New run' }).click();
+  const strip = page.getByTestId('live-strip');
+  await expect(strip).toContainText(/running\s*step [\d,]+ of 100,000/u);
+  await expect(page.getByTestId('why-not')).toContainText('one run at a time has this computer');
+  await expect(go).toHaveAttribute('aria-disabled', 'true');
+  expect(await objections(page)).toEqual([]);
+  await strip.getByRole('button', { name: /^Back to Add/u }).click();
+  await expect(strip).toHaveCount(0);
+  await expect(state(page)).toHaveText('running');
   await button(page, 'Stop').click();
   await expect(state(page)).toHaveText('stopped');
   const stopped = await stepOf(page);

@@ -54,6 +54,16 @@ export class Curve {
     this.#count = 0;
   }
 
+  /** Each has the other's points then. */
+  exchange(other: Curve): void {
+    [this.#count, other.#count] = [other.#count, this.#count];
+    [this.#steps, other.#steps] = [other.#steps, this.#steps];
+    [this.#losses, other.#losses] = [other.#losses, this.#losses];
+    [this.#sums, other.#sums] = [other.#sums, this.#sums];
+    [this.#rates, other.#rates] = [other.#rates, this.#rates];
+    [this.#norms, other.#norms] = [other.#norms, this.#norms];
+  }
+
   /** With the digits that are kept: what is saved of a run that runs is what is saved of it after a reload. */
   add(points: readonly RunPoint[]): void {
     for (const { step, loss, learning_rate, grad_norm } of points.map(asKept)) {

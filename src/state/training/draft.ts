@@ -13,6 +13,7 @@ import {
 } from './facts.ts';
 import { goOnArguments } from './base.ts';
 import { conflicts, fieldOf, refusal } from './fields.ts';
+import { isBusy } from './live.ts';
 import {
   DEFAULT_PRESET,
   isOfSource,
@@ -229,7 +230,7 @@ export function createDraft({
     if (isLarge) setEstimate({ at: 'none' });
     if (isLarge && last !== null) return;
     // While a run has the device, a measurement would be of half of it.
-    if (isBusy()) return;
+    if (isBusy(get())) return setEstimate({ at: 'none' });
     measuring = new AbortController();
     const { signal } = measuring;
     if (!isLarge) setEstimate({ at: 'coming' });
@@ -260,8 +261,6 @@ export function createDraft({
       if (!signal.aborted) setEstimate({ at: 'failed', error: toErrorInfo(error) });
     }
   }
-
-  const isBusy = (): boolean => ['preparing', 'running', 'paused'].includes(get().watch.at);
 
   /** Takes another text; its tokenizer follows unless one was chosen by hand. */
   function takeText(text: RunText, columns: readonly string[] = []): void {

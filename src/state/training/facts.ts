@@ -113,6 +113,11 @@ export const WATCH_NOTHING: WatchFacts = {
   notice: null,
 };
 
+export interface LiveFacts {
+  /** The run that runs, or has just ended, while something else is shown; null where it is what is shown, or none runs. */
+  readonly away: WatchFacts | null;
+}
+
 export interface RunsFacts {
   /** Newest first; null until they are known. */
   readonly all: readonly RunFacts[] | null;
@@ -257,7 +262,9 @@ export interface TrainingState {
     readonly last: Measured | null;
     readonly freeBytes: number | null;
   };
+  /** What is shown: a run, whether it runs or rests, or none. */
   readonly watch: WatchFacts;
+  readonly live: LiveFacts;
   readonly runs: RunsFacts;
   readonly schooling: SchoolingFacts;
   readonly out: OutFacts;

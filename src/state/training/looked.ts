@@ -4,6 +4,7 @@ import type { ErrorInfo } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { TrainingContext } from './context.ts';
 import type { LookedFacts } from './facts.ts';
+import { liveOf } from './live.ts';
 
 export const LOOKED_NOTHING: LookedFacts = { run: null, error: null, beside: null, refused: null };
 
@@ -30,7 +31,10 @@ export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
     actions: {
       /** Finds the run that these snapshots are of, by what `LoadOptions.run` calls it. */
       async follow(snapshotsId: string): Promise<void> {
-        if (get().watch.run?.snapshotsId === snapshotsId) return;
+        const isWatched = [get().watch, liveOf(get())].some(
+          ({ run }) => run?.snapshotsId === snapshotsId,
+        );
+        if (isWatched) return;
         try {
           const all = await trainer().ask('runs', {});
           const found = all.find((run) => run.snapshotsId === snapshotsId);

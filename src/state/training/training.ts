@@ -60,6 +60,7 @@ export function createTraining({
     text: { read: { at: 'none' } },
     cost: { estimate: { at: 'none' }, last: null, freeBytes: null },
     watch: WATCH_NOTHING,
+    live: { away: null },
     runs: { all: null, missed: 0, error: null },
     schooling: SCHOOLING_NOTHING,
     out: OUT_NOTHING,
@@ -70,6 +71,7 @@ export function createTraining({
   }));
   const { get, pen } = openDoor(store);
   const curve = new Curve();
+  const beside = new Curve();
   let made: Trainer | null = null;
   const trainer = (): Trainer => (made ??= makeTrainer());
   const shared = { trainer, get, say };
@@ -113,7 +115,9 @@ export function createTraining({
   const watch = createWatch({
     ...shared,
     set: pen('watch'),
+    setLive: pen('live'),
     curve,
+    beside,
     look,
     browser,
     begins(): void {
@@ -123,6 +127,8 @@ export function createTraining({
     ended(): void {
       void runs.refresh();
       draft.lookForRoom();
+      // What was chosen meanwhile was not measured.
+      if (get().watch.at === 'nothing') draft.measure();
     },
     grew: () => runs.follow(),
     twinDone: (twin) => comparison.twinDone(twin),
@@ -140,7 +146,7 @@ export function createTraining({
     set: pen('brought'),
     async came(id) {
       await runs.refresh();
-      if (!watch.isBusy()) watch.actions.open(id);
+      watch.actions.open(id);
     },
   });
   const isUnkept = ({ watch: { run }, runs: { all } }: TrainingState): boolean =>
@@ -166,6 +172,8 @@ export function createTraining({
   return {
     store,
     curve,
+    /** Of the run that runs, where another is shown. */
+    beside,
     actions: {
       ...draft.actions,
       dismissLink,
@@ -178,7 +186,12 @@ export function createTraining({
       ...looked.actions,
       ...drawing.actions,
       open: alone((id: string) => watch.actions.open(id)),
-      close: alone(() => watch.actions.close()),
+      close: alone(() => {
+        watch.actions.close();
+        if (get().text.read.at === 'none') draft.read();
+        else draft.measure();
+      }),
+      showLive: alone(() => watch.actions.showLive()),
       resume: alone((id: string, change?: RunArguments, from?: number) =>
         watch.actions.resume(id, change, from),
       ),
@@ -205,7 +218,7 @@ export function createTraining({
       },
       /** Deleted; where it was shown, nothing is. */
       removeRun(id: string): void {
-        if (get().watch.run?.id === id) watch.actions.close();
+        watch.gone(id);
         comparison.close();
         runs.actions.remove(id);
       },

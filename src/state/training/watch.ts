@@ -1,4 +1,4 @@
-// The run that is shown, and the one that runs: its events become facts, and buttons become orders.
+// The run that is shown, and the one that runs, which may be another: its events become facts, and buttons become orders.
 import type {
   ErrorInfo,
   RunArguments,
@@ -13,8 +13,9 @@ import type { RunTexts } from '../facts/models.ts';
 import type { Browser } from './browser.ts';
 import { loadedOf, type TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
-import { WATCH_NOTHING, type ShownRun } from './facts.ts';
+import { WATCH_NOTHING, type LiveFacts, type ShownRun, type WatchFacts } from './facts.ts';
 import { isKept } from './kept.ts';
+import { liveOf } from './live.ts';
 import { Pace } from './pace.ts';
 
 /** When a tab is seen again, what was told meanwhile is heard within this time. */
@@ -24,8 +25,10 @@ export function createWatch({
   trainer,
   get,
   set,
+  setLive,
   say,
   curve,
+  beside,
   look,
   browser,
   begins,
@@ -33,7 +36,11 @@ export function createWatch({
   grew,
   twinDone,
 }: TrainingContext<'watch'> & {
+  readonly setLive: (facts: LiveFacts) => void;
+  /** Of the run that is shown. */
   readonly curve: Curve;
+  /** Of the one that runs, where that is another. */
+  readonly beside: Curve;
   readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
   readonly browser: Browser;
   /** The device is taken from now on. */
@@ -64,17 +71,47 @@ export function createWatch({
 
   /** Not the end of anything, and worth to be heard. */
   function tell(notice: ErrorInfo): void {
-    set({ notice });
+    put({ notice });
     say(notice.message);
   }
 
+  /** Facts of the run that runs, wherever they stand. */
+  const now = (): WatchFacts => liveOf(get());
+  const line = (): Curve => (get().live.away === null ? curve : beside);
+  function put(facts: Partial<WatchFacts>): void {
+    const { away } = get().live;
+    if (away === null) set(facts);
+    else setLive({ away: { ...away, ...facts } });
+  }
   const patchRun = (patch: Partial<ShownRun>): void => {
-    const { run } = get().watch;
-    if (run !== null) set({ run: { ...run, ...patch } });
+    const { run } = now();
+    if (run !== null) put({ run: { ...run, ...patch } });
   };
+  /** Whether it runs, here and now. */
+  const isLive = (id: string): boolean => running !== null && now().run?.id === id;
 
-  /** Shows a run with its curve; whatever was shown goes. */
+  /** What runs makes room for something else, and is told of in its own place. */
+  function stepAside(): void {
+    if (running === null || get().live.away !== null) return;
+    beside.exchange(curve);
+    setLive({ away: get().watch });
+  }
+
+  /** What stepped aside is shown again, also where it has ended meanwhile. */
+  function showLive(): void {
+    const { away } = get().live;
+    if (away === null) return;
+    curve.exchange(beside);
+    const { horizontal, revision } = get().watch;
+    set({ ...away, horizontal, revision: Math.max(away.revision, revision) + 1 });
+    setLive({ away: null });
+    const { run } = away;
+    if (running === null && run?.state === 'done' && run.twinOf !== null) twinDone(run);
+  }
+
+  /** Shows a run with its curve; whatever was shown goes, but for what runs. */
   function show({ points, ...run }: RunRecord): void {
+    stepAside();
     curve.clear();
     curve.add(points);
     set({
@@ -92,6 +129,7 @@ export function createWatch({
   function begin(request: RunRequest, linked: readonly number[] = []): void {
     if (running !== null) return;
     begins();
+    setLive({ away: null });
     stopping = false;
     set({
       at: 'preparing',
@@ -115,7 +153,7 @@ export function createWatch({
       for await (const event of trainer().train(asked)) hear(event);
       await lookAtEnd();
       // Whoever ends without a word was stopped before the first step.
-      if (get().watch.at === 'preparing') rest('stopped');
+      if (now().at === 'preparing') rest('stopped');
     } catch (error) {
       await lookAtKept();
       fail(toErrorInfo(error));
@@ -124,39 +162,39 @@ export function createWatch({
 
   /** What it can go on from, and what can be looked at, as it is now. */
   async function lookAtKept(): Promise<void> {
-    const id = get().watch.run?.id;
+    const id = now().run?.id;
     if (id === undefined) return;
     // Of a run that is gone there is nothing; what ended it is told.
     const found = await trainer()
       .ask('run', { id })
       .catch(() => null);
     if (found === null) return;
-    const { unkept: _, ...run } = get().watch.run ?? found;
+    const { unkept: _, ...run } = now().run ?? found;
     const { kept, snapshots, unkept } = found;
-    if (run.id === id) set({ run: { ...run, kept, snapshots, ...(unkept && { unkept }) } });
+    if (run.id === id) put({ run: { ...run, kept, snapshots, ...(unkept && { unkept }) } });
   }
 
   /** Whether it found room. */
   async function lookAtEnd(): Promise<void> {
     await lookAtKept();
-    const { run } = get().watch;
+    const { run } = now();
     if (run?.unkept === true) say(`${run.name} found no room: it stands in this tab alone.`);
   }
 
   function hear(event: RunEvent): void {
-    const { watch } = get();
+    const watch = now();
     switch (event.type) {
       case 'preparing':
-        set({ preparing: { what: event.what, share: event.share } });
+        put({ preparing: { what: event.what, share: event.share } });
         break;
       case 'begun': {
         const { points, ...run } = event.run;
-        curve.clear();
-        curve.add(points);
-        const last = curve.at(curve.length - 1);
+        line().clear();
+        line().add(points);
+        const last = line().at(line().length - 1);
         const done = watch.run?.id === run.id ? watch.run.step : run.step;
-        if (done > run.step) set({ notice: againWords(run.step, done) });
-        set({
+        if (done > run.step) put({ notice: againWords(run.step, done) });
+        put({
           at: 'running',
           run: { ...run, state: 'running' },
           last,
@@ -170,9 +208,9 @@ export function createWatch({
         break;
       }
       case 'points': {
-        curve.add(event.points);
-        const last = curve.at(curve.length - 1);
-        set({
+        line().add(event.points);
+        const last = line().at(line().length - 1);
+        put({
           last,
           revision: watch.revision + 1,
           // A single step tells no speed.
@@ -192,7 +230,7 @@ export function createWatch({
           // What stands before the first step is no result of it.
           ...(event.step > 0 && { evalLoss: event.loss }),
         });
-        set({ revision: watch.revision + 1 });
+        put({ revision: watch.revision + 1 });
         break;
       case 'sample':
         patchRun({ samples: after(watch.run?.samples, event.sample) });
@@ -204,7 +242,7 @@ export function createWatch({
         patchRun({ kept: event.kept });
         grew();
         // There is room again.
-        if (/storage/u.test(watch.notice?.code ?? '')) set({ notice: null });
+        if (/storage/u.test(watch.notice?.code ?? '')) put({ notice: null });
         break;
       case 'cleared':
         patchRun({
@@ -220,14 +258,14 @@ export function createWatch({
         });
         break;
       case 'paused':
-        set({ at: 'paused' });
+        put({ at: 'paused' });
         pace.rest();
         grew();
         // A step of a paused run pauses it again, and says nothing.
         if (watch.at === 'running') say(`Paused at step ${event.step}.`);
         break;
       case 'going':
-        set({ at: 'running' });
+        put({ at: 'running' });
         pace.run(watch.run?.step ?? 0);
         break;
       case 'notice':
@@ -236,7 +274,7 @@ export function createWatch({
       case 'ended':
         patchRun({ step: event.step });
         // It spoke of a next save.
-        if (/storage/u.test(watch.notice?.code ?? '')) set({ notice: null });
+        if (/storage/u.test(watch.notice?.code ?? '')) put({ notice: null });
         rest(event.state);
         break;
     }
@@ -245,22 +283,25 @@ export function createWatch({
   function rest(state: 'stopped' | 'done'): void {
     pace.rest();
     patchRun({ state });
-    set({ at: get().watch.run === null ? 'nothing' : 'resting' });
-    const { run } = get().watch;
+    put({ at: now().run === null ? 'nothing' : 'resting' });
+    const { run } = now();
     if (run === null) return;
     if (state === 'stopped') return say(`${run.name}: stopped at step ${run.step}.`);
-    const beside = run.twinOf !== null && twinDone(run) ? ' Both stand side by side now.' : '';
-    say(`${run.name}: done, all ${run.step} steps.${beside}`);
+    // Whoever looks at something else is not taken away from it.
+    const isPair = run.twinOf !== null && get().live.away === null && twinDone(run);
+    say(
+      `${run.name}: done, all ${run.step} steps.${isPair ? ' Both stand side by side now.' : ''}`,
+    );
   }
 
   function fail(error: ErrorInfo): void {
     pace.rest();
     // What never began, as where the model is not at hand that it stands on, stays what it was.
-    if (get().watch.at !== 'preparing') {
+    if (now().at !== 'preparing') {
       const ranAway = error.code === 'training/not-finite';
       patchRun({ state: 'failed', error, ...(ranAway && { loss: null, evalLoss: null }) });
     }
-    set({ at: get().watch.run === null ? 'nothing' : 'resting', error });
+    put({ at: now().run === null ? 'nothing' : 'resting', error });
     say(error.message);
   }
 
@@ -268,7 +309,7 @@ export function createWatch({
     try {
       await trainer().ask('control', { what });
     } catch (error) {
-      set({ error: toErrorInfo(error) });
+      put({ error: toErrorInfo(error) });
     }
   }
 
@@ -285,11 +326,18 @@ export function createWatch({
     /** The heading is the name in the list. */
     named(id: string, name: string): void {
       const { run } = get().watch;
-      if (run?.id === id && run.name !== name) patchRun({ name });
+      if (run?.id === id && run.name !== name) set({ run: { ...run, name } });
+      const live = now().run;
+      if (live?.id === id && live.name !== name) patchRun({ name });
     },
     /** Another tab has run it until now. */
     lookAgain(id: string): void {
-      if (running === null && get().watch.run?.id === id) void open(id);
+      if (!isLive(id) && get().watch.run?.id === id) void open(id);
+    },
+    /** It is deleted. */
+    gone(id: string): void {
+      if (get().live.away?.run?.id === id) setLive({ away: null });
+      if (get().watch.run?.id === id) close();
     },
     actions: {
       pause: () => void order('pause'),
@@ -299,7 +347,8 @@ export function createWatch({
       /** A run that is kept goes on, or the one that runs goes on with something changed. */
       async resume(id: string, change?: RunArguments, from?: number): Promise<void> {
         if (get().watch.run?.id !== id) await open(id);
-        await stop();
+        // One run at a time: what another one waits for is said where it would go on.
+        if (isLive(id)) await stop();
         if (get().watch.run?.id !== id) return;
         begin({
           run: { id },
@@ -320,14 +369,16 @@ export function createWatch({
         }
         ended();
       },
-      /** Back to the three choices; a run that runs goes on. */
-      close(): void {
-        if (running === null) set({ ...WATCH_NOTHING, horizontal: get().watch.horizontal });
+      close,
+      showLive,
+      /** It has ended, and nobody wants to see it now. */
+      dismissLive(): void {
+        if (running === null) setLive({ away: null });
       },
-      /** At a step that has a snapshot, or at the weights as they are now. */
-      async lookInside(step?: number): Promise<void> {
-        const { run } = get().watch;
-        if (run === null) return;
+      /** At a step that has a snapshot, or at the weights as they are now; of the run that is shown, or the one that runs. */
+      async lookInside(step?: number, id = get().watch.run?.id): Promise<void> {
+        const run = [get().watch.run, now().run].find((one) => one?.id === id);
+        if (run == null) return;
         try {
           const at = step ?? (await newest(run));
           if (at !== null) look({ id: run.snapshotsId, step: at }, run.name, await textsOf(run));
@@ -353,26 +404,29 @@ export function createWatch({
   /** The step of the newest weights that can be looked at; of a run that runs they are kept now. */
   async function newest(run: ShownRun): Promise<number | null> {
     const last = run.snapshots.findLast(isKept);
-    if (running === null || last?.step === run.step) return last?.step ?? null;
-    const now = await trainer().ask('keepNow', {});
-    if (isKept(now)) return now.step;
-    throw new EngineError(`The weights of step ${now.step} could not be kept.`, {
+    if (!isLive(run.id) || last?.step === run.step) return last?.step ?? null;
+    const kept = await trainer().ask('keepNow', {});
+    if (isKept(kept)) return kept.step;
+    throw new EngineError(`The weights of step ${kept.step} could not be kept.`, {
       code: 'training/not-kept',
       hint: 'What is not kept cannot be looked at: make room in the browser’s storage, or look at an earlier step.',
     });
   }
 
+  /** Another run than the one that runs, which goes on, or that one again. */
   async function open(id: string): Promise<void> {
-    if (running !== null) {
-      // One run at a time, and it is the one that is shown.
-      if (get().watch.run?.id === id) return;
-      await stop();
-    }
+    if (now().run?.id === id && (running !== null || get().live.away !== null)) return showLive();
     try {
       show(await trainer().ask('run', { id }));
     } catch (error) {
       set({ error: toErrorInfo(error) });
     }
+  }
+
+  /** Back to the three choices; a run that runs goes on. */
+  function close(): void {
+    stepAside();
+    set({ ...WATCH_NOTHING, horizontal: get().watch.horizontal });
   }
 }
 

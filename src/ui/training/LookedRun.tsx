@@ -1,12 +1,13 @@
 // The slider over training time with the run that the page's model is a step of: what trains is asked for it.
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
+import { isBusy, liveOf } from '../../state/training/live.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import { EXAMPLES } from '../../state/store.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
-import { TrainingProvider, useTraining, useTrainingFacts } from './context.ts';
+import { TrainingProvider, usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { TimeBar, type LookedRun as Run } from './TimeBar.tsx';
 
 export function LookedRun(): ReactNode {
@@ -38,6 +39,9 @@ function Bar(): ReactNode {
       s.text.prompt === s.model.here?.wish.texts?.starts[0],
   }));
   const run = useRun(step?.id ?? '');
+  const { isOther } = useTrainingFacts((s) => ({
+    isOther: isBusy(s) && liveOf(s).run?.snapshotsId !== step?.id,
+  }));
   if (step === null) return null;
   if (run === null) return <Unknown step={step.step} />;
   return (
@@ -47,20 +51,42 @@ function Bar(): ReactNode {
           ? 'The prompt is out of its own text. Yours comes back with the other model, or by Undo.'
           : ''
       }
+      meanwhile={isOther ? <Meanwhile /> : null}
       run={run}
       at={step.step}
       failed={failed}
       onStep={(to) => actions.lookAt({ id: step.id, step: to }, run.name)}
-      onNewest={() => training.actions.lookInside()}
+      onNewest={() => training.actions.lookInside(undefined, run.id)}
       onBack={() => {
-        const { at, run: watched } = training.store.getState().watch;
-        // Another one that trains is not stopped for it.
-        if (at === 'nothing' || at === 'resting' || watched?.id === run.id) {
-          training.actions.open(run.id);
-        }
+        training.actions.open(run.id);
         actions.openWorkspace('train');
       }}
     />
+  );
+}
+
+/** Another run trains while this one is looked into. */
+function Meanwhile(): ReactNode {
+  const { actions: page } = useApp();
+  const { actions } = useTraining();
+  const { run } = usePacedFacts((s) => ({ run: liveOf(s).run }));
+  const name = run?.name ?? 'A new run';
+  return (
+    <>
+      {name} trains meanwhile
+      {run !== null && `, step ${formatCount(run.step)} of ${formatCount(run.max_steps)}`}.{' '}
+      <button
+        className={controls.link}
+        type="button"
+        aria-label={`Back to ${name}`}
+        onClick={() => {
+          actions.showLive();
+          page.openWorkspace('train');
+        }}
+      >
+        Back to it
+      </button>
+    </>
   );
 }
 
@@ -78,13 +104,17 @@ function Unknown({ step }: { readonly step: number }): ReactNode {
 
 /** The run that is watched, with what it learns meanwhile, or another one as it is kept. */
 function useRun(snapshotsId: string): Run | null {
-  const { curve, actions } = useTraining();
-  const { watched, at, kept } = useTrainingFacts((s) => ({
-    watched: s.watch.run?.snapshotsId === snapshotsId ? s.watch.run : null,
-    at: s.watch.at,
-    kept: s.looked.run?.snapshotsId === snapshotsId ? s.looked.run : null,
-    revision: s.watch.revision,
-  }));
+  const { curve, beside, actions } = useTraining();
+  const { watched, isAway, at, kept } = useTrainingFacts((s) => {
+    const own = [s.watch, liveOf(s)].find(({ run }) => run?.snapshotsId === snapshotsId);
+    return {
+      watched: own?.run ?? null,
+      isAway: own === s.live.away,
+      at: own?.at ?? 'nothing',
+      kept: s.looked.run?.snapshotsId === snapshotsId ? s.looked.run : null,
+      revision: own?.revision ?? 0,
+    };
+  });
   const isWatched = watched !== null;
   useEffect(() => {
     if (!isWatched && snapshotsId !== '') void actions.follow(snapshotsId);
@@ -98,7 +128,8 @@ function useRun(snapshotsId: string): Run | null {
   );
   if (watched !== null) {
     const isLive = at === 'running' || at === 'paused';
-    return { ...watched, isLive, steps: curve.steps, losses: curve.losses };
+    const { steps, losses } = isAway ? beside : curve;
+    return { ...watched, isLive, steps, losses };
   }
   return kept === null ? null : { ...kept, isLive: false, ...points };
 }

@@ -2,27 +2,34 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { RunFacts } from '../../api.ts';
+import { isBusy, liveOf } from '../../state/training/live.ts';
 import { pairsOf } from '../../state/training/pairs.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatAgo, formatSize } from '../models/words.ts';
+import { later } from '../later.ts';
 import { useNow } from '../useNow.ts';
-import { Brought } from './Brought.tsx';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
 import { sizeWords, stateWords, tellingLoss, textTitle } from './words.ts';
 
+const brought = later(
+  async () => (await import('./Brought.tsx')).Brought,
+  'What opens a run’s file',
+);
+
 export function RunList(): ReactNode {
   const { actions } = useTraining();
-  const { all, missed, error, shown, at } = useTrainingFacts((s) => ({
+  const { all, missed, error, shown, live, at, busy } = useTrainingFacts((s) => ({
     all: s.runs.all,
     missed: s.runs.missed,
     error: s.runs.error,
     shown: s.watch.run?.id ?? null,
+    live: isBusy(s) ? (liveOf(s).run?.id ?? null) : null,
     at: s.watch.at,
+    busy: isBusy(s),
   }));
   const heading = useRef<HTMLHeadingElement>(null);
-  const isBusy = at === 'preparing' || at === 'running' || at === 'paused';
   const bytes = (all ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return (
     <section className={css.runs} aria-labelledby="runs-title" data-testid="runs">
@@ -30,7 +37,7 @@ export function RunList(): ReactNode {
         <h2 className={controls.title} id="runs-title" ref={heading} tabIndex={-1}>
           Your runs
         </h2>
-        {at === 'resting' && (
+        {at !== 'nothing' && (
           <button className={css.new} type="button" onClick={() => actions.close()}>
             New run
           </button>
@@ -61,16 +68,20 @@ export function RunList(): ReactNode {
                 key={run.id}
                 run={run}
                 isShown={run.id === shown}
-                isBusy={isBusy}
+                isLive={run.id === live}
+                busy={busy}
                 pair={pairsOf(run.id, all)[0] ?? null}
                 gone={() => heading.current?.focus()}
               />
             ))}
           </ul>
-          <p className={controls.quiet}>{formatSize(bytes)} kept in this browser.</p>
+          <p className={controls.quiet}>
+            {formatSize(bytes)} kept in this browser.
+            {busy && ' One run trains at a time; the others can be looked at meanwhile.'}
+          </p>
         </>
       )}
-      <Brought />
+      <brought.Part />
     </section>
   );
 }
@@ -95,22 +106,26 @@ function First(): ReactNode {
 function Run({
   run,
   isShown,
-  isBusy,
+  isLive,
+  busy,
   pair,
   gone,
 }: {
   readonly run: RunFacts;
   readonly isShown: boolean;
-  readonly isBusy: boolean;
+  /** Whether it is the one that runs. */
+  readonly isLive: boolean;
+  /** Whether one runs. */
+  readonly busy: boolean;
   /** Its newest twin, or the run that it is a twin of; null for neither. */
   readonly pair: readonly [first: RunFacts, twin: RunFacts] | null;
   readonly gone: () => void;
 }): ReactNode {
   const { actions } = useTraining();
-  const { at, now } = usePacedFacts((s) => ({
-    at: s.watch.run?.id === run.id ? s.watch.at : 'resting',
-    now: s.watch.run?.id === run.id ? s.watch.run : null,
-  }));
+  const { at, now } = usePacedFacts((s) => {
+    const own = [s.watch, liveOf(s)].find((one) => one.run?.id === run.id);
+    return { at: own?.at ?? 'resting', now: own?.run ?? null };
+  });
   const [asked, setAsked] = useState<'delete' | 'name' | null>(null);
   const menu = useRef<HTMLButtonElement>(null);
   const naming = useRef<HTMLButtonElement>(null);
@@ -155,11 +170,7 @@ function Run({
           className={css.runName}
           type="button"
           aria-current={isShown ? 'true' : undefined}
-          aria-disabled={isBusy && !isShown}
-          title={isBusy && !isShown ? 'One run at a time: stop the one that runs first' : undefined}
-          onClick={() => {
-            if (!isBusy) actions.open(id);
-          }}
+          onClick={() => actions.open(id)}
         >
           {name}
         </button>
@@ -195,7 +206,7 @@ function Run({
         </fieldset>
       ) : (
         <div className={css.runTools}>
-          {!isBusy && !elsewhere && step < max_steps && (
+          {!busy && !elsewhere && step < max_steps && (
             <button
               className={controls.link}
               type="button"
@@ -225,7 +236,7 @@ function Run({
           >
             Rename
           </button>
-          {!(isBusy && isShown) && !elsewhere && (
+          {!isLive && !elsewhere && (
             <button
               className={controls.link}
               ref={menu}

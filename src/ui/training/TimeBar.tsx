@@ -26,6 +26,8 @@ interface TimeBarProps {
   readonly at: number;
   /** What there is to say of it; '' for nothing. */
   readonly note: string;
+  /** What trains while this run is looked into; null for nothing else. */
+  readonly meanwhile: ReactNode;
   /** Another one cannot be had: what failed, in any form. */
   readonly failed: unknown;
   readonly onStep: (step: number) => void;
@@ -47,6 +49,7 @@ export function TimeBar({
   run,
   at,
   note,
+  meanwhile,
   failed,
   onStep,
   onNewest,
@@ -111,6 +114,7 @@ export function TimeBar({
           </button>
         </div>
         {note !== '' && <p className={css.note}>{note}</p>}
+        {meanwhile !== null && <p className={css.note}>{meanwhile}</p>}
       </section>
       {open === 'heads' && (
         <section className={css.below} aria-label="Heads over the steps">

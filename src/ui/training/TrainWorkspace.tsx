@@ -1,5 +1,6 @@
 // The workspace that trains: three choices, then the run they make; beside them all runs.
 import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { isBusy } from '../../state/training/live.ts';
 import type { Training } from '../../state/training/training.ts';
 import { useApp } from '../context.ts';
 import controls from '../controls.module.css';
@@ -10,6 +11,7 @@ import { Setup } from './Setup.tsx';
 import { ShareRun } from './ShareRun.tsx';
 import css from './training.module.css';
 
+const live = later(async () => (await import('./LiveStrip.tsx')).LiveStrip, 'The run that trains');
 const watch = later(async () => (await import('./Watch.tsx')).Watch, 'The run');
 const comparison = later(
   async () => (await import('./twin/Comparison.tsx')).Comparison,
@@ -44,9 +46,10 @@ export function TrainWorkspace(): ReactNode {
 
 function Workspace(): ReactNode {
   const { actions } = useTraining();
-  const { isOpen, isCompared } = useTrainingFacts((s) => ({
+  const { isOpen, isCompared, isAway } = useTrainingFacts((s) => ({
     isOpen: s.watch.at !== 'nothing',
     isCompared: s.comparison.pair.at !== 'none',
+    isAway: s.live.away !== null || (s.comparison.pair.at !== 'none' && isBusy(s)),
   }));
   useEffect(() => {
     // It comes while the three choices are made.
@@ -65,6 +68,7 @@ function Workspace(): ReactNode {
   return (
     <main ref={main} className={css.main} id="train" tabIndex={-1} data-testid="train">
       <ShareRun />
+      {isAway && <live.Part />}
       <div className={css.side}>
         <RunList />
       </div>

@@ -5,6 +5,7 @@ import { loraParameters } from '../../state/training/base.ts';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { smallerBatch } from '../../state/training/presets.ts';
 import { calmerRate, goodStep, isKept } from '../../state/training/kept.ts';
+import { whyNotNow } from '../../state/training/live.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatParameters } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
@@ -178,7 +179,11 @@ function Fact({
 
 function Controls(): ReactNode {
   const { actions } = useTraining();
-  const { at, run } = usePacedFacts((s) => ({ at: s.watch.at, run: s.watch.run }));
+  const { at, run, busy } = usePacedFacts((s) => ({
+    at: s.watch.at,
+    run: s.watch.run,
+    busy: s.live.away === null ? null : whyNotNow(s),
+  }));
   // Of one that another tab runs there is nothing to be done here but to look.
   const isOurs = run !== null && !run.elsewhere;
   const [isChanging, setIsChanging] = useState(false);
@@ -233,15 +238,19 @@ function Controls(): ReactNode {
         <button
           className={controls.primary}
           type="button"
-          onClick={() => void actions.resume(run.id)}
+          aria-disabled={busy !== null}
+          aria-describedby={busy === null ? undefined : 'run-waits'}
+          onClick={() => {
+            if (busy === null) void actions.resume(run.id);
+          }}
         >
           <PlaySign /> Go on
         </button>
       )}
-      {(at === 'paused' || at === 'resting') && isOurs && run.step > 0 && (
+      {(at === 'paused' || at === 'resting') && busy === null && isOurs && run.step > 0 && (
         <OtherRate open={isChanging} setOpen={setIsChanging} />
       )}
-      {at === 'resting' && (
+      {at !== 'nothing' && (
         <button className={css.newHere} type="button" onClick={() => actions.close()}>
           New run
         </button>
@@ -343,15 +352,21 @@ function OtherRate({
 /** What ended it or broke it off, with the one gesture that helps. */
 function Troubles(): ReactNode {
   const { actions } = useTraining();
-  const { error, notice, run, at } = usePacedFacts((s) => ({
+  const { error, notice, run, at, busy } = usePacedFacts((s) => ({
     error: s.watch.error,
     notice: s.watch.notice,
     run: s.watch.run,
     at: s.watch.at,
+    busy: s.live.away === null ? null : whyNotNow(s),
   }));
   const rests = at === 'resting' ? run : null;
   return (
     <>
+      {rests !== null && busy !== null && (
+        <p className={controls.note} id="run-waits" data-testid="run-waits">
+          {busy} This one can be looked at, inside too, and taken away.
+        </p>
+      )}
       {rests?.elsewhere === true && (
         <p className={controls.note} data-testid="run-where">
           Another tab has it, and what stands here is what was kept when it was looked at last. It
@@ -373,7 +388,7 @@ function Troubles(): ReactNode {
       )}
       {error !== null && (
         <Problem error={error}>
-          {rests !== null && <WayOut run={rests} code={error.code} />}
+          {rests !== null && busy === null && <WayOut run={rests} code={error.code} />}
         </Problem>
       )}
     </>

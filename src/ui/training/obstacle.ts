@@ -2,6 +2,7 @@
 import type { RunMemory } from '../../api.ts';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import type { TrainingState } from '../../state/training/facts.ts';
+import { whyNotNow } from '../../state/training/live.ts';
 import { isOfSource } from '../../state/training/presets.ts';
 import { isOfBase } from './words.ts';
 
@@ -13,7 +14,7 @@ export interface Obstacle {
 
 /** Null where Train can be pressed. */
 export function obstacleOf(
-  state: Pick<TrainingState, 'draft' | 'text' | 'drawing' | 'cost'>,
+  state: Pick<TrainingState, 'draft' | 'text' | 'drawing' | 'cost' | 'watch' | 'live'>,
 ): Obstacle | null {
   const { draft, text, drawing } = state;
   const { read } = text;
@@ -21,6 +22,8 @@ export function obstacleOf(
   const waiting = (words: string): Obstacle => ({ words, passes: true });
   const [problem] = Object.values(problemsOf(draft));
   if (problem !== undefined) return wrong(problem);
+  const now = whyNotNow(state);
+  if (now !== null) return waiting(now);
   if (drawing.at === 'working') {
     return waiting('The notebook’s model is being drawn: wait until that is done.');
   }

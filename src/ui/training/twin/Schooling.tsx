@@ -3,6 +3,7 @@
 import { useEffect, useId, type ReactNode } from 'react';
 import { pairsOf } from '../../../state/training/pairs.ts';
 import type { SchoolingFacts, ShownRun } from '../../../state/training/facts.ts';
+import { whyNotNow } from '../../../state/training/live.ts';
 import { changesOf, whyNoTwin } from '../../../state/training/schooling.ts';
 import controls from '../../controls.module.css';
 import { formatCount } from '../../format.ts';
@@ -46,15 +47,21 @@ export function Schooling(): ReactNode {
 
 function Form(): ReactNode {
   const { actions } = useTraining();
-  const { schooling, changing: way } = useTrainingFacts((s) => ({
+  const {
+    schooling,
+    busy,
+    changing: way,
+  } = useTrainingFacts((s) => ({
     schooling: s.schooling,
+    busy: whyNotNow(s),
     changing: s.watch.run === null ? 'nothing' : changing(s.watch.run),
   }));
   const { what, passage, by, found } = schooling;
   const name = useId();
-  const why = whyNoTwin(schooling);
+  const wrong = whyNoTwin(schooling);
+  const why = wrong ?? busy;
   const isKnown = found.at === 'failed' || (found.at === 'here' && found.value.passage === passage);
-  const isWrong = passage !== '' && what !== 'nothing' && why !== null && isKnown;
+  const isWrong = passage !== '' && what !== 'nothing' && wrong !== null && isKnown;
   return (
     <form
       className={css.form}

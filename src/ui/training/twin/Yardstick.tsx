@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { ownEdits, twinWords } from '../../../state/training/edits.ts';
 import type { RunPair } from '../../../state/training/facts.ts';
+import { whyNotNow } from '../../../state/training/live.ts';
 import controls from '../../controls.module.css';
 import { formatCount } from '../../format.ts';
 import { useTraining, useTrainingFacts } from '../context.ts';
@@ -41,8 +42,8 @@ export function Yardstick({
 
 function Offer({ pair: { first, twin } }: { readonly pair: RunPair }): ReactNode {
   const { actions } = useTraining();
-  const { isBusy, why } = useTrainingFacts((s) => ({
-    isBusy: s.watch.at === 'running' || s.watch.at === 'paused' || s.watch.at === 'preparing',
+  const { busy, why } = useTrainingFacts((s) => ({
+    busy: whyNotNow(s),
     why: s.comparison.noControl,
   }));
   const size = ownEdits(first.settings, twin.settings).at(-1)?.passage.length ?? 0;
@@ -55,10 +56,10 @@ function Offer({ pair: { first, twin } }: { readonly pair: RunPair }): ReactNode
         <button
           className={controls.button}
           type="button"
-          aria-disabled={isBusy}
+          aria-disabled={busy !== null}
           aria-describedby="twins-control"
           onClick={() => {
-            if (!isBusy) actions.trainControl();
+            if (busy === null) actions.trainControl();
           }}
         >
           Compare with another passage taken out
@@ -66,9 +67,8 @@ function Offer({ pair: { first, twin } }: { readonly pair: RunPair }): ReactNode
         <p id="twins-control" className={controls.quiet}>
           {why !== null
             ? `${why.message} ${why.hint ?? ''}`
-            : isBusy
-              ? 'When the run that runs has ended.'
-              : `Trains ${formatCount(twin.step)} steps once more, without ${formatCount(size)} other characters from elsewhere in the text.`}
+            : (busy ??
+              `Trains ${formatCount(twin.step)} steps once more, without ${formatCount(size)} other characters from elsewhere in the text.`)}
         </p>
       </div>
     </>
