@@ -15,6 +15,7 @@ import {
 } from './state/persist.ts';
 import { createAppStore } from './state/store.ts';
 import { startSync } from './state/sync.ts';
+import { isBrokenOff } from './state/underWay.ts';
 import { parseUrl } from './state/urlState.ts';
 import { WorkerEngine } from './worker/workerEngine.ts';
 
@@ -81,6 +82,7 @@ const stopWaiting = store.subscribe((state) => {
 });
 
 const { showPage } = await import('./ui/showPage.tsx');
+if (mayComeBack() && (await isBrokenOff())) actions.openWorkspace('train');
 showPage({
   store,
   text,
@@ -91,6 +93,15 @@ showPage({
     return openTraining(actions, store, url.deviceLinked === true ? undefined : url.device);
   },
 });
+
+/** Whether nobody has said where to go: a reload, or an address that names nothing. */
+function mayComeBack(): boolean {
+  const { workspace, lesson, recording, wish } = url;
+  if ([workspace, lesson, recording].some((one) => one !== undefined)) return false;
+  const [opened] = performance.getEntriesByType('navigation');
+  const isReload = opened instanceof PerformanceNavigationTiming && opened.type === 'reload';
+  return isReload || (location.hash.length < 2 && wish === undefined);
+}
 
 /** Calls back in the next frame that comes `DRAWN_MS` or more after the last one that did. */
 function seldom(): (callback: () => void) => void {

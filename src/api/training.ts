@@ -251,6 +251,8 @@ export interface RunFacts {
   readonly claimed: number | null;
   /** Milliseconds since 1970. */
   readonly begun: number;
+  /** The same of its last step; of a run without one, of its beginning. */
+  readonly lastStep: number;
   /** Stands in this tab's memory alone: there was no room for it when it ended. `keepRun` keeps it. */
   readonly unkept?: true;
   /** Bytes of all that is kept of it. */

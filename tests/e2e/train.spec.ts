@@ -119,6 +119,17 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await button(page, 'Go on with My first').click();
   await expect(state(page)).toHaveText('running');
   expect(await stepOf(page)).toBeGreaterThanOrEqual(stopped);
+
+  // In mid-run: the page comes back to it, and not to the three choices.
+  await page.reload();
+  await untilSeen(state(page));
+  await expect(state(page)).toHaveText('interrupted');
+  await expect(page.getByTestId('run-where')).toContainText('at most 20 steps (save_steps)');
+  await expect(page.getByRole('heading', { name: 'My first' })).toBeVisible();
+  await expect(page.getByTestId('samples').getByRole('listitem')).not.toHaveCount(0);
+  await button(page, 'Go on').first().click();
+  await expect(state(page)).toHaveText('running');
+  expect(await stepOf(page)).toBeGreaterThanOrEqual(stopped);
   await button(page, 'Stop').click();
   await expect(state(page)).toHaveText('stopped');
 

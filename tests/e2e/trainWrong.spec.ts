@@ -158,10 +158,11 @@ test.describe('a killed tab', () => {
       await page.close();
 
       const next = await context.newPage();
-      await open(next, { at: '?device=cpu#workspace=train', ready: false });
-      await untilSeen(runs(next));
+      await open(next, { at: '?device=cpu', ready: false });
+      // Whoever comes back finds it, and not the three choices.
+      await untilSeen(state(next));
+      await expect(state(next)).toHaveText('interrupted');
       await expect(runs(next)).toContainText('interrupted');
-      await select(next);
       const where = next.getByTestId('run-where');
       await expect(where).toContainText('It was broken off at step');
       await expect(where).toContainText('at most 20 steps (save_steps)');

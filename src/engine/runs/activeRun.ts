@@ -474,7 +474,7 @@ export class ActiveRun {
     const points = this.#points.map(({ point }) => point);
     const secondsAToken = this.#points.reduce((sum, one) => sum + 1 / one.tokensPerSecond, 0);
     this.#queue.push({ type: 'points', points, tokensPerSecond: points.length / secondsAToken });
-    this.#patch({ points: [...this.#kept().points, ...points] });
+    this.#patch({ points: [...this.#kept().points, ...points], lastStep: Date.now() });
     this.#points = [];
     this.#told = performance.now();
   }
@@ -635,6 +635,7 @@ function newRun(
     max_steps: 0,
     parameters: 0,
     begun: Date.now(),
+    lastStep: Date.now(),
     text: facts,
     points: [],
     evaluations: [],

@@ -20,7 +20,7 @@ export function checkRecord(bytes: Uint8Array, run: KeptRun): void {
   // What was read and written again is what stands there, or it was no number, no count, no word of a record.
   const found = difference(parsed(bytes), parsed(writeRun(run)), '', true);
   if (found) throw claims(`${found.path} of ${show(found.there)}, which no run has`);
-  const { text, step, max_steps, begun } = run;
+  const { text, step, max_steps } = run;
   for (const [name, words] of Object.entries({
     name: run.name,
     device: run.device,
@@ -31,7 +31,10 @@ export function checkRecord(bytes: Uint8Array, run: KeptRun): void {
     if (UNSEEN.test(words)) throw claims(`a ${name} with signs that nobody sees, ${show(words)}`);
   }
   if (run.name.trim() === '') throw claims('no name');
-  if (!(begun > 0 && begun <= MOST_TIME)) throw claims(`begun of ${show(begun)}`);
+  for (const name of ['begun', 'lastStep'] as const) {
+    const time = run[name];
+    if (!(time > 0 && time <= MOST_TIME)) throw claims(`${name} of ${show(time)}`);
+  }
   if (step > max_steps) throw claims(`${step} steps of ${max_steps}`);
   if (!(Math.abs(text.evenLoss - Math.log(text.vocabSize)) < SAME)) {
     throw claims(`a loss of guessing evenly of ${text.evenLoss} among ${text.vocabSize} tokens`);

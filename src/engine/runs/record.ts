@@ -162,6 +162,8 @@ export function readRun(bytes: Uint8Array): KeptRun | null {
     max_steps: toCount(json['max_steps']),
     parameters: toCount(json['parameters']),
     begun: toNumber(json['begun']) ?? 0,
+    // Records of an earlier version do not say.
+    lastStep: toNumber(json['lastStep']) ?? toNumber(json['begun']) ?? 0,
     text: facts,
     points: readPoints(json['points']),
     evaluations: list(json['evaluations'], ({ step, loss }) => {

@@ -3,6 +3,7 @@
 import { EngineError } from '../../errors.ts';
 import type { Disk } from '../../kept/disk.ts';
 import { isLocked, takeFreeLock, untilFree } from '../../kept/locks.ts';
+import { runLock } from '../../runLock.ts';
 import { type CheckpointStore, sizeOf } from '../training/checkpointStore.ts';
 import { openKeptCheckpoints } from '../training/keptCheckpoints.ts';
 import { type KeptFiles, type KeptRun, readRun, snapshotsOf, writeRun } from './record.ts';
@@ -32,14 +33,14 @@ export class RunStore {
     return openKeptCheckpoints(this.#models, snapshotsOf(id));
   }
 
-  /** Records of all runs, newest first. What cannot be read is none. */
+  /** Records of all runs, the one first that made the last step. What cannot be read is none. */
   async list(): Promise<KeptRun[]> {
     const found: KeptRun[] = [];
     for (const id of await this.#runs.folders()) {
       const run = await this.find(id);
       if (run) found.push(run);
     }
-    return found.toSorted((a, b) => b.begun - a.begun);
+    return found.toSorted((a, b) => b.lastStep - a.lastStep);
   }
 
   async find(id: string): Promise<KeptRun | null> {
@@ -116,7 +117,7 @@ export class RunStore {
 
   /** All of it; the number of bytes that are free again. Throws `storage/busy` while it runs somewhere. */
   async remove(id: string): Promise<number> {
-    if (await isLocked(lockOf(id))) throw busy();
+    if (await isLocked(runLock(id))) throw busy();
     const { sizeBytes } = await this.filesOf(id);
     await this.discard(id);
     return sizeBytes;
@@ -125,22 +126,18 @@ export class RunStore {
 
 /** Nobody else may run it until what this gives is called. Throws `storage/busy`. */
 export async function takeRun(id: string): Promise<() => void> {
-  const release = await takeFreeLock(lockOf(id));
+  const release = await takeFreeLock(runLock(id));
   if (!release) throw busy();
   return release;
 }
 
 export function isRunning(id: string): Promise<boolean> {
-  return isLocked(lockOf(id));
+  return isLocked(runLock(id));
 }
 
 /** Resolves when nobody runs it. */
 export function untilEnded(id: string, signal?: AbortSignal): Promise<void> {
-  return untilFree(lockOf(id), signal);
-}
-
-function lockOf(id: string): string {
-  return `glass-gpt run ${id}`;
+  return untilFree(runLock(id), signal);
 }
 
 function busy(): EngineError {

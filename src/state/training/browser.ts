@@ -1,6 +1,7 @@
 // What the workspace that trains hears of the browser, and asks it.
 import { freeBytes } from '../../storageRoom.ts';
 import { createTabStorage } from '../tabStorage.ts';
+import { readUnderWay, writeUnderWay, type UnderWay } from '../underWay.ts';
 import { MOST_KEPT } from './facts.ts';
 
 export interface Browser {
@@ -15,6 +16,9 @@ export interface Browser {
   /** How many runs are kept, noted where it outlives a browser that clears its files. */
   readonly noted: () => number;
   readonly note: (runs: number) => void;
+  /** Runs that began here and have not ended. */
+  readonly underWay: () => UnderWay;
+  readonly noteUnderWay: (runs: UnderWay) => void;
   /** The pasted text that was kept, or ''. */
   readonly keptText: () => string;
   /** Keeps it in place of the one before; '' throws that away. Says whether a reload finds it again. */
@@ -29,6 +33,8 @@ export const NO_BROWSER: Browser = {
   holdTab: () => {},
   noted: () => 0,
   note: () => {},
+  underWay: () => [],
+  noteUnderWay: () => {},
   keptText: () => '',
   keepText: () => false,
 };
@@ -65,6 +71,8 @@ export const BROWSER: Browser = {
       // Then nothing is missed either.
     }
   },
+  underWay: readUnderWay,
+  noteUnderWay: writeUnderWay,
   keptText: () => tab.read(TEXT) ?? '',
   keepText(text) {
     const isKept = text !== '' && text.length <= MOST_KEPT && tab.write(TEXT, text) === 'kept';

@@ -119,8 +119,10 @@ export interface LiveFacts {
 }
 
 export interface RunsFacts {
-  /** Newest first; null until they are known. */
+  /** The one that made the last step first; null until they are known. */
   readonly all: readonly RunFacts[] | null;
+  /** Whether the choices wait for them: one of them may have been broken off, and is shown then. */
+  readonly isAwaited: boolean;
   /** How many there were when this browser was here last, and which none are left of; 0 where nothing is missed. */
   readonly missed: number;
   readonly error: ErrorInfo | null;

@@ -1,9 +1,25 @@
 // What is kept of a run, and what it can go back to.
-import type { RunArguments, RunSettings, RunSnapshot } from '../../api.ts';
+import type { RunArguments, RunFacts, RunSettings, RunSnapshot } from '../../api.ts';
 import { isSeenStep } from '../../runSteps.ts';
+import { GREETS_MS, type UnderWay } from '../underWay.ts';
 import { loraParameters, usualRate } from './base.ts';
 import type { Curve } from './curve.ts';
 import type { ShownRun } from './facts.ts';
+
+/**
+ * The run that is shown to whoever opens the workspace: the last that was broken off here, within a week. One that nobody
+ * has noted to be under way was ended, or somebody has turned away from it since. Null for none.
+ */
+export function brokenOff(
+  all: readonly RunFacts[],
+  underWay: UnderWay,
+  now: number,
+): RunFacts | null {
+  const [last = null] = all
+    .filter(({ id, state }) => state === 'interrupted' && underWay.some(([one]) => one === id))
+    .toSorted((a, b) => b.lastStep - a.lastStep);
+  return last !== null && now - last.lastStep < GREETS_MS ? last : null;
+}
 
 /** A loss so many times that of guessing evenly is of weights that have run away. */
 const WILD = 1.5;

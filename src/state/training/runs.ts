@@ -38,7 +38,7 @@ export function createRuns({
       if (isFirst && all.length === 0) set({ missed: browser.noted() });
       else if (all.length > 0) set({ missed: 0 });
       browser.note(all.length);
-      list(all.toSorted((a, b) => b.begun - a.begun));
+      list(all.toSorted((a, b) => b.lastStep - a.lastStep));
       for (const { id, name, elsewhere } of all) if (elsewhere) void awaitEnd(id, name);
     } catch (error) {
       set({ error: toErrorInfo(error) });
@@ -85,6 +85,8 @@ export function createRuns({
   }
 
   return {
+    /** What was waited for is shown, or is nothing. */
+    settled: () => set({ isAwaited: false }),
     refresh,
     follow,
     actions: {

@@ -14,6 +14,7 @@ import { createDrawing, DRAWING_NOTHING } from './drawing.ts';
 import { createDraft, firstDraft, problemsOf, whyNothing } from './draft.ts';
 import { WATCH_NOTHING, type TrainingState } from './facts.ts';
 import { readLink } from './link.ts';
+import { brokenOff } from './kept.ts';
 import { createLooked, LOOKED_NOTHING } from './looked.ts';
 import { createOut, OUT_NOTHING } from './out.ts';
 import { createRuns } from './runs.ts';
@@ -39,6 +40,9 @@ export interface TrainingOptions {
   readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
 }
 
+/** A browser gives back what a page held within this time after it has gone. */
+const STILL_AT_IT_MS = 5000;
+
 export type TrainingStore = StoreApi<TrainingState>;
 export type Training = ReturnType<typeof createTraining>;
 
@@ -61,7 +65,12 @@ export function createTraining({
     cost: { estimate: { at: 'none' }, last: null, freeBytes: null },
     watch: WATCH_NOTHING,
     live: { away: null },
-    runs: { all: null, missed: 0, error: null },
+    runs: {
+      all: null,
+      isAwaited: link === null && browser.underWay().length > 0,
+      missed: 0,
+      error: null,
+    },
     schooling: SCHOOLING_NOTHING,
     out: OUT_NOTHING,
     brought: BROUGHT_NOTHING,
@@ -96,7 +105,11 @@ export function createTraining({
     ...shared,
     set: pen('runs'),
     browser,
-    endedElsewhere: (id) => watch.lookAgain(id),
+    endedElsewhere(id) {
+      watch.lookAgain(id);
+      // A page that is reloaded may find its old self still at it.
+      if (Date.now() - started < STILL_AT_IT_MS) void openBroken();
+    },
     named: (id, name) => watch.named(id, name),
   });
   // What other tabs began, ended or deleted meanwhile.
@@ -161,6 +174,34 @@ export function createTraining({
     setLoaded({ now: nowLoaded() });
     draft.loadedChanged();
   });
+  /** When somebody looked for the first time, in ms since 1970. */
+  let started = -Infinity;
+
+  /** What was broken off, where that is what somebody comes back for, and else the choices. */
+  async function greet(): Promise<void> {
+    const { isAwaited } = get().runs;
+    started = Date.now();
+    await runs.refresh();
+    if (!isAwaited) return;
+    const { all } = get().runs;
+    const isThere = (one: string): boolean =>
+      all?.some(
+        ({ id, state, elsewhere }) => id === one && (elsewhere || state === 'interrupted'),
+      ) ?? true;
+    browser.noteUnderWay(browser.underWay().filter(([id]) => isThere(id)));
+    await openBroken();
+    runs.settled();
+    if (get().watch.at === 'nothing' && get().text.read.at === 'none') draft.read();
+  }
+
+  async function openBroken(): Promise<void> {
+    const all = get().runs.all ?? [];
+    const broken = brokenOff(all, browser.underWay(), Date.now());
+    if (broken === null || link !== null || get().watch.at !== 'nothing') return;
+    await watch.open(broken.id);
+    say(`${broken.name} was broken off at step ${broken.step}. Go on is there.`);
+  }
+
   /** Whoever turns to a run turns away from two that are compared. */
   const alone =
     <A extends readonly unknown[], R>(work: (...input: A) => R) =>
@@ -187,6 +228,8 @@ export function createTraining({
       ...drawing.actions,
       open: alone((id: string) => watch.actions.open(id)),
       close: alone(() => {
+        const { run } = get().watch;
+        if (run?.state === 'interrupted') watch.noteEnd(run.id);
         watch.actions.close();
         if (get().text.read.at === 'none') draft.read();
         else draft.measure();
@@ -197,9 +240,10 @@ export function createTraining({
       ),
       /** Somebody looks for the first time. */
       start(): void {
-        if (get().runs.all === null) void runs.refresh();
+        const { runs: known, text } = get();
+        if (known.all === null) void greet();
         if (linked !== null) draft.actions.takeLink(linked);
-        else if (get().text.read.at === 'none') draft.read();
+        else if (!known.isAwaited && text.read.at === 'none') draft.read();
         linked = null;
       },
       train(): void {

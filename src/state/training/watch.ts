@@ -87,6 +87,14 @@ export function createWatch({
     const { run } = now();
     if (run !== null) put({ run: { ...run, ...patch } });
   };
+  /** It has ended, or nobody wants to be brought back to it. */
+  function noteEnd(id: string): void {
+    browser.noteUnderWay(browser.underWay().filter(([one]) => one !== id));
+  }
+  function noteBegin(id: string): void {
+    noteEnd(id);
+    browser.noteUnderWay([...browser.underWay(), [id, Date.now()]]);
+  }
   /** Whether it runs, here and now. */
   const isLive = (id: string): boolean => running !== null && now().run?.id === id;
 
@@ -203,6 +211,7 @@ export function createWatch({
           device: event.device,
         });
         pace.run(run.step);
+        noteBegin(run.id);
         say(`${run.name}: training ${run.step > 0 ? `goes on from step ${run.step}` : 'began'}.`);
         ended();
         break;
@@ -273,6 +282,7 @@ export function createWatch({
         break;
       case 'ended':
         patchRun({ step: event.step });
+        if (watch.run !== null) noteEnd(watch.run.id);
         // It spoke of a next save.
         if (/storage/u.test(watch.notice?.code ?? '')) put({ notice: null });
         rest(event.state);
@@ -296,6 +306,9 @@ export function createWatch({
 
   function fail(error: ErrorInfo): void {
     pace.rest();
+    const id = now().run?.id;
+    // A worker that broke has written no end down.
+    if (id !== undefined && error.code !== 'engine/worker') noteEnd(id);
     // What never began, as where the model is not at hand that it stands on, stays what it was.
     if (now().at !== 'preparing') {
       const ranAway = error.code === 'training/not-finite';
@@ -322,6 +335,8 @@ export function createWatch({
 
   return {
     begin,
+    open,
+    noteEnd,
     isBusy: () => running !== null,
     /** The heading is the name in the list. */
     named(id: string, name: string): void {
@@ -336,6 +351,7 @@ export function createWatch({
     },
     /** It is deleted. */
     gone(id: string): void {
+      noteEnd(id);
       if (get().live.away?.run?.id === id) setLive({ away: null });
       if (get().watch.run?.id === id) close();
     },

@@ -144,7 +144,7 @@ function Run({
     state,
     ...(run.unkept === true ? ['not kept'] : []),
     ...((run.claimed ?? 0) > 0 ? ['from a file'] : []),
-    formatAgo(run.begun, today),
+    formatAgo(run.lastStep, today),
     formatSize(run.sizeBytes),
   ];
   const close = (): void => {

@@ -46,7 +46,8 @@ export function TrainWorkspace(): ReactNode {
 
 function Workspace(): ReactNode {
   const { actions } = useTraining();
-  const { isOpen, isCompared, isAway } = useTrainingFacts((s) => ({
+  const { isOpen, isCompared, isAway, isAwaited } = useTrainingFacts((s) => ({
+    isAwaited: s.runs.isAwaited,
     isOpen: s.watch.at !== 'nothing',
     isCompared: s.comparison.pair.at !== 'none',
     isAway: s.live.away !== null || (s.comparison.pair.at !== 'none' && isBusy(s)),
@@ -72,8 +73,8 @@ function Workspace(): ReactNode {
       <div className={css.side}>
         <RunList />
       </div>
-      <div className={css.work}>
-        {isCompared ? <comparison.Part /> : isOpen ? <watch.Part /> : <Setup />}
+      <div className={css.work} aria-busy={isAwaited}>
+        {isCompared ? <comparison.Part /> : isOpen ? <watch.Part /> : isAwaited ? null : <Setup />}
       </div>
     </main>
   );

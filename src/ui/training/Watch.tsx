@@ -224,16 +224,6 @@ function Controls(): ReactNode {
           <StopSign /> Stop
         </button>
       )}
-      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.some(isKept)) && (
-        <button
-          className={controls.button}
-          type="button"
-          title="Its newest weights under all instruments of the page; a run goes on meanwhile"
-          onClick={() => void actions.lookInside()}
-        >
-          <Mark small /> Look inside
-        </button>
-      )}
       {canGoOn && (
         <button
           className={controls.primary}
@@ -245,6 +235,16 @@ function Controls(): ReactNode {
           }}
         >
           <PlaySign /> Go on
+        </button>
+      )}
+      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.some(isKept)) && (
+        <button
+          className={controls.button}
+          type="button"
+          title="Its newest weights under all instruments of the page; a run goes on meanwhile"
+          onClick={() => void actions.lookInside()}
+        >
+          <Mark small /> Look inside
         </button>
       )}
       {(at === 'paused' || at === 'resting') && busy === null && isOurs && run.step > 0 && (

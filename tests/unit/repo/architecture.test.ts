@@ -31,6 +31,7 @@ const LEAVES = [
   'src/runFiles.ts',
   'src/runBase.ts',
   'src/runSteps.ts',
+  'src/runLock.ts',
   'src/storageRoom.ts',
 ];
 
@@ -51,6 +52,7 @@ const RULES: readonly Rule[] = [
   { part: 'src/runFiles.ts', may: [] },
   { part: 'src/runBase.ts', may: [] },
   { part: 'src/runSteps.ts', may: [] },
+  { part: 'src/runLock.ts', may: [] },
   { part: 'src/storageRoom.ts', may: [] },
   { part: 'src/globals.d.ts', may: [] },
   // Node's own threads, asked for by name at run time: no bundle has a trace of them.

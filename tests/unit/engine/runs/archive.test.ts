@@ -267,6 +267,7 @@ describe('a run as one file', () => {
         ['a name of two lines', { name: 'Mine\nYours' }, 'signs that nobody sees'],
         ['no name', { name: '  ' }, 'has no name'],
         ['a time that is none', { begun: 1e17 }, 'begun of 100000000000000000'],
+        ['a last step at no time', { lastStep: -1 }, 'lastStep of -1'],
         ['parameters of another model', { parameters: 7 }, 'says 7 parameters'],
         ['a state that is none', { state: 'perfect' }, 'state of "perfect"'],
         ['samples that are none', { samples: [{ step: 1 }] }, 'samples of [{"step":1}]'],

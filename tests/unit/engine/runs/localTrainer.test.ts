@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RunEvent, RunSettings } from '../../../../src/api.ts';
 import { GPT2 } from '../../../../src/engine/gpt2.ts';
+import { type KeptRun, readRun, writeRun } from '../../../../src/engine/runs/record.ts';
 import { folder, idOf, lossesOf, PROCESSOR, readAll, settings, trainerAt } from './trainerKit.ts';
 
 describe('a run', () => {
@@ -23,6 +24,12 @@ describe('a run', () => {
       max_steps: 12,
       name: 'Repeat, 1 × 16',
     });
+    // The list counts from its last step.
+    expect(record.lastStep).toBeGreaterThan(record.begun);
+    expect(record.lastStep).toBeLessThanOrEqual(Date.now());
+    // A record of an earlier version does not say when that was.
+    const { lastStep: _, ...earlier } = await (await openStore()).get(id);
+    expect(readRun(writeRun(earlier as KeptRun))?.lastStep).toBe(record.begun);
     expect(record.points.map(({ step }) => step)).toEqual(
       Array.from({ length: 12 }, (_, i) => i + 1),
     );

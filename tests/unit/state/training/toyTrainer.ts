@@ -65,6 +65,7 @@ export function recordOf(settings: RunSettings, facts: Partial<RunRecord> = {}):
     elsewhere: false,
     kept: [],
     begun: 1,
+    lastStep: 1,
     sizeBytes: 1000,
     snapshotsId: 'one.seen',
     text: TEXT,

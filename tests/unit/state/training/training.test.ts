@@ -222,7 +222,7 @@ describe('the list of runs', () => {
       step: 2,
       points: [point(1), point(2)],
     });
-    all.trainer.runs = [record, { ...record, id: 'two', begun: 2 }];
+    all.trainer.runs = [record, { ...record, id: 'two', lastStep: 2 }];
     all.trainer.records.set('one', record);
   });
 
