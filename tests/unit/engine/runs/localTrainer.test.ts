@@ -28,7 +28,7 @@ describe('a run', () => {
     expect(record.lastStep).toBeGreaterThan(record.begun);
     expect(record.lastStep).toBeLessThanOrEqual(Date.now());
     // A record of an earlier version does not say when that was.
-    const { lastStep: _, ...earlier } = await (await openStore()).get(id);
+    const { lastStep: _last, ...earlier } = await (await openStore()).get(id);
     expect(readRun(writeRun(earlier as KeptRun))?.lastStep).toBe(record.begun);
     expect(record.points.map(({ step }) => step)).toEqual(
       Array.from({ length: 12 }, (_, i) => i + 1),
