@@ -7,6 +7,7 @@ import type {
   AttentionMap,
   AttentionRows,
   Comparison,
+  HeadNames,
   HeadScores,
   LensCell,
   LensColumns,
@@ -94,6 +95,8 @@ export interface ModelQuestions {
    * sees all of it at once; a property of the model, the same every time.
    */
   probeHeads: { input: { readonly text?: string }; answer: HeadScores };
+  /** What heads may be called for in this text, beside the same with each head's keys shuffled. */
+  headNames: { input: Looked; answer: HeadNames };
   /** Columns that the model does not see are left out of the answer. */
   lens: { input: Looked & { from: number; count: number }; answer: LensColumns };
   /** Tokens that the model does not see have no cell, no curve and no norms: `inspect/position`. */

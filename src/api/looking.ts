@@ -51,6 +51,34 @@ export interface HeadScores {
   readonly entropyBits: Float32Array;
 }
 
+/**
+ * What a head may be called for. Beside the behaviours: `sentence` looks at the beginning of the sentence or speech,
+ * `punctuation` at marks, `words` at the last of a few words of its own. Which tokens these mean: `habits.ts`.
+ */
+export type Habit = Behaviour | 'sentence' | 'punctuation' | 'words';
+
+/**
+ * What every head does in one text, beside a control: the same head with the rows of its key matrix shuffled, so that
+ * queries and keys are as long as they were and no longer know each other. Scores run from 0 to 1. Those of a
+ * `Behaviour` are averages as `HeadScores` has them. sentence: weight on the beginning, or the mark before it.
+ * punctuation: weight on marks that came before. words: weight on the last of the head's own words before the token,
+ * averaged over each word and then over the words; 0 where fewer than three of them have a tenth.
+ */
+export interface HeadNames {
+  readonly nLayer: number;
+  readonly nHead: number;
+  /** Tokens of the text that the model sees. */
+  readonly size: number;
+  /** (L, H) for each habit; NaN where too few rows of the text can show it. */
+  readonly scores: Readonly<Record<Habit, Float32Array>>;
+  /** (L, H) the highest of eight shuffles of the head. */
+  readonly shuffled: Readonly<Record<Habit, Float32Array>>;
+  /** The highest of all shuffles of all heads; of `words` the one that one in 200 of them passes. */
+  readonly ceiling: Readonly<Record<Habit, number>>;
+  /** (L · H) the head's own words as far as this text has them, the one that has most first. */
+  readonly words: readonly (readonly string[])[];
+}
+
 /** Every head's map as a thumbnail, and its scores on this text. */
 export interface AttentionAtlas extends HeadScores {
   readonly firstIndex: number;

@@ -1,21 +1,22 @@
-// What a head is called, from what it was measured to do. The score always stands beside the name.
-import type { Behaviour, HeadScores } from '../api.ts';
-
-export type LabelName = Behaviour | 'mixed';
+// What a head is called, from what it does in the text that is here. Score and control always stand beside the name.
+import type { Habit, HeadNames, HeadScores } from '../api.ts';
+import { HABITS, type LabelName } from './facts/attention.ts';
 
 export interface HeadLabel {
   readonly name: LabelName;
-  /** One sign for a small tile. */
+  /** One sign for a small tile; '' where nothing was measured. */
   readonly letter: string;
-  /** Of the name; of the strongest behaviour where the name is `mixed`; NaN without scores. */
+  /** Of the name; of what comes nearest to one where the name is `mixed`; NaN without scores. */
   readonly score: number;
-  /** The behaviour that `score` is of. */
-  readonly strongest: Behaviour | null;
+  /** The habit that `score` is of; null where the text can show none. */
+  readonly strongest: Habit | null;
+  /** Words of its own that the head looks at in this text, where that is its name. */
+  readonly words: readonly string[];
 }
 
 interface Kind {
   readonly letter: string;
-  /** One or two words for people. */
+  /** A few words for people. */
   readonly words: string;
   /** Completes “it …”. */
   readonly meaning: string;
@@ -24,12 +25,12 @@ interface Kind {
 }
 
 /**
- * The telling behaviours stand first: each needs a particular token, which chance finds with a
- * probability of one in the row's length. A share of 0.4 averaged over all rows is far from that.
- * `local` and `broad` come about more easily and `first` is where heads look that have nothing to
- * do, so these need more, and give way.
+ * The telling habits stand first: each needs a particular token, which chance finds with a probability of one in the
+ * row's length. A share of 0.4 averaged over all rows is far from that. `local` and `broad` come about more easily and
+ * `first` is where heads look that have nothing to do, so these need more, and give way. `words` is an average over
+ * words, of which each has a tenth at least.
  */
-export const KINDS: Readonly<Record<Behaviour, Kind>> = {
+export const KINDS: Readonly<Record<Habit, Kind>> = {
   induction: {
     letter: 'I',
     words: 'induction',
@@ -46,6 +47,24 @@ export const KINDS: Readonly<Record<Behaviour, Kind>> = {
     letter: 'P',
     words: 'previous token',
     meaning: 'looks at the token right before',
+    least: 0.4,
+  },
+  sentence: {
+    letter: 'S',
+    words: 'start of sentence or speech',
+    meaning: 'goes back to where the sentence or the speech began',
+    least: 0.4,
+  },
+  words: {
+    letter: 'W',
+    words: 'looks at certain words',
+    meaning: 'looks for the last of a few words of its own',
+    least: 0.22,
+  },
+  punctuation: {
+    letter: 'M',
+    words: 'punctuation',
+    meaning: 'looks at full stops, commas and other marks',
     least: 0.4,
   },
   local: {
@@ -68,80 +87,125 @@ export const KINDS: Readonly<Record<Behaviour, Kind>> = {
   },
 };
 
-/** In the order in which they are shown and sorted. */
-export const BEHAVIOURS: readonly Behaviour[] = [
-  'induction',
-  'duplicate',
-  'previous',
-  'local',
-  'broad',
-  'first',
-];
-
 export const MIXED = {
   letter: '–',
   words: 'mixed',
   meaning: 'does no one thing above all',
 } as const;
 
-const TELLING: readonly Behaviour[] = ['induction', 'duplicate', 'previous'];
-const OTHERS: readonly Behaviour[] = ['local', 'broad', 'first'];
+/** How far a score has to be above all shuffled heads, and above the shuffles of the head itself. */
+const CLEAR = 0.05;
+const CLEAR_OF_ITSELF = 0.1;
 
-export function scoreOf(
-  scores: HeadScores,
-  behaviour: Behaviour,
+const TELLING: readonly Habit[] = [
+  'induction',
+  'duplicate',
+  'previous',
+  'sentence',
+  'words',
+  'punctuation',
+];
+const OTHERS: readonly Habit[] = ['local', 'broad', 'first'];
+
+export function scoreOf<H extends Habit>(
+  { scores, nHead }: { readonly scores: Readonly<Record<H, Float32Array>>; readonly nHead: number },
+  habit: H,
   layer: number,
   head: number,
 ): number {
-  return scores.scores[behaviour][layer * scores.nHead + head] ?? Number.NaN;
+  return scores[habit][layer * nHead + head] ?? Number.NaN;
 }
 
-export function labelHead(scores: HeadScores | null, layer: number, head: number): HeadLabel {
-  if (scores === null) return { name: 'mixed', letter: '', score: Number.NaN, strongest: null };
-  const of = (behaviour: Behaviour): number => scoreOf(scores, behaviour, layer, head);
-  const earns = (behaviour: Behaviour): boolean => of(behaviour) >= KINDS[behaviour].least;
-  const best = (among: readonly Behaviour[]): Behaviour | null =>
-    among.reduce<Behaviour | null>(
+/** The most that a head does once its keys are shuffled. */
+export function shuffledOf(names: HeadNames, habit: Habit, layer: number, head: number): number {
+  return names.shuffled[habit][layer * names.nHead + head] ?? Number.NaN;
+}
+
+/** How far a head is above the highest of all shuffled heads in one habit. */
+export function leadOf(names: HeadNames, habit: Habit, layer: number, head: number): number {
+  return scoreOf(names, habit, layer, head) - names.ceiling[habit];
+}
+
+/** Whether a name may be given: enough of the habit, and clearly more than any head whose keys are shuffled. */
+function earns(names: HeadNames, habit: Habit, layer: number, head: number): boolean {
+  const score = scoreOf(names, habit, layer, head);
+  return (
+    score >= KINDS[habit].least &&
+    score >= names.ceiling[habit] + CLEAR &&
+    score >= shuffledOf(names, habit, layer, head) + CLEAR_OF_ITSELF
+  );
+}
+
+export function labelHead(names: HeadNames | null, layer: number, head: number): HeadLabel {
+  const none = {
+    name: 'mixed',
+    letter: '',
+    score: Number.NaN,
+    strongest: null,
+    words: [],
+  } as const;
+  if (names === null) return none;
+  const lead = (habit: Habit): number => leadOf(names, habit, layer, head);
+  const best = (among: readonly Habit[]): Habit | null =>
+    among.reduce<Habit | null>(
       // NaN compares false: what could not be measured is never the best.
-      (found, next) => (of(next) > (found === null ? -1 : of(found)) ? next : found),
+      (found, next) => (lead(next) > (found === null ? -Infinity : lead(found)) ? next : found),
       null,
     );
-  const name = best(TELLING.filter(earns)) ?? OTHERS.find(earns) ?? null;
-  if (name !== null) return { name, letter: KINDS[name].letter, score: of(name), strongest: name };
-  const strongest = best(BEHAVIOURS);
-  const score = strongest === null ? Number.NaN : of(strongest);
-  return { name: 'mixed', letter: MIXED.letter, score, strongest };
+  const may = (habit: Habit): boolean => earns(names, habit, layer, head);
+  const name = best(TELLING.filter(may)) ?? OTHERS.find(may) ?? null;
+  const strongest = name ?? best(HABITS);
+  if (strongest === null) return none;
+  const score = scoreOf(names, strongest, layer, head);
+  if (name === null) return { name: 'mixed', letter: MIXED.letter, score, strongest, words: [] };
+  const words = name === 'words' ? (names.words[layer * names.nHead + head] ?? []) : [];
+  return { name, letter: KINDS[name].letter, score, strongest, words };
 }
 
 export function labelWords(name: LabelName): string {
   return name === 'mixed' ? MIXED.words : KINDS[name].words;
 }
 
-/** `induction 0.83`; `mixed, most local 0.41`. */
-export function labelWithScore({ name, score, strongest }: HeadLabel): string {
-  if (name !== 'mixed') return `${KINDS[name].words} ${formatScore(score)}`;
-  if (strongest === null) return MIXED.words;
-  return `${MIXED.words}, most ${KINDS[strongest].words} ${formatScore(score)}`;
+const SHOWN_WORDS = 3;
+
+/** `punctuation`; `looks at “was”, “went”, “said”`. */
+export function nameWords({ name, words }: Pick<HeadLabel, 'name' | 'words'>): string {
+  if (name !== 'words' || words.length === 0) return labelWords(name);
+  const shown = words.slice(0, SHOWN_WORDS).map((word) => `“${word}”`);
+  return `looks at ${shown.join(', ')}${words.length > SHOWN_WORDS ? ' …' : ''}`;
 }
 
-/** What a head was measured on to have its name. */
+/** `0.65; with its keys shuffled at most 0.14, any shuffled head at most 0.39`. */
+export function scoreWords(names: HeadNames, habit: Habit, layer: number, head: number): string {
+  const own = formatScore(shuffledOf(names, habit, layer, head));
+  const any = habit === 'words' ? '199 of 200 shuffled heads' : 'any shuffled head';
+  return `${formatScore(scoreOf(names, habit, layer, head))}; with its keys shuffled at most ${own}, ${any} at most ${formatScore(names.ceiling[habit])}`;
+}
+
+/** The random tokens, or the line, on which a model's heads are measured whatever text is here. */
 export function probeWords(scores: Pick<HeadScores, 'on'> | null): string {
   return scores?.on === undefined ? 'repeated random tokens' : `the line ${scores.on.trim()}`;
 }
 
-/** “Head 4.1 — induction 0.83 on repeated random tokens: it looks at what followed …”. */
-export function headSentence(scores: HeadScores | null, layer: number, head: number): string {
+/** Why no head has a name, where that is so. */
+export function namelessWords(names: HeadNames | null): string {
+  return names === null ? 'not measured yet' : 'this text is too short to name heads by it';
+}
+
+/** “Head 4.1 — induction: it looks at what followed …; in this text 0.83, 0.02 with …”. */
+export function headSentence(names: HeadNames | null, layer: number, head: number): string {
   const which = `Head ${layer}.${head}`;
-  const label = labelHead(scores, layer, head);
-  if (scores === null || label.strongest === null) {
-    return `${which} — not measured yet.`;
-  }
-  const on = probeWords(scores);
-  if (label.name === 'mixed') {
-    return `${which} — mixed: nothing stands out on ${on} (strongest: ${KINDS[label.strongest].words} ${formatScore(label.score)}).`;
-  }
-  const { words, meaning } = KINDS[label.name];
-  return `${which} — ${words} ${formatScore(label.score)} on ${on}: it ${meaning}.`;
+  const label = labelHead(names, layer, head);
+  if (names === null || label.strongest === null) return `${which} — ${namelessWords(names)}.`;
+  const scores = scoreWords(names, label.strongest, layer, head);
+  if (label.name === 'mixed') return `${which} — ${nearestWords(label, scores)}.`;
+  return `${which} — ${nameWords(label)}: it ${KINDS[label.name].meaning}; in this text ${scores}.`;
+}
+
+/** What a head without a name comes nearest to. */
+export function nearestWords({ strongest }: HeadLabel, scores: string): string {
+  const nearest = strongest === null ? MIXED.words : KINDS[strongest].words;
+  return `in this text no name stands out from chance (nearest: ${nearest} ${scores})`;
 }
 
 export function formatScore(score: number): string {

@@ -3,6 +3,7 @@
 // read is left out; where a person wrote it, a note says so.
 import type { ModelSummary, PartOff } from '../api.ts';
 import {
+  HABITS,
   isSameHead,
   MOST_PINS,
   type AtlasFilter,
@@ -11,7 +12,6 @@ import {
   type HeadRef,
 } from './facts/attention.ts';
 import { isSamePart, sortParts } from './facts/parts.ts';
-import { BEHAVIOURS } from './headLabels.ts';
 
 export const WORKSPACES = ['write', 'train'] as const;
 
@@ -94,7 +94,7 @@ const FORMS = ['matrix', 'arcs'] as const;
 const MODES = ['rows', 'patterns', 'effect'] as const;
 const SORTS = ['position', 'label', 'entropy', 'effect'] as const;
 const SCALES = ['sqrt', 'linear'] as const;
-const FILTERS = [...BEHAVIOURS, 'mixed', 'key'] as const;
+const FILTERS = [...HABITS, 'mixed', 'key'] as const;
 
 interface Field {
   readonly name: string;

@@ -20,6 +20,10 @@ import { test } from './window.ts';
 const HEADS = 12;
 const TEXT = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
 
+/** Long enough to name heads by. */
+const TALE =
+  'There was an old man who had a goose. "Where are you going?" asked the goose. "I am going home," said the man. He went into the house and sat down, and then he said, "Give me some bread." The woman gave him bread and he was glad. But the goose was sad, and ran into the wood, and the fox came and said, "Come with me."';
+
 const atlas = (page: Page): Locator => page.getByTestId('atlas').locator('canvas');
 const pinned = (page: Page): Locator => page.getByTestId('pinned-map');
 
@@ -38,7 +42,7 @@ async function clickTile(page: Page, layer: number, head: number): Promise<void>
 
 /** Waits until the heads have names and patterns, so that nothing is asked any more. */
 async function settled(page: Page): Promise<void> {
-  await expect(page.getByTestId('head-sentence')).toContainText('on repeated random tokens');
+  await expect(page.getByTestId('head-sentence')).toContainText(/in this text|too short/u);
 }
 
 test.describe('the atlas of heads', () => {
@@ -121,12 +125,12 @@ test.describe('the atlas of heads', () => {
     async ({ page }) => {
       await open(page);
       await settled(page);
-      // Even on random tokens; here nearly all of it is on one word.
+      // Even on random tokens, in many heads without training as well: that is no name.
       await atlas(page).hover({ position: await tile(page, 7, 0) });
       await expect(heatmap(page)).toHaveAttribute('data-layer', '7');
       await expect(page.getByTestId('strongest')).toContainText(/“was” (?:> )?9\d/u);
       await expect(page.getByTestId('head-sentence')).toContainText(
-        /^Head 7\.0 — nearly all on one token here, .*broad 0\.\d\d on repeated random tokens, but not here\.$/u,
+        /^Head 7\.0 — nearly all on one token here, .*; this text is too short to name heads by it\.$/u,
       );
       await expect(page.getByTestId('atlas-head')).not.toContainText('evenly');
     },
@@ -200,11 +204,6 @@ test.describe('the atlas of heads', () => {
       await page.getByRole('combobox', { name: 'Sort' }).selectOption('entropy');
       await expect(atlas(page)).toHaveAttribute('data-sort', 'entropy');
       await expect(atlas(page)).not.toHaveAttribute('data-first', '0');
-      const local = button(page, /^L?local \d+$/u);
-      const count = Number(/\d+/u.exec((await local.textContent()) ?? '')?.[0]);
-      await local.click();
-      await expect(atlas(page)).toHaveAttribute('data-shown', String(count));
-      await local.click();
       // A click on a cell says which column is meant.
       await heatmap(page).focus();
       await page.keyboard.press('ArrowLeft');
@@ -214,21 +213,34 @@ test.describe('the atlas of heads', () => {
       await expect
         .poll(async () => Number(await atlas(page).getAttribute('data-shown')))
         .toBeLessThan(144);
+      await button(page, 'look at…').click();
+      await writePrompt(page, TALE);
+      await expect(page.getByTestId('standouts')).toBeVisible();
+      const local = button(page, /^L?local \d+$/u);
+      const count = Number(/\d+/u.exec((await local.textContent()) ?? '')?.[0]);
+      expect(count).toBeGreaterThan(0);
+      await local.click();
+      await expect(atlas(page)).toHaveAttribute('data-shown', String(count));
     },
   );
 
   test(
-    'says what a head is known for, never without its score',
+    'says what a head does in this text, never without its score and its control’s',
     { tag: '@thorough' },
     async ({ page }) => {
       await open(page);
-      await settled(page);
+      await writePrompt(page, TALE);
       await expect(page.getByTestId('head-sentence')).toContainText(
-        /^Head 4\.1 — .+ \d\.\d\d\)? ?(?:on repeated|\.)/u,
+        /^Head 4\.1 — .+ \d\.\d\d; with its keys shuffled at most \d\.\d\d, .* at most \d\.\d\d/u,
       );
-      await page.getByText('Scores of head 4.1').click();
+      await page.getByTestId('standouts').locator('summary').click();
+      await expect(page.getByTestId('standouts').locator('li')).toHaveCount(6);
+      const verbs = page.getByTestId('standouts').locator('li', { hasText: '“went”' }).first();
+      await verbs.getByRole('button').click();
+      await expect(page.getByTestId('head-sentence')).toContainText('looks at “');
+      await page.getByText(/^Scores of head/u).click();
       const scores = page.locator('details', { hasText: 'Scores of head' }).locator('td');
-      await expect(scores).toHaveCount(12);
+      await expect(scores).toHaveCount(36);
       await expect(scores.first()).toHaveText(/^\d\.\d\d$/u);
       await page.getByRole('region', { name: 'All heads' }).getByText('As a table').click();
       const rows = page.getByRole('region', { name: /^All heads, and where/u }).locator('tbody tr');

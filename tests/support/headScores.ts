@@ -1,21 +1,22 @@
-// What a model of one head was measured to do, for tests of its name.
-import type { Behaviour, HeadScores } from '../../src/api.ts';
+// What a model of one head does in a text, for tests of its name.
+import type { Habit, HeadNames } from '../../src/api.ts';
+import { HABITS } from '../../src/state/facts/attention.ts';
 
-/** Scores of the one head; 0 where nothing is said. */
-export function scores(of: Partial<Record<Behaviour, number>>): HeadScores {
-  const one = (behaviour: Behaviour): Float32Array => Float32Array.of(of[behaviour] ?? 0);
+/** Scores of the one head, and of its shuffles; 0 where nothing is said. */
+export function names(
+  of: Partial<Record<Habit, number>>,
+  shuffled: Partial<Record<Habit, number>> = {},
+  words: readonly string[] = [],
+): HeadNames {
+  const each = <T>(make: (habit: Habit) => T) =>
+    Object.fromEntries(HABITS.map((habit) => [habit, make(habit)])) as Record<Habit, T>;
   return {
     nLayer: 1,
     nHead: 1,
     size: 64,
-    scores: {
-      previous: one('previous'),
-      first: one('first'),
-      duplicate: one('duplicate'),
-      induction: one('induction'),
-      local: one('local'),
-      broad: one('broad'),
-    },
-    entropyBits: Float32Array.of(1),
+    scores: each((habit) => Float32Array.of(of[habit] ?? 0)),
+    shuffled: each((habit) => Float32Array.of(shuffled[habit] ?? 0)),
+    ceiling: each((habit) => shuffled[habit] ?? 0),
+    words: [words],
   };
 }

@@ -23,6 +23,7 @@ const ANSWERS: Answers = {
   attentionRows: later(async () => (await import('./heads.ts')).attentionRows),
   atlas: later(async () => (await import('./heads.ts')).attentionAtlas),
   probeHeads: later(async () => (await import('./heads.ts')).probeHeads),
+  headNames: later(async () => (await import('./headNames.ts')).headNames),
   lens: later(async () => (await import('./lens.ts')).lensColumns),
   lensCell: later(async () => (await import('./lens.ts')).lensCell),
   lensCurve: later(async () => (await import('./lens.ts')).lensCurve),

@@ -7,6 +7,7 @@ import type { Session } from '../../model/session.ts';
 import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { Conversation, type Reader } from './conversation.ts';
+import type { OwnWords } from './headNames.ts';
 import { Once } from './once.ts';
 import { Trace, type TraceReader } from './trace.ts';
 
@@ -26,6 +27,7 @@ export class Readers {
   /** Where the means lie. */
   #means: Arena | null = null;
   #headScores = new Once<HeadScores>();
+  readonly #ownWords = new Once<OwnWords>();
   /** What they were measured on; random tokens where it is undefined. */
   #probe: string | undefined;
 
@@ -94,6 +96,14 @@ export class Readers {
     return this.#headScores.get(async () => {
       const { measureHeads } = await import('./headScores.ts');
       return measureHeads(this.#gpt, { text, tokenizer: this.#tokenizer, signal });
+    });
+  }
+
+  /** The words that each head, and each of its shuffles, looks at; measured once, when asked for. */
+  ownWords(signal?: AbortSignal): Promise<OwnWords> {
+    return this.#ownWords.get(async () => {
+      const { findOwnWords } = await import('./headNames.ts');
+      return findOwnWords(this.#gpt, this.#tokenizer, signal);
     });
   }
 

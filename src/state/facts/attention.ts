@@ -1,11 +1,32 @@
 // What the page knows of where heads look.
-import type { AttentionAtlas, AttentionMap, AttentionRows, HeadScores } from '../../api.ts';
-import type { LabelName } from '../headLabels.ts';
+import type {
+  AttentionAtlas,
+  AttentionMap,
+  AttentionRows,
+  Habit,
+  HeadNames,
+  HeadScores,
+} from '../../api.ts';
 
 export interface HeadRef {
   readonly layer: number;
   readonly head: number;
 }
+
+/** In the order in which they are shown and sorted. */
+export const HABITS: readonly Habit[] = [
+  'induction',
+  'duplicate',
+  'previous',
+  'sentence',
+  'words',
+  'punctuation',
+  'local',
+  'broad',
+  'first',
+];
+
+export type LabelName = Habit | 'mixed';
 
 /** What a tile of the atlas shows: one token's row, the whole pattern, or what the head matters. */
 export type AtlasMode = 'rows' | 'patterns' | 'effect';
@@ -24,6 +45,8 @@ export interface AttentionState {
   readonly atlas: AttentionAtlas | null;
   /** What heads do on repeated random tokens, or on what the run's model was measured on (`RunTexts.probe`). */
   readonly probe: HeadScores | null;
+  /** What heads may be called for in this text; null until it was measured. */
+  readonly names: HeadNames | null;
   /** The head under the pointer or the keys; it stands in front of the focused one while that lasts. */
   readonly preview: HeadRef | null;
   /** The pinned head that gave way to the newest one: there is room for `MOST_PINS`. */
@@ -41,6 +64,7 @@ export const NO_ATTENTION: AttentionState = {
   rows: null,
   atlas: null,
   probe: null,
+  names: null,
   preview: null,
   gaveWay: null,
   hoveredRow: null,

@@ -18,7 +18,7 @@ import type { View } from '../view.ts';
 import { staleness, type Slice, type SliceContext } from './slice.ts';
 import { modelOf, type Here } from '../facts/model.ts';
 
-type Kind = 'rows' | 'map' | 'atlas' | 'probe';
+type Kind = 'rows' | 'map' | 'atlas' | 'names' | 'probe';
 
 interface Need {
   readonly kind: Kind;
@@ -30,7 +30,7 @@ interface Need {
 /** What somebody waits for, and what may take its time: the engine lets both take turns. */
 const LANES = [
   ['rows', 'map'],
-  ['atlas', 'probe'],
+  ['atlas', 'names', 'probe'],
 ] as const satisfies readonly (readonly Kind[])[];
 
 /** While tokens stream: how old an answer may be before it is asked for again. */
@@ -53,6 +53,8 @@ export function createAttention(context: SliceContext<'attention'>) {
   let about: { readonly epoch: number; readonly off: readonly PartOff[] } | null = null;
   let rowsOf = '';
   let atlasOf = '';
+  /** Tokens of the text whose heads have names. */
+  let namedOf = 0;
   const failed = new Set<string>();
   /** The question of each lane that is on its way. */
   const running = new Map<(typeof LANES)[number], AbortController>();
@@ -60,6 +62,7 @@ export function createAttention(context: SliceContext<'attention'>) {
     rows: -Infinity,
     map: -Infinity,
     atlas: -Infinity,
+    names: -Infinity,
     probe: -Infinity,
   };
 
@@ -76,6 +79,13 @@ export function createAttention(context: SliceContext<'attention'>) {
     failed.clear();
     rowsOf = '';
     atlasOf = '';
+    forgetNames();
+  }
+
+  /** A name is of one text: what stands in another's place would be untrue. */
+  function forgetNames(): void {
+    namedOf = 0;
+    if (get().attention.names !== null) set({ names: null });
   }
 
   // ── asking ──────────────────────────────────────────────────────────────────────────────────
@@ -106,10 +116,11 @@ export function createAttention(context: SliceContext<'attention'>) {
     // Scores are read from the atlas too, but only once nothing streams.
     const wantsAtlas = !streaming || state.view.mode === 'patterns';
     if (wantsAtlas && atlasOf !== atlasKey() && due('atlas', false)) found.push(atlasNeed());
+    if (!streaming && namedOf !== length) found.push(namesNeed());
     if (probed !== state.model.here && !streaming) found.push(probeNeed());
     // A stream has time for one question: the most urgent kind alone would keep all others waiting.
     const overdue = (kind: Kind): number =>
-      kind === 'probe' ? 0 : now - last[kind] - STREAM_MS[kind];
+      kind === 'probe' || kind === 'names' ? 0 : now - last[kind] - STREAM_MS[kind];
     if (streaming) found.sort((a, b) => overdue(b.kind) - overdue(a.kind));
     return found.filter((need) => !failed.has(need.key));
   }
@@ -228,6 +239,20 @@ export function createAttention(context: SliceContext<'attention'>) {
     };
   }
 
+  function namesNeed(): Need {
+    return {
+      kind: 'names',
+      key: `names ${text.pieces.length}`,
+      async ask(signal) {
+        const { length } = text.pieces;
+        const names = await fresh(engine.ask('headNames', looked(), signal), signal);
+        if (names === null) return;
+        namedOf = length;
+        set({ names });
+      },
+    };
+  }
+
   function probeNeed(): Need {
     return {
       kind: 'probe',
@@ -305,7 +330,7 @@ export function createAttention(context: SliceContext<'attention'>) {
   const slice: Slice = {
     refresh() {
       if (text.pieces.length === 0) {
-        set({ front: null, maps: [], rows: null, atlas: null });
+        set({ front: null, maps: [], rows: null, atlas: null, names: null });
       } else if (!isCurrent() && !isOpen()) {
         // Nobody asks for new ones now, and the old ones would tint the wrong words.
         set({ front: null, maps: [], rows: null });
@@ -324,6 +349,7 @@ export function createAttention(context: SliceContext<'attention'>) {
       failed.clear();
       rowsOf = '';
       atlasOf = '';
+      forgetNames();
     },
     reset() {
       about = null;
@@ -331,6 +357,7 @@ export function createAttention(context: SliceContext<'attention'>) {
       failed.clear();
       set({
         probe: null,
+        names: null,
         front: null,
         maps: [],
         rows: null,

@@ -29,6 +29,7 @@ import {
 } from './atlasDrawing.ts';
 import { atlasFigure } from './figures.ts';
 import { Plot, type Drawing } from './Plot.tsx';
+import { Standouts } from './Standouts.tsx';
 import { headHere } from './rowReading.ts';
 import { headRowOf, toScene, type Scene } from './scene.ts';
 import { useSpace } from '../useSpace.ts';
@@ -48,6 +49,7 @@ export function Atlas({ theme }: { readonly theme: FigureTheme | null }): ReactN
       <Tiles theme={theme} />
       <Finding />
       <AtlasLegend />
+      <Standouts />
       <Tools />
     </section>
   );
@@ -150,7 +152,7 @@ const watchAtlas = (s: AppState): readonly unknown[] => [
   modelOf(s),
   s.attention.rows,
   s.attention.atlas,
-  s.attention.probe,
+  s.attention.names,
   s.parts.sweep,
   s.view.off,
   s.view.pins,
@@ -310,9 +312,9 @@ function toRef(flat: number, heads: number): HeadRef {
 /** Speaks of the tile that was moved to; never by itself while tokens stream. */
 function HeadOut(): ReactNode {
   const { store, text } = useApp();
-  const { preview, probe, pins, off } = useFacts((s) => ({
+  const { preview, names, pins, off } = useFacts((s) => ({
     preview: s.attention.preview,
-    probe: s.attention.probe,
+    names: s.attention.names,
     pins: s.view.pins,
     off: s.view.off,
   }));
@@ -320,10 +322,10 @@ function HeadOut(): ReactNode {
   if (preview !== null) {
     const { rows } = store.getState().attention;
     const { layer, head } = preview;
-    if (rows === null) words = headSentence(probe, layer, head);
+    if (rows === null) words = headSentence(names, layer, head);
     else {
       const flat = layer * rows.nHead + head;
-      words = headHere(probe, preview, headRowOf(rows, flat), text.pieces);
+      words = headHere(names, preview, headRowOf(rows, flat), text.pieces);
       const look = topKey(rows, flat);
       const { quoted } = namesOf(text.pieces);
       words += ` ${quoted(rows.query)} looks most at ${quoted(look.key)}, ${formatPercent(look.weight)}.`;
@@ -367,7 +369,7 @@ function Tools(): ReactNode {
   useFacts((s) => ({
     rows: s.attention.rows,
     sweep: s.parts.sweep,
-    probe: s.attention.probe,
+    names: s.attention.names,
     atlas: s.attention.atlas,
     mode: s.view.mode,
     sort: s.view.sort,

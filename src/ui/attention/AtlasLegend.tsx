@@ -1,16 +1,8 @@
 // Which names stand at the token, and how often; each shows its heads alone.
 import type { ReactNode } from 'react';
-import { KEY_SHARE } from '../../state/facts/attention.ts';
+import { HABITS, KEY_SHARE, type LabelName } from '../../state/facts/attention.ts';
 import { modelOf } from '../../state/facts/model.ts';
-import {
-  BEHAVIOURS,
-  formatScore,
-  KINDS,
-  labelWords,
-  MIXED,
-  probeWords,
-  type LabelName,
-} from '../../state/headLabels.ts';
+import { formatScore, KINDS, labelWords, MIXED } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import css from './attention.module.css';
@@ -18,20 +10,22 @@ import { frameColour } from './atlasDrawing.ts';
 import { toScene, watchedKey } from './scene.ts';
 import { namesOf } from './words.ts';
 
-function chipTitle(id: LabelName, count: number, meaning: string, on: string): string {
+const CHIP_WORDS: Partial<Record<LabelName, string>> = { sentence: 'sentence', words: 'words' };
+
+function chipTitle(id: LabelName, count: number, meaning: string): string {
   const heads = `${count} ${count === 1 ? 'head' : 'heads'}`;
   const what =
     id === 'mixed'
-      ? `at this token: no name fits, or none was earned on ${on}`
-      : `at this token: a head that ${meaning}, here and on ${on} (score from ${formatScore(KINDS[id].least)})`;
+      ? 'at this token: no name fits, or none stands out from chance in this text'
+      : `at this token: a head that ${meaning}, here and in this text (score from ${formatScore(KINDS[id].least)}, and above any head with shuffled keys)`;
   return `${heads} ${what}. Press to show these alone.`;
 }
 
 /** The names that stand at the token, and how often; each is a filter too. */
 export function AtlasLegend(): ReactNode {
   const { actions, store, text } = useApp();
-  const { probe, rows, filter, keyToken } = useFacts((s) => ({
-    probe: s.attention.probe,
+  const { names, rows, filter, keyToken } = useFacts((s) => ({
+    names: s.attention.names,
     rows: s.attention.rows,
     filter: s.view.filter,
     keyToken: s.view.keyToken,
@@ -40,14 +34,16 @@ export function AtlasLegend(): ReactNode {
   const { labels } = toScene(store.getState(), text.pieces);
   const chip = (id: LabelName, letter: string, meaning = ''): ReactNode => {
     const count = labels.filter(({ name }) => name === id).length;
+    // Nine names would take two lines, of which most texts use three.
+    if (count === 0 && filter !== id) return null;
     return (
       <button
         key={id}
         className={css.chip}
         type="button"
         aria-pressed={filter === id}
-        disabled={probe === null}
-        title={chipTitle(id, count, meaning, probeWords(probe))}
+        disabled={names === null}
+        title={chipTitle(id, count, meaning)}
         onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
       >
         <i
@@ -57,10 +53,8 @@ export function AtlasLegend(): ReactNode {
         >
           {letter}
         </i>
-        <span className={probe !== null && count === 0 ? controls.visuallyHidden : ''}>
-          {labelWords(id).replace(' token', '')}{' '}
-        </span>
-        <b>{probe === null ? '' : count}</b>
+        <span>{CHIP_WORDS[id] ?? labelWords(id).replace(' token', '')} </span>
+        <b>{names === null ? '' : count}</b>
       </button>
     );
   };
@@ -71,7 +65,7 @@ export function AtlasLegend(): ReactNode {
   const { axis } = namesOf(text.pieces);
   return (
     <fieldset className={css.legendChips} aria-label="Show only heads that are">
-      {BEHAVIOURS.map((id) => chip(id, KINDS[id].letter, KINDS[id].meaning))}
+      {HABITS.map((id) => chip(id, KINDS[id].letter, KINDS[id].meaning))}
       {chip('mixed', MIXED.letter)}
       <button
         className={css.chip}

@@ -1,13 +1,13 @@
 // What a head does in words and numbers: for one token, for one cell, and by its scores.
 import { useMemo, type ReactNode } from 'react';
-import type { AttentionMap, TokenPiece } from '../../api.ts';
-import type { HeadRef } from '../../state/facts/attention.ts';
+import type { AttentionMap, Behaviour, Habit, TokenPiece } from '../../api.ts';
+import { HABITS, type HeadRef } from '../../state/facts/attention.ts';
 import {
-  BEHAVIOURS,
   formatScore,
   headSentence,
   labelWords,
   scoreOf,
+  shuffledOf,
 } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import { formatPercent } from '../format.ts';
@@ -42,8 +42,8 @@ export function HeadWords({
   readonly inside: Cell | null;
 }): ReactNode {
   const { text } = useApp();
-  const { probe, rows, generating } = useFacts((s) => ({
-    probe: s.attention.probe,
+  const { names, rows, generating } = useFacts((s) => ({
+    names: s.attention.names,
     rows: s.attention.rows,
     generating: s.busy.has('run'),
   }));
@@ -55,7 +55,7 @@ export function HeadWords({
     <>
       <Sentence {...{ row, query }} pieces={known} isBefore={query < map.firstIndex} />
       <p className={css.named} data-testid="head-sentence">
-        {row === null ? headSentence(probe, map.layer, map.head) : headHere(probe, map, row, known)}
+        {row === null ? headSentence(names, map.layer, map.head) : headHere(names, map, row, known)}
       </p>
       <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
         {inside !== null
@@ -164,14 +164,19 @@ function Legend(): ReactNode {
   );
 }
 
-/** All scores of the head: on the text of the probe, which name it, and on this text. */
+/** All scores of the head: in this text, beside its control, and on the text of the probe. */
 function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
-  const { probe, atlas } = useFacts((s) => ({
+  const { probe, names } = useFacts((s) => ({
     probe: s.attention.probe,
-    atlas: s.attention.atlas,
+    names: s.attention.names,
   }));
-  const score = (scores: typeof probe, behaviour: (typeof BEHAVIOURS)[number]): string =>
-    scores === null ? '–' : formatScore(scoreOf(scores, behaviour, layer, head));
+  const scoresOf = (habit: Habit): readonly number[] => {
+    const own =
+      probe === null || !isBehaviour(habit) ? Number.NaN : scoreOf(probe, habit, layer, head);
+    if (names === null) return [Number.NaN, Number.NaN, Number.NaN, own];
+    const itself = scoreOf(names, habit, layer, head);
+    return [itself, shuffledOf(names, habit, layer, head), names.ceiling[habit], own];
+  };
   return (
     <details className={css.scores}>
       <summary>
@@ -180,21 +185,34 @@ function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
       <table>
         <thead>
           <tr>
-            <th scope="col">Behaviour</th>
-            <th scope="col">{probe?.on === undefined ? 'Random tokens' : probe.on.trim()}</th>
+            <th scope="col">Habit</th>
             <th scope="col">This text</th>
+            <th scope="col">Keys shuffled</th>
+            <th scope="col">Any shuffled head</th>
+            <th scope="col">{probe?.on === undefined ? 'Random tokens' : probe.on.trim()}</th>
           </tr>
         </thead>
         <tbody>
-          {BEHAVIOURS.map((behaviour) => (
-            <tr key={behaviour}>
-              <th scope="row">{labelWords(behaviour)}</th>
-              <td>{score(probe, behaviour)}</td>
-              <td>{score(atlas, behaviour)}</td>
+          {HABITS.map((habit) => (
+            <tr key={habit}>
+              <th scope="row">{labelWords(habit)}</th>
+              {scoresOf(habit).map((score, i) => (
+                // oxlint-disable-next-line react/no-array-index-key -- columns, which stay where they are
+                <td key={i}>{formatScore(score)}</td>
+              ))}
             </tr>
           ))}
         </tbody>
       </table>
+      <p>
+        Two middle columns: at most, with the rows of the head’s key matrix shuffled eight times,
+        and in any head of the model. A name stands where a head is clearly above both.
+      </p>
     </details>
   );
+}
+
+/** Whether the probe has a score of it as well. */
+function isBehaviour(habit: Habit): habit is Behaviour {
+  return habit !== 'sentence' && habit !== 'words' && habit !== 'punctuation';
 }

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { TokenPiece } from '../../api.ts';
 import { isSameHead, type HeadRef } from '../../state/facts/attention.ts';
-import { labelHead, labelWords } from '../../state/headLabels.ts';
+import { labelHead, nameWords } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import css from './attention.module.css';
 import { formatPercent } from '../format.ts';
@@ -28,8 +28,8 @@ export function SlotHead({
   readonly isFront: boolean;
 }): ReactNode {
   const { actions } = useApp();
-  const { probe, pins } = useFacts((s) => ({ probe: s.attention.probe, pins: s.view.pins }));
-  const label = labelHere(labelHead(probe, named.layer, named.head), row, pieces);
+  const { names, pins } = useFacts((s) => ({ names: s.attention.names, pins: s.view.pins }));
+  const label = labelHere(labelHead(names, named.layer, named.head), row, pieces);
   const [most] = row === null ? [] : byWeight(row);
   const stands = label.name !== 'mixed';
   const look =
@@ -44,7 +44,7 @@ export function SlotHead({
         className={slots.slotName}
         type="button"
         aria-pressed={isFront}
-        title={`Put head ${name} into focus${row === null ? '' : `. ${headHere(probe, named, row, pieces)}`}`}
+        title={`Put head ${name} into focus${row === null ? '' : `. ${headHere(names, named, row, pieces)}`}`}
         onClick={() => actions.focusHead(ref)}
       >
         {stands && (
@@ -61,7 +61,7 @@ export function SlotHead({
         </b>{' '}
         <span className={slots.slotLabel}>
           {look}
-          {stands && <span className={slots.slotKind}>, {labelWords(label.name)}</span>}
+          {stands && <span className={slots.slotKind}>, {nameWords(label)}</span>}
         </span>
       </button>
       {pinned && (

@@ -1,5 +1,5 @@
 // Draws every head as a tile: layers down, heads across. Values in, strokes out; knows no React.
-import type { AttentionAtlas, AttentionRows, Behaviour } from '../../api.ts';
+import type { AttentionAtlas, AttentionRows, Habit } from '../../api.ts';
 import { shadeColour, toShade } from '../figure/colour.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import type { Painter } from '../figure/painter.ts';
@@ -57,17 +57,20 @@ const EDGE = 3;
  * Hues that stay apart for common kinds of colour-blindness and stand out from paper and from ink; the
  * letter on the tile says the same.
  */
-const FRAMES: Readonly<Record<Behaviour, string>> = {
+const FRAMES: Readonly<Record<Habit, string>> = {
   induction: '#d0651b',
   duplicate: '#b0609f',
   previous: '#3b84c4',
+  sentence: '#7a5bd0',
+  words: '#c2434f',
+  punctuation: '#5f7f2a',
   local: '#1d9a78',
   broad: '#a98a1f',
   first: '#8b9490',
 };
 
 export function frameColour(name: string): string | null {
-  return name in FRAMES ? FRAMES[name as Behaviour] : null;
+  return name in FRAMES ? FRAMES[name as Habit] : null;
 }
 
 /** Tiles fill the width, and the height that there is; they never get smaller than can be pointed at. */

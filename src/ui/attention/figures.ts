@@ -1,6 +1,6 @@
 // The attention view to take away: atlas, map and arcs with their words, tables and numbers.
 import type { AttentionMap, TokenPiece } from '../../api.ts';
-import { headSentence, labelWords, probeWords } from '../../state/headLabels.ts';
+import { headSentence, nameWords } from '../../state/headLabels.ts';
 import type { AppState } from '../../state/store.ts';
 import { formatPercent } from '../format.ts';
 import type { Figure } from '../figure/figure.ts';
@@ -29,7 +29,7 @@ const MODE_WORDS = {
 export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Figure {
   const scene = toScene(state, pieces);
   const { nLayer, nHead } = scene;
-  const { rows, atlas } = state.attention;
+  const { rows, atlas, names } = state.attention;
   const { quoted, axis } = namesOf(pieces);
   const layers = Array.from({ length: nLayer }, (_, i) => i);
   const heads = Array.from({ length: nHead }, (_, i) => i);
@@ -64,9 +64,11 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
       columns: [
         'Layer',
         'Head',
-        'Known for',
-        `Score on ${probeWords(state.attention.probe)}`,
-        'Here too',
+        'Name in this text',
+        'Score',
+        'Keys shuffled',
+        'Any shuffled head',
+        'At this token too',
         'Looks most at',
         'Weight',
         'On the first token',
@@ -78,13 +80,16 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
         .filter((i) => scene.matches[i])
         .map((i) => {
           const label = scene.known[i];
+          const habit = label?.strongest ?? null;
           const isNamed = label !== undefined && label.letter !== '' && label.name !== 'mixed';
           const key = rows === null ? null : topKey(rows, i);
           return [
             Math.floor(i / nHead),
             i % nHead,
-            label === undefined || label.letter === '' ? '–' : labelWords(label.name),
+            label === undefined || label.letter === '' ? '–' : nameWords(label),
             label?.score ?? Number.NaN,
+            habit === null ? Number.NaN : (names?.shuffled[habit][i] ?? Number.NaN),
+            habit === null ? Number.NaN : (names?.ceiling[habit] ?? Number.NaN),
             isNamed && rows !== null ? (scene.labels[i]?.name === label.name ? 'yes' : 'no') : '–',
             key === null ? '–' : axis(key.key),
             key?.weight ?? Number.NaN,
@@ -206,8 +211,8 @@ function common(
   const row = rowOfMap(map, query);
   const sentence =
     row === null
-      ? headSentence(state.attention.probe, map.layer, map.head)
-      : headHere(state.attention.probe, map, row, pieces);
+      ? headSentence(state.attention.names, map.layer, map.head)
+      : headHere(state.attention.names, map, row, pieces);
   const most =
     first === undefined
       ? ''

@@ -1,20 +1,26 @@
 // What a head does at one token of this text, read from that token's row: how its weight lies, and whether
-// a name that the head earned on the text of the probe fits. Pure.
-import type { Behaviour, HeadScores } from '../../api.ts';
+// a name that the head earned in the whole text fits. Pure.
+import type { Habit, HeadNames } from '../../api.ts';
+import { lastWordPlace, marksOf, sentencePlaces, type Marks } from '../../habits.ts';
 import type { HeadRef } from '../../state/facts/attention.ts';
 import {
-  formatScore,
   KINDS,
   labelHead,
   MIXED,
-  probeWords,
+  namelessWords,
+  nameWords,
+  nearestWords,
+  scoreWords,
   type HeadLabel,
 } from '../../state/headLabels.ts';
 import { formatPercent } from '../format.ts';
 import { entropyOf, type HeadRow } from './weights.ts';
 
-/** Token ids by their index in the text. */
-export type Ids = readonly { readonly id: number }[];
+/** Token ids and what they say, by their index in the text. */
+export type Ids = readonly { readonly id: number; readonly text: string }[];
+
+/** A name, with the words that it is about where it is about words. */
+export type Named = Pick<HeadLabel, 'name' | 'words'>;
 
 /** How well a name fits a row. */
 export interface Fit {
@@ -36,35 +42,43 @@ const LEAST_FOR_LOCAL = 9;
 
 /**
  * Whether a row does what the name says; null where no row of this token could show it. The tokens that
- * are meant, and the rows that count, are those of `HeadScores`.
+ * are meant, and the rows that count, are those of `HeadScores` and `HeadNames`.
  *
- * - `previous`, `first`, `duplicate`, `induction`: the token with the largest weight is one that is meant.
+ * - `previous`, `first`, `duplicate`, `induction`, `sentence`, `words`, `punctuation`: the token with the largest weight
+ *   is one that is meant.
  * - `local`: more than half of the weight is on the token itself and the four before it.
  * - `broad`: the entropy is at least 0.8 of an even spread's, and no token has more than half, nor more than
  *   three times its even share.
  */
-export function fitOf(behaviour: Behaviour, row: HeadRow, ids: Ids): Fit | null {
+export function fitOf(
+  { name, words }: Named,
+  row: HeadRow,
+  ids: Ids,
+  marks: () => Marks = () => marksOfRow(row, ids),
+): Fit | null {
   const { weights } = row;
+  if (name === 'mixed') return null;
   const size = weights.length;
   if (size < 2) return null;
   const top = topOf(weights);
-  if (behaviour === 'broad') {
+  if (name === 'broad') {
     return { agrees: isEven(weights, top.weight), share: top.weight };
   }
-  const meant = meantBy(behaviour, row, ids);
+  const meant = meantBy({ name, words }, row, ids, marks);
   if (meant.length === 0) return null;
   const share = meant.reduce((sum, k) => sum + (weights[k] ?? 0), 0);
-  return { agrees: behaviour === 'local' ? share > MOST : meant.includes(top.at), share };
+  return { agrees: name === 'local' ? share > MOST : meant.includes(top.at), share };
 }
 
 /** Places in the row, from 0; none where this token has no such tokens before it. */
 function meantBy(
-  behaviour: Exclude<Behaviour, 'broad'>,
+  { name, words }: Named & { readonly name: Exclude<Habit, 'broad'> },
   { weights: { length }, firstIndex }: HeadRow,
   ids: Ids,
+  marks: () => Marks,
 ): readonly number[] {
   const here = length - 1;
-  switch (behaviour) {
+  switch (name) {
     case 'previous':
       return [here - 1];
     case 'first':
@@ -77,9 +91,24 @@ function meantBy(
       const copies = Array.from({ length: here }, (_, k) => k).filter(
         (k) => idOf(k) === idOf(here),
       );
-      return behaviour === 'duplicate' ? copies : copies.map((k) => k + 1);
+      return name === 'duplicate' ? copies : copies.map((k) => k + 1);
+    }
+    case 'sentence':
+      return sentencePlaces(marks(), here);
+    case 'punctuation': {
+      const { isMark } = marks();
+      return Array.from({ length: here }, (_, k) => k).filter((k) => isMark[k]);
+    }
+    case 'words': {
+      const place = lastWordPlace(marks(), new Set(words), here);
+      return place === null ? [] : [place];
     }
   }
+}
+
+/** What the tokens of a row are, from the first that the model sees. */
+export function marksOfRow({ weights, firstIndex }: HeadRow, ids: Ids): Marks {
+  return marksOf(ids.slice(firstIndex, firstIndex + weights.length).map(({ text }) => text));
 }
 
 function isEven(weights: Float32Array, most: number): boolean {
@@ -95,10 +124,15 @@ function topOf(weights: Float32Array): { readonly at: number; readonly weight: n
   return { at, weight: weights[at] ?? 0 };
 }
 
-/** The name that stands at this token: the one from the probe where the row agrees, else none. */
-export function labelHere(known: HeadLabel, row: HeadRow | null, ids: Ids): HeadLabel {
+/** The name that stands at this token: the one from the text where the row agrees, else none. */
+export function labelHere(
+  known: HeadLabel,
+  row: HeadRow | null,
+  ids: Ids,
+  marks?: () => Marks,
+): HeadLabel {
   if (known.name === 'mixed') return known;
-  if (row !== null && fitOf(known.name, row, ids)?.agrees === true) return known;
+  if (row !== null && fitOf(known, row, ids, marks)?.agrees === true) return known;
   return { ...known, name: 'mixed', letter: MIXED.letter };
 }
 
@@ -125,36 +159,39 @@ export function rowWords({ weights, firstIndex }: HeadRow): string {
   return `spread over several tokens here, at most ${formatPercent(weight)} on one`;
 }
 
-const FIT_WORDS: Readonly<Record<Behaviour, (share: string) => string>> = {
+const FIT_WORDS: Readonly<Record<Habit, (share: string) => string>> = {
   previous: (share) => `${share} on the token right before`,
   first: (share) => `${share} on the first token`,
   duplicate: (share) => `${share} on earlier copies of the same token`,
   induction: (share) => `${share} on what followed the last time this token came`,
+  sentence: (share) => `${share} on where this one began`,
+  punctuation: (share) => `${share} on marks before it`,
+  words: (share) => `${share} on the last of them here`,
   local: (share) => `${share} on the token itself and the four before it`,
   broad: (share) => `spread almost evenly, at most ${share} on one token`,
 };
 
-/** What the head does at this token, and behind it what it was measured to do on the text of the probe. */
+/** What the head does at this token, and behind it what it does in this text, beside its control. */
 export function headHere(
-  scores: HeadScores | null,
+  names: HeadNames | null,
   { layer, head }: HeadRef,
   row: HeadRow,
   ids: Ids,
 ): string {
   const which = `Head ${layer}.${head}`;
-  const known = labelHead(scores, layer, head);
-  const on = `on ${probeWords(scores)}`;
-  if (known.strongest === null) return `${which} — ${rowWords(row)}.`;
-  if (known.name === 'mixed') {
-    const nearest = `${KINDS[known.strongest].words} ${formatScore(known.score)}`;
-    return `${which} — ${rowWords(row)}; ${on} nothing stands out (strongest: ${nearest}).`;
+  const known = labelHead(names, layer, head);
+  if (names === null || known.strongest === null) {
+    return `${which} — ${rowWords(row)}; ${namelessWords(names)}.`;
   }
-  const { words } = KINDS[known.name];
-  const fit = fitOf(known.name, row, ids);
+  const scores = scoreWords(names, known.strongest, layer, head);
+  if (known.name === 'mixed') {
+    return `${which} — ${rowWords(row)}; ${nearestWords(known, scores)}.`;
+  }
+  const fit = fitOf(known, row, ids);
   if (fit?.agrees === true) {
     const share = FIT_WORDS[known.name](formatPercent(fit.share));
-    return `${which} — ${words}: ${share}; score ${formatScore(known.score)} ${on}.`;
+    return `${which} — ${nameWords(known)}: ${share}; in this text ${scores}.`;
   }
-  const but = fit === null ? 'which this token cannot show' : 'but not here';
-  return `${which} — ${rowWords(row)}; ${words} ${formatScore(known.score)} ${on}, ${but}.`;
+  const but = fit === null ? 'this token cannot show it' : 'not at this token';
+  return `${which} — ${rowWords(row)}; in this text ${nameWords(known)} ${scores}, but ${but}.`;
 }

@@ -1,7 +1,8 @@
 // What the atlas shows now: which heads, in which order, with which marks. Pure; drawn by `atlasDrawing.ts`.
 import type { AttentionMap, AttentionRows, PartOff } from '../../api.ts';
-import { BEHAVIOURS, labelHead, type HeadLabel } from '../../state/headLabels.ts';
+import { labelHead, type HeadLabel } from '../../state/headLabels.ts';
 import {
+  HABITS,
   KEY_SHARE,
   type AtlasFilter,
   type AtlasMode,
@@ -9,7 +10,8 @@ import {
 } from '../../state/facts/attention.ts';
 import type { AppState } from '../../state/store.ts';
 import { modelOf } from '../../state/facts/model.ts';
-import { labelHere, type Ids } from './rowReading.ts';
+import type { Marks } from '../../habits.ts';
+import { labelHere, marksOfRow, type Ids } from './rowReading.ts';
 import { entropyOf, rowOfMap, type HeadRow } from './weights.ts';
 
 export interface Scene {
@@ -21,7 +23,7 @@ export interface Scene {
   readonly order: readonly number[];
   /** By head. */
   readonly matches: readonly boolean[];
-  /** What each head was measured to do on the text of the probe. */
+  /** What each head is called in this text. */
   readonly known: readonly HeadLabel[];
   /** The names that stand: those of `known` with which the row of the token agrees. */
   readonly labels: readonly HeadLabel[];
@@ -48,14 +50,17 @@ export function toScene(state: Facts, pieces: Ids): Scene {
     state.attention.rows?.nLayer === nLayer && state.attention.rows.nHead === nHead
       ? state.attention.rows
       : null;
-  const probe =
-    state.attention.probe?.nLayer === nLayer && state.attention.probe.nHead === nHead
-      ? state.attention.probe
+  const names =
+    state.attention.names?.nLayer === nLayer && state.attention.names.nHead === nHead
+      ? state.attention.names
       : null;
-  const known = heads.map((i) => labelHead(probe, Math.floor(i / nHead), i % nHead));
-  const labels = known.map((one, i) =>
-    labelHere(one, rows === null ? null : headRowOf(rows, i), pieces),
-  );
+  const known = heads.map((i) => labelHead(names, Math.floor(i / nHead), i % nHead));
+  // All rows are of the same tokens.
+  let read: Marks | null = null;
+  const labels = known.map((one, i) => {
+    const row = rows === null ? null : headRowOf(rows, i);
+    return labelHere(one, row, pieces, () => (read ??= row && marksOfRow(row, pieces)) ?? NO_MARKS);
+  });
   const entropies = rows === null ? new Float32Array(count).fill(Number.NaN) : entropiesOf(rows);
   const deltas = sweep?.deltas ?? null;
   const matches = heads.map((i) =>
@@ -74,6 +79,8 @@ export function toScene(state: Facts, pieces: Ids): Scene {
     deltas,
   };
 }
+
+const NO_MARKS: Marks = { begins: [], isMark: [], words: [] };
 
 const measured = new WeakMap<AttentionRows, Float32Array>();
 
@@ -163,7 +170,7 @@ function orderHeads(
   const found = heads.filter((i) => matches[i]);
   const rank = (i: number): number => {
     const name = labels[i]?.name ?? 'mixed';
-    return name === 'mixed' ? BEHAVIOURS.length : BEHAVIOURS.indexOf(name);
+    return name === 'mixed' ? HABITS.length : HABITS.indexOf(name);
   };
   const value: Readonly<Record<Exclude<AtlasSort, 'position'>, (i: number) => number>> = {
     label: (i) => rank(i) - (labels[i]?.score ?? 0) / 2,

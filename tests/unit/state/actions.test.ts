@@ -9,6 +9,7 @@ import type {
   LoadedModel,
   Question,
 } from '../../../src/api.ts';
+import { names } from '../../support/headScores.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { headName, headsOf, shownHeads } from '../../../src/state/facts/attention.ts';
 import { formatSaved, parseSaved, type Saved } from '../../../src/state/persist.ts';
@@ -107,6 +108,7 @@ function createToy(url: Partial<UrlState> = {}, saved: Saved | null = null) {
       thumbnails: new Float32Array(0),
     }),
     probeHeads: () => noScores,
+    headNames: () => names({}),
     measureDevices: () => ({ webgpu: null, cpu: 1 }),
   };
   const ask = vi.fn((question: Question, input: unknown): Promise<unknown> => {

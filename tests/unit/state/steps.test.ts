@@ -57,6 +57,7 @@ function createToy({ looked = null }: { looked?: Looked | null } = {}) {
         return Promise.resolve([...(input as Input<'tokenize'>).text].map(toPiece));
       }
       if (question === 'findStored') return Promise.resolve(null);
+      if (question === 'headNames' && answers) return Promise.resolve({ nLayer: 0 });
       if (question === 'atlas' && answers) return Promise.resolve({ cells: 1 });
       if (question === 'attentionRows' && answers) return Promise.resolve({ firstIndex: 0 });
       if (question !== 'attention' || !answers) {

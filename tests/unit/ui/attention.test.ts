@@ -165,7 +165,7 @@ describe('the names on the tiles', () => {
       size,
       weights: Float32Array.from(weights),
     };
-    const label = { name, letter: LETTERS[name], score: 1, strongest: name };
+    const label = { name, letter: LETTERS[name], score: 1, strongest: name, words: [] };
     const scene: Scene = {
       nLayer: 1,
       nHead: 1,
