@@ -61,12 +61,27 @@ export interface LoadedBase {
 
 /** A model that begins with the run; its vocabulary is the tokenizer's. Of one that goes on, what it is like. */
 export interface RunModel {
-  /** Whose initial weights, activation and biases it has. */
+  /** Whose initial weights it has, and all else that is not said: activation, biases, LayerNorm, head. */
   readonly kind: 'gpt2' | 'nanogpt' | 'mingpt' | 'notebook';
   readonly n_layer: number;
   readonly n_head: number;
   readonly n_embd: number;
   readonly n_ctx: number;
+  // From here on by GPT2Config's names, and those of this library's config.json; each is as its kind has it where it is
+  // absent. What a stranger's file says of them is checked when a model is to be made (`runModel.ts`).
+  /** Width of the MLP's hidden layer; 4 · n_embd by default. */
+  readonly n_inner?: number;
+  readonly activation_function?: 'gelu_new' | 'gelu' | 'quick_gelu' | 'relu' | 'silu' | 'tanh';
+  readonly layer_norm_epsilon?: number;
+  readonly layer_norm_denominator?: 'variance' | 'std';
+  readonly qkv_bias?: boolean;
+  readonly bias?: boolean;
+  readonly layer_norm_bias?: boolean;
+  readonly scale_attn_weights?: boolean;
+  readonly scale_attn_by_inverse_layer_idx?: boolean;
+  readonly tie_word_embeddings?: boolean;
+  /** Standard deviation of first weights that are drawn as N(0, σ²); the notebook's are not. */
+  readonly initializer_range?: number;
 }
 
 /** Options of `train` by their names (`TrainingArguments`): numbers, and words for `decay` and `lr_scheduler_type`. */

@@ -313,8 +313,8 @@ export class GPT2 {
     // Whoever only reads text does not fetch what writes files.
     const { toSavedModel, writeFolder } = await import('./save.ts');
     const { tokenizerFiles, file } = this.#facts;
-    const { dropRates, reorderAndUpcastAttn } = file;
-    const beside = { tokenizerFiles, dropRates, reorderAndUpcastAttn };
+    const { dropRates, initializerRange, reorderAndUpcastAttn } = file;
+    const beside = { tokenizerFiles, dropRates, initializerRange, reorderAndUpcastAttn };
     const saved = await toSavedModel(this, beside, options);
     if (typeof target !== 'string') return saved;
     try {

@@ -70,6 +70,7 @@ interface Saveable extends Described {
 /** What is saved beside the weights. */
 export interface BesideWeights {
   readonly dropRates?: DropRates;
+  readonly initializerRange?: number;
   readonly reorderAndUpcastAttn?: boolean;
   /** The tokenizer's own files by name; null where it came with none and is GPT-2's. */
   readonly tokenizerFiles: ReadonlyMap<string, string> | null;
@@ -160,7 +161,7 @@ export function tensorsFile(name: string, tensors: ReadonlyMap<string, ExportedT
 /** GPT2Config's keys, in its order. */
 function toConfigJson(
   { config, bosTokenId, eosTokenIds }: Described,
-  { dropRates = {}, reorderAndUpcastAttn = false }: BesideWeights,
+  { dropRates = {}, initializerRange = 0.02, reorderAndUpcastAttn = false }: BesideWeights,
   dtype: 'fp32' | 'fp16',
 ): Record<string, unknown> {
   const c: GptConfig = config;
@@ -173,7 +174,7 @@ function toConfigJson(
     bos_token_id: bosTokenId,
     ...(dropRates.embd === undefined ? {} : { embd_pdrop: dropRates.embd }),
     eos_token_id: eosTokenIds[0] ?? null,
-    initializer_range: 0.02,
+    initializer_range: initializerRange,
     layer_norm_denominator: c.layerNormDenominator,
     layer_norm_epsilon: c.layerNormEpsilon,
     ...(isTransformers ? { model_type: 'gpt2' } : {}),

@@ -39,6 +39,8 @@ export interface ConfigFile {
   readonly bosTokenId?: number | string;
   readonly eosTokenIds?: readonly (number | string)[];
   readonly dropRates?: DropRates;
+  /** Standard deviation of its first weights; kept for whoever reads what became of a model. */
+  readonly initializerRange?: number;
   /** All files of the tokenizer, where the file says so (`tokenizer_files`): nobody looks for others then. */
   readonly tokenizerFiles?: readonly string[];
 }
@@ -58,6 +60,11 @@ const ACTIVATIONS = new Map<string, GptConfig['activation']>([
   ['swish', 'silu'],
   ['tanh', 'tanh'],
 ]);
+
+/** The activation that transformers calls so; undefined for a name that is none here. */
+export function activationNamed(name: string): GptConfig['activation'] | undefined {
+  return ACTIVATIONS.get(name);
+}
 
 /** What transformers calls an activation. */
 export function nameOfActivation(activation: GptConfig['activation']): string {
@@ -209,7 +216,7 @@ export function readConfigFile(json: unknown): ConfigFile {
   }
 
   const named = decided('activation_function')?.value;
-  const activation = typeof named === 'string' ? ACTIVATIONS.get(named) : undefined;
+  const activation = typeof named === 'string' ? activationNamed(named) : undefined;
   if (named !== undefined && !activation) {
     refuse('activation_function', `one of ${[...ACTIVATIONS.keys()].join(', ')}`);
   }
@@ -251,6 +258,7 @@ export function readConfigFile(json: unknown): ConfigFile {
       attn: rate('attn_pdrop', 'drop_rate', 'dropout'),
       resid: rate('resid_pdrop', 'drop_rate', 'dropout'),
     },
+    initializerRange: rate('initializer_range'),
     tokenizerFiles: Array.isArray(files)
       ? files.filter((file) => typeof file === 'string')
       : undefined,

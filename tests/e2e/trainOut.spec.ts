@@ -55,9 +55,16 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   const go = page.getByRole('region', { name: 'Go' }).getByRole('button', { name: 'Train' });
   await expect(page.getByRole('region', { name: 'Go' })).toContainText('24 steps');
   await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
+  // Two of the model’s own, which everything that leaves the page says from here on.
+  await page.getByText('More: every setting').click();
+  await page.getByRole('textbox', { name: 'n_inner', exact: true }).fill('48');
+  await page.getByRole('combobox', { name: 'activation_function' }).selectOption('relu');
+  await expect(page.getByTestId('own-fields')).toContainText('n_inner 48 (else 512)');
 
   await go.click();
   await expect(state(page)).toHaveText('done');
+  const made = page.getByRole('region', { name: 'What it is made of' });
+  await expect(made).toContainText('32 tokens of context, n_inner 48, activation_function relu:');
   const whole = await losses(page);
   await takeAway(page).getByRole('button', { name: 'Copy link' }).click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -69,6 +76,9 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   const copied = new URLSearchParams(new URL(link).hash.slice(1));
   expect(Object.fromEntries(new URLSearchParams(copied.get('run') ?? ''))).toMatchObject({
     ...SETTINGS,
+    v: '2',
+    n_inner: '48',
+    activation_function: 'relu',
     seed: '42',
   });
 
@@ -84,7 +94,10 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   expect(model.suggestedFilename()).toBe('Add-1-32.zip');
   await expect(page.getByTestId('taken')).toContainText('GPT2LMHeadModel.from_pretrained');
   const files = unzipSync(new Uint8Array(folder));
-  expect(files).toHaveProperty(['Add-1-32/config.json']);
+  expect(JSON.parse(Buffer.from(files['Add-1-32/config.json'] ?? []).toString())).toMatchObject({
+    n_inner: 48,
+    activation_function: 'relu',
+  });
   const [archive, saved] = await download(page, 'Save the run');
   expect(archive.suggestedFilename()).toBe('Add-1-32-run.zip');
   const kept = unzipSync(new Uint8Array(saved));
@@ -92,6 +105,9 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
     files['Add-1-32/model.safetensors'],
   );
   const [, receipt] = await download(page, 'Receipt');
+  expect(JSON.parse(receipt.toString())).toMatchObject({
+    settings: { model: { n_inner: 48, activation_function: 'relu' } },
+  });
 
   const runs = page.getByTestId('runs').getByRole('listitem');
   await runs.getByRole('button', { name: /^Delete/u }).click();

@@ -12,6 +12,7 @@ import type { PlacedMatrix } from '../../src/model/parameters.ts';
 import { readRows } from '../../src/model/readBack.ts';
 import { adopt } from '../../src/model/training/adopt.ts';
 import { NO_DROPOUT } from '../../src/model/training/dropout.ts';
+import { planLora } from '../../src/model/training/lora/adapters.ts';
 import { type Factors, factorSpecs } from '../../src/model/training/lora/factors.ts';
 import { LoraTrainer } from '../../src/model/training/lora/loraTrainer.ts';
 import {
@@ -189,7 +190,11 @@ export async function expectPlanned(model: Gpt, lora: LoraConfig): Promise<void>
       expectNear(trainer.sizeBytes, planMemory(device, config, sizes).total);
       trainer.dispose();
       const beside = new LoraTrainer(model, lora, options);
-      const plan = planMemory(device, config, { ...sizes, lora, base: model.sizeBytes });
+      const plan = planMemory(device, config, {
+        ...sizes,
+        adapter: planLora(config, lora),
+        base: model.sizeBytes,
+      });
       expect(plan.base).toBe(model.sizeBytes);
       expectNear(beside.sizeBytes, plan.total - plan.base);
       beside.dispose();

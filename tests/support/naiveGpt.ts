@@ -22,6 +22,8 @@ export interface NaiveConfig {
   readonly scaled?: boolean;
   readonly inverse?: boolean;
   readonly tied: boolean;
+  /** What a LayerNorm adds below its root; 1e-5 where nothing is said. */
+  readonly epsilon?: number;
 }
 
 type Matrix = readonly Float32Array[]; // [out][in]
@@ -96,7 +98,9 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
     const mean = x.reduce((a, b) => a + b, 0) / C;
     const squares = x.reduce((a, b) => a + (b - mean) ** 2, 0);
     const spread = config.std ? Math.sqrt(squares / (C - 1)) : squares / C;
-    return x.map((v, c) => ((v - mean) / Math.sqrt(spread + 1e-5)) * weight[c] + bias[c]);
+    return x.map(
+      (v, c) => ((v - mean) / Math.sqrt(spread + (config.epsilon ?? 1e-5))) * weight[c] + bias[c],
+    );
   }
   const linear = (x: number[], weight: Matrix, bias?: Float32Array): number[] =>
     weight.map((row, n) => row.reduce((sum, w, k) => sum + w * x[k], bias?.[n] ?? 0));
@@ -308,5 +312,6 @@ export function createNaiveGpt(config: NaiveConfig, seed: number) {
     return stored;
   }
 
-  return { forward, flow, toLogits, toCheckpoint };
+  /** The table of positions itself: whoever changes it changes the model. */
+  return { forward, flow, toLogits, toCheckpoint, positions: wpe };
 }

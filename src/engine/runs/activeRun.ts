@@ -66,7 +66,7 @@ export interface ActiveOptions {
   /** The text's bytes. */
   readonly read: (signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
   readonly where: Pick<TrainOptions, 'device' | 'processor'>;
-  readonly bases: Bases;
+  readonly bases: () => Promise<Bases>;
   /** What the page has loaded. */
   readonly loaded: LoadedBase | null;
 }
@@ -188,7 +188,7 @@ export class ActiveRun {
     const { signal } = this.#stop;
     const checkpoints =
       before && store ? { id: this.id, store: store.checkpoints(this.id) } : undefined;
-    const begins = await bases.begin(base, { loaded, where, checkpoints, signal });
+    const begins = await (await bases()).begin(base, { loaded, where, checkpoints, signal });
     try {
       const { sha256 } = begins.base;
       await this.#trainFrom(begins, { ...settings, base: { ...base, sha256 } });

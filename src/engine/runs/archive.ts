@@ -20,8 +20,9 @@ import {
   sizeOf,
 } from '../training/checkpointStore.ts';
 import { FACTORS } from '../training/adapterFiles.ts';
-import { OPTIMIZER, WEIGHTS, checkSame } from '../training/checkpoints.ts';
+import { OPTIMIZER, WEIGHTS } from '../training/checkpoints.ts';
 import { toArguments } from '../training/options.ts';
+import { checkSame } from '../training/restore.ts';
 import { TRAINER_STATE, readTrainerState } from '../training/trainerState.ts';
 import { checkCurveOf, checkReceiptOf, checkRecord } from './claims.ts';
 import { edited } from './edits.ts';

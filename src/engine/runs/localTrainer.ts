@@ -22,11 +22,11 @@ import { openOpfs } from '../../kept/opfs.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
-import { Bases } from './bases.ts';
+import type { Bases } from './bases.ts';
 import { editedText } from './edits.ts';
 import { estimate } from './estimate.ts';
 import { prepareText } from './prepare.ts';
-import { Readings } from './readings.ts';
+import type { Readings } from './readings.ts';
 import { type KeptRun, toRecord } from './record.ts';
 import { RunStore, isRunning, untilEnded } from './runStore.ts';
 import { nameAmong, nameOf, newModelOf, plainName } from './settings.ts';
@@ -68,14 +68,12 @@ export class LocalTrainer implements Trainer {
   #measuring: Promise<unknown> | null = null;
   /** What has the device without being a run, in words, and when it will be done. */
   #other: { readonly what: string; readonly done: Promise<void> } | null = null;
-  readonly #readings: Readings;
-  readonly #bases: Bases;
+  #readings: Promise<Readings> | null = null;
+  #bases: Promise<Bases> | null = null;
   #disposed = false;
 
   constructor(options: LocalTrainerOptions) {
     this.#options = options;
-    this.#readings = new Readings(options);
-    this.#bases = new Bases(options);
   }
 
   async ask<Q extends TrainerQuestion>(
@@ -102,7 +100,8 @@ export class LocalTrainer implements Trainer {
     const { base } = this.#options;
     const store = await this.#open();
     const where = this.#where(device);
-    const shared = { store, spare: () => this.#held(), where, bases: this.#bases, loaded };
+    const bases = (): Promise<Bases> => this.#opened();
+    const shared = { store, spare: () => this.#held(), where, bases, loaded };
     let active: ActiveRun;
     if ('id' in run) {
       if (await this.#isHeld(run.id)) await this.#keep(run.id);
@@ -147,7 +146,8 @@ export class LocalTrainer implements Trainer {
     signal?: AbortSignal,
   ): AsyncGenerator<ReceiptEvent, void, undefined> {
     const { base } = this.#options;
-    const how = { base, bases: this.#bases, loaded, where: this.#where(device), signal };
+    const bases = (): Promise<Bases> => this.#opened();
+    const how = { base, bases, loaded, where: this.#where(device), signal };
     const { checkReceipt } = await receipts();
     yield* this.#alone('The first steps of a receipt are being made.', () =>
       checkReceipt(request, how),
@@ -172,7 +172,7 @@ export class LocalTrainer implements Trainer {
   dispose(): void {
     this.#disposed = true;
     this.#active?.control('stop');
-    void this.#readings.dispose();
+    void this.#readings?.then((readings) => readings.dispose());
   }
 
   readonly #answers: Answers = {
@@ -215,7 +215,10 @@ export class LocalTrainer implements Trainer {
     },
     readAt: async ({ id, ...asked }, signal) => {
       await (await this.#storeOf(id)).get(id);
-      return this.#readings.read(id, asked, signal);
+      this.#readings ??= import('./readings.ts').then(
+        ({ Readings: Made }) => new Made(this.#options),
+      );
+      return (await this.#readings).read(id, asked, signal);
     },
     passage: async ({ id, passage }) => {
       const [{ text }, { passageIn }] = await Promise.all([this.#textOf(id), passages()]);
@@ -264,7 +267,7 @@ export class LocalTrainer implements Trainer {
     signal: AbortSignal | undefined,
   ): Promise<TextFacts> {
     const bytes = await readRunText(text, this.#options.base, signal);
-    const known = base ? await this.#bases.know(base, loaded, signal) : null;
+    const known = base ? await (await this.#opened()).know(base, loaded, signal) : null;
     return (await prepareText(bytes, tokenizer, { base: known, signal })).facts;
   }
 
@@ -281,7 +284,7 @@ export class LocalTrainer implements Trainer {
         { ...where, model: newModelOf(model, vocabSize) },
         signal,
       );
-    const begins = await this.#bases.begin(base, { loaded, where, signal });
+    const begins = await (await this.#opened()).begin(base, { loaded, where, signal });
     try {
       return await estimate(settings, vocabSize, begins.how, signal);
     } finally {
@@ -322,6 +325,12 @@ export class LocalTrainer implements Trainer {
     }
     if (own) return toRecord(own, files, 'here');
     return toRecord(kept, files, (await isRunning(kept.id)) ? 'elsewhere' : 'nowhere');
+  }
+
+  /** Models that runs go on from: most begin with one of their own. */
+  #opened(): Promise<Bases> {
+    this.#bases ??= import('./bases.ts').then(({ Bases: Made }) => new Made(this.#options));
+    return this.#bases;
   }
 
   /** What found no room when it ended. */

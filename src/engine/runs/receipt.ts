@@ -127,7 +127,7 @@ export function madeAgain({
 
 interface CheckOptions {
   readonly base: string;
-  readonly bases: Bases;
+  readonly bases: () => Promise<Bases>;
   readonly loaded: LoadedBase | null;
   readonly where: Pick<TrainOptions, 'device' | 'processor'>;
   readonly signal: AbortSignal | undefined;
@@ -157,7 +157,7 @@ export async function* checkReceipt(
   let begins: Beginning | null = null;
   if (settings.base) {
     yield { type: 'preparing', what: `Reading ${settings.base.name}`, share: null };
-    begins = await bases.begin(settings.base, { loaded, where, signal });
+    begins = await (await bases()).begin(settings.base, { loaded, where, signal });
   }
   try {
     yield* firstSteps({ receipt, there, last, bytes, begins, where, signal });

@@ -5,6 +5,7 @@ import type {
   HeadScores,
   RunArguments,
   RunChange,
+  RunModel,
   RunPoint,
   RunRecord,
   RunSample,
@@ -192,16 +193,14 @@ export function readSettings(value: unknown): RunSettings | null {
   const { text, tokenizer, model, arguments: args, validation, prompt } = value;
   if (!isObject(text) || !isObject(tokenizer) || !isObject(model) || !isObject(args)) return null;
   const from = readText(text);
-  const kind = KINDS.find((one) => one === model['kind']);
+  const shape = readModel(model);
   const base = readBase(value['base']);
   const made = readTokenizer(tokenizer);
-  if (!from || !kind || !made || (made.kind === 'model') !== (base !== null)) return null;
-  const size = (name: string): number => toCount(model[name]);
-  const sizes = { n_layer: size('n_layer'), n_head: size('n_head'), n_embd: size('n_embd') };
+  if (!from || !shape || !made || (made.kind === 'model') !== (base !== null)) return null;
   return {
     text: from,
     tokenizer: made,
-    model: { kind, ...sizes, n_ctx: size('n_ctx') },
+    model: shape,
     ...(base && { base }),
     arguments: readArguments(args),
     generator: value['generator'] === 'torch' ? 'torch' : 'philox',
@@ -209,6 +208,24 @@ export function readSettings(value: unknown): RunSettings | null {
     validation: toNumber(validation) ?? 0,
     prompt: typeof prompt === 'string' ? prompt : '',
     ...(Array.isArray(value['edits']) && { edits: value['edits'].flatMap(readEdit) }),
+  };
+}
+
+/** What is said of it beside its sizes is refused by name when a model is to be made: nobody trains another one unawares. */
+function readModel(model: Record<string, unknown>): RunModel | null {
+  const kind = KINDS.find((one) => one === model['kind']);
+  if (!kind) return null;
+  const size = (name: string): number => toCount(model[name]);
+  const said = Object.entries(model).filter(
+    ([, one]) => typeof one === 'string' || typeof one === 'boolean' || toNumber(one) !== null,
+  );
+  return {
+    ...(Object.fromEntries(said) as Partial<RunModel>),
+    kind,
+    n_layer: size('n_layer'),
+    n_head: size('n_head'),
+    n_embd: size('n_embd'),
+    n_ctx: size('n_ctx'),
   };
 }
 

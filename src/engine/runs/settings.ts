@@ -1,35 +1,51 @@
 // From the settings of a run to the options of `train`.
 import type { RunModel, RunSettings } from '../../api.ts';
-import { type GptConfig, PRESETS } from '../../model/config.ts';
+import { EngineError } from '../../errors.ts';
+import type { GptConfig } from '../../model/config.ts';
+import { activationNamed } from '../../model/configFile.ts';
+import { wholeModel, whyNotTrained } from '../../runModel.ts';
 import type { NewModel, TrainOptions } from '../training/begin.ts';
 import type { TrainingArguments } from '../training/options.ts';
 import { splitCorpus } from '../training/split.ts';
 import type { Beginning } from './bases.ts';
 import type { PreparedText } from './prepare.ts';
 
-const KINDS = {
-  gpt2: 'gpt2',
-  nanogpt: 'nanogpt',
-  mingpt: 'mingpt-gpt1',
-  notebook: 'notebook-124m',
-} as const;
-
 /** Bytes that all checkpoints of a run may take: one is written while another is there. */
 export const CHECKPOINTS = 2;
 
-/** A new model of these sizes, for a vocabulary. What does not go together `train` refuses. */
+/**
+ * A new model of these sizes and details, for a vocabulary. Throws `training/options` for a field that no model here has, or
+ * that is out of its bounds, by its name; what sizes do not go together `train` refuses.
+ */
 export function newModelOf(model: RunModel, vocabSize: number): NewModel {
-  const { kind, n_layer, n_head, n_embd, n_ctx } = model;
+  const wrong = whyNotTrained(model);
+  if (wrong) throw new EngineError(wrong.message, { code: 'training/options', hint: wrong.hint });
+  const whole = wholeModel(model);
+  const activation = activationNamed(whole.activation_function);
+  if (!activation) throw new Error(`${whole.activation_function} is no activation.`);
   const config: GptConfig = {
-    ...PRESETS[KINDS[kind]],
     vocabSize,
-    nCtx: n_ctx,
-    nLayer: n_layer,
-    nHead: n_head,
-    nEmbd: n_embd,
-    nInner: 4 * n_embd,
+    nCtx: whole.n_ctx,
+    nLayer: whole.n_layer,
+    nHead: whole.n_head,
+    nEmbd: whole.n_embd,
+    nInner: whole.n_inner,
+    qkvBias: whole.qkv_bias,
+    bias: whole.bias,
+    layerNormBias: whole.layer_norm_bias,
+    layerNormDenominator: whole.layer_norm_denominator,
+    layerNormEpsilon: whole.layer_norm_epsilon,
+    activation,
+    scaleAttnWeights: whole.scale_attn_weights,
+    scaleAttnByInverseLayerIdx: whole.scale_attn_by_inverse_layer_idx,
+    tiedHead: whole.tie_word_embeddings,
   };
-  return { config, initial: kind === 'gpt2' ? 'nanogpt' : kind };
+  const { kind, initializer_range } = model;
+  return {
+    config,
+    initial: kind === 'gpt2' ? 'nanogpt' : kind,
+    ...(initializer_range !== undefined && { initializer_range }),
+  };
 }
 
 /** What of `train`'s options the settings decide; `begins` is the model that they go on from. Throws `training/options` for a share that is none. */

@@ -5,8 +5,8 @@ import { type JsonValue, show } from '../../json.ts';
 import type { Device } from '../../gpu/device.ts';
 import { type GptConfig, checkConfig } from '../../model/config.ts';
 import { drops } from '../../model/training/dropout.ts';
-import { type InitialRule, philoxInitial } from '../../model/training/initialise.ts';
-import { LORA_DEFAULTS, type LoraConfig } from '../../model/training/lora/loraConfig.ts';
+import { type Initial, type InitialRule, philoxInitial } from '../../model/training/initialise.ts';
+import type { LoraConfig } from '../../model/training/lora/loraConfig.ts';
 import { type MaskPlan, drawMasks, planMasks } from '../../model/training/masks.ts';
 import { type MemoryPlan, planMemory } from '../../model/training/plan.ts';
 import type { TorchRandom, TorchRandomState } from '../../model/training/torchRandom.ts';
@@ -34,6 +34,8 @@ export interface NewModel {
   readonly config: GptConfig;
   /** Whose initial weights it has: `nanogpt` by default, which are GPT-2's. */
   readonly initial?: InitialRule;
+  /** Standard deviation of what `mingpt` and `nanogpt` draw; 0.02 by default. */
+  readonly initializer_range?: number;
   /** Weights that it begins with in place of such: another model's of this shape. */
   readonly first?: FirstWeights;
 }
@@ -125,7 +127,7 @@ export interface Run extends PlannedRun {
   readonly log: LogEntry[];
 }
 
-const DEFAULT_RULE = 'nanogpt';
+const DEFAULT_RULE: InitialRule = 'nanogpt';
 const DEFAULT_ORDER = 'random';
 const DEFAULT_GENERATOR = 'philox';
 
@@ -144,7 +146,7 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
     step,
     schedule: toArguments(before, config.nCtx),
   }));
-  const lora = loraOf(options, base);
+  const lora = await loraOf(options, base);
   const tokenizer = options.tokenizer === undefined ? (base?.tokenizer ?? null) : options.tokenizer;
   const tokenizerFiles =
     options.tokenizer === undefined && base
@@ -163,7 +165,7 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
       dropout: dropoutOf(args),
       decay: args.decay,
       masks: generator === 'torch' ? 'given' : 'philox',
-      ...(lora && { lora }),
+      ...(lora && { adapter: (await loraPlans()).planLora(config, lora) }),
       ...(base && { base: base.gpt.sizeBytes }),
     });
     const what = { options, args, earlier, config, base, lora, tokenizer, tokenizerFiles };
@@ -175,8 +177,17 @@ export async function planRun(options: TrainOptions): Promise<PlannedRun> {
   }
 }
 
+/** A LoRA, which few runs are, comes when it is asked for. */
+const loraPlans = async () => ({
+  ...(await import('../../model/training/lora/adapters.ts')),
+  ...(await import('../../model/training/lora/loraConfig.ts')),
+});
+
 /** Throws `training/options` for an adapter of nothing, or a device beside the loaded model's. */
-function loraOf({ lora, device, processor }: TrainOptions, base: GPT2 | null): LoraConfig | null {
+async function loraOf(
+  { lora, device, processor }: TrainOptions,
+  base: GPT2 | null,
+): Promise<LoraConfig | null> {
   if (base && (device !== undefined || processor !== undefined)) {
     throw new EngineError('A loaded model is trained on its own device; another one was named.', {
       code: 'training/options',
@@ -190,7 +201,7 @@ function loraOf({ lora, device, processor }: TrainOptions, base: GPT2 | null): L
       { code: 'training/lora', hint: 'Train all parameters of this model: leave lora out.' },
     );
   }
-  if (base) return { ...LORA_DEFAULTS, ...lora };
+  if (base) return { ...(await loraPlans()).LORA_DEFAULTS, ...lora };
   throw new EngineError('A LoRA is trained beside a loaded model; this one begins with the run.', {
     code: 'training/options',
     hint: 'Give a model that from_pretrained loaded, or leave lora out.',
@@ -248,7 +259,7 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
       decay: args.decay,
     },
   };
-  const first = isLoaded(model) ? DEFAULT_RULE : (model.first ?? model.initial ?? DEFAULT_RULE);
+  const first = isLoaded(model) ? { rule: DEFAULT_RULE } : (model.first ?? initialOf(model));
   const learner =
     base && lora
       ? (await import('./loraLearner.ts')).loraLearner(base, lora, how)
@@ -291,6 +302,10 @@ export async function beginRun(planned: PlannedRun): Promise<Run> {
     trainer.dispose();
     throw error;
   }
+}
+
+function initialOf({ initial = DEFAULT_RULE, initializer_range }: NewModel): Initial {
+  return { rule: initial, initializer_range };
 }
 
 /** A run as a checkpoint left it. */

@@ -5,6 +5,7 @@ import { EngineError } from '../../errors.ts';
 import { show } from '../../json.ts';
 import type { GptConfig } from '../../model/config.ts';
 import { INITIAL_RULES } from '../../model/training/initialise.ts';
+import { DETAILS } from '../../runModel.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { DEFAULT_OPTIONS } from '../sampling/generate.ts';
 import { checkOptions } from '../sampling/sampler.ts';
@@ -19,7 +20,7 @@ const ORDERS = ['random', 'shuffled', 'sequential'] as const;
 
 /** What of `TrainOptions` is looked at, as somebody may have written it who has no types. */
 interface AskedRun {
-  readonly model: { readonly initial?: string };
+  readonly model: { readonly initial?: string; readonly initializer_range?: number };
   readonly train: Ids;
   readonly validation?: Ids | null;
   readonly tokenizer: Tokenizer | null;
@@ -44,6 +45,7 @@ export function checkRun(options: AskedRun, args: TrainingArguments, config: Gpt
   checkChoice('generator', generator, GENERATORS);
   checkChoice('order', order, ORDERS);
   checkChoice('model.initial', options.model.initial, INITIAL_RULES);
+  checkRange(options.model);
   if (generator === 'torch' && order !== undefined && order !== 'random') {
     throw fail(
       `order is ${order}; PyTorch's generator draws windows at random.`,
@@ -66,6 +68,22 @@ function checkChoice(name: string, value: string | undefined, known: readonly st
   throw fail(
     `${name} is ${show(value)}; expected ${known.join(', ')}.`,
     `Leave ${name} out for what is usual.`,
+  );
+}
+
+function checkRange({ initial, initializer_range: range }: AskedRun['model']): void {
+  if (range === undefined) return;
+  const { from, to } = DETAILS.initializer_range;
+  if (initial === 'notebook') {
+    throw fail(
+      'model.initializer_range says nothing of the notebook’s first weights: PyTorch’s own rules draw them.',
+      'Leave it out, or take another model.initial.',
+    );
+  }
+  if (typeof range === 'number' && range >= from && range <= to) return;
+  throw fail(
+    `model.initializer_range is ${show(range)}; expected a number from ${from} to ${to}.`,
+    'Leave it out for what is usual.',
   );
 }
 

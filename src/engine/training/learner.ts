@@ -6,18 +6,14 @@ import type { Gpt } from '../../model/gpt.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import type { LayoutName } from '../../model/layouts.ts';
 import type { ConfigFile } from '../../model/configFile.ts';
-import { type Adopter, adopt } from '../../model/training/adopt.ts';
-import {
-  type InitialRandom,
-  type InitialRule,
-  initialise,
-} from '../../model/training/initialise.ts';
+import type { Adopter } from '../../model/training/adopt.ts';
+import { type Initial, type InitialRandom, initialise } from '../../model/training/initialise.ts';
 import { type AnyTrainer, Trainer, type TrainerOptions } from '../../model/training/trainer.ts';
 import type { GPT2 } from '../gpt2.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
 import type { BesideWeights, SavedFile } from '../save.ts';
-import { type CheckpointFiles, checkpointFiles, restore } from './checkpoints.ts';
+import { type CheckpointFiles, checkpointFiles } from './checkpoints.ts';
 import type { TrainerState } from './trainerState.ts';
 
 /** Weights that a new model begins with in place of drawn ones: another model's, which need not stay. */
@@ -53,6 +49,10 @@ export interface Learner {
   finish(): Promise<{ readonly gpt: Gpt; readonly adapter: SavedFile[] | null }>;
 }
 
+/** What runs need that do not begin anew. */
+const adopting = () => import('../../model/training/adopt.ts');
+const restoring = () => import('./restore.ts');
+
 /** Where a run computes, and whether that ends with its model: a loaded model's device is its own. */
 export async function deviceOf(
   base: GPT2 | null,
@@ -70,7 +70,7 @@ export async function deviceOf(
 export function wholeLearner(
   device: Device,
   from: Gpt['config'] | GPT2,
-  first: InitialRule | FirstWeights,
+  first: Initial | FirstWeights,
   options: TrainerOptions,
 ): Learner {
   const base = isLoaded(from) ? from : null;
@@ -81,11 +81,11 @@ export function wholeLearner(
     parameters: parameterCount(config),
     async begin(draws, signal) {
       const { arena, trainables } = trainer;
-      if (base) await adopt(trainer, base.gpt, signal);
-      else if (typeof first === 'object') await first.write(trainer, signal);
+      if (base) await (await adopting()).adopt(trainer, base.gpt, signal);
+      else if ('write' in first) await first.write(trainer, signal);
       else await initialise(arena, trainables.parameters, config, first, draws, undefined, signal);
     },
-    restore: (files, signal) => restore(trainer, files, signal),
+    restore: async (files, signal) => (await restoring()).restore(trainer, files, signal),
     checkpoint: (described, beside, state) => checkpointFiles(trainer, described, beside, state),
     current: () => Promise.resolve({ gpt: trainer.model, isOwn: false }),
     finish: () => Promise.resolve({ gpt: trainer.finish(), adapter: null }),

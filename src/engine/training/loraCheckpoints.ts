@@ -9,15 +9,8 @@ import type { LoraTrainer } from '../../model/training/lora/loraTrainer.ts';
 import { exportFactors, factorFillings, toAdapterConfig } from '../../model/training/lora/saved.ts';
 import type { SavedFile } from '../save.ts';
 import { adapterFiles } from './adapterFiles.ts';
-import {
-  type CheckpointFiles,
-  MOMENTS,
-  checkSame,
-  lacks,
-  readState,
-  runFiles,
-  withTensors,
-} from './checkpoints.ts';
+import { type CheckpointFiles, MOMENTS, lacks, readState, runFiles } from './checkpoints.ts';
+import { checkSame, withTensors } from './restore.ts';
 import type { TrainerState } from './trainerState.ts';
 
 /** What of a `LoraTrainer` a checkpoint holds. */

@@ -9,9 +9,9 @@ import { type Run, type TrainOptions, beginRun, optionsToKeep, planRun } from '.
 import { isOfTheStore, removeOldest, sizeOf } from './checkpointStore.ts';
 import type { CheckpointEvent, NoticeEvent, SampleEvent, StepEvent, TrainEvent } from './events.ts';
 import { isLoaded } from './learner.ts';
-import { dropoutOf, samplingOf } from './options.ts';
+import { samplingOf } from './options.ts';
 import { type ScheduleOptions, learningRateAt } from './schedule.ts';
-import { fingerprintOf, trainedModel } from './trainedModel.ts';
+import { fingerprintOf, saidOf, trainedModel } from './trainedModel.ts';
 import { wholeWindows } from './windows.ts';
 
 /**
@@ -281,18 +281,14 @@ function startOf(prompt: string, model: GPT2): number[] {
 
 /** Keeps a checkpoint; a run whose store is full, or cannot be written, goes on and says so. */
 async function keep(run: Run, evalLoss: number | null): Promise<CheckpointEvent | NoticeEvent> {
-  const { options, trainer, args, batches, random, log } = run;
+  const { options, trainer, batches, random, log } = run;
   const store = options.checkpoints;
   if (!store) throw new Error('A run without a store keeps nothing.');
   const step = trainer.steps;
   // It describes the files; weights are the learner's, and nobody merges an adapter for them.
   const model = trainedModel(run, run.base?.gpt ?? (await run.learner.current()).gpt);
   try {
-    const { embd, attn, resid } = dropoutOf(args);
-    const beside = {
-      dropRates: { embd, attn, resid },
-      tokenizerFiles: run.tokenizerFiles,
-    };
+    const beside = { ...saidOf(run), tokenizerFiles: run.tokenizerFiles };
     const files = await run.learner.checkpoint(model, beside, {
       run: options.run ?? 'run',
       step,

@@ -9,9 +9,15 @@ import type { Run } from './begin.ts';
 import { type LikeModel, isLoaded } from './learner.ts';
 import { dropoutOf } from './options.ts';
 
+/** What is said of a run's model beside its weights, for whoever goes on with it. */
+export function saidOf({ args, options: { model } }: Run) {
+  const range = isLoaded(model) ? undefined : model.initializer_range;
+  return { dropRates: dropoutOf(args), ...(range !== undefined && { initializerRange: range }) };
+}
+
 /** A run's model as its weights are now; what it is known by counts once they stay as they are (`fingerprintOf`). */
 export function trainedModel(run: Run, gpt: Gpt, fingerprint = ''): GPT2 {
-  const { options, args, base, device, ownsDevice, tokenizer, tokenizerFiles } = run;
+  const { options, base, device, ownsDevice, tokenizer, tokenizerFiles } = run;
   const like = base ? likeOf(base) : likeNew(options.model);
   return GPT2.of({
     device,
@@ -24,7 +30,7 @@ export function trainedModel(run: Run, gpt: Gpt, fingerprint = ''): GPT2 {
     tokenizer,
     tokenizerFiles,
     file: {
-      dropRates: dropoutOf(args),
+      ...saidOf(run),
       ...(like.bosTokenId !== undefined && { bosTokenId: like.bosTokenId }),
       ...(like.eosTokenIds && { eosTokenIds: like.eosTokenIds }),
     },

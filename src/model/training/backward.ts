@@ -9,7 +9,6 @@ import { layerNormBackward, layerNormBackwardInput } from '../../kernels/layerNo
 import { linearBackwardInput, linearBackwardWeight } from '../../kernels/linearBackward.ts';
 import type { Linear, Norm, Parameters } from '../parameters.ts';
 import type { BlockDrops, Drop } from './dropout.ts';
-import { encodeAdapterBackward } from './lora/adapterPass.ts';
 import {
   type TrainingPass,
   adapterPass,
@@ -156,7 +155,8 @@ function encodeLinearBackward(
     const t = { dOut, x, dWeight: d.weight, dBias: d.bias };
     linearBackwardWeight(enc, t, { rows, accumulate });
   }
-  encodeAdapterBackward(adapterPass(pass), layer, { x, dOut, dX: goesOn ? dX : null }, accumulate);
+  const t = { x, dOut, dX: goesOn ? dX : null };
+  pass.adapters?.encodeBackward(adapterPass(pass), layer, t, accumulate);
   return goesOn;
 }
 

@@ -10,7 +10,7 @@ import { encodeNorm } from '../forward.ts';
 import type { Gpt } from '../gpt.ts';
 import type { Linear } from '../parameters.ts';
 import type { TrainingBuffers } from './buffers.ts';
-import { type Adapters, type AdapterPass, encodeAdapter } from './lora/adapterPass.ts';
+import type { AdapterPass, Adapters } from './lora/adapterPass.ts';
 import {
   type BlockDrops,
   type Drop,
@@ -105,7 +105,7 @@ function encodeLinear(pass: TrainingPass, layer: Linear, x: Tensor, out: Tensor)
   const { enc, model } = pass;
   const t = { x, ...layer, scale: model.allOn, out };
   linear(enc, t, { rows: rowsOf(pass), often: true });
-  encodeAdapter(adapterPass(pass), layer, x, out);
+  pass.adapters?.encode(adapterPass(pass), layer, x, out);
 }
 
 /** out = x + dropout(y · cProj) */
@@ -123,7 +123,7 @@ function encodeSum(
     enc.copy(x, out);
     const t = { x: y, ...cProj, scale: model.allOn, out };
     linear(enc, t, { rows, accumulate: true, often: true });
-    encodeAdapter(adapterPass(pass), cProj, y, out);
+    pass.adapters?.encode(adapterPass(pass), cProj, y, out);
     return;
   }
   const { mask, ...rest } = drop;

@@ -11,11 +11,18 @@ import { type Parameters, parameterTable } from '../parameters.ts';
 
 /**
  * Whose rule it is. `notebook`: PyTorch's defaults, N(0, 1) for embeddings and U(±1/√inputs) for weights and biases of
- * linear layers. `mingpt`: N(0, 0.02), no bias, no position. `nanogpt`: N(0, 0.02), positions too, and
- * N(0, 0.02/√(2 · layers)) for what adds to the residual stream; GPT-2's own.
+ * linear layers. `mingpt`: N(0, σ), no bias, no position. `nanogpt`: N(0, σ), positions too, and N(0, σ/√(2 · layers)) for
+ * what adds to the residual stream; GPT-2's own. σ is a standard deviation, GPT2Config's `initializer_range`, 0.02 in all
+ * of them.
  */
 export const INITIAL_RULES = ['notebook', 'mingpt', 'nanogpt'] as const;
 export type InitialRule = (typeof INITIAL_RULES)[number];
+
+/** A rule, and σ where that is another: `notebook` has none. */
+export interface Initial {
+  readonly rule: InitialRule;
+  readonly initializer_range?: number | undefined;
+}
 
 /** How the elements of a tensor are distributed. */
 type Distribution =
@@ -84,13 +91,14 @@ export async function initialise(
   arena: Arena,
   parameters: Parameters,
   config: GptConfig,
-  rule: InitialRule,
+  initial: InitialRule | Initial,
   random: InitialRandom,
   onTensor?: (name: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const source = breathing(initialCheckpoint(config, rule, random), signal);
-  await fillParameters(arena, parameters, source, LAYOUTS[rule], config, onTensor, signal);
+  const source = breathing(initialCheckpoint(config, initial, random), signal);
+  const layout = LAYOUTS[typeof initial === 'string' ? initial : initial.rule];
+  await fillParameters(arena, parameters, source, layout, config, onTensor, signal);
 }
 
 /** Millions of values are drawn in seconds: between two pieces of them others have their turn, who may end it. */
@@ -117,10 +125,10 @@ const LAYOUTS: Readonly<Record<InitialRule, Layout>> = {
  */
 export function initialCheckpoint(
   config: GptConfig,
-  rule: InitialRule,
+  initial: InitialRule | Initial,
   random: InitialRandom,
 ): TensorSource {
-  const draws = drawsOf(config, rule);
+  const draws = drawsOf(config, typeof initial === 'string' ? { rule: initial } : initial);
   const lastOf = new Map(draws.map(({ name }, number) => [name, number]));
   const kept = draws.filter(({ name }, number) => lastOf.get(name) === number);
   let next = 0;
@@ -163,7 +171,7 @@ interface Module {
 }
 
 /** All that a codebase draws, in its order; a tensor is what it was drawn last. */
-function drawsOf(config: GptConfig, rule: InitialRule): Draw[] {
+function drawsOf(config: GptConfig, { rule, initializer_range: range = 0.02 }: Initial): Draw[] {
   const layout = LAYOUTS[rule];
   const modules = modulesOf(config, rule);
   const norms = parameterTable(config)
@@ -178,13 +186,13 @@ function drawsOf(config: GptConfig, rule: InitialRule): Draw[] {
   const applied = modules.flatMap((module): Draw[] => {
     const zeros: Distribution = { kind: 'constant', value: 0 };
     const { kind, weight, shape, bias } = module;
-    const distribution: Distribution = kind === 'zeros' ? zeros : { kind: 'normal', std: 0.02 };
+    const distribution: Distribution = kind === 'zeros' ? zeros : { kind: 'normal', std: range };
     const drawn: Draw = { name: weight, shape, distribution };
     return bias === null
       ? [drawn]
       : [drawn, { name: bias, shape: [shape[0]], distribution: zeros }];
   });
-  const std = 0.02 / Math.sqrt(2 * config.nLayer);
+  const std = range / Math.sqrt(2 * config.nLayer);
   const residual = applied
     .filter(({ name }) => rule === 'nanogpt' && name.endsWith('c_proj.weight'))
     .map((draw): Draw => ({ ...draw, distribution: { kind: 'normal', std } }));

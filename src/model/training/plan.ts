@@ -4,11 +4,18 @@ import { type Device, type Tensor, bytesOf, elementCount } from '../../gpu/devic
 import type { GptConfig } from '../config.ts';
 import { type Shapes, type StepSizes, buffersOf } from './buffers.ts';
 import { type Dropout, drops, philoxWords } from './dropout.ts';
-import { LORA_MASK, adapterBuffersOf } from './lora/adapters.ts';
-import { loraFactors } from './lora/factors.ts';
-import type { LoraConfig } from './lora/loraConfig.ts';
 import { planMasks } from './masks.ts';
 import { type DecayRule, REGION, type Trained, allParameters, planPools } from './pools.ts';
+
+/** An adapter that is to train: a LoRA's is `planLora`. */
+export interface PlannedAdapter {
+  readonly trained: Trained<unknown>;
+  /** Makes what it works in; what it calls `ADAPTER_MASK` is a mask. */
+  readonly makeBuffers: (sizes: Pick<PlanSizes, 'batch' | 'tokens'>, make: Shapes) => void;
+}
+
+/** A label. */
+export const ADAPTER_MASK = 'lora mask';
 
 export interface PlanSizes {
   /** Windows of a micro-batch, and tokens of each. */
@@ -18,7 +25,7 @@ export interface PlanSizes {
   readonly dropout: Dropout;
   readonly decay: DecayRule;
   /** What trains in place of all parameters, where it is an adapter. */
-  readonly lora?: LoraConfig;
+  readonly adapter?: PlannedAdapter;
   /** Bytes of a loaded model that stays beside it: frozen, or the one whose weights were taken. */
   readonly base?: number;
   /** False where nothing is learned: neither gradients nor moments are there. */
@@ -52,7 +59,7 @@ export interface MemoryPlan {
   readonly suggestion: { readonly batch: number; readonly accumulation: number } | null;
 }
 
-/** Counts what `createTrainables`, `createBuffers`, adapters and the masks would take. Throws `training/lora`. */
+/** Counts what `createTrainables`, `createBuffers`, adapters and the masks would take. */
 export function planMemory(device: Device, config: GptConfig, sizes: PlanSizes): MemoryPlan {
   const plan = count(device, config, sizes);
   if (plan.problem === null) return { ...plan, suggestion: null };
@@ -82,8 +89,8 @@ function count(
   config: GptConfig,
   sizes: PlanSizes,
 ): Omit<MemoryPlan, 'suggestion'> {
-  const { lora, base = 0, learns = true } = sizes;
-  const trained: Trained<unknown> = lora ? loraFactors(config, lora) : allParameters(config);
+  const { adapter, base = 0, learns = true } = sizes;
+  const trained: Trained<unknown> = adapter?.trained ?? allParameters(config);
   const { lengths } = planPools(device, trained, sizes.decay);
   const elements = lengths.reduce((sum, length) => sum + length, 0);
   const pooled = 4 * elements;
@@ -95,13 +102,13 @@ function count(
     const sizeBytes = bytesOf(elementCount(shape), shape, format);
     if (sizeBytes > largest.bytes) largest = { label, bytes: sizeBytes };
     if (label === 'logits') logits += sizeBytes;
-    else if (label === LORA_MASK) masks += sizeBytes;
+    else if (label === ADAPTER_MASK) masks += sizeBytes;
     else activations += sizeBytes;
     return { id: 0, label, shape, format, sizeBytes } satisfies Tensor;
   };
   const steps: StepSizes = { ...sizes, drops: drops(sizes.dropout) };
   buffersOf(config, steps, device.traits.maxBindingBytes, make);
-  if (lora) adapterBuffersOf(config, lora, sizes, make);
+  adapter?.makeBuffers(sizes, make);
   const plan = planMasks(config, sizes, sizes.dropout);
   masks += 4 * (sizes.masks === 'given' ? plan.words : philoxWords(plan));
   const total = base + pooled + gradients + moments + activations + logits + masks;

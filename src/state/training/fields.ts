@@ -1,11 +1,21 @@
 // Every field of a run: where it lies in the settings, and what it may be.
 import type { RunBase, RunSettings } from '../../api.ts';
+import {
+  DETAILS,
+  hasRange,
+  plainlySaid,
+  usualDetails,
+  wholeModel,
+  type DetailName,
+} from '../../runModel.ts';
 import { followLora, LORA } from './base.ts';
 
 export interface Field {
   /** As transformers, nanoGPT and the library call it. */
   readonly name: string;
-  readonly group: 'model' | 'steps' | 'optimiser' | 'told';
+  readonly group: 'model' | 'inside' | 'drawn' | 'steps' | 'optimiser' | 'dropout' | 'told';
+  /** Of a model that begins with the run; one that is gone on with has its own. */
+  readonly ofModel?: true;
   readonly kind:
     | {
         readonly type: 'number';
@@ -18,6 +28,8 @@ export interface Field {
     | { readonly type: 'choice'; readonly choices: readonly string[] };
   readonly read: (settings: RunSettings) => string;
   readonly write: (settings: RunSettings, value: string) => RunSettings;
+  /** What it is where nobody says it; absent where it is always said. */
+  readonly usual?: (settings: RunSettings) => string;
 }
 
 const whole = (from: number, to: number) => ({ type: 'number', from, to, whole: true }) as const;
@@ -29,12 +41,39 @@ function size(name: Sizes, to: number): Field {
   return {
     name,
     group: 'model',
+    ofModel: true,
     kind: whole(1, to),
     read: ({ model }) => String(model[name]),
-    write: (settings, value) => ({
-      ...settings,
-      model: { ...settings.model, [name]: Number(value) },
-    }),
+    write: (settings, value) => withModel(settings, { [name]: Number(value) }),
+  };
+}
+
+function withModel(settings: RunSettings, more: Partial<RunSettings['model']>): RunSettings {
+  return { ...settings, model: plainlySaid({ ...settings.model, ...more }) };
+}
+
+/** What is not as the kind has it is said, and nothing else. */
+function detail(group: Field['group'], name: DetailName, to?: number): Field {
+  const what = DETAILS[name];
+  const shared = { name, group, ofModel: true } as const;
+  const of = (details: ReturnType<typeof usualDetails>): string => String(details[name]);
+  return {
+    ...shared,
+    kind:
+      'flag' in what
+        ? { type: 'choice', choices: ['true', 'false'] }
+        : 'choices' in what
+          ? { type: 'choice', choices: what.choices }
+          : { type: 'number', from: what.from, to: to ?? what.to, whole: what.whole },
+    read: ({ model }) => {
+      const isIdle = name === 'initializer_range' && !hasRange(model);
+      return isIdle && model[name] === undefined ? '' : of(wholeModel(model));
+    },
+    write: (settings, value) =>
+      withModel(settings, {
+        [name]: 'flag' in what ? value === 'true' : 'choices' in what ? value : Number(value),
+      }),
+    usual: ({ model }) => of(usualDetails(model)),
   };
 }
 
@@ -58,20 +97,24 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'kind',
     group: 'model',
+    ofModel: true,
     kind: { type: 'choice', choices: ['gpt2', 'nanogpt', 'mingpt', 'notebook'] },
     read: ({ model }) => model.kind,
-    write: (settings, value) => ({
-      ...settings,
-      model: { ...settings.model, kind: value as RunSettings['model']['kind'] },
-    }),
+    write: (settings, value) => {
+      const { initializer_range: range, ...model } = settings.model;
+      const kind = value as RunSettings['model']['kind'];
+      return { ...settings, model: plainlySaid({ ...model, kind, ...rangeFor(kind, range) }) };
+    },
   },
   size('n_layer', 48),
   size('n_head', 64),
   size('n_embd', 2048),
+  detail('model', 'n_inner', 16_384),
   size('n_ctx', 4096),
   {
     name: 'tokenizer',
     group: 'model',
+    ofModel: true,
     kind: { type: 'choice', choices: ['characters', 'bytes', 'bpe', 'gpt2'] },
     read: ({ tokenizer }) => tokenizer.kind,
     write: (settings, value) => ({
@@ -85,12 +128,43 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'vocab_size',
     group: 'model',
+    ofModel: true,
     kind: whole(257, 32_768),
     read: ({ tokenizer }) => (tokenizer.kind === 'bpe' ? String(tokenizer.vocab_size) : ''),
     write: (settings, value) => ({
       ...settings,
       tokenizer: { kind: 'bpe', vocab_size: Number(value) },
     }),
+  },
+
+  detail('inside', 'activation_function'),
+  detail('inside', 'layer_norm_epsilon'),
+  detail('inside', 'layer_norm_denominator'),
+  detail('inside', 'layer_norm_bias'),
+  detail('inside', 'qkv_bias'),
+  detail('inside', 'bias'),
+  detail('inside', 'scale_attn_weights'),
+  detail('inside', 'scale_attn_by_inverse_layer_idx'),
+  detail('inside', 'tie_word_embeddings'),
+
+  detail('drawn', 'initializer_range'),
+  argument('drawn', 'seed', whole(0, Number.MAX_SAFE_INTEGER)),
+  {
+    name: 'generator',
+    group: 'drawn',
+    kind: { type: 'choice', choices: ['philox', 'torch'] },
+    read: ({ generator }) => generator,
+    write: (settings, value) => ({
+      ...settings,
+      generator: value === 'torch' ? 'torch' : 'philox',
+    }),
+  },
+  {
+    name: 'order',
+    group: 'drawn',
+    kind: { type: 'choice', choices: ['random', 'shuffled', 'sequential'] },
+    read: ({ order }) => order,
+    write: (settings, value) => ({ ...settings, order: value as RunSettings['order'] }),
   },
 
   argument('steps', 'max_steps', whole(1, 1e9)),
@@ -111,27 +185,10 @@ export const FIELDS: readonly Field[] = [
   argument('optimiser', 'adam_beta2', real(0, 0.9999999)),
   argument('optimiser', 'adam_epsilon', real(1e-30, 1)),
   argument('optimiser', 'max_grad_norm', real(0, 1e9)),
-  argument('optimiser', 'embd_pdrop', real(0, 0.99)),
-  argument('optimiser', 'attn_pdrop', real(0, 0.99)),
-  argument('optimiser', 'resid_pdrop', real(0, 0.99)),
-  argument('optimiser', 'seed', whole(0, Number.MAX_SAFE_INTEGER)),
-  {
-    name: 'generator',
-    group: 'optimiser',
-    kind: { type: 'choice', choices: ['philox', 'torch'] },
-    read: ({ generator }) => generator,
-    write: (settings, value) => ({
-      ...settings,
-      generator: value === 'torch' ? 'torch' : 'philox',
-    }),
-  },
-  {
-    name: 'order',
-    group: 'optimiser',
-    kind: { type: 'choice', choices: ['random', 'shuffled', 'sequential'] },
-    read: ({ order }) => order,
-    write: (settings, value) => ({ ...settings, order: value as RunSettings['order'] }),
-  },
+
+  argument('dropout', 'embd_pdrop', real(0, 0.99)),
+  argument('dropout', 'attn_pdrop', real(0, 0.99)),
+  argument('dropout', 'resid_pdrop', real(0, 0.99)),
 
   {
     name: 'validation',
@@ -147,11 +204,17 @@ export const FIELDS: readonly Field[] = [
   argument('told', 'save_steps', whole(0, 1e9)),
 ];
 
+/** A range that says nothing is said no longer. */
+function rangeFor(kind: RunSettings['model']['kind'], range: number | undefined) {
+  return range !== undefined && hasRange({ kind }) ? { initializer_range: range } : {};
+}
+
 /** In place of the model's own, where one that is there is gone on with. */
 const BASE_FIELDS: readonly Field[] = [
   {
     name: 'trains',
     group: 'model',
+    ofModel: true,
     kind: { type: 'choice', choices: ['all', 'lora'] },
     read: ({ base }) => (base?.lora === undefined ? 'all' : 'lora'),
     write: (settings, value) => withLora(settings, value === 'lora' ? LORA : undefined),
@@ -164,6 +227,7 @@ function lora(name: keyof NonNullable<RunBase['lora']>, kind: Field['kind']): Fi
   return {
     name,
     group: 'model',
+    ofModel: true,
     kind,
     read: ({ base }) => (base?.lora === undefined ? '' : String(base.lora[name])),
     write: (settings, value) =>
@@ -188,7 +252,7 @@ function withLora(settings: RunSettings, adapter: RunBase['lora']): RunSettings 
 /** Those that can be chosen: sizes and tokenizer of a model that is there are its own. */
 export function fieldsFor({ base }: Pick<RunSettings, 'base'>): readonly Field[] {
   if (base === undefined) return FIELDS;
-  return [...BASE_FIELDS, ...FIELDS.filter(({ group }) => group !== 'model')];
+  return [...BASE_FIELDS, ...FIELDS.filter(({ ofModel }) => ofModel !== true)];
 }
 
 export function fieldOf(name: string): Field | undefined {
@@ -225,6 +289,10 @@ export function conflicts({
   const number = (name: string): number => Number(args[name] ?? 0);
   if (model.n_embd % model.n_head !== 0) {
     found['n_head'] = `${model.n_embd} (n_embd) cannot be shared evenly by ${model.n_head} heads.`;
+  }
+  if (settings.base === undefined && model.initializer_range !== undefined && !hasRange(model)) {
+    found['initializer_range'] =
+      'PyTorch’s own rules draw the notebook’s first weights, and have no such number: take another kind.';
   }
   if (number('block_size') > model.n_ctx) {
     found['block_size'] =

@@ -3,6 +3,7 @@
 import type { RunBase, RunSettings, RunText, TaskName, TextEdit } from '../../api.ts';
 import { isObject } from '../../json.ts';
 import { readBase } from '../../runBase.ts';
+import { saidDetails } from '../../runModel.ts';
 import { FIRST_STEPS, firstPoints } from '../../runFiles.ts';
 import { MAX_LINK } from '../replay.ts';
 import { firstDraft } from './draft.ts';
@@ -12,6 +13,8 @@ import { FIELDS, refusal } from './fields.ts';
 import { BUNDLED_TEXTS } from './presets.ts';
 
 const VERSION = '1';
+/** Of a model that more is said of than its sizes: a page that knows no more of it would train another one. */
+const DETAILED = '2';
 const TASK_NAMES: readonly TaskName[] = ['repeat', 'reverse', 'add'];
 const EDITS = ['remove', 'double', 'replace'] as const;
 /** Signs of a prompt, and of an edit's passage. */
@@ -36,13 +39,16 @@ export function firstLosses(run: Pick<ShownRun, 'changes'>, curve: Curve): numbe
  * than an address has room for.
  */
 export function writeLink(settings: RunSettings, losses: readonly number[] = []): string | null {
-  const { text, prompt, base, edits = [] } = settings;
+  const { text, prompt, base, model, edits = [] } = settings;
   if (text.kind === 'own') return null;
-  const link = new URLSearchParams({ v: VERSION, [text.kind]: text.name });
+  const isDetailed = base === undefined && saidDetails(model).length > 0;
+  const version = isDetailed ? DETAILED : VERSION;
+  const link = new URLSearchParams({ v: version, [text.kind]: text.name });
   for (const field of FIELDS) {
     const value = field.read(settings);
     const isOwn = base !== undefined && field.name === 'tokenizer';
-    if (value !== '' && !isOwn) link.set(field.name, value);
+    const isUsual = value === field.usual?.(settings);
+    if (value !== '' && !isOwn && !isUsual) link.set(field.name, value);
   }
   if (base !== undefined) link.set('base', JSON.stringify(toLinked(base)));
   link.set('prompt', prompt);
@@ -64,7 +70,7 @@ export function readLink(text: string): LinkedSettings {
   const notes: string[] = [];
   const link = new URLSearchParams(text.slice(0, MAX_LINK));
   let { settings } = firstDraft();
-  if (link.get('v') !== VERSION) {
+  if (![VERSION, DETAILED].includes(link.get('v') ?? '')) {
     notes.push('This page cannot read the settings of the link: another version of it wrote them.');
     return { settings, notes, losses: [] };
   }

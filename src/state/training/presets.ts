@@ -8,6 +8,7 @@ import type {
   RunText,
   RunTokenizer,
 } from '../../api.ts';
+import { saidDetails, wholeModel } from '../../runModel.ts';
 
 /** Names of the texts that come with the page. */
 export const BUNDLED_TEXTS = ['tales', 'talk', 'names'] as const;
@@ -156,8 +157,9 @@ export function presetOf(name: PresetName): Preset {
   return found;
 }
 
-/** The preset of this size, whatever else is another's; undefined for a size of one's own. */
+/** The preset of this size, whatever else is another's; undefined for a size or a model of one's own. */
 export function sizeNamed(model: RunModel): Preset | undefined {
+  if (saidDetails(model).length > 0) return undefined;
   const sizes = ['kind', 'n_layer', 'n_head', 'n_embd', 'n_ctx'] as const;
   return PRESETS.find((one) => sizes.every((name) => one.model[name] === model[name]));
 }
@@ -203,21 +205,20 @@ export function tokenizerFor(text: RunText, characters: number | null): RunToken
 
 // ── arithmetic ──────────────────────────────────────────────────────────────────────────────────
 
-/** What the kinds differ by: vectors of a block, n_embd long each, of the last LayerNorm, and whether the head is its own. */
-const VECTORS = {
-  gpt2: { block: 13, last: 2, hasHead: false },
-  nanogpt: { block: 2, last: 1, hasHead: false },
-  mingpt: { block: 13, last: 2, hasHead: true },
-  notebook: { block: 10, last: 2, hasHead: true },
-} as const satisfies Readonly<Record<RunModel['kind'], unknown>>;
+/** Weights of a block's matrices, and of all else that it has. */
+function blockOf(model: RunModel): { readonly matrices: number; readonly vectors: number } {
+  const { n_embd: c, n_inner, qkv_bias, bias, layer_norm_bias } = wholeModel(model);
+  return {
+    matrices: 4 * c ** 2 + 2 * c * n_inner,
+    vectors: (qkv_bias ? 3 * c : 0) + (bias ? 2 * c + n_inner : 0) + (layer_norm_bias ? 4 : 2) * c,
+  };
+}
 
-export function parametersOf(
-  { kind, n_layer, n_embd, n_ctx }: RunModel,
-  vocabSize: number,
-): number {
-  const { block, last, hasHead } = VECTORS[kind];
-  const tables = (hasHead ? 2 : 1) * vocabSize + n_ctx;
-  return tables * n_embd + n_layer * (12 * n_embd ** 2 + block * n_embd) + last * n_embd;
+export function parametersOf(model: RunModel, vocabSize: number): number {
+  const { n_layer, n_embd, n_ctx, layer_norm_bias, tie_word_embeddings } = wholeModel(model);
+  const { matrices, vectors } = blockOf(model);
+  const tables = (tie_word_embeddings ? 1 : 2) * vocabSize + n_ctx;
+  return (tables + (layer_norm_bias ? 2 : 1)) * n_embd + n_layer * (matrices + vectors);
 }
 
 function sizesOf({ arguments: args, model }: RunSettings) {
@@ -237,16 +238,16 @@ function sizesOf({ arguments: args, model }: RunSettings) {
 export function workOf(settings: RunSettings, vocabSize: number): number {
   const { n_layer, n_embd } = settings.model;
   const { batch, accumulation, tokens } = sizesOf(settings);
-  const weights = 12 * n_layer * n_embd ** 2 + vocabSize * n_embd;
+  const weights = n_layer * blockOf(settings.model).matrices + vocabSize * n_embd;
   return batch * accumulation * tokens * (6 * weights + 6 * n_layer * tokens * n_embd);
 }
 
 /** Bytes that a run takes: weights, gradients and two moments, and what the way back needs of every block. */
 export function memoryOf(settings: RunSettings, vocabSize: number): number {
-  const { n_layer, n_head, n_embd } = settings.model;
+  const { n_layer, n_head, n_embd, n_inner } = wholeModel(settings.model);
   const { batch, tokens } = sizesOf(settings);
   const rows = batch * tokens;
-  const kept = n_layer * (16 * n_embd + n_head) + 17 * n_embd;
+  const kept = n_layer * (8 * n_embd + 2 * n_inner + n_head) + 9 * n_embd + 2 * n_inner;
   const logits = Math.min(rows * vocabSize, 1 << 20);
   return 16 * parametersOf(settings.model, vocabSize) + 4 * (rows * kept + logits);
 }

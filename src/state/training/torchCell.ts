@@ -2,6 +2,7 @@
 // and the first losses, asserted.
 import type { RunPoint, RunRecord, RunSettings } from '../../api.ts';
 import { firstPoints, firstSettings } from '../../runFiles.ts';
+import { saidDetails } from '../../runModel.ts';
 import { torchModel } from './torchModels.ts';
 
 /** Fewer losses to assert say nothing. */
@@ -33,7 +34,8 @@ type Told = Pick<RunRecord, 'name' | 'settings' | 'changes' | 'text'>;
 
 /** Why a run that draws as PyTorch does has no cell, each condition that fails in a sentence; empty where it has one. */
 export function whyNoCell(run: Told, points: readonly RunPoint[]): readonly string[] {
-  const { base, tokenizer, edits = [] } = run.settings;
+  const { base, model, tokenizer, edits = [] } = run.settings;
+  const said = saidDetails(model);
   const { documents } = run.text;
   const { arguments: args } = firstSettings(run);
   const missing = ARGUMENTS.filter((name) => args[name] === undefined);
@@ -45,6 +47,10 @@ export function whyNoCell(run: Told, points: readonly RunPoint[]): readonly stri
     [
       tokenizer.kind !== 'characters' && base === undefined,
       `It is written for a text in characters, and the run’s tokenizer is ${tokenizer.kind}.`,
+    ],
+    [
+      base === undefined && said.length > 0,
+      `It is written for the model as its codebase has it, and this one has ${said.join(', ')} of its own.`,
     ],
     [
       documents > 1,

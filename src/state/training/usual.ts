@@ -42,6 +42,10 @@ export function ownFields(draft: Chosen, read: Asked<TextFacts>): readonly OwnFi
   const usual = usualSettings(draft, read);
   return FIELDS.flatMap((one) => {
     const field = { name: one.name, value: one.read(draft.settings), usual: one.read(usual) };
-    return field.value === field.usual || field.value === '' || field.usual === '' ? [] : [field];
+    // What nobody said goes with what somebody did: a wider model has a wider MLP.
+    const isUnsaid =
+      field.value === one.usual?.(draft.settings) && field.usual === one.usual(usual);
+    const isOne = field.value === field.usual || field.value === '' || field.usual === '';
+    return isUnsaid || isOne ? [] : [field];
   });
 }

@@ -1,5 +1,5 @@
 // One field of the settings, with what it does, or why it cannot be what was typed.
-import type { ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import { conflicts, type Field } from '../../state/training/fields.ts';
 import controls from '../controls.module.css';
 import { useTraining, useTrainingFacts } from './context.ts';
@@ -7,7 +7,7 @@ import { FIELD_WORDS } from './fieldWords.ts';
 import css from './training.module.css';
 
 /** Fields that are there only sometimes. */
-const IDLE = ['vocab_size', 'r', 'lora_alpha'];
+const IDLE = ['vocab_size', 'r', 'lora_alpha', 'initializer_range'];
 
 export function Entry({ field }: { readonly field: Field }): ReactNode {
   const { actions } = useTraining();
@@ -18,7 +18,9 @@ export function Entry({ field }: { readonly field: Field }): ReactNode {
     conflict: conflicts(s.draft.settings)[name],
     isGoingOn: s.draft.settings.base !== undefined,
   }));
-  // Of pairs, or of an adapter, where there are none.
+  /** As it is being typed: “0.0” is on its way to 0.05. */
+  const [typed, setTyped] = useState<string | null>(null);
+  // Of pairs, of an adapter, or of weights that are drawn otherwise, where there are none.
   if (IDLE.includes(name) && value === '') return null;
   const { meaning, goingOn = meaning } = FIELD_WORDS[name] ?? { meaning: '' };
   const why = refused?.why ?? conflict;
@@ -47,8 +49,12 @@ export function Entry({ field }: { readonly field: Field }): ReactNode {
           {...shared}
           className={css.number}
           inputMode={kind.whole ? 'numeric' : 'decimal'}
-          value={refused?.typed ?? value}
-          onChange={(event) => actions.setField(name, event.target.value)}
+          value={typed ?? refused?.typed ?? value}
+          onChange={(event) => {
+            setTyped(event.target.value);
+            actions.setField(name, event.target.value);
+          }}
+          onBlur={() => setTyped(null)}
         />
       )}
       <p id={`${id}-words`} className={why === undefined ? css.meaning : css.wrong}>

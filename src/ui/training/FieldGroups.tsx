@@ -1,36 +1,96 @@
 // Every field of the configuration and of the run, in groups.
-import type { ReactNode } from 'react';
-import { fieldsFor, type Field } from '../../state/training/fields.ts';
+import { useState, type ReactNode } from 'react';
+import { conflicts, fieldsFor, type Field } from '../../state/training/fields.ts';
+import controls from '../controls.module.css';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Entry } from './Entry.tsx';
 import css from './training.module.css';
 
-const GROUPS: readonly { readonly group: Field['group']; readonly title: string }[] = [
-  { group: 'model', title: 'The model' },
-  { group: 'steps', title: 'Its steps' },
-  { group: 'optimiser', title: 'How it learns' },
-  { group: 'told', title: 'What is told and kept' },
+type Group = Field['group'];
+
+const HALVES: readonly {
+  readonly title: string;
+  readonly groups: readonly (readonly [group: Group, title: string])[];
+}[] = [
+  {
+    title: 'The model',
+    groups: [
+      ['model', 'Shape and tokens'],
+      ['inside', 'Norms, activation, biases'],
+      ['drawn', 'What is drawn'],
+    ],
+  },
+  {
+    title: 'The training',
+    groups: [
+      ['steps', 'Its steps'],
+      ['optimiser', 'How it learns'],
+      ['dropout', 'Dropout'],
+      ['told', 'What is told and kept'],
+    ],
+  },
 ];
+
+/** As in the style sheets: groups stand under each other, and somebody opens the one that they want. */
+const NARROW = 800;
 
 export function FieldGroups(): ReactNode {
   const { base } = useTrainingFacts((s) => ({ base: s.draft.settings.base }));
+  const [isWide] = useState(() => innerWidth >= NARROW);
   // What a model that is there has to itself stands at its choice.
-  const groups = GROUPS.filter(({ group }) => base === undefined || group !== 'model');
-  const fields = fieldsFor({ base });
+  const fields = fieldsFor({ base }).filter(
+    ({ ofModel }) => base === undefined || ofModel !== true,
+  );
+  const halves = HALVES.map(({ title, groups }) => ({
+    title,
+    groups: groups
+      .map(([group, name]) => ({ name, own: fields.filter((field) => field.group === group) }))
+      .filter(({ own }) => own.length > 0),
+  })).filter(({ groups }) => groups.length > 0);
   return (
     <div className={css.groups}>
-      {groups.map(({ group, title }) => (
-        <fieldset key={group} className={css.group}>
-          <legend>{title}</legend>
-          {fields
-            .filter((field) => field.group === group)
-            .map((field) => (
-              <Entry key={field.name} field={field} />
-            ))}
-          {group === 'told' && <Prompt />}
-        </fieldset>
+      {halves.map(({ title, groups }, half) => (
+        <section key={title} aria-label={title}>
+          <h3 className={css.half}>{title}</h3>
+          {groups.map(({ name, own }, i) => (
+            <FieldGroup
+              key={name}
+              title={name}
+              fields={own}
+              isOpen={isWide || (half === 0 && i === 0)}
+            />
+          ))}
+        </section>
       ))}
     </div>
+  );
+}
+
+function FieldGroup({
+  title,
+  fields,
+  isOpen,
+}: {
+  readonly title: string;
+  readonly fields: readonly Field[];
+  readonly isOpen: boolean;
+}): ReactNode {
+  const { isWrong } = useTrainingFacts(({ draft: { refused, settings } }) => {
+    const found = { ...conflicts(settings), ...refused };
+    return { isWrong: fields.some(({ name }) => found[name] !== undefined) };
+  });
+  const hasPrompt = fields.some(({ group }) => group === 'told');
+  return (
+    // What is wrong is never hidden.
+    <details className={css.group} open={isOpen || isWrong}>
+      <summary>
+        {title} <span className={controls.quiet}>{fields.length + (hasPrompt ? 1 : 0)}</span>
+      </summary>
+      {fields.map((field) => (
+        <Entry key={field.name} field={field} />
+      ))}
+      {hasPrompt && <Prompt />}
+    </details>
   );
 }
 

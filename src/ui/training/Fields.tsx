@@ -15,7 +15,7 @@ export function Fields(): ReactNode {
   const [open, setOpen] = useState(false);
   const { base } = useTrainingFacts((s) => ({ base: s.draft.settings.base }));
   // What a model that is there has to itself stands at its choice; the prompt is one more.
-  const count = 1 + FIELDS.filter(({ group }) => base === undefined || group !== 'model').length;
+  const count = 1 + FIELDS.filter(({ ofModel }) => base === undefined || ofModel !== true).length;
   return (
     <div className={css.fields}>
       <Own />

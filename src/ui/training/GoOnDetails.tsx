@@ -20,7 +20,7 @@ export function GoOnDetails(): ReactNode {
   }));
   const { base, model } = settings;
   if (base === undefined) return null;
-  const own = fieldsFor(settings).filter(({ group }) => group === 'model');
+  const own = fieldsFor(settings).filter(({ ofModel }) => ofModel === true);
   return (
     <section className={css.goOn} aria-label={`Going on with ${base.name}`}>
       {read.at === 'failed' && isOfBase(read.error) && <Problem error={read.error} />}

@@ -5,6 +5,7 @@ import { firstSettings } from '../../runFiles.ts';
 import type { OutFacts, ShownRun } from '../../state/training/facts.ts';
 import { firstLosses, linkHref, writeLink } from '../../state/training/link.ts';
 import { torchCell, whyNoCell } from '../../state/training/torchCell.ts';
+import { usualDetails, wholeModel } from '../../runModel.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
 import { formatCount } from '../format.ts';
@@ -91,6 +92,35 @@ function Tool({
   );
 }
 
+/** Whose class computes what a run's model does, from the files that are saved of it. */
+function readerOf({ settings: { model } }: ShownRun): 'transformers' | 'notebook' | 'page' {
+  const { layer_norm_denominator, ...whole } = wholeModel(model);
+  if (layer_norm_denominator === 'variance') return 'transformers';
+  const own = usualDetails({ kind: 'notebook', n_embd: model.n_embd });
+  return IN_ITS_CLASS.every((name) => whole[name] === own[name]) ? 'notebook' : 'page';
+}
+
+/** What the notebook's class has no argument for. */
+const IN_ITS_CLASS = [
+  'n_inner',
+  'activation_function',
+  'layer_norm_epsilon',
+  'scale_attn_weights',
+  'scale_attn_by_inverse_layer_idx',
+] as const;
+
+/** What opens the folder in Python; null where nothing there computes what it does. */
+function pythonLine(run: ShownRun, folder: string): string | null {
+  if (run.settings.base?.lora !== undefined) {
+    return `PeftModel.from_pretrained(model, "./${folder}")`;
+  }
+  return {
+    transformers: `GPT2LMHeadModel.from_pretrained("./${folder}")`,
+    notebook: `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`,
+    page: null,
+  }[readerOf(run)];
+}
+
 interface WayFacts {
   readonly run: ShownRun;
   readonly rests: boolean;
@@ -102,10 +132,11 @@ function Model({ run, rests, now }: WayFacts): ReactNode {
   const hasWeights = run.kept.length > 0;
   const off = !rests || now !== null || !hasWeights;
   const { base } = run.settings;
-  const reader =
-    run.settings.model.kind === 'notebook'
-      ? 'the notebook’s GPTModel reads'
-      : 'transformers and this page read';
+  const reader = {
+    transformers: 'transformers and this page read',
+    notebook: 'the notebook’s GPTModel reads',
+    page: 'this page reads',
+  }[readerOf(run)];
   return (
     <Way
       name="Model"
@@ -268,7 +299,7 @@ function Saved({
   readonly last: NonNullable<OutFacts['last']>;
   readonly run: ShownRun;
 }): ReactNode {
-  const folder = name.replace(/\.zip$/u, '');
+  const line = pythonLine(run, name.replace(/\.zip$/u, ''));
   return (
     <div className={css.saved} data-testid="taken">
       <p>
@@ -277,17 +308,13 @@ function Saved({
         {step === null ? '' : `, as step ${formatCount(step)} left it`}.{' '}
         {what === 'run'
           ? 'On the other machine: “Open a run” under the list of runs.'
-          : `In Python${to === 'zip' ? ', once unpacked' : ''}:`}
+          : line === null
+            ? 'This page opens it under “Models”; no class of transformers or of the notebook computes what it does.'
+            : `In Python${to === 'zip' ? ', once unpacked' : ''}:`}
       </p>
-      {what === 'model' && (
+      {what === 'model' && line !== null && (
         <pre>
-          <code>
-            {run.settings.base?.lora !== undefined
-              ? `PeftModel.from_pretrained(model, "./${folder}")`
-              : run.settings.model.kind === 'notebook'
-                ? `model.load_state_dict(load_file("./${folder}/model.safetensors"), strict=False)`
-                : `GPT2LMHeadModel.from_pretrained("./${folder}")`}
-          </code>
+          <code>{line}</code>
         </pre>
       )}
     </div>

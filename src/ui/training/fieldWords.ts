@@ -67,7 +67,45 @@ export const FIELD_WORDS: Readonly<Record<string, FieldWords>> = {
   lora_alpha: {
     meaning: 'How strongly the adapter counts: what it adds is multiplied by lora_alpha / r.',
   },
-  kind: { meaning: 'Whose initial weights, activation and biases the model begins with.' },
+  kind: {
+    meaning:
+      'Whose first weights the model has, and whose norms, activation and biases where nobody sets them.',
+  },
+  n_inner: {
+    meaning: 'Width of the MLP of each block, between its two layers; usually four times n_embd.',
+  },
+  activation_function: {
+    meaning: 'What an MLP does with each number between its two layers; GPT-2 has gelu_new.',
+  },
+  layer_norm_epsilon: {
+    meaning: 'Keeps a LayerNorm from dividing by nothing; the larger, the less it evens out.',
+  },
+  layer_norm_denominator: {
+    meaning:
+      'A LayerNorm divides by the root of this: the variance, or, as the notebook has it, the standard deviation (std).',
+  },
+  layer_norm_bias: { meaning: 'Whether a LayerNorm has something to add, besides its scale.' },
+  qkv_bias: {
+    meaning:
+      'Whether queries, keys and values have biases; the notebook’s and nanoGPT’s have none.',
+  },
+  bias: {
+    meaning:
+      'Whether all other layers but the head have biases; transformers knows no GPT-2 without, so a saved one has zeros there.',
+  },
+  scale_attn_weights: {
+    meaning:
+      'Whether scores of attention are divided by the root of a head’s width, as in every GPT-2.',
+  },
+  scale_attn_by_inverse_layer_idx: {
+    meaning: 'Whether they are divided by the number of their block too, as in Mistral’s GPT-2s.',
+  },
+  tie_word_embeddings: {
+    meaning: 'Whether the head is the table of the embedding itself, which saves a second one.',
+  },
+  initializer_range: {
+    meaning: 'How far around 0 the first weights are drawn: their standard deviation.',
+  },
   tokenizer: {
     meaning:
       'What a piece of text is: a letter, a byte, a pair of pieces that comes often here (bpe), or one of GPT-2’s own.',

@@ -15,6 +15,9 @@ export interface Adapters {
   readonly first: Linear;
   readonly buffers: AdapterBuffers;
   readonly dropout: number;
+  /** `encodeAdapter` and `encodeAdapterBackward`: they come with adapters, which few runs have. */
+  readonly encode: typeof encodeAdapter;
+  readonly encodeBackward: typeof encodeAdapterBackward;
 }
 
 /** Of one layer. */

@@ -3,13 +3,17 @@ import { type Arena, type Tensor, roundUp } from '../../../gpu/device.ts';
 import type { GptConfig } from '../../config.ts';
 import type { Gpt } from '../../gpt.ts';
 import type { Shapes } from '../buffers.ts';
+import { ADAPTER_MASK, type PlannedAdapter } from '../plan.ts';
 import type { Trainables } from '../pools.ts';
-import type { AdapterBuffers, Adapters, LinearAdapter } from './adapterPass.ts';
-import type { Factors } from './factors.ts';
+import {
+  type AdapterBuffers,
+  type Adapters,
+  type LinearAdapter,
+  encodeAdapter,
+  encodeAdapterBackward,
+} from './adapterPass.ts';
+import { type Factors, loraFactors } from './factors.ts';
 import { type LoraConfig, loraSites, scaleOf } from './loraConfig.ts';
-
-/** Its label: what is planned counts it among masks. */
-export const LORA_MASK = 'lora mask';
 
 /** What decides how much that is. */
 export interface AdapterSizes {
@@ -42,7 +46,7 @@ export function adapterBuffersOf(
       scaling: make('lora scaling', [rank, rank]),
       zeros: make('lora zeros', [widest]),
       bin: make('lora bin', [widest]),
-      mask: isDropping ? make(LORA_MASK, [roundUp(words, 4)], 'u32') : null,
+      mask: isDropping ? make(ADAPTER_MASK, [roundUp(words, 4)], 'u32') : null,
       inputs: new Map(
         (isDropping ? widths : []).map((width) => [
           width,
@@ -50,6 +54,14 @@ export function adapterBuffersOf(
         ]),
       ),
     },
+  };
+}
+
+/** A LoRA, for whoever counts what it will take. Throws `training/lora`. */
+export function planLora(config: GptConfig, lora: LoraConfig): PlannedAdapter {
+  return {
+    trained: loraFactors(config, lora),
+    makeBuffers: (sizes, make) => void adapterBuffersOf(config, lora, sizes, make),
   };
 }
 
@@ -89,5 +101,7 @@ export function createAdapters(
     first: layers[0],
     buffers,
     dropout: lora.lora_dropout,
+    encode: encodeAdapter,
+    encodeBackward: encodeAdapterBackward,
   };
 }

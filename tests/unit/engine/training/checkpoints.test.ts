@@ -24,11 +24,8 @@ import {
   savedModelOf,
   sizeOf,
 } from '../../../../src/engine/training/checkpointStore.ts';
-import {
-  checkpointFiles,
-  readState,
-  restore,
-} from '../../../../src/engine/training/checkpoints.ts';
+import { checkpointFiles, readState } from '../../../../src/engine/training/checkpoints.ts';
+import { restore } from '../../../../src/engine/training/restore.ts';
 import { openKeptCheckpoints } from '../../../../src/engine/training/keptCheckpoints.ts';
 import {
   readTrainerState,

@@ -5,6 +5,7 @@ import { createCpuDevice } from '../../../../src/gpu/cpu/device.ts';
 import type { Device } from '../../../../src/gpu/device.ts';
 import { PRESETS } from '../../../../src/model/config.ts';
 import { parameterBytes } from '../../../../src/model/parameters.ts';
+import { planLora } from '../../../../src/model/training/lora/adapters.ts';
 import { LORA_DEFAULTS } from '../../../../src/model/training/lora/loraConfig.ts';
 import { checkPlan, planMemory } from '../../../../src/model/training/plan.ts';
 import { ALL_TARGETS, LORA, USUAL, expectPlanned, loadSmall } from '../../../support/fineTuning.ts';
@@ -62,7 +63,7 @@ describe('a plan of memory', () => {
 
   it('knows a LoRA over GPT-2', () => {
     const base = parameterBytes(PRESETS.gpt2, 'q8');
-    const sizes = { ...SIZES, lora: LORA_DEFAULTS, base };
+    const sizes = { ...SIZES, adapter: planLora(PRESETS.gpt2, LORA_DEFAULTS), base };
     const plan = planMemory(createCpuDevice(), PRESETS.gpt2, sizes);
     // PEFT: trainable params: 294,912.
     const weights = 4 * 294_912;

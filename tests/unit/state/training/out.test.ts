@@ -47,11 +47,46 @@ describe('a link', () => {
       const link = writeLink(settings) ?? '';
       expect(readLink(link)).toEqual({ settings, notes: [], losses: [] });
       expect(link.length).toBeLessThan(1200);
-      for (const { name } of FIELDS) {
-        if (name !== 'vocab_size') expect(new URLSearchParams(link).has(name)).toBe(true);
+      for (const { name, usual } of FIELDS) {
+        const isSaid = usual === undefined && name !== 'vocab_size';
+        if (isSaid) expect(new URLSearchParams(link).has(name)).toBe(true);
       }
     },
   );
+
+  it('says of a model what is not as its kind has it, and an older page refuses it rather than train another', () => {
+    const model = {
+      ...other.model,
+      n_inner: 100,
+      activation_function: 'silu',
+      layer_norm_epsilon: 1e-3,
+      bias: true,
+      initializer_range: 0.05,
+    } as const;
+    const settings = { ...other, model };
+    const link = writeLink(settings) ?? '';
+    expect(readLink(link)).toEqual({ settings, notes: [], losses: [] });
+    const said = new URLSearchParams(link);
+    expect(said.get('v')).toBe('2');
+    expect(said.has('qkv_bias')).toBe(false);
+    expect(new URLSearchParams(writeLink(other) ?? '').get('v')).toBe('1');
+  });
+
+  it('whose model cannot be says so by the field, and takes what is usual', () => {
+    const link = new URLSearchParams(writeLink(other) ?? '');
+    link.set('n_inner', '1e9');
+    link.set('activation_function', 'swiglu');
+    link.set('tie_word_embeddings', 'perhaps');
+    link.set('layer_norm_epsilon', '-1');
+    const { settings, notes } = readLink(link.toString());
+    expect(settings.model).toEqual(other.model);
+    expect(notes.map((note) => note.split(' ')[0])).toEqual([
+      'n_inner=1e9',
+      'activation_function=swiglu',
+      'layer_norm_epsilon=-1',
+      'tie_word_embeddings=perhaps',
+    ]);
+  });
 
   it('has no text of somebody’s own, nor more than an address holds', () => {
     expect(writeLink({ ...first, text: { kind: 'own', name: 'x', text: 'secret' } })).toBeNull();
@@ -258,6 +293,11 @@ describe('a cell for PyTorch', () => {
 
   it.each<[string, Partial<RunSettings>, number]>([
     ['in characters', { tokenizer: { kind: 'bytes' } }, 1],
+    [
+      'has n_inner, activation_function of its own',
+      { model: { ...settings.model, n_inner: 100, activation_function: 'relu' } },
+      1,
+    ],
     ['nothing was changed in', { edits: [{ what: 'remove', passage: 'a' }] }, 1],
     ['does not say seed', { arguments: { ...settings.arguments, seed: undefined as never } }, 1],
     ['logging_steps', {}, 2],

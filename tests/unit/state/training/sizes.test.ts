@@ -1,15 +1,18 @@
 // What is offered and what can be typed: held to what the engine itself takes and plans.
 import { describe, expect, it } from 'vitest';
+import type { RunModel, RunSettings } from '../../../../src/api.ts';
 import { newModelOf } from '../../../../src/engine/runs/settings.ts';
 import { toArguments } from '../../../../src/engine/training/options.ts';
 import { parameterCount } from '../../../../src/model/parameters.ts';
+import { DETAIL_NAMES, whyNotTrained, type DetailName } from '../../../../src/runModel.ts';
 import { csvColumns } from '../../../../src/state/training/csv.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
 import { firstDraft, problemsOf, whyNothing } from '../../../../src/state/training/draft.ts';
-import { FIELDS, refusal } from '../../../../src/state/training/fields.ts';
+import { FIELDS, fieldOf, refusal } from '../../../../src/state/training/fields.ts';
 import { FIELD_WORDS } from '../../../../src/ui/training/fieldWords.ts';
 import {
   costOf,
+  isSameWork,
   memoryOf,
   parametersOf,
   PRESETS,
@@ -47,6 +50,25 @@ describe('presets', () => {
       expect(parametersOf(model, 70)).toBe(parameterCount(newModelOf(model, 70).config));
     },
   );
+
+  it.each<Partial<RunModel>>([
+    { n_inner: 50 },
+    { n_inner: 7, bias: false, tie_word_embeddings: false },
+    { qkv_bias: false, layer_norm_bias: false },
+    { kind: 'notebook', qkv_bias: true, tie_word_embeddings: true, layer_norm_bias: false },
+    { kind: 'nanogpt', bias: true, layer_norm_bias: true },
+  ])('count the parameters of a model of one’s own as the engine does: %j', (more) => {
+    const model: RunModel = { kind: 'gpt2', n_layer: 3, n_head: 4, n_embd: 36, n_ctx: 20, ...more };
+    expect(parametersOf(model, 70)).toBe(parameterCount(newModelOf(model, 70).config));
+    expect(sizeNamed({ ...settings.model, ...more })).toBeUndefined();
+  });
+
+  it('a wider MLP is more work and more memory', () => {
+    const wide = { ...settings, model: { ...settings.model, n_inner: 1024 } };
+    expect(workOf(wide, 1024)).toBeGreaterThan(1.4 * workOf(settings, 1024));
+    expect(memoryOf(wide, 1024)).toBeGreaterThan(1.2 * memoryOf(settings, 1024));
+    expect(isSameWork(wide, settings)).toBe(false);
+  });
 
   it('are measured where they were, and reckoned elsewhere from work and memory', () => {
     const estimate = {
@@ -115,6 +137,47 @@ describe('fields', () => {
       if (value !== '') expect(field.write(settings, value)).toEqual(settings);
     }
   });
+
+  it('of a model are said where they are not as its kind has them, and follow it where nobody says', () => {
+    const set = (from: RunSettings, name: string, value: string): RunSettings =>
+      fieldOf(name)?.write(from, value) ?? from;
+    const read = (from: RunSettings, name: string): string => fieldOf(name)?.read(from) ?? '';
+    const wide = set(settings, 'n_embd', '192');
+    expect(read(wide, 'n_inner')).toBe('768');
+    const own = set(wide, 'n_inner', '300');
+    expect(own.model).toEqual({ ...wide.model, n_inner: 300 });
+    expect(set(own, 'n_inner', '768').model).toEqual(wide.model);
+    const nano = set(set(own, 'bias', 'false'), 'kind', 'nanogpt');
+    // Said no longer: nanoGPT has none.
+    expect(nano.model).toEqual({ ...own.model, kind: 'nanogpt' });
+    expect(read(nano, 'activation_function')).toBe('gelu');
+    const drawn = set(own, 'initializer_range', '0.1');
+    expect(drawn.model.initializer_range).toBe(0.1);
+    const notebook = set(drawn, 'kind', 'notebook');
+    expect(notebook.model).toEqual({ ...own.model, kind: 'notebook' });
+    expect(read(notebook, 'initializer_range')).toBe('');
+    const odd = set(notebook, 'initializer_range', '0.1');
+    expect(Object.keys(problemsOf({ ...firstDraft(), settings: odd }))).toEqual([
+      'initializer_range',
+    ]);
+  });
+
+  for (const field of FIELDS.filter(({ name }) => DETAIL_NAMES.includes(name as DetailName))) {
+    it(`${field.name} takes what a model may be, and refuses what it may not`, () => {
+      const { kind } = field;
+      const typed =
+        kind.type === 'choice'
+          ? [...kind.choices, 'nothing']
+          : [kind.from, kind.from / 2, -1, 0, 1.5].map(String);
+      for (const one of typed) {
+        const { model } = field.write(settings, one);
+        // A word that is no yes is written as no.
+        const isNoFlag = kind.type === 'choice' && kind.choices[0] === 'true' && one === 'nothing';
+        const isFine = whyNotTrained(model) === null && !isNoFlag;
+        expect([one, refusal(field, one) === null]).toEqual([one, isFine]);
+      }
+    });
+  }
 
   it('say what does not go together at the field that is best changed', () => {
     const odd = { ...settings, model: { ...settings.model, n_head: 3, n_ctx: 64 } };

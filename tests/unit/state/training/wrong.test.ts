@@ -297,6 +297,14 @@ describe('a field that somebody has set', () => {
       ['seed', '7', '42'],
       ['validation', '0.2', '0.1'],
     ]);
+    // What nobody said follows what somebody did, and is not named.
+    actions.setField('n_embd', '64');
+    expect(own().slice(0, 2)).toEqual([
+      ['n_embd', '64', '128'],
+      ['vocab_size', '512', '1024'],
+    ]);
+    actions.setField('n_inner', '100');
+    expect(own()[1]).toEqual(['n_inner', '100', '512']);
     actions.drawAs('torch');
     actions.takeUsual();
     expect(own()).toEqual([]);
