@@ -29,8 +29,8 @@ export function openTraining(
     forgetLink,
     say: page.announce,
     browser: BROWSER,
-    look(step, name, texts) {
-      page.lookAt(step, name, texts);
+    look(step, name, texts, files) {
+      page.lookAt(step, name, texts, files);
       page.openWorkspace('write');
     },
   });

@@ -8,7 +8,9 @@ import { type OpenOptions, toAddress } from './where.ts';
 export async function openModel(source: string, options: OpenOptions = {}): Promise<ModelFolder> {
   if (options.files) {
     const { openFiles } = await import('./filesFolder.ts');
-    return openFiles(source, options.files, options);
+    const folder = openFiles(source, options.files, options);
+    // A step of a run that lies in no store: its other steps are found all the same.
+    return options.run ? { ...folder, origin: { ...folder.origin, run: options.run } } : folder;
   }
   if (options.run) {
     const { openRun } = await import('./hubs.ts');

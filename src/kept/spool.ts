@@ -44,8 +44,12 @@ export interface Spool {
   discard(): Promise<void>;
 }
 
-/** Keeps an archive off the page's memory until it is downloaded. */
-export async function openSpool(name: string): Promise<Spool> {
+/**
+ * Keeps an archive off the page's memory until it is downloaded; `inMemory`, where the private file system has no room, in
+ * pieces that the browser keeps.
+ */
+export async function openSpool(name: string, inMemory = false): Promise<Spool> {
+  if (inMemory) return openPieces();
   let folder: FileSystemDirectoryHandle;
   let file: FileSystemFileHandle;
   let stream: FileSystemWritableFileStream;

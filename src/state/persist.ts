@@ -321,9 +321,10 @@ function parseTexts(value: unknown): RunTexts | null {
   return { starts, ...(typeof value.probe === 'string' && { probe: value.probe }) };
 }
 
-export function writeLooked({ source, run, texts }: Wish, own: string | null): void {
+/** Files are gone with the page. */
+export function writeLooked({ source, run, files, texts }: Wish, own: string | null): void {
   try {
-    if (run === undefined) sessionStorage.removeItem(LOOKED_KEY);
+    if (run === undefined || files !== undefined) sessionStorage.removeItem(LOOKED_KEY);
     else sessionStorage.setItem(LOOKED_KEY, JSON.stringify({ source, run, texts, own }));
   } catch {
     // Without it a reload shows the page's own model.

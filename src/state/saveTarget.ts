@@ -49,10 +49,14 @@ export async function createFolder(
   };
 }
 
-/** One archive, stored and not packed: weights do not get smaller. Throws `save/zip-size`. */
+/**
+ * One archive, stored and not packed: weights do not get smaller. `inMemory` takes no room of the storage, which may be
+ * full. Throws `save/zip-size`.
+ */
 export async function createZip(
   name: string,
   files: readonly { readonly name: string; readonly sizeBytes: number }[],
+  inMemory = false,
 ): Promise<SaveTarget> {
   const title = toFileName(name);
   // Of each file its bytes, two headers with the name, and a descriptor.
@@ -69,7 +73,7 @@ export async function createZip(
       },
     );
   }
-  const spool = await openSpool(`${title}.zip`);
+  const spool = await openSpool(`${title}.zip`, inMemory);
   const made: Uint8Array[] = [];
   let failure: Error | null = null;
   const zip = new Zip((error, bytes) => {

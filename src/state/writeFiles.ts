@@ -30,6 +30,8 @@ interface Wish {
   /** The folder that is being chosen; null for an archive. */
   readonly picked: Promise<FileSystemDirectoryHandle> | null;
   readonly signal: AbortSignal;
+  /** Whether an archive is put together in memory: the storage is full. */
+  readonly inMemory?: boolean;
   /** Where it goes is chosen, and nothing is written yet. */
   readonly begins?: () => void;
   readonly tell: (now: WriteProgress) => void;
@@ -49,7 +51,7 @@ type Written<S> =
 /** After any error nothing is left of the attempt. */
 export async function writeFiles<S extends Start>(
   events: AsyncIterable<S | Part>,
-  { title, to, picked, signal, begins, tell }: Wish,
+  { title, to, picked, signal, inMemory = false, begins, tell }: Wish,
 ): Promise<Written<S>> {
   let target: SaveTarget | null = null;
   try {
@@ -64,7 +66,7 @@ export async function writeFiles<S extends Start>(
           start = event;
           total = start.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
           target = await (parent === null
-            ? createZip(title, start.files)
+            ? createZip(title, start.files, inMemory)
             : createFolder(parent, title));
           break;
         case 'file':

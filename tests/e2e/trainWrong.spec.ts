@@ -244,7 +244,7 @@ test.describe('with little room', () => {
   test(
     'a full storage ends no run: the page says what to do, and what was kept is gone on from',
     { tag: '@thorough' },
-    async ({ page, context, baseURL }) => {
+    async ({ page, context, baseURL }, info) => {
       const session = await context.newCDPSession(page);
       const { origin } = new URL(baseURL ?? '');
       await choose(page);
@@ -265,9 +265,42 @@ test.describe('with little room', () => {
       // With room again it is kept again, and nothing that was learned is lost.
       await session.send('Storage.overrideQuotaForOrigin', { origin });
       await untilStep(page, (await stepOf(page)) + 60);
+
+      // Where it ends without room it stands in the tab alone, is looked at and taken away from there.
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 600_000 });
       await button(page, 'Stop').click();
       await expect(state(page)).toHaveText('stopped');
       const stopped = await stepOf(page);
+      const unkept = page.getByTestId('run-unkept');
+      await expect(unkept).toContainText('stands in this tab’s memory alone');
+      await expect(runs(page)).toContainText('not kept');
+      const taken = page.waitForEvent('download');
+      await button(page, 'Take it away as a file').click();
+      const file = info.outputPath('run.zip');
+      await (await taken).saveAs(file);
+      await expect(unkept).toContainText('It was downloaded as');
+      expect(await objections(page)).toEqual([]);
+      await page.getByTestId('run-status').getByRole('button', { name: 'Look inside' }).click();
+      await expect(page.getByTestId('time-step')).toContainText(
+        `step ${stopped.toLocaleString('en')} `,
+      );
+      await button(page, 'Back to the run').click();
+      await button(page, 'Keep it now').click();
+      await expect(problem(page)).toContainText('There is still no room for this run');
+      await session.send('Storage.overrideQuotaForOrigin', { origin });
+      await button(page, 'Keep it now').click();
+      await expect(unkept).toHaveCount(0);
+
+      // The file is the same run, here as on any machine.
+      await page.getByLabel('A run’s file').setInputFiles(file);
+      await expect(runs(page)).toHaveCount(2);
+      await expect(state(page)).toHaveText('stopped');
+      expect(await stepOf(page)).toBe(stopped);
+      await button(page, /^Delete/u)
+        .first()
+        .click();
+      await button(page, 'Yes').click();
+      await expect(runs(page)).toHaveCount(1);
       await page.reload();
       await untilSeen(runs(page));
       await button(page, /^Go on with/u).click();

@@ -40,7 +40,10 @@ export interface FromPretrainedOptions extends Reading {
   readonly adapter?: false;
   /** Files that were dropped or chosen, instead of what the source names. */
   readonly files?: readonly File[];
-  /** A checkpoint that is kept in this browser, or in `cache_dir`, instead of what the source names. */
+  /**
+   * A checkpoint that is kept in this browser, or in `cache_dir`, instead of what the source names. Beside `files` it says
+   * which step of which run they are.
+   */
   readonly run?: RunStep;
   /** False streams a download to the device and keeps nothing. */
   readonly keep?: boolean;

@@ -518,7 +518,9 @@ export class ActiveRun {
     const isRecord = await this.#write();
     if (isText && isRecord && !this.#isLost) {
       if (this.#lastTrouble === null) return;
-      const hint = 'The run is kept and can go on; the weights of its last step cannot be seen.';
+      const hint = this.#kept().settings.base?.lora
+        ? 'The run is kept and can go on; the weights of its last step cannot be seen.'
+        : 'The run is kept and can go on; its last step is seen as it goes on from there.';
       const info = { code: 'training/not-kept', message: this.#lastTrouble, hint };
       return this.#tell({ type: 'notice', info });
     }

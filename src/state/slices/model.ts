@@ -311,11 +311,16 @@ export function createModel(options: ModelOptions) {
       takeDtype: (dtype: Dtype) => reload({ dtype }),
       /**
        * Looks at a step of a run, by the run's name; of many that are asked for while one comes, at the last. `texts` are
-       * those of the step that is here where nobody says.
+       * those of the step that is here where nobody says; `files` those of a step that no store has.
        */
-      lookAt(run: RunStep, name: string, texts = get().model.here?.wish.texts): void {
+      lookAt(
+        run: RunStep,
+        name: string,
+        texts = get().model.here?.wish.texts,
+        files?: readonly File[],
+      ): void {
         const source = `${name} · step ${run.step.toLocaleString('en')}`;
-        looking.ask(toAsked({ source, run, ...(texts && { texts }) }));
+        looking.ask(toAsked({ source, run, ...(texts && { texts }), ...(files && { files }) }));
       },
       /** Goes back to the model that comes with the page. */
       takeOwnModel(): void {

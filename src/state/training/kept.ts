@@ -29,6 +29,20 @@ export function isKept({ sizeBytes }: Pick<RunSnapshot, 'sizeBytes'>): boolean {
   return sizeBytes > 0;
 }
 
+/**
+ * The step of the last checkpoint, where no weights of it are kept to be looked at: it can be read as a model all the same.
+ * Null for none, and for a LoRA's, which is no model alone.
+ */
+export function lastUnseen({
+  kept,
+  snapshots,
+  settings,
+}: Pick<ShownRun, 'kept' | 'snapshots' | 'settings'>): number | null {
+  const last = kept.at(-1);
+  if (last === undefined || settings.base?.lora !== undefined) return null;
+  return snapshots.some((one) => isKept(one) && one.step >= last) ? null : last;
+}
+
 /** The last kept step whose weights had not run away; 0 where there is none. */
 export function goodStep({ kept, text }: Pick<ShownRun, 'kept' | 'text'>, curve: Curve): number {
   return kept.findLast((step) => (curve.lossAt(step) ?? 0) <= WILD * text.evenLoss) ?? 0;

@@ -71,14 +71,22 @@ export function createOut({
   ): Promise<void> {
     try {
       const { writeFiles } = await import('../writeFiles.ts');
-      const events = trainer().exportRun({ id: run.id, what, text }, signal);
-      const written = await writeFiles<Extract<RunFileEvent, { type: 'start' }>>(events, {
-        title: what === 'run' ? `${run.name} run` : run.name,
-        to,
-        picked,
-        signal,
-        tell: (now) => set({ now: { what, ...now } }),
-      });
+      const attempt = (inMemory: boolean) =>
+        writeFiles<Extract<RunFileEvent, { type: 'start' }>>(
+          trainer().exportRun({ id: run.id, what, text }, signal),
+          {
+            title: what === 'run' ? `${run.name} run` : run.name,
+            to,
+            picked,
+            signal,
+            inMemory,
+            tell: (now) => set({ now: { what, ...now } }),
+          },
+        );
+      // What found no room in the storage finds none there for its archive.
+      let written = await attempt(run.unkept === true);
+      const isFull = written.at === 'failed' && written.error.code === 'save/space';
+      if (isFull && to === 'zip' && run.unkept !== true) written = await attempt(true);
       if (written.at === 'done') {
         const { name, bytes } = written;
         const { step } = written.start;

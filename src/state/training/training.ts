@@ -36,8 +36,8 @@ export interface TrainingOptions {
   readonly link?: string | null;
   /** Takes them out of the address: whoever has begun a run needs them no more. */
   readonly forgetLink?: () => void;
-  /** Puts a step of a run, by the run's name, under the instruments of the page. */
-  readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
+  /** Puts a step of a run, by the run's name, under the instruments of the page; `files` where no store has it as a model. */
+  readonly look: (step: RunStep, name: string, texts: RunTexts, files?: readonly File[]) => void;
 }
 
 /** A browser gives back what a page held within this time after it has gone. */

@@ -14,8 +14,9 @@ import type { Browser } from './browser.ts';
 import { loadedOf, type TrainingContext } from './context.ts';
 import type { Curve } from './curve.ts';
 import { WATCH_NOTHING, type LiveFacts, type ShownRun, type WatchFacts } from './facts.ts';
-import { isKept } from './kept.ts';
+import { isKept, lastUnseen } from './kept.ts';
 import { liveOf } from './live.ts';
+import { modelFiles } from './modelFiles.ts';
 import { Pace } from './pace.ts';
 
 /** When a tab is seen again, what was told meanwhile is heard within this time. */
@@ -41,7 +42,7 @@ export function createWatch({
   readonly curve: Curve;
   /** Of the one that runs, where that is another. */
   readonly beside: Curve;
-  readonly look: (step: RunStep, name: string, texts: RunTexts) => void;
+  readonly look: (step: RunStep, name: string, texts: RunTexts, files?: readonly File[]) => void;
   readonly browser: Browser;
   /** The device is taken from now on. */
   readonly begins: () => void;
@@ -391,13 +392,21 @@ export function createWatch({
       dismissLive(): void {
         if (running === null) setLive({ away: null });
       },
-      /** At a step that has a snapshot, or at the weights as they are now; of the run that is shown, or the one that runs. */
+      /**
+       * At a step that has a snapshot, or at the weights as they are now, or were last; of the run that is shown, the one
+       * that runs, or the one that the page looks into.
+       */
       async lookInside(step?: number, id = get().watch.run?.id): Promise<void> {
-        const run = [get().watch.run, now().run].find((one) => one?.id === id);
+        const known = [get().watch.run, now().run, get().looked.run];
+        const run = known.find((one) => one?.id === id);
         if (run == null) return;
         try {
-          const at = step ?? (await newest(run));
-          if (at !== null) look({ id: run.snapshotsId, step: at }, run.name, await textsOf(run));
+          const last = isLive(run.id) ? null : lastUnseen(run);
+          const isLast = last !== null && (step === undefined || step === last);
+          const at = isLast ? last : (step ?? (await newest(run)));
+          if (at === null) return;
+          const files = isLast ? await modelFiles(trainer(), run.id) : undefined;
+          look({ id: run.snapshotsId, step: at }, run.name, await textsOf(run), files);
         } catch (error) {
           set({ error: toErrorInfo(error) });
         }
@@ -408,7 +417,7 @@ export function createWatch({
     },
   };
 
-  async function textsOf({ id, snapshots }: ShownRun): Promise<RunTexts> {
+  async function textsOf({ id, snapshots }: Pick<ShownRun, 'id' | 'snapshots'>): Promise<RunTexts> {
     // Without them the prompt stays what it is.
     const starts = await trainer()
       .ask('starts', { id })

@@ -1,6 +1,7 @@
 // The slider over training time with the run that the page's model is a step of: what trains is asked for it.
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Training } from '../../state/training/training.ts';
+import { lastUnseen } from '../../state/training/kept.ts';
 import { isBusy, liveOf } from '../../state/training/live.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import { EXAMPLES } from '../../state/store.ts';
@@ -55,7 +56,11 @@ function Bar(): ReactNode {
       run={run}
       at={step.step}
       failed={failed}
-      onStep={(to) => actions.lookAt({ id: step.id, step: to }, run.name)}
+      onStep={(to) => {
+        // What only a checkpoint has is read from there.
+        if (to === run.unseen) void training.actions.lookInside(to, run.id);
+        else actions.lookAt({ id: step.id, step: to }, run.name);
+      }}
       onNewest={() => training.actions.lookInside(undefined, run.id)}
       onBack={() => {
         training.actions.open(run.id);
@@ -129,7 +134,7 @@ function useRun(snapshotsId: string): Run | null {
   if (watched !== null) {
     const isLive = at === 'running' || at === 'paused';
     const { steps, losses } = isAway ? beside : curve;
-    return { ...watched, isLive, steps, losses };
+    return { ...watched, isLive, unseen: isLive ? null : lastUnseen(watched), steps, losses };
   }
-  return kept === null ? null : { ...kept, isLive: false, ...points };
+  return kept && { ...kept, isLive: false, unseen: lastUnseen(kept), ...points };
 }

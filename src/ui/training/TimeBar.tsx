@@ -16,6 +16,8 @@ import { formatLoss } from './words.ts';
 export interface LookedRun extends ShownRun {
   /** Whether it trains, or could go on at once: there are weights of this moment. */
   readonly isLive: boolean;
+  /** The step that it goes on from, where that is not among those that are kept to be looked at; null for none. */
+  readonly unseen: number | null;
   readonly steps: ArrayLike<number>;
   readonly losses: ArrayLike<number>;
 }
@@ -58,7 +60,8 @@ export function TimeBar({
   /** The step that was asked for last, and what had failed by then. */
   const [asked, setAsked] = useState<{ step: number; failed: unknown } | null>(null);
   const [open, setOpen] = useState<'heads' | 'beside' | null>(null);
-  const steps = run.snapshots.filter(isKept).map(({ step }) => step);
+  const seen = run.snapshots.filter(isKept).map(({ step }) => step);
+  const steps = run.unseen === null ? seen : [...seen, run.unseen];
   // Until it is here, or not to be had: others may come on the way.
   const waits = asked !== null && asked.step !== at && asked.failed === failed;
   const shown = waits ? asked.step : at;

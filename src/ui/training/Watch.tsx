@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { smallerBatch } from '../../state/training/presets.ts';
-import { calmerRate, goodStep, isKept } from '../../state/training/kept.ts';
+import { calmerRate, goodStep, isKept, lastUnseen } from '../../state/training/kept.ts';
 import { whyNotNow } from '../../state/training/live.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
@@ -230,16 +230,20 @@ function Controls(): ReactNode {
           <PlaySign /> Go on
         </button>
       )}
-      {run !== null && (at === 'running' || at === 'paused' || run.snapshots.some(isKept)) && (
-        <button
-          className={controls.button}
-          type="button"
-          title="Its newest weights under all instruments of the page; a run goes on meanwhile"
-          onClick={() => void actions.lookInside()}
-        >
-          <Mark small /> Look inside
-        </button>
-      )}
+      {run !== null &&
+        (at === 'running' ||
+          at === 'paused' ||
+          run.snapshots.some(isKept) ||
+          lastUnseen(run) !== null) && (
+          <button
+            className={controls.button}
+            type="button"
+            title="Its newest weights under all instruments of the page; a run goes on meanwhile"
+            onClick={() => void actions.lookInside()}
+          >
+            <Mark small /> Look inside
+          </button>
+        )}
       {(at === 'paused' || at === 'resting') && busy === null && isOurs && run.step > 0 && (
         <OtherRate open={isChanging} setOpen={setIsChanging} />
       )}

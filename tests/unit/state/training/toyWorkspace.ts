@@ -31,7 +31,7 @@ export function open(more: Partial<TrainingOptions> = {}) {
     makeTrainer: () => trainer,
     stillMs: 0,
     say: (words) => said.push(words),
-    look: (step, name) => looked.push([step, name]),
+    look: (step, name, _texts, files) => looked.push(files ? [step, name, files] : [step, name]),
     ...more,
   });
   const facts = () => training.store.getState();

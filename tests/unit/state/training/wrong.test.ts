@@ -4,7 +4,12 @@ import type { RunEvent, RunModel, RunSettings } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
 import { NO_BROWSER } from '../../../../src/state/training/browser.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
-import { calmerRate, goodStep, storageOf } from '../../../../src/state/training/kept.ts';
+import {
+  calmerRate,
+  goodStep,
+  lastUnseen,
+  storageOf,
+} from '../../../../src/state/training/kept.ts';
 import { smallerBatch } from '../../../../src/state/training/presets.ts';
 import { Pace } from '../../../../src/state/training/pace.ts';
 import { ownFields } from '../../../../src/state/training/usual.ts';
@@ -143,6 +148,43 @@ describe('memory and room', () => {
     expect(facts().watch.run?.unkept).toBeUndefined();
     expect(facts().watch.error).toBeNull();
     expect(held).toEqual([true, false]);
+  });
+
+  it('the last step of one that found no room is looked at by the files of its checkpoint, a kept step as ever', async () => {
+    const { trainer, training, looked } = await running();
+    const seen = { step: 1, sizeBytes: 9, scores: null };
+    const record = recordOf(settings, { state: 'done', step: 2, kept: [2], snapshots: [seen] });
+    trainer.records.set('one', { ...record, unkept: true });
+    trainer.files = [
+      { type: 'start', files: [{ name: 'model.safetensors', sizeBytes: 3 }], step: 2 },
+      { type: 'file', name: 'model.safetensors' },
+      { type: 'bytes', bytes: new Uint8Array([1, 2]) },
+      { type: 'bytes', bytes: new Uint8Array([3]) },
+    ];
+    await trainer.tell({ type: 'snapshot', snapshot: seen });
+    await trainer.tell({ type: 'ended', state: 'done', step: 2 }, null);
+    await settle();
+    await training.actions.lookInside(1);
+    expect(trainer.exported).toEqual([]);
+    await training.actions.lookInside();
+    expect(trainer.exported).toEqual([{ id: 'one', what: 'model' }]);
+    expect(looked).toEqual([
+      [{ id: 'one.seen', step: 1 }, 'Tales 1'],
+      [{ id: 'one.seen', step: 2 }, 'Tales 1', [expect.any(File)]],
+    ]);
+    const [, , [file]] = looked[1] as [unknown, unknown, File[]];
+    expect([file.name, ...new Uint8Array(await file.arrayBuffer())]).toEqual([
+      'model.safetensors',
+      1,
+      2,
+      3,
+    ]);
+    // A LoRA's checkpoint is no model alone.
+    const lora = { base: { lora: { r: 8, lora_alpha: 16 } } as RunSettings['base'] };
+    const tuned = { ...record, settings: { ...settings, ...lora } };
+    expect([lastUnseen(record), lastUnseen(tuned)]).toEqual([2, null]);
+    expect(lastUnseen({ ...record, snapshots: [{ ...seen, step: 2 }] })).toBeNull();
+    expect(lastUnseen({ ...record, kept: [] })).toBeNull();
   });
 
   it('room is asked for anew when a run ends, and what is kept is counted anew while it grows', async () => {
