@@ -436,6 +436,8 @@ export interface TrainerQuestions {
     input: Pick<RunSettings, 'text' | 'tokenizer' | 'base'> & { loaded?: LoadedBase | null };
     answer: TextFacts;
   };
+  /** Why the tokenizer of the text that was read last cannot write a prompt; null where it can, and before any text. */
+  checkPrompt: { input: { prompt: string }; answer: ErrorInfo | null };
   /** Makes steps of these settings on random tokens, for about a second. Throws what `train` throws. */
   estimate: {
     input: {

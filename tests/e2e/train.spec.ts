@@ -156,6 +156,22 @@ test('what cannot be learned is said with what is missing; a file brings its col
       `id,line\n${Array.from({ length: 300 }, (_, i) => `${i},"rose, rose ${i}"\n`).join('')}`,
     ),
   });
-  await page.getByRole('combobox', { name: 'Column' }).selectOption('line');
+  // The lines, and not their numbers.
+  await expect(page.getByRole('combobox', { name: 'Column' })).toHaveValue('line');
   await untilSeen(page.getByTestId('seen').getByText('300', { exact: true }));
+
+  // What the text's letters cannot write is said where it is typed, and what is hardly meant beside its field.
+  await page.getByText('More: every setting').click();
+  const prompt = page.getByRole('textbox', { name: 'prompt' });
+  await prompt.fill('Zebra');
+  await expect(prompt).toHaveAccessibleDescription(/"Z" \(U\+005A\) is none of its 16/u);
+  await expect(why).toContainText('"Z" (U+005A)');
+  await prompt.fill('rose');
+  await expect(prompt).toHaveAccessibleDescription(/^What each sample begins with/u);
+  await expect(why).toBeHidden();
+  await page.getByRole('textbox', { name: 'max_steps' }).fill('20');
+  await expect(page.getByRole('textbox', { name: 'warmup_steps' })).toHaveAccessibleDescription(
+    /^The run ends at step 20/u,
+  );
+  await expect(page.getByText(/: Small is measured, the others/u)).toBeVisible();
 });

@@ -17,10 +17,11 @@ import type {
   TrainerQuestion,
   TrainerQuestions,
 } from '../../api.ts';
-import { EngineError } from '../../errors.ts';
+import { EngineError, toErrorInfo } from '../../errors.ts';
 import { openOpfs } from '../../kept/opfs.ts';
 import { openDevice } from '../load/openDevice.ts';
 import type { ProcessorOptions } from '../load/processor.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
 import { ActiveRun, noRun } from './activeRun.ts';
 import type { Bases } from './bases.ts';
 import { editedText } from './edits.ts';
@@ -64,6 +65,8 @@ export class LocalTrainer implements Trainer {
   /** Runs that found no room when they ended, in memory; null before there is one. */
   #spare: Promise<RunStore> | null = null;
   #active: ActiveRun | null = null;
+  /** Of the text that was read last. */
+  #tokenizer: Tokenizer | null = null;
   /** Of a measurement that is under way. */
   #measuring: Promise<unknown> | null = null;
   /** What has the device without being a run, in words, and when it will be done. */
@@ -177,6 +180,14 @@ export class LocalTrainer implements Trainer {
 
   readonly #answers: Answers = {
     readText: (input, signal) => this.#readText(input, signal),
+    checkPrompt: ({ prompt }) => {
+      try {
+        this.#tokenizer?.encode(prompt);
+        return Promise.resolve(null);
+      } catch (error) {
+        return Promise.resolve(toErrorInfo(error));
+      }
+    },
     estimate: async (input, signal) => {
       if (this.#active) throw busy();
       await this.#other?.done;
@@ -268,7 +279,9 @@ export class LocalTrainer implements Trainer {
   ): Promise<TextFacts> {
     const bytes = await readRunText(text, this.#options.base, signal);
     const known = base ? await (await this.#opened()).know(base, loaded, signal) : null;
-    return (await prepareText(bytes, tokenizer, { base: known, signal })).facts;
+    const prepared = await prepareText(bytes, tokenizer, { base: known, signal });
+    if (!signal?.aborted) this.#tokenizer = prepared.tokenizer;
+    return prepared.facts;
   }
 
   async #estimate(

@@ -2,7 +2,7 @@
 import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import type { Browser } from './browser.ts';
-import { csvColumns } from './csv.ts';
+import { csvColumns, longestColumn } from './csv.ts';
 import {
   MOST_KEPT,
   type Asked,
@@ -57,6 +57,7 @@ export function firstDraft(kept = ''): DraftFacts {
     preset: DEFAULT_PRESET,
     chosen: DEFAULT_PRESET,
     refused: {},
+    promptRefused: null,
     ownTokenizer: false,
     own,
     isOwnKept,
@@ -76,9 +77,16 @@ function promptFor(text: RunText): string {
 }
 
 /** What keeps a run from beginning, by field; empty where nothing does. */
-export function problemsOf({ settings, refused }: DraftFacts): Readonly<Record<string, string>> {
+export function problemsOf({
+  settings,
+  refused,
+  promptRefused,
+}: DraftFacts): Readonly<Record<string, string>> {
   const why = Object.entries(refused).map(([name, one]) => [name, one.why] as const);
-  return { ...conflicts(settings), ...Object.fromEntries(why) };
+  const found = { ...conflicts(settings), ...Object.fromEntries(why) };
+  // Where nothing is written the prompt is nobody's.
+  const isWritten = settings.arguments['sample_steps'] !== 0;
+  return promptRefused !== null && isWritten ? { ...found, prompt: promptRefused } : found;
 }
 
 /** Of guessing by frequency: less than that, and every token is the same. */
@@ -99,6 +107,9 @@ export function whyNothing(
   }
   return null;
 }
+
+/** Bytes write everything. */
+const MAY_LACK: readonly RunTokenizer['kind'][] = ['characters', 'model'];
 
 /** What the column of a table that is a text is called. */
 const TEXT_COLUMN = /^(?:text|content|body|story|sentence)s?$/iu;
@@ -143,6 +154,8 @@ export function createDraft({
     clearTimeout(readTimer);
     clearTimeout(measureTimer);
     const { text } = settings();
+    // What another text's tokens cannot write, these may.
+    set({ promptRefused: null });
     if (isEmptyText(text)) {
       setText({ at: 'none' });
       setEstimate({ at: 'none' });
@@ -174,6 +187,7 @@ export function createDraft({
       }
       replaced = null;
       setText({ at: 'here', value: facts });
+      void checkPrompt();
       measure();
     } catch (error) {
       if (signal.aborted) return;
@@ -192,6 +206,19 @@ export function createDraft({
       setText({ at: 'failed', error: info });
       setEstimate({ at: 'none' });
     }
+  }
+
+  /** Asks whether the text's tokens can write the prompt, and says so at its field. */
+  async function checkPrompt(): Promise<void> {
+    const { prompt, tokenizer } = settings();
+    const { read: text } = get().text;
+    if (text.at !== 'here' || !MAY_LACK.includes(tokenizer.kind)) return;
+    const info = await trainer()
+      .ask('checkPrompt', { prompt })
+      .catch(() => null);
+    // Whoever has gone on typing, or has taken another text, is told of that.
+    if (settings().prompt !== prompt || get().text.read !== text) return;
+    set({ promptRefused: info && `${info.message} ${info.hint}` });
   }
 
   /** The file is not taken: what it would have taken the place of stays, or comes back. */
@@ -308,8 +335,9 @@ export function createDraft({
           return;
         }
         const isTable = /\.csv$/iu.test(file.name);
-        const columns = isTable ? csvColumns(await file.slice(0, HEAD_BYTES).text()) : [];
-        const column = columns.find((name) => TEXT_COLUMN.test(name)) ?? columns[0];
+        const head = isTable ? await file.slice(0, HEAD_BYTES).text() : '';
+        const columns = csvColumns(head);
+        const column = columns.find((name) => TEXT_COLUMN.test(name)) ?? longestColumn(head);
         replaced = { file, draft: get().draft };
         takeText(
           {
@@ -369,7 +397,10 @@ export function createDraft({
         change({ ...now, generator, order: generator === 'torch' ? 'random' : now.order });
         measure();
       },
-      setPrompt: (prompt: string) => change({ ...settings(), prompt }),
+      setPrompt(prompt: string): void {
+        change({ ...settings(), prompt }, { promptRefused: null });
+        void checkPrompt();
+      },
       setField(name: string, typed: string): void {
         const field = fieldOf(name);
         if (field === undefined) return;

@@ -45,6 +45,8 @@ export interface DraftFacts {
   readonly chosen: PresetName;
   /** What was typed into a field and cannot be taken, with why; by the field's name. */
   readonly refused: Readonly<Record<string, { readonly typed: string; readonly why: string }>>;
+  /** Why samples cannot begin with the prompt; null where they can, or nobody knows yet. */
+  readonly promptRefused: string | null;
   /** Whether the tokenizer was chosen by hand, and no longer follows the text. */
   readonly ownTokenizer: boolean;
   /** A text of somebody's own: it stays while they look at others. */

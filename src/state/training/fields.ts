@@ -279,6 +279,16 @@ function limits(from: number, to: number): string {
   return `from ${words(from)} to ${words(to)}`;
 }
 
+/** What goes together and is hardly meant, by the field; nothing is refused for it. */
+export function doubts({ arguments: args }: RunSettings): Record<string, string> {
+  const [warmup, steps] = [Number(args['warmup_steps'] ?? 0), Number(args['max_steps'])];
+  return warmup > steps && args['lr_scheduler_type'] !== 'constant'
+    ? {
+        warmup_steps: `The run ends at step ${steps} (max_steps), before the rate has risen to learning_rate: take fewer.`,
+      }
+    : {};
+}
+
 /** What does not go together, by the field that is best changed; empty where everything does. */
 export function conflicts({
   model,

@@ -1,6 +1,6 @@
 // One field of the settings, with what it does, or why it cannot be what was typed.
 import { useState, type ReactNode } from 'react';
-import { conflicts, type Field } from '../../state/training/fields.ts';
+import { conflicts, doubts, type Field } from '../../state/training/fields.ts';
 import controls from '../controls.module.css';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { FIELD_WORDS } from './fieldWords.ts';
@@ -12,10 +12,11 @@ const IDLE = ['vocab_size', 'r', 'lora_alpha', 'initializer_range'];
 export function Entry({ field }: { readonly field: Field }): ReactNode {
   const { actions } = useTraining();
   const { name, kind, read } = field;
-  const { value, refused, conflict, isGoingOn } = useTrainingFacts((s) => ({
+  const { value, refused, conflict, doubt, isGoingOn } = useTrainingFacts((s) => ({
     value: read(s.draft.settings),
     refused: s.draft.refused[name],
     conflict: conflicts(s.draft.settings)[name],
+    doubt: doubts(s.draft.settings)[name],
     isGoingOn: s.draft.settings.base !== undefined,
   }));
   /** As it is being typed: “0.0” is on its way to 0.05. */
@@ -57,8 +58,11 @@ export function Entry({ field }: { readonly field: Field }): ReactNode {
           onBlur={() => setTyped(null)}
         />
       )}
-      <p id={`${id}-words`} className={why === undefined ? css.meaning : css.wrong}>
-        {why ?? (isGoingOn ? goingOn : meaning)}
+      <p
+        id={`${id}-words`}
+        className={why === undefined && doubt === undefined ? css.meaning : css.wrong}
+      >
+        {why ?? doubt ?? (isGoingOn ? goingOn : meaning)}
       </p>
     </div>
   );

@@ -1,6 +1,7 @@
 // Every field of the configuration and of the run, in groups.
 import { useState, type ReactNode } from 'react';
-import { conflicts, fieldsFor, type Field } from '../../state/training/fields.ts';
+import { problemsOf } from '../../state/training/draft.ts';
+import { fieldsFor, type Field } from '../../state/training/fields.ts';
 import controls from '../controls.module.css';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Entry } from './Entry.tsx';
@@ -75,11 +76,12 @@ function FieldGroup({
   readonly fields: readonly Field[];
   readonly isOpen: boolean;
 }): ReactNode {
-  const { isWrong } = useTrainingFacts(({ draft: { refused, settings } }) => {
-    const found = { ...conflicts(settings), ...refused };
-    return { isWrong: fields.some(({ name }) => found[name] !== undefined) };
-  });
   const hasPrompt = fields.some(({ group }) => group === 'told');
+  const { isWrong } = useTrainingFacts(({ draft }) => {
+    const found = problemsOf(draft);
+    const names = [...fields.map(({ name }) => name), ...(hasPrompt ? ['prompt'] : [])];
+    return { isWrong: names.some((name) => found[name] !== undefined) };
+  });
   return (
     // What is wrong is never hidden.
     <details className={css.group} open={isOpen || isWrong}>
@@ -96,7 +98,10 @@ function FieldGroup({
 
 function Prompt(): ReactNode {
   const { actions } = useTraining();
-  const { prompt } = useTrainingFacts((s) => ({ prompt: s.draft.settings.prompt }));
+  const { prompt, why } = useTrainingFacts(({ draft }) => ({
+    prompt: draft.settings.prompt,
+    why: problemsOf(draft)['prompt'],
+  }));
   return (
     <div className={css.field}>
       <label htmlFor="field-prompt">prompt</label>
@@ -104,11 +109,12 @@ function Prompt(): ReactNode {
         id="field-prompt"
         className={css.number}
         aria-describedby="field-prompt-words"
+        aria-invalid={why !== undefined}
         value={prompt}
         onChange={(event) => actions.setPrompt(event.target.value)}
       />
-      <p id="field-prompt-words" className={css.meaning}>
-        What each sample begins with; empty begins a text. The same seed every time.
+      <p id="field-prompt-words" className={why === undefined ? css.meaning : css.wrong}>
+        {why ?? 'What each sample begins with; empty begins a text. The same seed every time.'}
       </p>
     </div>
   );

@@ -3,7 +3,6 @@ import type { ReactNode } from 'react';
 import {
   costOf,
   parametersOf,
-  type PresetName,
   PRESETS,
   tokenizerFor,
   vocabularyOf,
@@ -18,7 +17,7 @@ import { GoOnCards } from './GoOn.tsx';
 import { Parameters } from './Parameters.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
-import { costWords, deviceTitle, sizeWords } from './words.ts';
+import { costWords, deviceTitle, measuredWords, sizeWords } from './words.ts';
 
 const goOnDetails = later(
   async () => (await import('./GoOnDetails.tsx')).GoOnDetails,
@@ -86,17 +85,9 @@ export function SizeChoice(): ReactNode {
           ? 'Measuring a few steps on this device…'
           : device === undefined
             ? 'Layers × width, parameters, memory. Time is measured here once the text is read.'
-            : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(preset, isGoingOn)}.`}
+            : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(settings, preset, estimate.at === 'here')}.`}
       </p>
       {isGoingOn ? <goOnDetails.Part /> : <TorchSwitch />}
     </>
   );
-}
-
-/** What of the times was measured. */
-function measuredWords(preset: PresetName | null, isGoingOn: boolean): string {
-  if (preset === 'notebook') return 'all are reckoned from what was measured before';
-  if (preset === 'narrow') return 'the chosen one is measured, the others were reckoned before';
-  const what = preset === null && !isGoingOn ? 'your own size is' : 'the chosen one is';
-  return `${what} measured, the others are reckoned from it`;
 }

@@ -5,11 +5,19 @@ import type {
   RunFacts,
   RunMemory,
   RunModel,
+  RunSettings,
   RunText,
   TaskName,
 } from '../../api.ts';
 import type { WatchAt } from '../../state/training/facts.ts';
-import type { BUNDLED_TEXTS, Cost } from '../../state/training/presets.ts';
+import {
+  isSameWork,
+  sizeNamed,
+  withPreset,
+  type BUNDLED_TEXTS,
+  type Cost,
+  type PresetName,
+} from '../../state/training/presets.ts';
 import { WORD } from '../../words.ts';
 import { formatCount } from '../format.ts';
 
@@ -127,6 +135,27 @@ export function costWords(cost: Cost | null): string {
   if (cost === null) return '…';
   const about = cost.known === 'measured' ? '' : 'about ';
   return `${about}${formatDuration(cost.seconds)}`;
+}
+
+/** What of the times was measured. */
+export function measuredWords(
+  settings: RunSettings,
+  preset: PresetName | null,
+  isMeasured: boolean,
+): string {
+  if (!isMeasured) return 'all are reckoned from what was measured before';
+  if (preset === 'narrow') return 'the chosen one is measured, the others were reckoned before';
+  return `${measuredName(settings, preset)} measured, the others are reckoned from it`;
+}
+
+/** What the settings are of, as the cards above call it. */
+function measuredName(settings: RunSettings, preset: PresetName | null): string {
+  if (preset !== null || settings.base !== undefined) return 'the chosen one is';
+  const named = sizeNamed(settings.model);
+  if (named === undefined) return 'your own size is';
+  return isSameWork(settings, withPreset(settings, named.name))
+    ? `${named.title} is`
+    : `${named.title} with your own settings is`;
 }
 
 /** Bytes of a plan that have no part of their own. */

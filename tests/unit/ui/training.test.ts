@@ -18,6 +18,7 @@ import {
   stateWords,
   tellingLoss,
   wordShare,
+  measuredWords,
 } from '../../../src/ui/training/words.ts';
 import { recordOf, settle, ToyTrainer } from '../state/training/toyTrainer.ts';
 import { THEME } from './theme.ts';
@@ -287,5 +288,27 @@ describe('the figure', () => {
     }
     expect(toCsv(figure, provenance)).toContain('# model: Tales 1');
     expect(provenance.seed).toBe(42);
+  });
+});
+
+describe('what of the times was measured', () => {
+  const { settings } = firstDraft();
+  const with_ = (more: Record<string, number>) => ({
+    ...settings,
+    arguments: { ...settings.arguments, ...more },
+  });
+  const wide = { ...settings, model: { ...settings.model, n_inner: 64 } };
+  it.each([
+    ['the chosen one is measured, the others', settings, 'small', true],
+    // Steps and rate are no size: the work of one is the card's.
+    ['Small is measured, the others', with_({ max_steps: 20 }), null, true],
+    ['Small with your own settings is', with_({ per_device_train_batch_size: 2 }), null, true],
+    ['your own size is measured', wide, null, true],
+    ['your own size is', { ...settings, model: { ...settings.model, n_embd: 64 } }, null, true],
+    ['all are reckoned from what was measured before', wide, null, false],
+    ['all are reckoned', settings, 'notebook', false],
+    ['the others were reckoned before', settings, 'narrow', true],
+  ] as const)('%s', (words, asked, preset, isMeasured) => {
+    expect(measuredWords(asked, preset, isMeasured)).toContain(words);
   });
 });

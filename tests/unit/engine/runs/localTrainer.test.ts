@@ -199,6 +199,23 @@ describe('a run', () => {
   });
 });
 
+test('a prompt is tried with the tokens of the text that was read last', async () => {
+  const { trainer } = trainerAt();
+  expect(await trainer.ask('checkPrompt', { prompt: 'Zebra' })).toBeNull();
+  const own = (text: string) => ({ kind: 'own', name: 'x', text }) as const;
+  const tokenizer = { kind: 'characters' } as const;
+  await trainer.ask('readText', { text: own('abc cab'), tokenizer });
+  expect(await trainer.ask('checkPrompt', { prompt: 'cab' })).toBeNull();
+  expect(await trainer.ask('checkPrompt', { prompt: 'caZ' })).toMatchObject({
+    code: 'tokenizer/byte',
+    message: expect.stringContaining('"Z" (U+005A)'),
+  });
+  await trainer.ask('readText', { text: own('abcZ'), tokenizer });
+  expect(await trainer.ask('checkPrompt', { prompt: 'caZ' })).toBeNull();
+  await trainer.ask('readText', { text: own('abc'), tokenizer: { kind: 'bytes' } });
+  expect(await trainer.ask('checkPrompt', { prompt: 'Ü' })).toBeNull();
+});
+
 test('an estimate is measured, and says what does not fit', async () => {
   const { trainer } = trainerAt();
   const found = await trainer.ask('estimate', {

@@ -5,10 +5,10 @@ import { newModelOf } from '../../../../src/engine/runs/settings.ts';
 import { toArguments } from '../../../../src/engine/training/options.ts';
 import { parameterCount } from '../../../../src/model/parameters.ts';
 import { DETAIL_NAMES, whyNotTrained, type DetailName } from '../../../../src/runModel.ts';
-import { csvColumns } from '../../../../src/state/training/csv.ts';
+import { csvColumns, longestColumn } from '../../../../src/state/training/csv.ts';
 import { Curve } from '../../../../src/state/training/curve.ts';
 import { firstDraft, problemsOf, whyNothing } from '../../../../src/state/training/draft.ts';
-import { FIELDS, fieldOf, refusal } from '../../../../src/state/training/fields.ts';
+import { FIELDS, doubts, fieldOf, refusal } from '../../../../src/state/training/fields.ts';
 import { FIELD_WORDS } from '../../../../src/ui/training/fieldWords.ts';
 import {
   costOf,
@@ -186,6 +186,19 @@ describe('fields', () => {
   });
 });
 
+it('a rate that would still rise when the run ends is said at its field, and refused nowhere', () => {
+  const with_ = (more: Record<string, number | string>) => ({
+    ...settings,
+    arguments: { ...settings.arguments, ...more },
+  });
+  expect(doubts(settings)).toEqual({});
+  expect(doubts(with_({ max_steps: 50, warmup_steps: 50 }))).toEqual({});
+  const short = with_({ max_steps: 20 });
+  expect(doubts(short)['warmup_steps']).toMatch(/^The run ends at step 20 \(max_steps\)/u);
+  expect(problemsOf({ ...firstDraft(), settings: short })).toEqual({});
+  expect(doubts(with_({ max_steps: 20, lr_scheduler_type: 'constant' }))).toEqual({});
+});
+
 describe('a text', () => {
   const facts = { tokens: 144, frequencyLoss: 3 };
   it('is long enough for one piece beside what is kept back, as the engine counts it', () => {
@@ -252,6 +265,23 @@ describe('a curve', () => {
 });
 
 describe('columns of a .csv', () => {
+  it.each([
+    ['id,line\n1,a cat sat\n2,a hen', 'line'],
+    // Keys, dates and addresses are longer and no text.
+    [
+      'uuid,when,page,says\nb1946ac92492d2347c6235b4d2611184,2026-11-28T10:00:00Z,https://example.org/a/long/way/down,good day',
+      'says',
+    ],
+    ['n,name\n1,Ann\n2,Ben', 'name'],
+    // Of two texts the longer one.
+    ['title,body_en\nThe fox,"Once upon a time there was a fox, and"', 'body_en'],
+    ['a,b\n1,2', 'a'],
+    ['a,b', 'a'],
+    ['', undefined],
+  ])('%j is read by its longest text', (text, column) => {
+    expect(longestColumn(text)).toBe(column);
+  });
+
   it('are its first line, with commas, quotation marks and line breaks inside quotes', () => {
     expect(csvColumns('a,b , "c"\n1,2,3')).toEqual(['a', 'b', '"c"']);
     expect(csvColumns('\uFEFF"x, y","say ""hi""","two\nlines"\r\n1')).toEqual([

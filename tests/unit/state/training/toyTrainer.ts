@@ -90,6 +90,7 @@ export class ToyTrainer implements Trainer {
     ) => TrainerQuestions[Q]['answer'] | Promise<TrainerQuestions[Q]['answer']>;
   }> = {
     readText: () => TEXT,
+    checkPrompt: () => null,
     estimate: ({ settings }) => ({
       device: DEVICE,
       parameters: 900_000,

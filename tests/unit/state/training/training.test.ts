@@ -114,6 +114,47 @@ describe('before a run', () => {
     expect(facts().draft.columns).toEqual(['id', 'a, b']);
     training.actions.chooseColumn('a, b');
     expect(settings().text).toMatchObject({ kind: 'own', name: 'rows', column: 'a, b' });
+    // Where none is called a text, it begins with the one that looks most like it.
+    await training.actions.takeFile(new File(['id,line\n7,the cat sat\n8,a hen'], 'rows.csv'));
+    expect(settings().text).toMatchObject({ column: 'line' });
+    await training.actions.takeFile(new File(['line,text\na long long line,b'], 'rows.csv'));
+    expect(settings().text).toMatchObject({ column: 'text' });
+  });
+
+  it('a prompt that the text’s letters cannot write is refused at its field, until it or the text is another', async () => {
+    const { trainer, training, facts, settings } = await started();
+    const { actions } = training;
+    const asked: string[] = [];
+    trainer.answers.checkPrompt = ({ prompt }) => {
+      asked.push(prompt);
+      return prompt.includes('Z')
+        ? { code: 'tokenizer/byte', message: 'No Z.', hint: 'abc' }
+        : null;
+    };
+    // Bytes write everything: nobody is asked.
+    expect(settings().tokenizer.kind).toBe('bpe');
+    actions.setPrompt('Z');
+    await settle();
+    expect(asked).toEqual([]);
+    actions.setField('tokenizer', 'characters');
+    await vi.waitFor(() => expect(problemsOf(facts().draft)).toEqual({ prompt: 'No Z. abc' }));
+    actions.train();
+    await settle();
+    expect(trainer.requests).toEqual([]);
+    actions.setPrompt('a');
+    expect(problemsOf(facts().draft)).toEqual({});
+    actions.setPrompt('aZ');
+    await settle();
+    expect(problemsOf(facts().draft)).toEqual({ prompt: 'No Z. abc' });
+    // Where nothing is written it is nobody's.
+    actions.setField('sample_steps', '0');
+    expect(problemsOf(facts().draft)).toEqual({});
+    actions.setField('sample_steps', '5');
+    actions.chooseText({ kind: 'bundled', name: 'names' });
+    expect(problemsOf(facts().draft)).toEqual({});
+    await vi.waitFor(() => expect(facts().text.read.at).toBe('here'));
+    expect(facts().draft.promptRefused).toBeNull();
+    expect(asked).toEqual(['Z', 'a', 'aZ', '']);
   });
 });
 
