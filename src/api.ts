@@ -7,6 +7,7 @@ import type {
   AttentionMap,
   AttentionRows,
   Comparison,
+  DirectAdditions,
   HeadNames,
   HeadScores,
   LensCell,
@@ -113,6 +114,11 @@ export interface ModelQuestions {
   };
   /** The next token after `ids`, with every part on and with `off` off. */
   compare: { input: Looked & { top: number }; answer: Comparison };
+  /** What each part adds by itself to the logit of `target` after `ids`, or to that logit less the one of `against`. */
+  directAdditions: {
+    input: Looked & { target: number; against?: number };
+    answer: DirectAdditions;
+  };
   anatomy: { input: Record<string, never>; answer: ModelAnatomy };
   /** Some seconds at most; stops when aborted. */
   selfCheck: { input: Record<string, never>; answer: SelfCheck };

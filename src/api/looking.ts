@@ -168,6 +168,8 @@ export interface SweepRequest extends Meant {
   readonly ids: readonly number[];
   /** The token whose log-probability is watched. */
   readonly target: number;
+  /** Watches the target's logit less this token's instead, which no third token changes. */
+  readonly against?: number;
   /** Parts that are off all the time. */
   readonly off?: readonly PartOff[];
   readonly by: PartOff['by'];
@@ -178,9 +180,10 @@ export interface SweepRequest extends Meant {
 export type SweepEvent =
   | {
       readonly type: 'base';
-      /** ln of the target's probability before anything is switched off for the sweep. */
-      readonly logprob: number;
+      /** ln of the target's probability, or its logit less the other's, before anything is switched off for the sweep. */
+      readonly value: number;
       readonly target: TokenPiece;
+      readonly against: TokenPiece | null;
       /** Parts that are going to be switched off: L · (H + 2). */
       readonly parts: number;
     }
@@ -190,11 +193,32 @@ export type SweepEvent =
       readonly layer: number;
       /** Of a head. */
       readonly head?: number;
-      /** ln of the target's probability with this part off, less the base. */
+      /** What is watched with this part off, less what it was. */
       readonly delta: number;
       /** Parts done so far. */
       readonly done: number;
     };
+
+/**
+ * What each part adds by itself to a token's logit after a text, or to one logit less another: the residual stream is a sum,
+ * and with the scale that the final LayerNorm has there the logit is linear in it. So all of them sum to the logit.
+ */
+export interface DirectAdditions {
+  readonly target: TokenPiece;
+  readonly against: TokenPiece | null;
+  /** (L, H) what each head puts into the stream, through the projection of its layer. */
+  readonly heads: Float64Array;
+  /** (L) what a layer's attention adds besides its heads: the bias of its projection, or the mean in its place. */
+  readonly biases: Float64Array;
+  /** (L) */
+  readonly mlps: Float64Array;
+  /** Of the token and its position. */
+  readonly embedding: number;
+  /** The bias of the final LayerNorm, through the head. */
+  readonly final: number;
+  /** The logit, or the difference of both, as the model says it. */
+  readonly total: number;
+}
 
 /** A text, and the parts of the model that are off while it is read. */
 export interface Looked {

@@ -89,5 +89,14 @@ test.describe('switching parts off', () => {
     expect(await both.locator('mark').count()).toBeGreaterThanOrEqual(2);
     await button(page, 'All on').click();
     await expect(both).toBeHidden();
+    // The same, of one token against another, and added up in one pass.
+    await sweep.getByRole('combobox', { name: 'less' }).selectOption('·had');
+    await sweep.getByRole('radio', { name: 'direct' }).check({ force: true });
+    await sweep.getByRole('button', { name: 'Take the logit apart' }).click();
+    await expect(finding).toContainText(
+      /^The logit of “was” is 0\.\d\d above that of “had”\. It is the sum of what each part adds by itself: /u,
+    );
+    await sweep.getByText('As a table').click();
+    await expect(sweep.getByRole('columnheader', { name: 'Adds' })).toBeVisible();
   });
 });

@@ -244,7 +244,7 @@ for (const [name, create, devices] of engines) {
         let base = NaN;
         for await (const event of engine.sweep(request)) {
           if (event.type === 'base') {
-            base = event.logprob;
+            base = event.value;
             expect(event).toMatchObject({ target: { id: target }, parts: 168 });
           } else {
             expect(event.done).toBe(deltas.push(event));

@@ -30,6 +30,7 @@ const ANSWERS: Answers = {
   residualNorms: later(async () => (await import('./lens.ts')).residualNorms),
   samplerSteps: samplerStepsAfter,
   compare: later(async () => (await import('./compare.ts')).compareParts),
+  directAdditions: later(async () => (await import('./direct.ts')).directAdditions),
   anatomy: (model) => model.anatomy,
   precisionCost: later(async () => (await import('./precision.ts')).precisionCost),
   selfCheck: later(async () => (await import('../checking/selfCheck.ts')).selfCheck),

@@ -1,4 +1,4 @@
-// The effect of every head, attention and MLP on one token: each is switched off in turn.
+// The effect of every head, attention and MLP on one token, or on two: each is switched off in turn.
 import type { PartOff, SweepEvent, SweepRequest } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
 import { type BlockInputs, Reruns } from '../../model/rerun.ts';
@@ -13,7 +13,7 @@ import { windowStart } from '../../window.ts';
 const MOST_KEPT_BYTES = 2 ** 29;
 
 /**
- * Streams the change in ln p(target) with each head off, then with each layer's whole attention and its MLP off,
+ * Streams the change in ln p(target), or in the target's logit less another's, with each head off, then with each layer's whole attention and its MLP off,
  * in a session of its own. What a part changes lies behind it, so everything before it is computed once for all;
  * the last layers come first, because they are done soonest. Aborting ends the stream. Throws `inspect/…` (`inspect/size` where the text is too long for
  * `mostBytes`), `tokens/…`.
@@ -23,7 +23,7 @@ export async function* sweepParts(
   request: SweepRequest,
   mostBytes: number = MOST_KEPT_BYTES,
 ): AsyncGenerator<SweepEvent, void, undefined> {
-  const { target, signal } = request;
+  const { signal } = request;
   const { nCtx, nLayer, nHead } = model.config;
   const text = startingIds(request.ids, model.bosTokenId);
   const visible = text.slice(windowStart(text.length, nCtx));
@@ -43,11 +43,13 @@ export async function* sweepParts(
   try {
     await model.readers.switchOff(session, alwaysOff);
     const { logits, inputs } = await readWithInputs(session, visible, signal);
-    const { logprob } = logprobAndRank(logits, target);
+    const value = watched(logits, request);
+    const { target, against } = request;
     yield {
       type: 'base',
-      logprob,
+      value,
       target: model.vocabulary.pieceOf(target),
+      against: against === undefined ? null : model.vocabulary.pieceOf(against),
       parts: nLayer * (nHead + 2),
     };
     // Nobody waits for it; what fails here fails again where it is used.
@@ -73,7 +75,7 @@ export async function* sweepParts(
           }
           const { residual } = inputs[layer];
           const changed = await reruns.run(layer, { residual, heads }, signal);
-          delta = logprobAndRank(changed, target).logprob - logprob;
+          delta = watched(changed, request) - value;
         }
         yield { type: 'part', part: 'head', layer, head, delta, done: ++done };
         signal?.throwIfAborted();
@@ -86,7 +88,7 @@ export async function* sweepParts(
           session.setPartsOff(toPartsOff(off, model.config), means);
           const changed = await reruns.run(layer, inputs[layer], signal);
           session.setPartsOff(alwaysOff, means);
-          delta = logprobAndRank(changed, target).logprob - logprob;
+          delta = watched(changed, request) - value;
         }
         yield { type: 'part', part, layer, delta, done: ++done };
         signal?.throwIfAborted();
@@ -97,6 +99,15 @@ export async function* sweepParts(
   } finally {
     session.dispose();
   }
+}
+
+/** ln p(target); with `against` its logit less that one's, in which the sum over all others cancels. */
+function watched(
+  logits: Float32Array,
+  { target, against }: Pick<SweepRequest, 'target' | 'against'>,
+): number {
+  const { logprob } = logprobAndRank(logits, target);
+  return against === undefined ? logprob : logprob - logprobAndRank(logits, against).logprob;
 }
 
 /** Whether a part is off by itself, or a head with its whole attention. */

@@ -1,17 +1,32 @@
 // What the page knows of parts that are switched off.
 import type { Comparison, PartOff, TokenPiece } from '../../api.ts';
 
-/** What each part does to one token's probability. */
+/** How parts are measured: each is switched off in turn, or what it adds to the logit by itself is read off one pass. */
+export type SweepWay = 'off' | 'direct';
+
+/** What is added besides heads and MLPs. */
+export interface Rest {
+  readonly embedding: number;
+  /** Of all attention, and of the final LayerNorm. */
+  readonly biases: number;
+}
+
+/** What each part does to one token, or to the difference between two. */
 export interface Sweep {
-  /** (L, H) ln p(target) with the head off, less the same with it on; NaN where not yet measured. */
+  readonly way: SweepWay;
+  /** (L, H) what is watched with the head off, less the same with it on; or what it adds. NaN where not yet measured. */
   readonly deltas: Float32Array;
-  /** (L, 2) the same without the whole attention, and without the MLP. */
+  /** (L, 2) the same of the whole attention, and of the MLP. */
   readonly wholes: Float32Array;
   readonly nLayer: number;
   readonly nHead: number;
-  /** ln p(target) before anything is switched off for the sweep. */
+  /** What is watched, with no part off for it: ln p(target), its logit (directly), or its logit less the other's. */
   readonly base: number;
   readonly target: TokenPiece;
+  /** The token whose logit is taken from the target's; null where the target alone is watched. */
+  readonly against: TokenPiece | null;
+  /** Where the logit was taken apart. */
+  readonly rest: Rest | null;
   /** Index of the target in the text; the text's length is the next one. */
   readonly at: number;
   /** Parts that are measured, of L · (H + 2). */
@@ -40,6 +55,20 @@ export interface PartsState {
   /** Known while the view is open, or was when they were asked for; null while all are on. */
   readonly continuations: Continuations | null;
   readonly sweep: Sweep | null;
+  /** What the next sweep is to be. */
+  readonly next: NextSweep;
+}
+
+export interface NextSweep {
+  readonly way: SweepWay;
+  /** Null: the token that stands there, else the likeliest. */
+  readonly target: TokenPiece | null;
+  readonly against: TokenPiece | null;
+}
+
+/** Whether it is of a probability, as the atlas of heads shows it. */
+export function isOfProbability(sweep: Sweep | null): sweep is Sweep {
+  return sweep !== null && sweep.way === 'off' && sweep.against === null;
 }
 
 export const ALL_PARTS_ON: PartsState = {
@@ -48,6 +77,7 @@ export const ALL_PARTS_ON: PartsState = {
   comparisonAt: 0,
   continuations: null,
   sweep: null,
+  next: { way: 'off', target: null, against: null },
 };
 
 /** A part, whatever stands in its place. */
@@ -70,7 +100,7 @@ export function headsOfLayer(layer: number, nHead: number): Part[] {
   return Array.from({ length: nHead }, (_, head) => ({ part: 'head', layer, head }));
 }
 
-/** Change in ln p(target) without a part; NaN where it is not yet measured. */
+/** What a sweep says of a part; NaN where it is not yet measured. */
 export function effectOf(
   { deltas, wholes, nHead }: Sweep,
   { part, layer, head = 0 }: Part,

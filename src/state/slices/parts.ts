@@ -1,6 +1,6 @@
 // Which parts of the model are switched off. Every question about the text is asked with them off.
-import type { PartOff, TokenPiece } from '../../api.ts';
-import { isSamePart, sortParts, type Part, type Sweep } from '../facts/parts.ts';
+import type { DirectAdditions, PartOff, TokenPiece } from '../../api.ts';
+import { isSamePart, sortParts, type NextSweep, type Part, type Sweep } from '../facts/parts.ts';
 import { createLatest } from '../latest.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../settings.ts';
 import { toIds } from '../tokenText.ts';
@@ -49,9 +49,9 @@ export function createParts(context: SliceContext<'parts'>) {
     refreshAll();
   }
 
-  /** The token whose probability a sweep watches: the one that stands there, else the likeliest. */
+  /** The token that a sweep watches: the chosen one, the one that stands there, or else the likeliest. */
   async function targetAt(at: number, signal: AbortSignal): Promise<TokenPiece | undefined> {
-    const there = text.pieces[at];
+    const there = get().parts.next.target ?? text.pieces[at];
     if (there !== undefined) return there;
     const options = toSamplingOptions({ ...DEFAULT_SETTINGS, do_sample: false });
     const input = { ids: toIds(text, at), off: get().view.off, options, top: 1 };
@@ -61,7 +61,7 @@ export function createParts(context: SliceContext<'parts'>) {
 
   async function startSweep(): Promise<void> {
     const { selected, off } = get().view;
-    const { by } = get().parts;
+    const { by, next } = get().parts;
     const model = modelOf(get());
     const generating = get().busy.has('run');
     if (sweeping !== null || generating || model === null || !context.answerable()) return;
@@ -75,20 +75,35 @@ export function createParts(context: SliceContext<'parts'>) {
     const deltas = new Float32Array(nLayer * nHead).fill(Number.NaN);
     const wholes = new Float32Array(nLayer * 2).fill(Number.NaN);
     const known = () => ({ deltas: deltas.slice(), wholes: wholes.slice() });
-    const facts = { nLayer, nHead, at, by, off, done: 0, running: true };
+    const { way } = next;
+    const facts = { way, nLayer, nHead, at, by, off, done: 0, running: true, rest: null };
     set({ sweep: null });
     work('sweep', true);
     try {
       const target = await targetAt(at, signal);
       if (target === undefined || signal.aborted) return;
-      const request = { ids: toIds(text, at), target: target.id, off, by, signal };
+      const ids = toIds(text, at);
+      const against = next.against ?? undefined;
+      const wanted = { ids, target: target.id, off, ...(against && { against: against.id }) };
+      if (way === 'direct') {
+        const sums = await engine.ask('directAdditions', wanted, signal);
+        if (!signal.aborted) set({ sweep: { ...facts, ...toSweep(sums, nHead), running: false } });
+        return;
+      }
+      const request = { ...wanted, by, signal };
       let lastShown = 0;
       for await (const event of engine.sweep(request)) {
         if (signal.aborted) break;
         const { sweep } = get().parts;
         if (event.type === 'base') {
           set({
-            sweep: { ...facts, ...known(), base: event.logprob, target: event.target },
+            sweep: {
+              ...facts,
+              ...known(),
+              base: event.value,
+              target: event.target,
+              against: event.against,
+            },
           });
         } else if (sweep !== null) {
           const { part, layer, head = 0 } = event;
@@ -156,7 +171,11 @@ export function createParts(context: SliceContext<'parts'>) {
       endSweep();
       continuations.cancel();
       continuations.clear();
-      set({ comparison: null, sweep: null });
+      set({
+        comparison: null,
+        sweep: null,
+        next: { ...get().parts.next, target: null, against: null },
+      });
     },
   };
 
@@ -193,8 +212,33 @@ export function createParts(context: SliceContext<'parts'>) {
         const { off } = get().view;
         if (off.some(({ by }) => by !== offBy)) setOff(off.map((part) => ({ ...part, by: offBy })));
       },
+      /** What the next sweep watches, and how; the last one stays until it begins. */
+      setNextSweep(patch: Partial<NextSweep>): void {
+        set({ next: { ...get().parts.next, ...patch } });
+      },
       startSweep: () => void startSweep(),
       stopSweep: endSweep,
     },
+  };
+}
+
+/** A logit taken apart, as a sweep is shown: a whole attention is the sum of its heads and its bias. */
+function toSweep(
+  { heads, biases, mlps, embedding, final, total, target, against }: DirectAdditions,
+  nHead: number,
+): Pick<Sweep, 'deltas' | 'wholes' | 'base' | 'target' | 'against' | 'done' | 'rest'> {
+  const sum = (values: Float64Array): number => values.reduce((all, value) => all + value, 0);
+  const wholes = Array.from(mlps, (mlp, l) => [
+    sum(heads.subarray(l * nHead, (l + 1) * nHead)) + (biases[l] ?? 0),
+    mlp,
+  ]).flat();
+  return {
+    deltas: Float32Array.from(heads),
+    wholes: Float32Array.from(wholes),
+    base: total,
+    target,
+    against,
+    done: heads.length + wholes.length,
+    rest: { embedding, biases: sum(biases) + final },
   };
 }

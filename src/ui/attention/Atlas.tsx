@@ -35,6 +35,7 @@ import { headRowOf, toScene, type Scene } from './scene.ts';
 import { useSpace } from '../useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
+import { isOfProbability } from '../../state/facts/parts.ts';
 
 /** The finding, the chips, and the panel's own edge. */
 const BELOW = 112;
@@ -75,7 +76,7 @@ function AtlasBar(): ReactNode {
     mode: s.view.mode,
     sort: s.view.sort,
     dim: s.view.dim,
-    swept: s.parts.sweep !== null,
+    swept: isOfProbability(s.parts.sweep),
   }));
   const shown = mode === 'effect' && !swept ? 'rows' : mode;
   return (

@@ -10,6 +10,7 @@ import {
 } from '../../state/facts/attention.ts';
 import type { AppState } from '../../state/store.ts';
 import { modelOf } from '../../state/facts/model.ts';
+import { isOfProbability } from '../../state/facts/parts.ts';
 import type { Marks } from '../../habits.ts';
 import { labelHere, marksOfRow, type Ids } from './rowReading.ts';
 import { entropyOf, rowOfMap, type HeadRow } from './weights.ts';
@@ -41,7 +42,7 @@ export function toScene(state: Facts, pieces: Ids): Scene {
   const count = nLayer * nHead;
   const heads = Array.from({ length: count }, (_, i) => i);
   const sweep =
-    state.parts.sweep !== null &&
+    isOfProbability(state.parts.sweep) &&
     state.parts.sweep.nLayer === nLayer &&
     state.parts.sweep.nHead === nHead
       ? state.parts.sweep

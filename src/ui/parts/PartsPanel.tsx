@@ -13,14 +13,17 @@ import { Masters } from './Masters.tsx';
 import { sizeLimits } from './size.ts';
 import { SweepBox } from './SweepBox.tsx';
 import { WrittenBoth } from './WrittenBoth.tsx';
-import { comparisonFinding, formatDelta, offList, runningFinding } from './words.ts';
+import { watchedWords } from './sweepWords.ts';
+import { comparisonFinding, formatDelta, offList, runningFinding, type Shape } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import {
   effectOf,
   headsOfLayer,
+  isOfProbability,
   isSamePart,
   partsOfLayer,
   type Part,
+  type Sweep,
 } from '../../state/facts/parts.ts';
 
 /** Column of the buttons that switch all heads of a layer. */
@@ -249,11 +252,21 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
   return (
     <p className={css.about}>
       <b>{partName(part)}</b> is {state}.{' '}
-      {sweep !== null && !Number.isNaN(delta)
-        ? `${sweep.off.length === 0 ? `Alone off (${sweep.by})` : `Off (${sweep.by}) besides ${offList(sweep.off, model)}`}, it takes ${quoteToken(sweep.target)} from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${formatDelta(delta)} in ln p.`
-        : ''}
+      {sweep !== null && !Number.isNaN(delta) ? partEffect(sweep, delta, model) : ''}
     </p>
   );
+}
+
+function partEffect(sweep: Sweep, delta: number, shape: Shape | null): string {
+  const watched = watchedWords(sweep);
+  const change = formatDelta(delta);
+  if (sweep.rest !== null) return `By itself it adds ${change} to ${watched}.`;
+  const how =
+    sweep.off.length === 0
+      ? `Alone off (${sweep.by})`
+      : `Off (${sweep.by}) besides ${offList(sweep.off, shape)}`;
+  if (!isOfProbability(sweep)) return `${how}, it changes ${watched} by ${change}.`;
+  return `${how}, it takes ${quoteToken(sweep.target)} from ${formatPercent(Math.exp(sweep.base))} to ${formatPercent(Math.exp(sweep.base + delta))}: ${change} in ln p.`;
 }
 
 /** A run keeps the parts that it began with. */

@@ -1,14 +1,14 @@
 // What switching off shows, as figures: before and after, and the sweep over all parts.
-import { effectOf, headsOfLayer, partsOfLayer } from '../../state/facts/parts.ts';
+import { effectOf, headsOfLayer, isOfProbability, partsOfLayer } from '../../state/facts/parts.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import type { AppState } from '../../state/store.ts';
 import type { TokenText } from '../../state/tokenText.ts';
 import type { Figure } from '../figure/figure.ts';
-import { formatBits, quoteToken, tokenAxisLabel } from '../format.ts';
+import { formatBits, tokenAxisLabel } from '../format.ts';
 import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid } from './layout.ts';
 import { drawScale, SCALE_HEIGHT } from './scale.ts';
-import { effects, partName, strongest, sweepFinding } from './sweepWords.ts';
+import { effects, partName, strongest, sweepFinding, watchedWords } from './sweepWords.ts';
 import { comparisonFinding, offList } from './words.ts';
 
 export function comparisonFigure({
@@ -56,15 +56,25 @@ export function sweepFigure(
   const layers = Array.from({ length: nLayer }, (_, l) => l);
   return {
     name: `sweep-${sweep.at + 1}`,
-    title: `What each part does to ${quoteToken(sweep.target)}`,
+    title:
+      sweep.rest === null
+        ? `What each part does to ${watchedWords(sweep)}`
+        : `What each part adds to ${watchedWords(sweep)}`,
     finding: sweepFinding(sweep),
     table: () => ({
-      caption: `Change in ln p of ${quoteToken(sweep.target)} with each head, attention and MLP off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±1.`,
-      columns: ['Part', 'Change in ln p', 'Probability'],
+      caption:
+        sweep.rest === null
+          ? `Change in ${watchedWords(sweep)} with each head, attention and MLP off (${sweep.by}) at token ${sweep.at + 1} of ${text.pieces.length}; full colour is ±1.`
+          : `What each head and MLP adds by itself to ${watchedWords(sweep)} at token ${sweep.at + 1} of ${text.pieces.length}; an attention is the sum of its heads and its bias. Token ${sweep.rest.embedding}, biases ${sweep.rest.biases}, sum ${sweep.base}.`,
+      columns: [
+        'Part',
+        sweep.rest === null ? 'Change' : 'Adds',
+        ...(isOfProbability(sweep) ? ['Probability'] : []),
+      ],
       rows: strongest(effects(sweep)).map(({ part, delta }) => [
         partName(part),
         delta,
-        Math.exp(sweep.base + delta),
+        ...(isOfProbability(sweep) ? [Math.exp(sweep.base + delta)] : []),
       ]),
     }),
     data: () => ({
@@ -72,7 +82,7 @@ export function sweepFigure(
         { name: 'layer', labels: layers },
         { name: 'part', labels: [...heads.map((h) => `head ${h}`), 'attention', 'MLP'] },
       ],
-      quantity: `change in ln p of ${quoteToken(sweep.target)}`,
+      quantity: `${sweep.rest === null ? 'change in' : 'added to'} ${watchedWords(sweep)}`,
       values: layers.flatMap((layer) =>
         [...headsOfLayer(layer, nHead), ...partsOfLayer(layer)].map((part) =>
           effectOf(sweep, part),

@@ -236,7 +236,7 @@ describe('the sweep', () => {
         const [base, ...parts] = events;
         const before = await logprobOf(ids, 17, off);
         expect(base).toMatchObject({ type: 'base', parts: 15, target: { id: 17 } });
-        expect(base.type === 'base' && base.logprob).toBeCloseTo(before, 4);
+        expect(base.type === 'base' && base.value).toBeCloseTo(before, 4);
         expect(parts.map((event) => event.type === 'part' && event.done)).toEqual(
           Array.from({ length: 15 }, (_, i) => i + 1),
         );

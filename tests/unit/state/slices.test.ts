@@ -423,7 +423,7 @@ describe('the switches', () => {
     const toy = createToy();
     const { actions } = createParts(toy.of('parts'));
     toy.write(3);
-    toy.say([{ type: 'base', logprob: -1, target: toPiece(9), parts: 4 * L }]);
+    toy.say([{ type: 'base', value: -1, target: toPiece(9), against: null, parts: 4 * L }]);
     actions.startSweep();
     expect(toy.store.getState()).toMatchObject({
       parts: { sweep: null },
@@ -442,7 +442,7 @@ describe('the switches', () => {
     const { slice, actions } = createParts(toy.of('parts'));
     toy.write(3);
     toy.say([
-      { type: 'base', logprob: -1, target: toPiece(9), parts: 4 * L },
+      { type: 'base', value: -1, target: toPiece(9), against: null, parts: 4 * L },
       { type: 'part', part: 'head', layer: 2, head: 1, delta: -0.5, done: 1 },
       { type: 'part', part: 'head', layer: 2, head: 0, delta: 0.25, done: 2 },
       { type: 'part', part: 'mlp', layer: 2, delta: -3, done: 3 },

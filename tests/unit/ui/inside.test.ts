@@ -36,6 +36,7 @@ import {
   partName,
   strongest,
   sweepFinding,
+  watchedWords,
   telling,
 } from '../../../src/ui/parts/sweepWords.ts';
 import { comparisonFinding, runningFinding } from '../../../src/ui/parts/words.ts';
@@ -161,6 +162,9 @@ describe('the sampler’s steps', () => {
 
 describe('the switches', () => {
   const sweep: Sweep = {
+    way: 'off',
+    against: null,
+    rest: null,
     deltas: Float32Array.of(-0.5, Number.NaN, 0.1, 0.001),
     wholes: new Float32Array(4).fill(Number.NaN),
     nLayer: 2,
@@ -198,6 +202,28 @@ describe('the switches', () => {
     );
     expect(telling(whole)).toEqual({ part: 'mlp', layer: 0 });
     expect(sweepFinding({ ...whole, running: true })).toContain('The strongest so far');
+  });
+
+  it('say of a difference how it changes, and of a logit what it is the sum of', () => {
+    const dog = { ...fox, id: 12, text: ' dog' };
+    const between = { ...sweep, base: -2.5, against: dog };
+    expect(sweepFinding(between)).toBe(
+      'The logit of “dog” is 2.50 above that of “fox”. One head matters, with how that changes when it is off: head 0.0 (−0.50).',
+    );
+    expect(watchedWords(between)).toBe('the logit of “fox” less that of “dog”');
+    const direct = {
+      ...sweep,
+      way: 'direct' as const,
+      base: 3.1,
+      deltas: Float32Array.of(1, -0.5, 0.25, 0.25),
+      wholes: Float32Array.of(0.5, 1.5, 0.5, -0.5),
+      rest: { embedding: 0.6, biases: 0.5 },
+    };
+    expect(sweepFinding(direct)).toBe(
+      'The logit of “fox” is 3.10. It is the sum of what each part adds by itself: the token itself +0.60, heads +1.0, MLPs +1.0 and biases +0.50. ' +
+        'The largest of them: head 0.0 (+1.0), head 0.1 (−0.50), head 1.0 (+0.25) and layer 0’s MLP (+1.5).',
+    );
+    expect(watchedWords(direct)).toBe('the logit of “fox”');
   });
 
   it('paint a sweep on one scale for all: 0.19 is no darker than a fifth, and ±1 is full', () => {
