@@ -6,7 +6,6 @@ import {
   chip,
   chips,
   ENDLESS,
-  generate,
   generateButton,
   heatmap,
   mapCanvas,
@@ -170,30 +169,6 @@ test.describe('the atlas of heads', () => {
     },
   );
 
-  test('the keyboard alone moves, pins, switches off and comes back', async ({ page }) => {
-    await open(page);
-    await settled(page);
-    const grid = page.getByTestId('atlas');
-    await grid.focus();
-    await page.keyboard.press('ArrowRight');
-    await page.keyboard.press('ArrowDown');
-    await expect(heatmap(page)).toHaveAttribute('data-layer', '5');
-    await expect(heatmap(page)).toHaveAttribute('data-head', '2');
-    await expect(page.getByTestId('atlas-head')).toContainText(/^Head 5\.2 — .*looks most at/u);
-    await page.keyboard.press('Enter');
-    await expect(button(page, 'Unpin')).toBeVisible();
-    await page.keyboard.press('x');
-    await expect(button(page, 'Switch on')).toBeVisible();
-    await page.keyboard.press('x');
-    await expect(button(page, 'Switch off')).toBeVisible();
-    await page.keyboard.press('Home');
-    await expect(heatmap(page)).toHaveAttribute('data-head', '0');
-    await page.keyboard.press('Escape');
-    await expect(heatmap(page)).toHaveAttribute('data-head', '2');
-    await page.keyboard.press(']');
-    await expect(heatmap(page)).toHaveAttribute('data-head', '3');
-  });
-
   test(
     'sorts, and filters by behaviour or by the token looked at',
     { tag: '@thorough' },
@@ -251,11 +226,32 @@ test.describe('the atlas of heads', () => {
 });
 
 test.describe('a head in full', () => {
-  test('a cell says weight and rank and outlines its words; the brightest is the largest weight', async ({
+  test('the keyboard alone chooses a head, pins it, switches it off and comes back; a cell says weight and rank and outlines its words; the brightest is the largest weight', async ({
     page,
   }) => {
     await open(page);
     await settled(page);
+    const grid = page.getByTestId('atlas');
+    await grid.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
+    await expect(heatmap(page)).toHaveAttribute('data-layer', '5');
+    await expect(heatmap(page)).toHaveAttribute('data-head', '2');
+    await expect(page.getByTestId('atlas-head')).toContainText(/^Head 5\.2 — .*looks most at/u);
+    await page.keyboard.press('Enter');
+    await expect(button(page, 'Unpin')).toBeVisible();
+    await page.keyboard.press('x');
+    await expect(button(page, 'Switch on')).toBeVisible();
+    await page.keyboard.press('x');
+    await expect(button(page, 'Switch off')).toBeVisible();
+    await page.keyboard.press('Home');
+    await expect(heatmap(page)).toHaveAttribute('data-head', '0');
+    await page.keyboard.press('Escape');
+    await expect(heatmap(page)).toHaveAttribute('data-head', '2');
+    await page.keyboard.press(']');
+    await expect(heatmap(page)).toHaveAttribute('data-head', '3');
+    await button(page, 'Unpin head 5.2').click();
+
     await heatmap(page).focus();
     await page.keyboard.press('Home');
     await expect(page.locator('#attention-cell')).toContainText(/rank \d+ of 10/u);
@@ -358,38 +354,9 @@ test.describe('a head in full', () => {
 });
 
 test.describe('a stream', () => {
-  test('is one for both halves: the sentence is about the token of the tiles', async ({ page }) => {
-    await open(page);
-    await setLength(page, 30);
-    await settled(page);
-    await page.evaluate(() => {
-      const seen: [tiles: string, words: string][] = [];
-      Object.assign(globalThis, { seen });
-      const look = (): void => {
-        const tiles = document.querySelector<HTMLElement>('[data-testid="atlas"] canvas');
-        const words = document.querySelector<HTMLElement>('[data-testid="strongest"]');
-        seen.push([tiles?.dataset.query ?? '', words?.dataset.query ?? '']);
-        requestAnimationFrame(look);
-      };
-      look();
-    });
-    await generate(page);
-    await expect(atlas(page)).toHaveAttribute('data-query', '39');
-    const seen = await page.evaluate(
-      () => (globalThis as unknown as { seen: [string, string][] }).seen,
-    );
-    const apart = seen.filter(
-      ([tiles], i) =>
-        // One may be painted a frame before the other.
-        ![i - 1, i, i + 1].some((near) => seen[near]?.[1] === tiles),
-    );
-    expect(apart).toEqual([]);
-    expect(new Set(seen.map(([tiles]) => tiles)).size).toBeGreaterThan(1);
-  });
-
   for (const { device, tag } of DEVICES) {
     test(
-      `is followed by the atlas, which is not painted for every token, on ${device}`,
+      `is followed by the atlas, which is not painted for every token and is about the token of the sentence, on ${device}`,
       { tag },
       async ({ page }) => {
         await open(page, { at: `?device=${device}` });
@@ -398,6 +365,7 @@ test.describe('a stream', () => {
         const drawn = async (): Promise<number> =>
           Number(await atlas(page).getAttribute('data-drawn'));
         const before = await drawn();
+        await watchHalves(page);
         await generateButton(page).click();
         const seen = new Set<string>();
         await expect
@@ -416,33 +384,40 @@ test.describe('a stream', () => {
         expect(painted).toBeLessThan(Math.max(8, tokens));
         await page.keyboard.press('Escape');
         await expect(generateButton(page)).toBeVisible();
+        await expectOne(page);
       },
     );
   }
 });
 
-test('on a phone the text comes first, then the whole grid, and nothing sticks out', async ({
-  page,
-}) => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  await open(page);
-  const reading = page.getByTestId('reading');
-  await reading.getByRole('button', { name: 'who' }).click();
-  await expect
-    .poll(() =>
-      reading
-        .getByRole('button')
-        .evaluateAll(
-          (all) =>
-            all.filter((w) => Number((w as HTMLElement).style.getPropertyValue('--look')) > 0.2)
-              .length,
-        ),
-    )
-    .toBeGreaterThan(0);
-  const words = await reading.boundingBox();
-  const grid = await atlas(page).boundingBox();
-  expect(grid?.y ?? 0).toBeGreaterThan((words?.y ?? 0) + (words?.height ?? 0) - 1);
-  expect((grid?.width ?? 0) / 12).toBeGreaterThan(24);
-  expect((grid?.x ?? 0) + (grid?.width ?? 0)).toBeLessThanOrEqual(390);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
-});
+type Halves = [tiles: string, words: string][];
+
+/** Notes in each frame which token the tiles and the sentence are about. */
+async function watchHalves(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const halves: Halves = [];
+    Object.assign(globalThis, { halves });
+    const look = (): void => {
+      const tiles = document.querySelector<HTMLElement>('[data-testid="atlas"] canvas');
+      const words = document.querySelector<HTMLElement>('[data-testid="strongest"]');
+      halves.push([tiles?.dataset.query ?? '', words?.dataset.query ?? '']);
+      requestAnimationFrame(look);
+    };
+    look();
+  });
+}
+
+/** Both are about one token. */
+async function expectOne(page: Page): Promise<void> {
+  const newest = String((await chips(page).count()) - 1);
+  await expect(atlas(page)).toHaveAttribute('data-query', newest);
+  await expect(page.getByTestId('strongest')).toHaveAttribute('data-query', newest);
+  const halves = await page.evaluate(() => (globalThis as unknown as { halves: Halves }).halves);
+  const apart = halves.filter(
+    ([tiles], i) =>
+      // One may be painted a frame before the other.
+      ![i - 1, i, i + 1].some((near) => halves[near]?.[1] === tiles),
+  );
+  expect(apart).toEqual([]);
+  expect(new Set(halves.map(([tiles]) => tiles)).size).toBeGreaterThan(1);
+}

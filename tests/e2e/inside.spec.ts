@@ -19,20 +19,6 @@ import { test } from './window.ts';
 const LONG = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
 
 test.describe('seeing inside', () => {
-  test('the bars move with the temperature slider before anything is generated', async ({
-    page,
-  }) => {
-    await open(page);
-    const width = (): Promise<string> =>
-      bars(page)
-        .first()
-        .evaluate((bar) => (bar as HTMLElement).style.width);
-    const before = await width();
-    await page.getByRole('slider', { name: 'Temperature' }).fill('0.2');
-    await expect.poll(width).not.toBe(before);
-    await expect(chips(page)).toHaveCount(10);
-  });
-
   test('“kept” follows top-k, and greedy keeps one', { tag: '@thorough' }, async ({ page }) => {
     await open(page);
     await expect(page.getByTestId('kept')).toContainText('Kept 40 of 8,192');
@@ -44,15 +30,20 @@ test.describe('seeing inside', () => {
     await expect(page.getByTestId('kept')).toContainText('Kept 1 of 8,192');
   });
 
-  test('the heat map is not blank and changes with the head and the scale', async ({ page }) => {
-    await open(page);
-    await expectMap(page);
-  });
-
-  test('arrow keys walk the heat map, say the value in words and tint what is looked at; a token shows its numbers before anything is generated', async ({
+  test('before anything is generated the bars move with the temperature, the heat map changes with head and scale, arrow keys walk it and say the value in words, and a token shows its numbers', async ({
     page,
   }) => {
     await open(page);
+    const width = (): Promise<string> =>
+      bars(page)
+        .first()
+        .evaluate((bar) => (bar as HTMLElement).style.width);
+    const before = await width();
+    await page.getByRole('slider', { name: 'Temperature' }).fill('0.2');
+    await expect.poll(width).not.toBe(before);
+    await expect(chips(page)).toHaveCount(10);
+    await expectMap(page);
+
     await heatmap(page).focus();
     await page.keyboard.press('Home');
     await expect(page.locator('#attention-cell')).toContainText(

@@ -591,7 +591,7 @@ test.describe('the page', () => {
     expect((await wholeText(page)).startsWith(text)).toBe(true);
   });
 
-  test('logs no error, breaks no policy, and asks no other origin and for no file that is not there', async ({
+  test('asks for its model before it is drawn, for nothing twice, for nothing that trains, and of no other origin; it logs no error and breaks no policy', async ({
     page,
   }) => {
     const missing: string[] = [];
@@ -601,21 +601,6 @@ test.describe('the page', () => {
       const isPage = response.headers()['content-type']?.startsWith('text/html') ?? false;
       if (response.status() >= 400 || (isPage && pathname !== '/')) missing.push(pathname);
     });
-    const weights = page.waitForResponse(/tales-7m\/model\.safetensors$/u);
-    const watch = await open(page, { at: '' });
-    await weights;
-    await setLength(page, 5);
-    await generate(page);
-    await page.getByRole('combobox', { name: 'Layer' }).selectOption('2');
-    await expect(heatmap(page)).toHaveAttribute('data-layer', '2');
-    expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
-    expect(missing).toEqual([]);
-    await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
-  });
-
-  test('asks for its model before it is drawn, for nothing twice, and for nothing that trains', async ({
-    page,
-  }) => {
     const asked: string[] = [];
     const training: string[] = [];
     page.on('request', (request) => {
@@ -630,11 +615,11 @@ test.describe('the page', () => {
       await route.continue();
     });
     const weights = page.waitForRequest(/tales-7m\/model\.safetensors$/u);
-    const opened = open(page);
+    const opened = open(page, { at: '' });
     await weights;
     await expect(generateButton(page)).toBeHidden();
     draw();
-    await opened;
+    const watch = await opened;
     const fetched = await page.evaluate(() =>
       performance
         .getEntriesByType('resource')
@@ -646,6 +631,15 @@ test.describe('the page', () => {
       expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([]);
     }
     expect(training).toEqual([]);
+
+    await setLength(page, 5);
+    await generate(page);
+    await page.getByRole('combobox', { name: 'Layer' }).selectOption('2');
+    await expect(heatmap(page)).toHaveAttribute('data-layer', '2');
+    expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
+    expect(missing).toEqual([]);
+    await expect(page.locator('meta[http-equiv="Content-Security-Policy"]')).toHaveCount(1);
+
     await button(page, 'Train').click();
     await expect.poll(() => training.join()).toMatch(/trainerWorker-/u);
   });
@@ -665,9 +659,30 @@ test.describe('the page', () => {
     });
   }
 
-  test('fits a phone without sideways scrolling, and writes there', async ({ page }) => {
+  test('fits a phone without sideways scrolling: the text first, then the whole grid of heads; it writes there', async ({
+    page,
+  }) => {
     await page.setViewportSize({ width: 390, height: 844 });
     await open(page);
+    const reading = page.getByTestId('reading');
+    await reading.getByRole('button', { name: 'who' }).click();
+    await expect
+      .poll(() =>
+        reading
+          .getByRole('button')
+          .evaluateAll(
+            (all) =>
+              all.filter((w) => Number((w as HTMLElement).style.getPropertyValue('--look')) > 0.2)
+                .length,
+          ),
+      )
+      .toBeGreaterThan(0);
+    const words = await reading.boundingBox();
+    const grid = await page.getByTestId('atlas').locator('canvas').boundingBox();
+    expect(grid?.y ?? 0).toBeGreaterThan((words?.y ?? 0) + (words?.height ?? 0) - 1);
+    expect((grid?.width ?? 0) / 12).toBeGreaterThan(24);
+    expect((grid?.x ?? 0) + (grid?.width ?? 0)).toBeLessThanOrEqual(390);
+
     const sideways = (): Promise<number> =>
       page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(await sideways()).toBeLessThanOrEqual(0);

@@ -21,11 +21,64 @@ import { test } from './window.ts';
 test.describe('writing', () => {
   test.beforeEach(async ({ page }) => closeViews(page));
 
-  test('Generate streams tokens one after the other behind the prompt; Esc stops and keeps them', async ({
+  test('Generate streams tokens one after the other behind the prompt; one token, a candidate and another choice in mid-text go forth, Undo goes back', async ({
     page,
   }) => {
     await open(page);
     await expectStream(page);
+
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(11);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(12);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(11);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+    await expect(button(page, 'Undo')).toBeDisabled();
+
+    // A candidate is appended.
+    const row = page.getByTestId('next-token').locator('tbody tr').nth(2);
+    const word = ((await row.getByRole('button').textContent()) ?? '').replace('·', ' ');
+    await row.getByRole('button').click();
+    await expect(chips(page)).toHaveCount(11);
+    expect((await wholeText(page)).endsWith(word)).toBe(true);
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+
+    // A selected token shows what else was likely.
+    await chip(page, 7).click();
+    await expect(page.getByRole('heading', { name: 'Instead of “little”' })).toBeVisible();
+    await expect(readout(page)).toContainText('surprise');
+    await page.getByTestId('next-token').locator('tbody tr').first().getByRole('button').click();
+    await expect(chips(page)).toHaveCount(8);
+    await expect(prompt(page)).toHaveValue('Once upon a time there was a');
+    await button(page, 'Undo').click();
+    await expect(chips(page)).toHaveCount(10);
+
+    // An emoji over several tokens shows its bytes, and comes back whole.
+    const text = 'A 🦊 said: naïve  café\n\nyes';
+    await writePrompt(page, text);
+    await expect(readout(page)).toContainText('tokens');
+    const bytes = page.locator('[data-i][aria-label^="bytes"]');
+    await expect(bytes.first()).toBeVisible();
+    expect(await bytes.count()).toBeGreaterThan(1);
+    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
+    // Of several in a row each shows its own, and nobody else's.
+    await prompt(page).fill('قديم 日本');
+    await expect(page.locator('[data-whole="日"]')).toHaveCount(1);
+    await expect
+      .poll(() =>
+        page
+          .locator('[data-whole]')
+          .evaluateAll((all) => all.map((e) => (e as HTMLElement).dataset.whole)),
+      )
+      .toEqual([...'قديم', ...'日本']);
+    await prompt(page).fill(text);
+    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
+    await button(page, '1 token').click();
+    await button(page, 'Continue editing').click();
+    expect(await prompt(page).inputValue()).toContain(text);
   });
 
   test(
@@ -62,21 +115,11 @@ test.describe('writing', () => {
     },
   );
 
-  test('one token, Regenerate and Undo go forth and back through the text', async ({ page }) => {
-    await open(page);
-    await button(page, '1 token').click();
-    await expect(chips(page)).toHaveCount(11);
-    await button(page, '1 token').click();
-    await expect(chips(page)).toHaveCount(12);
-    await button(page, 'Undo').click();
-    await expect(chips(page)).toHaveCount(11);
-    await button(page, 'Undo').click();
-    await expect(chips(page)).toHaveCount(10);
-    await expect(button(page, 'Undo')).toBeDisabled();
-  });
-
-  test('editing the prompt puts the continuation aside, never away', async ({ page }) => {
-    await open(page);
+  test('editing the prompt puts the continuation aside, never away; “Continue editing” makes the whole text the prompt', async ({
+    page,
+  }) => {
+    // A seed whose first tokens have no line break, which fields show as what it is.
+    await open(page, { at: '?device=cpu&seed=5' });
     await setLength(page, 5);
     await generate(page);
     const before = await wholeText(page);
@@ -88,74 +131,16 @@ test.describe('writing', () => {
     await button(page, 'Undo').click();
     await button(page, 'Undo').click();
     await expect.poll(() => wholeText(page)).toBe(before);
-  });
 
-  test('“Continue editing” makes the whole text the prompt', async ({ page }) => {
-    // A seed whose first tokens have no line break, which fields show as what it is.
-    await open(page, { at: '?device=cpu&seed=5' });
-    await setLength(page, 4);
-    await generate(page);
-    const text = await wholeText(page);
     await button(page, 'Continue editing').click();
-    await expect(prompt(page)).toHaveValue(text);
+    await expect(prompt(page)).toHaveValue(before);
     await expect(prompt(page)).toBeFocused();
-    expect(await wholeText(page)).toBe(text);
+    expect(await wholeText(page)).toBe(before);
   });
 
   test('a reload keeps the text, its tokens and the settings', async ({ page }) => {
     await open(page);
     await expectKept(page);
-  });
-
-  test('an emoji split over tokens shows its bytes and comes back whole', async ({ page }) => {
-    const text = 'A 🦊 said: naïve  café\n\nyes';
-    await open(page);
-    await writePrompt(page, text);
-    await expect(readout(page)).toContainText('tokens');
-    const bytes = page.locator('[data-i][aria-label^="bytes"]');
-    await expect(bytes.first()).toBeVisible();
-    expect(await bytes.count()).toBeGreaterThan(1);
-    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
-    // Of several in a row each shows its own, and nobody else's.
-    await prompt(page).fill('قديم 日本');
-    await expect(page.locator('[data-whole="日"]')).toHaveCount(1);
-    await expect
-      .poll(() =>
-        page
-          .locator('[data-whole]')
-          .evaluateAll((all) => all.map((e) => (e as HTMLElement).dataset.whole)),
-      )
-      .toEqual([...'قديم', ...'日本']);
-    await prompt(page).fill(text);
-    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
-    await button(page, '1 token').click();
-    await button(page, 'Continue editing').click();
-    expect(await prompt(page).inputValue()).toContain(text);
-  });
-
-  test('clicking a candidate appends it, and undo takes it back', async ({ page }) => {
-    await open(page);
-    const row = page.getByTestId('next-token').locator('tbody tr').nth(2);
-    const word = ((await row.getByRole('button').textContent()) ?? '').replace('·', ' ');
-    await row.getByRole('button').click();
-    await expect(chips(page)).toHaveCount(11);
-    expect((await wholeText(page)).endsWith(word)).toBe(true);
-    await button(page, 'Undo').click();
-    await expect(chips(page)).toHaveCount(10);
-  });
-
-  test('a selected token shows what else was likely, and another choice forks there', async ({
-    page,
-  }) => {
-    await open(page);
-    await chip(page, 7).click();
-    await expect(page.getByRole('heading', { name: 'Instead of “little”' })).toBeVisible();
-    await expect(readout(page)).toContainText('surprise');
-    await page.getByTestId('next-token').locator('tbody tr').first().getByRole('button').click();
-    await expect(chips(page)).toHaveCount(8);
-    await expect(prompt(page)).toHaveValue('Once upon a time there was a');
-    await button(page, 'Undo').click();
-    await expect(chips(page)).toHaveCount(10);
   });
 
   test('an empty prompt lets the model begin by itself', { tag: '@thorough' }, async ({ page }) => {
