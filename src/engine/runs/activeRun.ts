@@ -342,9 +342,12 @@ export class ActiveRun {
 
   /** Whether it goes on with something else than it had. */
   #isChanged(): boolean {
-    const { before, change = {} } = this.#options;
-    const was = before?.settings.arguments;
-    return was !== undefined && changedNames(was, { ...was, ...change }).length > 0;
+    const { before, change } = this.#options;
+    if (!before || !change) return false;
+    const last = before.settings.arguments;
+    // Of a twin that is held before a change of its way the last are not in force yet.
+    const was = argumentsAt(before, before.step) ?? last;
+    return changedNames(was, { ...last, ...change }).length > 0;
   }
 
   async #between(step: number, model: Model): Promise<void> {

@@ -15,12 +15,15 @@ export function createRuns({
   browser,
   endedElsewhere,
   named,
+  runsElsewhere,
 }: TrainingContext<'runs'> & {
   readonly browser: Browser;
   /** Another tab runs it no more. */
   readonly endedElsewhere: (id: string) => void;
   /** What a run is called, which another tab may have changed. */
   readonly named: (id: string, name: string) => void;
+  /** Another tab runs it. */
+  readonly runsElsewhere: (id: string) => void;
 }) {
   /** Runs of other tabs whose end is waited for. */
   const awaited = new Set<string>();
@@ -39,7 +42,11 @@ export function createRuns({
       else if (all.length > 0) set({ missed: 0 });
       browser.note(all.length);
       list(all.toSorted((a, b) => b.lastStep - a.lastStep));
-      for (const { id, name, elsewhere } of all) if (elsewhere) void awaitEnd(id, name);
+      for (const { id, name, elsewhere } of all) {
+        if (!elsewhere) continue;
+        runsElsewhere(id);
+        void awaitEnd(id, name);
+      }
     } catch (error) {
       set({ error: toErrorInfo(error) });
     }

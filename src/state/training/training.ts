@@ -111,6 +111,10 @@ export function createTraining({
       if (Date.now() - started < STILL_AT_IT_MS) void openBroken();
     },
     named: (id, name) => watch.named(id, name),
+    runsElsewhere(id) {
+      const { run } = get().watch;
+      if (run?.id === id && !run.elsewhere) watch.lookAgain(id);
+    },
   });
   // What other tabs began, ended or deleted meanwhile.
   browser.onSight(() => {

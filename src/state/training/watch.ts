@@ -166,7 +166,23 @@ export function createWatch({
     } catch (error) {
       await lookAtKept();
       fail(toErrorInfo(error));
+      if (toErrorInfo(error).code === 'storage/busy') await lookThere();
     }
+  }
+
+  /** Another tab was faster: what is so stands there with why it does not go on here. */
+  async function lookThere(): Promise<void> {
+    const { run, error } = now();
+    const found =
+      run &&
+      (await trainer()
+        .ask('run', { id: run.id })
+        .catch(() => null));
+    if (found === null || found.id !== now().run?.id) return;
+    line().clear();
+    line().add(found.points);
+    const { points: _, ...there } = found;
+    put({ run: there, last: line().at(line().length - 1), revision: now().revision + 1, error });
   }
 
   /** What it can go on from, and what can be looked at, as it is now. */
@@ -346,7 +362,7 @@ export function createWatch({
       const live = now().run;
       if (live?.id === id && live.name !== name) patchRun({ name });
     },
-    /** Another tab has run it until now. */
+    /** Another tab has run it until now, or runs it since. */
     lookAgain(id: string): void {
       if (!isLive(id) && get().watch.run?.id === id) void open(id);
     },

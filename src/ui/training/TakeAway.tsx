@@ -21,7 +21,8 @@ export function TakeAway(): ReactNode {
     out: s.out,
   }));
   if (run === null || at === 'preparing') return null;
-  const rests = at === 'resting';
+  // A paused one has written its record down, and moves nothing.
+  const rests = at === 'resting' || at === 'paused';
   return (
     <section className={css.out} aria-labelledby="take-away" data-testid="take-away">
       <h3 className={controls.title} id="take-away">
@@ -29,7 +30,8 @@ export function TakeAway(): ReactNode {
       </h3>
       {!rests && (
         <p className={controls.quiet} id="take-later">
-          While it runs: its curve, its samples and its link. The rest when it rests.
+          While it runs: its curve, its samples and its link. The rest when it is paused or has
+          ended.
         </p>
       )}
       <dl className={css.list}>

@@ -11,6 +11,7 @@ import { later } from '../later.ts';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
 import { Made } from './Made.tsx';
+import { OtherRate } from './OtherRate.tsx';
 import { Problem } from './Problem.tsx';
 import { RunHeads } from './Ridges.tsx';
 import { Samples } from './Samples.tsx';
@@ -261,88 +262,6 @@ function PauseSign(): ReactNode {
     <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <path d="M4 3h3v10H4zM9 3h3v10H9z" fill="currentColor" />
     </svg>
-  );
-}
-
-/** Goes on with another rate, or for more steps; both are marked on the curve. */
-function OtherRate({
-  open,
-  setOpen,
-}: {
-  readonly open: boolean;
-  readonly setOpen: (open: boolean) => void;
-}): ReactNode {
-  const { actions } = useTraining();
-  const { run } = usePacedFacts((s) => ({ run: s.watch.run }));
-  const [wrong, setWrong] = useState('');
-  if (run === null) return null;
-  const { learning_rate: rate } = run.settings.arguments;
-  const isDone = run.step >= run.max_steps;
-  if (!open) {
-    return (
-      <button
-        className={controls.button}
-        type="button"
-        aria-expanded={false}
-        onClick={() => setOpen(true)}
-      >
-        {isDone ? 'Train on' : 'Change'}…
-      </button>
-    );
-  }
-  return (
-    <form
-      className={css.change}
-      onSubmit={(event) => {
-        event.preventDefault();
-        const data = new FormData(event.currentTarget);
-        const learning_rate = Number(data.get('rate'));
-        const max_steps = Number(data.get('steps'));
-        if (!(learning_rate > 0)) setWrong('The learning rate is a number above 0.');
-        else if (!Number.isInteger(max_steps) || max_steps <= run.step) {
-          setWrong(`It has made ${formatCount(run.step)} steps: say a whole number above that.`);
-        } else {
-          setOpen(false);
-          setWrong('');
-          void actions.resume(run.id, {
-            ...(learning_rate === rate ? {} : { learning_rate }),
-            ...(max_steps === run.max_steps ? {} : { max_steps }),
-          });
-        }
-      }}
-    >
-      <label>
-        learning_rate
-        <input
-          className={css.number}
-          name="rate"
-          inputMode="decimal"
-          defaultValue={String(rate)}
-          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form took the place of the button that had it
-          autoFocus
-        />
-      </label>
-      <label>
-        max_steps
-        <input
-          className={css.number}
-          name="steps"
-          inputMode="numeric"
-          defaultValue={String(isDone ? run.max_steps * 2 : run.max_steps)}
-        />
-      </label>
-      <button className={controls.primary} type="submit">
-        Go on
-      </button>
-      <button className={controls.plain} type="button" onClick={() => setOpen(false)}>
-        Cancel
-      </button>
-      {wrong !== '' && (
-        <p className={css.wrong} role="alert">
-          {wrong}
-        </p>
-      )}
-    </form>
   );
 }
 

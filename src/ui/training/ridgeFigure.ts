@@ -4,7 +4,7 @@ import { shadeColour } from '../figure/colour.ts';
 import type { Painter } from '../figure/painter.ts';
 import { KINDS, probeWords } from '../../state/headLabels.ts';
 import { formatCount } from '../format.ts';
-import { largestRise, MOMENT, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
+import { MOMENT, momentOf, ridgeFinding, ridgeName, type Ridge } from './ridge.ts';
 import { linearTicks } from './layout.ts';
 import { placeOn, timeTicks } from './timeLine.ts';
 
@@ -72,7 +72,8 @@ export function drawRidge(
 ): void {
   const { row, left, right, ground, x, height, ticks } = layout;
   const { steps, rows, nHead } = ridge;
-  const rise = largestRise(ridge);
+  // Shaded where the words say so, too.
+  const rise = momentOf(ridge);
   const bottom = height - FOOT;
   if (rise !== null) {
     const [from, to] = [x(steps[rise.from] ?? 0), x(steps[rise.to] ?? 0)];

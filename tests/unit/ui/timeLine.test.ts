@@ -162,6 +162,24 @@ describe('a ridge', () => {
     expect(largestRise(gap)).toMatchObject({ row: 0, from: 0, to: 2 });
   });
 
+  test('shades the moment that its words name, and none where they say that no head does', () => {
+    const strips = (of: Ridge): number => {
+      const figure = ridgeFigure(of, 'Foxes', { horizontal: 'log', last: 1000 }, null);
+      const svg = createSvgPainter(600, figure.size(600).height);
+      const filled: string[] = [];
+      const lut = new Uint8ClampedArray(768);
+      const theme = { lut, accent: '#0a0', edge: '#ccc', ink2: '#555' };
+      const rect = (...box: Parameters<typeof svg.rect>): void => void filled.push(box[4]);
+      figure.paint({ ...svg, rect }, theme as unknown as FigureTheme, 600);
+      return filled.length;
+    };
+    expect(strips(ridge(COPIES))).toBe(1);
+    const little = ridge({ 0: [0, 0, 0, 0], 10: [0.2, 0, 0, 0], 50: [0.3, 0, 0, 0] });
+    expect(largestRise(little)).not.toBeNull();
+    expect(ridgeFinding(little)).toContain('No head starts to copy so far');
+    expect(strips(little)).toBe(0);
+  });
+
   test('is in order whatever order its steps were kept in', () => {
     const all = snapshots(COPIES);
     expect(ridgeOf(all.toReversed(), 'induction')).toEqual(ridgeOf(all, 'induction'));

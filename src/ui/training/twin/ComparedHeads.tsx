@@ -46,12 +46,12 @@ export function ComparedHeads({
               <thead>
                 <tr>
                   <th scope="col">Head</th>
-                  <th scope="col">Score</th>
+                  <th scope="col">What it does</th>
                   <th scope="col" data-of="first">
-                    {names.first}
+                    <span className={css.measure}>score</span> {names.first}
                   </th>
                   <th scope="col" data-of="twin">
-                    {names.twin}
+                    <span className={css.measure}>score</span> {names.twin}
                   </th>
                   <th scope="col">Apart</th>
                 </tr>

@@ -117,10 +117,10 @@ function Next({ pair, reading, names }: PartProps & { readonly reading: PairRead
             <tr>
               <th scope="col">Next</th>
               <th scope="col" data-of="first">
-                {names.first}
+                <span className={css.measure}>probability</span> {names.first}
               </th>
               <th scope="col" data-of="twin">
-                {names.twin}
+                <span className={css.measure}>probability</span> {names.twin}
               </th>
               <th scope="col" className={css.points}>
                 Points apart

@@ -136,6 +136,28 @@ describe('a run as one file', () => {
     files = await take(trainer, { id: begun.id, what: 'run' });
   }, 120_000);
 
+  test('is taken while it is paused, with what was kept until then, and goes on elsewhere too', async () => {
+    const { trainer } = machine();
+    let taken: Record<string, Uint8Array> = {};
+    const hear = async (event: RunEvent): Promise<void> => {
+      if (event.type === 'begun') await trainer.ask('control', { what: 'pause' });
+      if (event.type !== 'paused') return;
+      if (event.step === 12) taken = await take(trainer, { id: runId, what: 'run' });
+      await trainer.ask('control', { what: event.step < 12 ? 'step' : 'stop' });
+    };
+    let runId = '';
+    for await (const event of trainer.train({ device: 'cpu', run: { settings: SETTINGS } })) {
+      if (event.type === 'begun') runId = event.run.id;
+      await hear(event);
+    }
+    const other = machine();
+    const { id } = await other.trainer.ask('importRun', { file: pack(taken) });
+    const record = await other.trainer.ask('run', { id });
+    expect(record).toMatchObject({ state: 'stopped', step: 12, kept: [10] });
+    const rest = await run(other.trainer, { run: { id } });
+    expect(rest.losses).toEqual(whole.slice(10));
+  });
+
   test('has what people read, and goes on elsewhere with the losses that it would have had', async () => {
     expect(Object.keys(files).filter((name) => !name.startsWith('checkpoint-5/'))).toEqual([
       'run.json',

@@ -4,6 +4,7 @@ import type { ReceiptEvent, RunReceipt } from '../../../../src/api.ts';
 import type { LocalTrainer } from '../../../../src/engine/runs/localTrainer.ts';
 import { madeAgain } from '../../../../src/engine/runs/receipt.ts';
 import { firstSettings } from '../../../../src/runFiles.ts';
+import { goOnWith, inForce } from '../../../../src/state/training/inForce.ts';
 import { settingsPart } from '../../../../src/ui/training/twin/differences.ts';
 import { idOf, lossesOf, readAll, settings, trainerAt } from './trainerKit.ts';
 
@@ -107,6 +108,32 @@ describe('a run that was changed on its way', () => {
     const { changes: _, ...plain } = twin;
     const other = await trainer.ask('run', { id: idOf(await readAll(trainer, { run: plain })) });
     expect(settingsPart(run, other)).toBe(0);
+  });
+
+  test('that is held before a change of its way goes on with what somebody says then, which is noted there', async () => {
+    const { trainer } = trainerAt();
+    const run = await changedRun(trainer);
+    const stop = new AbortController();
+    let id = '';
+    const twin = { settings: run.settings, twinOf: run.id, changes: run.changes };
+    for await (const event of trainer.train({ device: 'cpu', run: twin }, stop.signal)) {
+      if (event.type === 'begun') ({ id } = event.run);
+      if (event.type === 'checkpoint') stop.abort();
+    }
+    const held = await trainer.ask('run', { id });
+    expect(held.step).toBeLessThan(8);
+    const rate = Number(inForce(held)['learning_rate']);
+    expect(rate).not.toBe(0.02);
+    // What was to come after step 8 comes now.
+    const change = goOnWith(held, { learning_rate: 0.02, max_steps: held.max_steps });
+    await readAll(trainer, { run: { id }, ...(change && { change }) });
+    const done = await trainer.ask('run', { id });
+    const added = done.changes.at(-1);
+    expect(added?.step).toBe(held.step);
+    const next = done.points.find(({ step }) => step === held.step + 1);
+    expect(next?.learning_rate).toBeGreaterThan(2 * rate);
+    expect(done.settings.arguments).toMatchObject({ learning_rate: 0.02 });
+    expect(done.settings.arguments['min_lr']).toBe(inForce(held)['min_lr']);
   });
 
   test('goes back behind a change, and what was in force there is known', async () => {

@@ -1,6 +1,7 @@
 // Another run is looked at, or a new one prepared, while one runs: each has its own facts and points, and one at a time
 // has the computer.
 import { beforeEach, expect, it, vi } from 'vitest';
+import { EngineError } from '../../../../src/errors.ts';
 import { isBusy, whyNotNow } from '../../../../src/state/training/live.ts';
 import { obstacleOf } from '../../../../src/ui/training/obstacle.ts';
 import { recordOf, settle } from './toyTrainer.ts';
@@ -112,6 +113,43 @@ it('what ends meanwhile says so in its place, until somebody looks or dismisses 
   expect(away()).not.toBeNull();
   all.training.actions.dismissLive();
   expect(away()).toBeNull();
+});
+
+it('is told where another tab was faster, and shown as it is there', async () => {
+  await all.trainer.tell({ type: 'ended', state: 'stopped', step: 2 }, null);
+  const there = recordOf(all.settings(), {
+    state: 'running',
+    elsewhere: true,
+    step: 9,
+    points: [point(9, 3)],
+  });
+  void all.training.actions.resume('one');
+  await settle();
+  all.trainer.records.set('one', there);
+  all.trainer.runs = [there];
+  const busy = { code: 'storage/busy', hint: 'Stop it there first.' };
+  await all.trainer.tell(new EngineError('This run is running in another tab.', busy));
+  await settle();
+  expect(shown()).toMatchObject({
+    at: 'resting',
+    run: { state: 'running', elsewhere: true, step: 9 },
+    last: { step: 9 },
+    error: { message: 'This run is running in another tab.' },
+  });
+  expect(all.said.at(-1)).toBe('This run is running in another tab.');
+});
+
+it('that rests here and was begun in another tab since is shown as it is there', async () => {
+  all.training.actions.open('other');
+  await settle();
+  const record = all.trainer.records.get('other');
+  if (record === undefined) throw new Error('It is gone.');
+  const there = { ...record, state: 'running', elsewhere: true, step: 5 } as const;
+  all.trainer.records.set('other', there);
+  all.trainer.runs = [there];
+  await all.trainer.tell({ type: 'ended', state: 'done', step: 2 }, null);
+  await settle();
+  expect(shown().run).toMatchObject({ id: 'other', elsewhere: true, step: 5 });
 });
 
 it('a new name, or its end by deletion, finds it there too', async () => {
