@@ -1,6 +1,6 @@
 // Everything the page can do: who owns which facts, and who hears of what. The wires; what happens at
 // their ends stands in the slices, which alone call the engine.
-import type { Engine, GpuVerdict, ModelSummary } from '../api.ts';
+import type { Engine, GpuVerdict, ModelSummary, SweepRequest } from '../api.ts';
 import { toErrorInfo } from '../errors.ts';
 import type { Tree } from './branches.ts';
 import { openDoor } from './door.ts';
@@ -18,6 +18,7 @@ import { createAttention } from './slices/attention.ts';
 import { createCheck } from './slices/check.ts';
 import { createKept } from './slices/kept.ts';
 import { createLens } from './slices/lens.ts';
+import { createLessons } from './slices/lessons.ts';
 import { createMeasured } from './slices/measured.ts';
 import { createModel } from './slices/model.ts';
 import { createNext } from './slices/next.ts';
@@ -104,7 +105,10 @@ export function createPage(options: PageOptions) {
     tree: options.savedTree,
     own: options.looked?.own ?? null,
     before: options.savedOver,
-    wrote: () => options.wrote?.(),
+    // A lesson's text is not what somebody writes.
+    wrote(): void {
+      if (lessons.own() === null) options.wrote?.();
+    },
     undone: () => setPage({ replaced: false }),
   });
   const model = createModel({
@@ -169,6 +173,7 @@ export function createPage(options: PageOptions) {
   const attention = createAttention(of('attention'));
   const lens = createLens(of('lens'));
   const parts = createParts(of('parts'));
+  const lessons = createLessons({ ...context, writing, run, parts });
 
   // The bars before the views, since everybody reads them.
   const slices: readonly { readonly slice: Slice }[] = [
@@ -340,14 +345,22 @@ export function createPage(options: PageOptions) {
     hover: (index: number | null) => writing.hover(index),
     select,
     setReading: (reading: View['reading']) => look({ reading }),
-    openWorkspace: (workspace: View['workspace']) => look({ workspace, lesson: 0 }),
+    openWorkspace(workspace: View['workspace']): void {
+      lessons.leave();
+      look({ workspace, lesson: 0 });
+    },
     /** Opens a step of the lessons, from 1; 0 leaves them. Whoever learns, writes. */
     learn(lesson: number): void {
+      if (lesson === 0) lessons.leave();
       look({ workspace: 'write', lesson });
       used('learn');
     },
+    beginStep: (prompt: string | null, view: Partial<View>) => lessons.begin(prompt, view),
+    /** The page before the lessons, which is what is to be stored; null while nobody learns. */
+    own: lessons.own,
     /** What the numbers in lessons are measured with: asks, and changes nothing that is shown. */
     ask: (async (question, input, signal) => engine.ask(question, input, signal)) as Engine['ask'],
+    sweep: (request: SweepRequest) => engine.sweep(request),
     openPanel(panel: string): void {
       look({ panel });
       if (panel !== '') used(`open-${panel}`);

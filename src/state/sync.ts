@@ -1,7 +1,9 @@
 // Keeps what is stored and the address up to date with the store: throttled, and once more on leaving.
+import type { Tree } from './branches.ts';
 import type { Actions } from './page.ts';
 import { onOtherText, writeLooked, writeSaved, writeTree } from './persist.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
+import type { Own } from './slices/lessons.ts';
 import type { AppStore } from './store.ts';
 import { formatUrl } from './urlState.ts';
 import { placeOf } from './facts/model.ts';
@@ -15,13 +17,17 @@ const ADDRESS_MS = 700;
 export function startSync(store: AppStore, actions: Actions): void {
   /** Another tab has left its text since: this one leaves its branches with it again. */
   let isOther = false;
+  /** What somebody made of the page; a step of the lessons has only borrowed it. */
+  const ownFacts = (): Pick<Own, 'run' | 'view'> => actions.own() ?? store.getState();
+  const tree = (): Tree => actions.own()?.text.moment.tree ?? actions.tree();
   onOtherText(() => (isOther = true));
 
   const save = throttle(SAVE_MS, () => {
-    const { run, page, view } = store.getState();
+    const { page } = store.getState();
+    const { run, view } = ownFacts();
     const kept = writeSaved({
-      text: actions.snapshot(),
-      tree: actions.tree().id,
+      text: actions.own()?.text.moment.snapshot ?? actions.snapshot(),
+      tree: tree().id,
       // What a model brought is no choice, and the next one brings its own.
       settings: run.chosen ? run.settings : {},
       by: run.by,
@@ -35,16 +41,18 @@ export function startSync(store: AppStore, actions: Actions): void {
     isOther = false;
   });
 
-  const saveTree = throttle(SAVE_MS, () => actions.setTreeStored(writeTree(actions.tree())));
+  const saveTree = throttle(SAVE_MS, () => actions.setTreeStored(writeTree(tree())));
 
   const fromAddress = (): boolean => store.getState().models.offer?.fromAddress ?? false;
 
   const address = throttle(ADDRESS_MS, () => {
     const state = store.getState();
-    const { settings, chosen } = state.run;
+    const { settings, chosen } = ownFacts().run;
     // What a link recorded is more than the page would write.
     if (state.replay.asRecorded) return;
-    const { search, hash } = formatUrl(chosen ? settings : DEFAULT_SETTINGS, state.text.prompt, {
+    // A step brings its text with it.
+    const prompt = actions.own() === null ? state.text.prompt : '';
+    const { search, hash } = formatUrl(chosen ? settings : DEFAULT_SETTINGS, prompt, {
       // Until a model is there, and while one is asked for, the address names it.
       model: state.model.here === null || fromAddress() ? undefined : placeOf(state),
       workspace: state.view.workspace,

@@ -1,6 +1,7 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
 import {
+  atlas,
   DEVICES,
   button,
   chip,
@@ -12,28 +13,18 @@ import {
   open,
   readPixels,
   setLength,
+  tile,
   writePrompt,
 } from './helpers.ts';
 import { test } from './window.ts';
 
-const HEADS = 12;
 const TEXT = 'The old king had three sons and the youngest was called Hans. '.repeat(30);
 
 /** Long enough to name heads by. */
 const TALE =
   'There was an old man who had a goose. "Where are you going?" asked the goose. "I am going home," said the man. He went into the house and sat down, and then he said, "Give me some bread." The woman gave him bread and he was glad. But the goose was sad, and ran into the wood, and the fox came and said, "Come with me."';
 
-const atlas = (page: Page): Locator => page.getByTestId('atlas').locator('canvas');
 const pinned = (page: Page): Locator => page.getByTestId('pinned-map');
-
-/** The middle of a tile, in pixels of the canvas' box. */
-async function tile(page: Page, layer: number, head: number): Promise<{ x: number; y: number }> {
-  const box = await atlas(page).boundingBox();
-  // Margins as the drawing has them: numbers on the left and on top, an edge on the other sides.
-  const width = ((box?.width ?? 0) - 25) / HEADS;
-  const height = ((box?.height ?? 0) - 18) / HEADS;
-  return { x: 22 + (head + 0.5) * width, y: 15 + (layer + 0.5) * height };
-}
 
 async function clickTile(page: Page, layer: number, head: number): Promise<void> {
   await atlas(page).click({ position: await tile(page, layer, head) });

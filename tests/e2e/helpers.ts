@@ -136,6 +136,22 @@ export const heatmap = (page: Page): Locator => page.getByTestId('heatmap');
 export const mapCanvas = (page: Page): Locator => heatmap(page).locator('canvas');
 export const readout = (page: Page): Locator => page.locator('#token-readout');
 
+export const atlas = (page: Page): Locator => page.getByTestId('atlas').locator('canvas');
+const HEADS = 12;
+
+/** The middle of a tile, in pixels of the canvas' box. */
+export async function tile(
+  page: Page,
+  layer: number,
+  head: number,
+): Promise<{ x: number; y: number }> {
+  const box = await atlas(page).boundingBox();
+  // Margins as the drawing has them: numbers on the left and on top, an edge on the other sides.
+  const width = ((box?.width ?? 0) - 25) / HEADS;
+  const height = ((box?.height ?? 0) - 18) / HEADS;
+  return { x: 22 + (head + 0.5) * width, y: 15 + (layer + 0.5) * height };
+}
+
 /** The whole text as it stands, with real spaces. */
 export async function wholeText(page: Page): Promise<string> {
   return page

@@ -1,24 +1,49 @@
 // The lessons, from the first to the sheet: each waits for an answer, and goes on by its gesture.
+import { readFileSync } from 'node:fs';
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
-import { bars, chip, open, prompt, untilSeen } from './helpers.ts';
-import { test } from './window.ts';
+import { atlas, bars, chip, copyLink, heatmap, open, prompt, tile, untilSeen } from './helpers.ts';
+import { forget, test } from './window.ts';
+
+const SKIP = 'Skip, and show it';
 
 const card = (page: Page): Locator => page.locator('[data-region="lesson"]');
 const next = (page: Page): Locator =>
   card(page).getByRole('button', { name: /^(Next|To your answers)$/u });
 
+const strongest = (page: Page): Locator => page.getByTestId('strongest');
+
 interface Hand {
   readonly press: (what: Locator) => Promise<void>;
+  /** Goes from the head in front to another tile, and takes it. */
+  readonly take: (page: Page, layer: number, head: number) => Promise<void>;
 }
 
 const keys: Hand = {
   async press(what) {
     await what.focus();
-    await what.press('Enter');
+    await what.press((await what.getAttribute('type')) === 'radio' ? ' ' : 'Enter');
+  },
+  async take(page, layer, head) {
+    await page.getByTestId('atlas').focus();
+    const away = async (name: string, to: number): Promise<number> =>
+      to - Number(await heatmap(page).getAttribute(`data-${name}`));
+    const [down, right] = [await away('layer', layer), await away('head', head)];
+    for (let i = 0; i < Math.abs(down); i++) {
+      await page.keyboard.press(down > 0 ? 'ArrowDown' : 'ArrowUp');
+    }
+    for (let i = 0; i < Math.abs(right); i++) {
+      await page.keyboard.press(right > 0 ? 'ArrowRight' : 'ArrowLeft');
+    }
+    await page.keyboard.press('Enter');
+    await expect(heatmap(page)).toHaveAttribute('data-layer', String(layer));
+    await expect(heatmap(page)).toHaveAttribute('data-head', String(head));
   },
 };
-const finger: Hand = { press: (what) => what.tap() };
+const finger: Hand = {
+  press: (what) => what.tap(),
+  take: async (page, layer, head) => atlas(page).tap({ position: await tile(page, layer, head) }),
+};
 
 /** What each step covers, what is answered, and how its gesture is made. */
 const STEPS: readonly {
@@ -55,7 +80,11 @@ const STEPS: readonly {
   {
     covered: (page) => page.getByTestId('next-token').getByRole('table'),
     answer: 'It gets shorter',
-    gesture: async (page) => page.getByRole('spinbutton', { name: 'Temperature' }).fill('2'),
+    async gesture(page) {
+      const knob = page.getByRole('spinbutton', { name: 'Temperature' });
+      await knob.fill('0.2');
+      await knob.fill('2');
+    },
     learned: /gives “was” 24/u,
   },
   {
@@ -71,6 +100,29 @@ const STEPS: readonly {
     learned: /“kettle” has 15/u,
   },
   {
+    covered: (page) => page.getByRole('tabpanel', { name: 'Attention' }),
+    answer: 'little',
+    async gesture(page) {
+      await expect(strongest(page)).toContainText('“who” looks most at “fox” 99');
+      await prompt(page).fill('Once upon a time there was a little girl who');
+      await expect(strongest(page)).toContainText('looks most at “girl”');
+    },
+    learned: /looks from “who” at whoever it stands for: at “fox” with 99/u,
+  },
+  {
+    covered: (page) => page.getByRole('tabpanel', { name: 'Attention' }),
+    answer: '72',
+    async gesture(page, { take }) {
+      const words = await card(page)
+        .getByText(/^Now click the tile/u)
+        .textContent();
+      const named = [...(words ?? '').matchAll(/layer (\d+), head (\d+)/gu)];
+      expect(named).toHaveLength(2);
+      for (const [, layer = '', head = ''] of named) await take(page, Number(layer), Number(head));
+    },
+    learned: /3 of 144\. Head \d+\.\d+ finds the verb/u,
+  },
+  {
     covered: (page) => page.getByRole('tabpanel', { name: 'Lens' }),
     answer: 'layer 9',
     async gesture(page) {
@@ -81,6 +133,25 @@ const STEPS: readonly {
       await page.keyboard.press('Enter');
     },
     learned: /From layer 9 on/u,
+  },
+  {
+    covered: (page) => page.getByRole('tabpanel', { name: 'Switch off' }),
+    answer: 'Both matter alike',
+    async gesture(page, { press }) {
+      await press(page.getByRole('button', { name: 'Switch each part off in turn' }));
+      const telling = page.getByRole('button', { name: /^Switch head \d+\.\d+ off$/u });
+      await untilSeen(telling);
+      await expect(card(page).getByRole('status')).toBeEmpty();
+      await press(telling);
+    },
+    learned: /“time” has 17/u,
+  },
+  {
+    covered: (page) => page.getByRole('tabpanel', { name: 'Switch off' }),
+    answer: 'All words, but not their order',
+    gesture: async (page, { press }) =>
+      press(page.getByRole('button', { name: 'All attention off' })),
+    learned: /After a comma it says “and”/u,
   },
   {
     covered: (page) => page.getByTestId('text'),
@@ -96,15 +167,32 @@ const STEPS: readonly {
   },
 ];
 
-async function play(page: Page, hand: Hand): Promise<void> {
-  const watch = await open(page, { at: '?device=cpu&max_new_tokens=8#learn=1', ready: false });
+const OWN = 'The old cat';
+
+/** A phone's card leaves half of the window to what it is about. */
+async function leavesRoom(page: Page): Promise<void> {
+  const { width, height } = page.viewportSize() ?? { width: 0, height: 0 };
+  if (width < 800) expect((await card(page).boundingBox())?.height).toBeLessThanOrEqual(height / 2);
+}
+
+/** `looked` are the parts that axe looks at in each step; none for the whole page. */
+async function play(page: Page, hand: Hand, ...looked: readonly string[]): Promise<void> {
+  const at = `?device=cpu&max_new_tokens=8#${new URLSearchParams({ prompt: OWN }).toString()}`;
+  const watch = await open(page, { at, ready: false });
+  await hand.press(page.getByRole('navigation').getByRole('button', { name: 'Learn' }));
+  // Before the first, two questions.
+  await expect(card(page).getByRole('heading')).toContainText('Two questions first');
+  expect(await objections(page, ...looked)).toEqual([]);
+  await hand.press(card(page).getByRole('radio', { name: 'It has the whole sentence ready' }));
+  await hand.press(card(page).getByRole('radio', { name: 'Yes, or it would look elsewhere' }));
+  await hand.press(card(page).getByRole('button', { name: 'Begin' }));
   for (const [i, { covered, answer, gesture, learned }] of STEPS.entries()) {
-    await expect(card(page).getByText(`Step ${i + 1} of 8`)).toBeVisible();
-    // The step is in the address, for whoever comes by it.
-    await expect.poll(() => new URL(page.url()).hash).toContain(`learn=${i + 1}`);
-    await untilSeen(card(page).getByRole('button', { name: 'Skip, and show it' }));
+    await expect(card(page).getByText(`Step ${i + 1} of ${STEPS.length}`)).toBeVisible();
+    // The step is in the address, for whoever comes by it; its text is not.
+    await expect.poll(() => new URL(page.url()).hash).toBe(`#learn=${i + 1}`);
+    await untilSeen(card(page).getByRole('button', { name: SKIP }));
     await expect(covered(page)).toBeHidden();
-    expect(await objections(page, '[data-region="lesson"]')).toEqual([]);
+    await leavesRoom(page);
     const field = card(page).getByRole('textbox');
     if ((await field.count()) === 0) {
       await hand.press(card(page).getByRole('button', { name: answer, exact: true }));
@@ -113,46 +201,106 @@ async function play(page: Page, hand: Hand): Promise<void> {
       await field.press('Enter');
     }
     await expect(covered(page)).toBeVisible();
+    expect(await objections(page, ...looked)).toEqual([]);
+    await leavesRoom(page);
     // What was pressed is gone; the keyboard goes on where the answer stands.
     await expect(card(page).locator(':focus')).toContainText('It is');
     // By its gesture, and by nothing else.
     await expect(card(page).getByRole('status')).toBeEmpty();
     await gesture(page, hand);
     await expect(card(page).getByRole('status')).toContainText(learned, { timeout: 20_000 });
+    await leavesRoom(page);
     await hand.press(next(page));
   }
-  const sheet = card(page).getByRole('table');
+  await expect(card(page).getByRole('heading')).toContainText('The two questions again');
+  await hand.press(card(page).getByRole('radio', { name: 'It has the next piece alone' }));
+  await hand.press(card(page).getByRole('radio', { name: /^Nobody can tell/u }));
+  await hand.press(card(page).getByRole('button', { name: 'To the sheet' }));
+  const [sheet, both] = [
+    card(page).getByRole('table').first(),
+    card(page).getByRole('table').last(),
+  ];
   for (const [i, { answer }] of STEPS.entries()) {
     await expect(sheet.getByRole('row').nth(i + 1)).toContainText(answer);
   }
+  await expect(both.getByRole('row').nth(1)).toContainText(
+    /ready\s*It has the next piece alone\s*It has the next piece alone/u,
+  );
   expect(await objections(page)).toEqual([]);
   expect(watch.errors).toEqual([]);
 }
 
-test('all lessons by the keyboard; the sheet, a reload and the way out', async ({ page }) => {
-  test.setTimeout(120_000);
+test('all lessons by the keyboard; the sheet, a reload, the way out, and a link to a step', async ({
+  page,
+  context,
+}) => {
+  test.setTimeout(240_000);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await page.setViewportSize({ width: 1366, height: 768 });
-  await play(page, keys);
+  // The whole page in each step is for the thorough run, below.
+  await play(page, keys, '[data-region="lesson"]');
+
+  // What was said is taken away in three ways.
+  const words =
+    /I said before: It has the whole sentence ready\nI said after: It has the next piece/u;
+  await keys.press(card(page).getByRole('button', { name: 'Copy', exact: true }));
+  await expect.poll(async () => page.evaluate(() => navigator.clipboard.readText())).toMatch(words);
+  const download = page.waitForEvent('download');
+  await keys.press(card(page).getByRole('button', { name: 'Save as text' }));
+  const file = await download;
+  expect(file.suggestedFilename()).toBe('glass-gpt-lessons.txt');
+  expect(readFileSync(await file.path(), 'utf8')).toMatch(words);
+  await page.evaluate(() => {
+    globalThis.print = () => void (document.documentElement.dataset.printed = 'yes');
+  });
+  await keys.press(card(page).getByRole('button', { name: 'Print' }));
+  await expect(page.locator('html')).toHaveAttribute('data-printed', 'yes');
+
   await page.reload();
-  await expect(card(page).getByRole('table')).toContainText('daughters');
+  await expect(card(page).getByRole('table').first()).toContainText('daughters');
   // On paper the sheet stands alone.
   await page.emulateMedia({ media: 'print' });
   await expect(page.getByTestId('print')).toBeHidden();
-  await expect(card(page).getByRole('table')).toBeVisible();
+  await expect(card(page).getByRole('table').first()).toBeVisible();
   await expect(card(page).getByRole('button', { name: 'Print' })).toBeHidden();
   await page.emulateMedia({ media: null });
+
+  // A link to a step, with the token that is selected there, for somebody who was never here.
+  await keys.press(card(page).getByRole('button', { name: /Surprise/u }));
+  await expect(card(page).getByRole('status')).toContainText('“kettle” has 15');
+  await chip(page, 6).click();
+  await expect(page.locator('#next-title')).toContainText('Instead of');
+  const link = await copyLink(page);
+  const named = Object.fromEntries(new URLSearchParams(new URL(link).hash.slice(1)));
+  expect(named).toMatchObject({ learn: '5', at: '6', device: 'cpu' });
+
+  // Left, the page is as it was before the first step.
   await keys.press(card(page).getByRole('button', { name: 'Leave the lessons' }));
   await expect(card(page)).toBeHidden();
+  await expect(prompt(page)).toHaveValue(OWN);
+  await expect(page.getByRole('spinbutton', { name: 'Temperature' })).toHaveValue('0.8');
   await untilSeen(bars(page).first());
-  await expect(chip(page, 0)).toBeVisible();
-  expect(new URL(page.url()).hash).not.toContain('learn');
+  await expect.poll(() => new URL(page.url()).hash).toBe('#prompt=The+old+cat');
+
+  await forget(page);
+  await page.goto(link);
+  await untilSeen(card(page).getByRole('button', { name: SKIP }));
+  await expect(card(page).getByText('Step 5 of 12')).toBeVisible();
+  await expect(page.getByTestId('text')).toBeHidden();
+  await expect(page.getByRole('banner')).toContainText('on the processor');
+  await keys.press(card(page).getByRole('button', { name: SKIP }));
+  await expect(page.locator('#next-title')).toContainText('Instead of');
+  await expect(prompt(page)).toHaveValue(/^Once upon a time there was an old woman/u);
+  // Its text is what the sender sent: it stays when the lessons are left.
+  await keys.press(card(page).getByRole('button', { name: 'Leave the lessons' }));
+  await expect(prompt(page)).toHaveValue(/^Once upon a time there was an old woman/u);
 });
 
 test.describe('by touch', () => {
   test.use({ hasTouch: true, viewport: { width: 390, height: 844 } });
 
   test('all lessons on a phone', { tag: '@thorough' }, async ({ page }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(240_000);
     await play(page, finger);
   });
 });

@@ -2,7 +2,7 @@
 // hears of a run once a frame.
 import { toErrorInfo } from '../../errors.ts';
 import { modelOf } from '../facts/model.ts';
-import type { NextFacts, RunEnd, RunFacts, Writer } from '../facts/run.ts';
+import type { NextFacts, RunEnd, RunFacts, RunState, Writer } from '../facts/run.ts';
 import { isSameRecipe, runAt, type Recipe } from '../runs.ts';
 import {
   MAX_SEED,
@@ -294,6 +294,11 @@ export function createRun(options: RunOptions) {
     change: (patch: Partial<Settings>) =>
       set({ settings: { ...get().run.settings, ...patch }, chosen: true }),
     reset,
+    /** What was so before, or what the model brings where nobody had chosen. */
+    recall({ settings, chosen, by }: Pick<RunState, 'settings' | 'chosen' | 'by'>): void {
+      set({ settings, chosen, by });
+      takeDefaults();
+    },
     unqueue: () => set({ queued: false }),
     actions: {
       generate: () => void write(get().run.settings),

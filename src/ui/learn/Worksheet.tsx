@@ -6,7 +6,7 @@ import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
 import { modelOf } from '../../state/facts/model.ts';
 import css from './learn.module.css';
-import { LESSONS } from './lessons.ts';
+import { idOf, LESSONS, TWICE } from './lessons.ts';
 import { toWords } from './sheet.ts';
 
 export function Worksheet({ answers }: { answers: Readonly<Record<string, Answered>> }): ReactNode {
@@ -23,7 +23,7 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
   const words = (): string => toWords(answers, model);
   const given = LESSONS.filter(({ id }) => (answers[id]?.said ?? '') !== '').length;
   return (
-    <div className={css.sheet} data-worksheet="">
+    <div className={css.sheet} data-alone="" data-worksheet="">
       <p className={css.words}>
         You answered {given} of {LESSONS.length} questions.{' '}
         {given < LESSONS.length && 'Any step can be opened again.'}
@@ -50,12 +50,35 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
                     type="button"
                     onClick={() => actions.learn(i + 1)}
                   >
-                    {i + 1} {title}
+                    {i + 1} <span className={css.name}>{title}</span>
                   </button>
                 </th>
                 <td>{question}</td>
                 <td>{answers[id]?.said || '–'}</td>
                 <td>{answers[id]?.answer || '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <div className={css.scroll}>
+        <table className={css.table}>
+          <caption className={css.caption}>Asked before the first step, and after the last</caption>
+          <thead>
+            <tr>
+              <th scope="col">Question</th>
+              <th scope="col">Before</th>
+              <th scope="col">After</th>
+              <th scope="col">It is</th>
+            </tr>
+          </thead>
+          <tbody>
+            {TWICE.map((one) => (
+              <tr key={one.id}>
+                <th scope="row">{one.question}</th>
+                <td>{answers[idOf(one, 'before')]?.said || '–'}</td>
+                <td>{answers[idOf(one, 'after')]?.said || '–'}</td>
+                <td>{one.answer}</td>
               </tr>
             ))}
           </tbody>

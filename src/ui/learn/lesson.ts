@@ -1,11 +1,16 @@
 // What a lesson is. Its words are data; its numbers are measured on the model that is loaded, so that another model
 // brings its own, and a lesson that is not true of a model says nothing about it.
-import type { SamplingOptions, TokenPiece } from '../../api.ts';
+import type { SamplingOptions } from '../../api.ts';
+import type { HeadRef } from '../../state/facts/attention.ts';
 import type { Actions } from '../../state/page.ts';
 import type { AppState } from '../../state/store.ts';
 
 /** Asks the loaded model, as the page does. */
 export type Ask = Actions['ask'];
+/** Switches its parts off in turn, as the page does. */
+export type Sweep = Actions['sweep'];
+/** Something that was done, since the view was uncovered (`then`). */
+export type Deed = (now: AppState, then: AppState) => boolean;
 
 /** A part of the page, by its `data-region`. */
 export type Region = 'composer' | 'sampler' | 'text' | 'next' | 'inside';
@@ -20,6 +25,11 @@ export interface Measured {
   readonly sentence: string;
   /** What the model thinks of what a learner wrote; nothing where there is no more to say. */
   readonly ofWritten?: (written: string) => Promise<string>;
+  /** The head that stands in front when the step opens. */
+  readonly head?: HeadRef;
+  /** What to do, where the lesson does not know it before; `deeds` are then in place of its own. */
+  readonly gesture?: string;
+  readonly deeds?: readonly Deed[];
 }
 
 export interface Lesson {
@@ -41,30 +51,8 @@ export interface Lesson {
   readonly panel?: string;
   /** What to do once the view is there. */
   readonly gesture: string;
-  /** Whether that was done, since the view was uncovered (`then`). */
-  readonly isDone: (now: AppState, then: AppState) => boolean;
+  /** When that is done: each of them once, in any order. */
+  readonly deeds: readonly Deed[];
   /** Null where what it teaches is not so with this model. */
-  readonly measure: (ask: Ask, sampling: SamplingOptions) => Promise<Measured | null>;
-}
-
-export async function idsOf(ask: Ask, text: string): Promise<readonly number[]> {
-  return (await ask('tokenize', { text })).map(({ id }) => id);
-}
-
-/** The pieces of a word as it stands within a text, behind a space. */
-export async function piecesOf(ask: Ask, word: string): Promise<readonly TokenPiece[]> {
-  return ask('tokenize', { text: ` ${word}`, isWithin: true });
-}
-
-/** How surprised the model is by what comes after a text, in bits; all of its pieces together. */
-export async function surpriseOf(ask: Ask, before: string, after: string): Promise<number> {
-  const start = await idsOf(ask, before);
-  const ids = await idsOf(ask, before + after);
-  const { logprobs } = await ask('score', { ids });
-  return -logprobs.slice(start.length).reduce((sum, ln) => sum + ln, 0) / Math.LN2;
-}
-
-/** Numbers in rising order, each once, as words. */
-export function choicesOf(numbers: readonly number[], words: (number: number) => string): string[] {
-  return [...new Set(numbers)].toSorted((a, b) => a - b).map(words);
+  readonly measure: (ask: Ask, sampling: SamplingOptions, sweep: Sweep) => Promise<Measured | null>;
 }

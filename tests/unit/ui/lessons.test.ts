@@ -3,12 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LocalEngine } from '../../../src/engine/localEngine.ts';
+import type { PartOff } from '../../../src/api.ts';
+import { headName, type HeadRef } from '../../../src/state/facts/attention.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../../../src/state/settings.ts';
-import type { Ask, Lesson, Measured } from '../../../src/ui/learn/lesson.ts';
-import { LESSONS } from '../../../src/ui/learn/lessons.ts';
+import { lowbias32 } from '../../support/random.ts';
+import type { Ask, Lesson, Measured, Sweep } from '../../../src/ui/learn/lesson.ts';
+import { idOf, LESSONS, TWICE } from '../../../src/ui/learn/lessons.ts';
 import { toWords } from '../../../src/ui/learn/sheet.ts';
 
 const SAMPLING = toSamplingOptions(DEFAULT_SETTINGS);
+/** The model's own odds. */
+const PLAIN = { ...SAMPLING, temperature: 1, top_k: 0 };
 const TALES = new URL('../../../public/models/tales-7m', import.meta.url).pathname;
 
 const TALES_FILES = ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'];
@@ -22,6 +27,11 @@ const asks =
   async (question, input, signal) =>
     engine.ask(question, input, signal);
 
+const sweeps =
+  (engine: LocalEngine): Sweep =>
+  (request) =>
+    engine.sweep(request);
+
 describe('on the model that comes with the page', () => {
   let engine: LocalEngine;
   const found = new Map<string, Measured>();
@@ -30,7 +40,7 @@ describe('on the model that comes with the page', () => {
     engine = new LocalEngine();
     await engine.load('tales', { device: 'cpu', files: filesOf(TALES, TALES_FILES) });
     for (const lesson of LESSONS) {
-      const measured = await lesson.measure(asks(engine), SAMPLING);
+      const measured = await lesson.measure(asks(engine), SAMPLING, sweeps(engine));
       if (measured !== null) found.set(lesson.id, measured);
     }
   });
@@ -132,6 +142,143 @@ describe('on the model that comes with the page', () => {
     expect(sentence('surprise')).toContain(`has ${most.toFixed(1)} bits`);
   });
 
+  /** Where the last piece looks, by one head's own map; its shares by the piece's text, of equal ones the last. */
+  async function lookOf(text: string, { layer, head }: HeadRef): Promise<Map<string, number>> {
+    const pieces = await engine.ask('tokenize', { text });
+    const map = await engine.ask('attention', { ids: pieces.map(({ id }) => id), layer, head });
+    const row = map.weights.slice((map.size - 1) * map.size);
+    return new Map(pieces.map((piece, i) => [piece.text.trim(), 100 * (row[i] ?? 0)]));
+  }
+  /** The heads that a sentence names, in its order. */
+  const headsIn = (words: string): HeadRef[] =>
+    [...words.matchAll(/head (\d+)\.(\d+)/giu)].map(([, layer, head]) => ({
+      layer: Number(layer),
+      head: Number(head),
+    }));
+
+  test('one head finds whoever “who” stands for, near and far', async () => {
+    const words = sentence('looks');
+    const [head] = headsIn(words);
+    if (head === undefined) throw new Error(words);
+    expect(found.get('looks')?.head).toEqual(head);
+    const { prompt } = lessonOf('looks');
+    const [fox, girl, king, far] = percents(words);
+    for (const [being, said] of [
+      ['fox', fox],
+      ['girl', girl],
+      ['king', king],
+    ] as const) {
+      expect((await lookOf(prompt.replace('fox', being), head)).get(being)).toBeCloseTo(
+        said ?? 0,
+        -0.3,
+      );
+    }
+    const away = 'There was a king in the land who';
+    expect(words).toContain(`in “${away}” at “king”, four words back`);
+    expect((await lookOf(away, head)).get('king')).toBeCloseTo(far ?? 0, -0.3);
+    // And where nothing of it was looked for.
+    for (const [text, word] of [
+      ['Then there came an old witch, who', 'witch'],
+      ['He met a wolf on the road who', 'wolf'],
+    ] as const) {
+      expect((await lookOf(text, head)).get(word)).toBeGreaterThan(50);
+    }
+  });
+
+  test('others look for the verb and for the speech', async () => {
+    const words = sentence('lookers');
+    const { prompt } = lessonOf('lookers');
+    const [verb, quote] = headsIn(words);
+    if (verb === undefined || quote === undefined) throw new Error(words);
+    expect(headsIn(found.get('lookers')?.gesture ?? '')).toEqual([verb, quote]);
+    expect((await lookOf(prompt, verb)).get('said')).toBeCloseTo(percents(words)[0] ?? 0, -0.3);
+    expect((await lookOf(prompt, quote)).get('"')).toBeCloseTo(percents(words)[1] ?? 0, -0.3);
+    let count = 0;
+    for (let i = 0; i < 144; i++) {
+      const look = await lookOf(prompt, { layer: Math.floor(i / 12), head: i % 12 });
+      if ((look.get('said') ?? 0) > 50) count += 1;
+    }
+    expect(words).toMatch(new RegExp(`^${count} of 144\\.`, 'u'));
+    for (const [text, word] of [
+      ['On the hill stood a castle which', 'stood'],
+      ['They found a ring in the sea which', 'found'],
+    ] as const) {
+      expect((await lookOf(text, verb)).get(word)).toBeGreaterThan(50);
+    }
+  });
+
+  test('one head that looks hard matters, and another that looks as hard does not', async () => {
+    const words = sentence('off');
+    const text = await ids(lessonOf('off').prompt);
+    const { top } = await engine.ask('distribution', { ids: text, options: PLAIN, top: 1 });
+    const likeliest = top[0]?.piece.id ?? 0;
+    expect(words).toContain(`“${top[0]?.piece.text.trim() ?? ''}” has`);
+    const without = async (off: readonly PartOff[]): Promise<number> => {
+      const { logprobs } = await engine.ask('score', { ids: [...text, likeliest], off });
+      return 100 * Math.exp(logprobs.at(-1) ?? 0);
+    };
+    const all = await without([]);
+    const left = new Map<string, number>();
+    for (let layer = 0; layer < 12; layer++) {
+      for (let head = 0; head < 12; head++) {
+        left.set(`${layer}.${head}`, await without([{ part: 'head', layer, head, by: 'zero' }]));
+      }
+    }
+    const strongest = [...left].toSorted(([, a], [, b]) => a - b)[0]?.[0] ?? '';
+    expect(found.get('off')?.answer).toMatch(new RegExp(`^head ${strongest},`, 'u'));
+    const [idle, telling] = headsIn(words).map(headName);
+    expect(telling).toBe(strongest);
+    const [base, still, gone] = percents(words);
+    expect(base).toBeCloseTo(all, -0.3);
+    expect(still).toBeCloseTo(left.get(idle ?? '') ?? 0, -0.3);
+    expect(gone).toBeCloseTo(left.get(strongest) ?? 0, -0.3);
+    // Both look hard, and at something else than themselves.
+    const looks = [...(found.get('off')?.choices ?? [])].slice(0, 2);
+    for (const look of looks) {
+      const [ref] = headsIn(look);
+      const word = /“(.+)”/u.exec(look)?.[1] ?? '';
+      if (ref === undefined) throw new Error(look);
+      const share = (await lookOf(lessonOf('off').prompt, ref)).get(word);
+      expect(share).toBeCloseTo(percents(plain(look))[0] ?? 0, -0.3);
+      expect(share).toBeGreaterThan(50);
+    }
+  });
+
+  test('without attention the last piece decides, whatever stands before', async () => {
+    const words = sentence('break');
+    const off = (part: 'attention' | 'mlp', from = 0, to = 12): PartOff[] =>
+      Array.from({ length: to - from }, (_, i) => ({ part, layer: from + i, by: 'zero' }));
+    const text = await ids(lessonOf('break').prompt);
+    const at = async (all: readonly number[], parts: readonly PartOff[]) => {
+      const { top } = await engine.ask('distribution', {
+        ids: all,
+        options: PLAIN,
+        off: parts,
+        top: 1,
+      });
+      return { word: top[0]?.piece.text.trim() ?? '', share: 100 * (top[0]?.probability ?? 0) };
+    };
+    const [none, whole] = [await at(text, off('attention')), await at(text, [])];
+    expect(percents(words)[0]).toBeCloseTo(none.share, -0.3);
+    expect(percents(words)[1]).toBeCloseTo(whole.share, -0.3);
+    expect(words).toContain(`it says “${none.word}”`);
+    // Six other pieces, and the same comma.
+    const other = [...(await ids('Once upon a time there was')), text.at(-1) ?? 0];
+    expect(other).toHaveLength(text.length);
+    const again = await at(other, off('attention'));
+    expect(again.word).toBe(none.word);
+    expect(again.share).toBeCloseTo(none.share, 2);
+    const bits = [];
+    for (let layer = 0; layer < 12; layer++) {
+      const parts = off('mlp', layer, layer + 1);
+      bits.push((await engine.ask('compare', { ids: text, off: parts, top: 1 })).klBits);
+    }
+    const [most = 0, next = 0] = bits.toSorted((a, b) => b - a);
+    expect(words).toContain(
+      `layer ${bits.indexOf(most)}’s alone does as much (${most.toFixed(1)} bits; no other more than ${next.toFixed(2)})`,
+    );
+  });
+
   test('the layer from which on the guess stands', async () => {
     const text = await ids(lessonOf('layers').prompt);
     const position = text.length - 1;
@@ -183,27 +330,69 @@ describe('on the model that comes with the page', () => {
     }
     expect(words).toContain(`I said: 2\nIt is: 6\n${answered.learned}`);
     expect(words).toContain('(model: tales-7m)');
+    // What is asked twice stands there with both answers.
+    const [one] = TWICE;
+    if (one === undefined) throw new Error('Nothing is asked twice.');
+    const said = (choice: number) => ({ said: one.choices[choice] ?? '', answer: '', learned: '' });
+    const both = toWords({ [idOf(one, 'before')]: said(0), [idOf(one, 'after')]: said(2) }, '');
+    expect(both).toContain(
+      `${one.question}\nI said before: ${one.choices[0]}\nI said after: ${one.choices[2]}\nIt is: ${one.answer}`,
+    );
+    for (const { choices, answer } of TWICE) expect(choices).toContain(answer);
   });
 });
 
-test('a model that knows nothing is said nothing of but how it cuts a text', async () => {
-  const files = filesOf(TALES, TALES_FILES);
-  const weights = readFileSync(`${TALES}/model.safetensors`);
-  weights.fill(0, 8 + Number(weights.readBigUInt64LE()));
-  const engine = new LocalEngine();
-  try {
-    await engine.load('zeros', {
-      device: 'cpu',
-      files: files.map((file) =>
-        file.name === 'model.safetensors' ? new File([weights], file.name) : file,
-      ),
-    });
-    const shown: string[] = [];
-    for (const lesson of LESSONS) {
-      if ((await lesson.measure(asks(engine), SAMPLING)) !== null) shown.push(lesson.id);
-    }
-    expect(shown).toEqual(['pieces', 'languages']);
-  } finally {
-    await engine.dispose();
+/** The numbers of a file of weights are all zero, or each tensor's are shuffled: as sure of itself, and of nothing. */
+function spoil(file: Buffer, how: 'zeroed' | 'shuffled'): void {
+  const start = 8 + Number(file.readBigUInt64LE());
+  if (how === 'zeroed') {
+    file.fill(0, start);
+    return;
   }
-});
+  const header = JSON.parse(file.toString('utf8', 8, start)) as Record<
+    string,
+    { readonly data_offsets?: readonly [number, number]; readonly dtype?: string }
+  >;
+  for (const { data_offsets: ends, dtype } of Object.values(header)) {
+    if (ends === undefined) continue;
+    const bytes = file.subarray(start + ends[0], start + ends[1]);
+    const width = dtype === 'F16' ? 2 : 4;
+    const held = Buffer.alloc(width);
+    for (let i = bytes.length / width - 1; i > 0; i--) {
+      const [a, b] = [i * width, (lowbias32(i) % (i + 1)) * width];
+      bytes.copy(held, 0, a, a + width);
+      bytes.copyWithin(a, b, b + width);
+      held.copy(bytes, b);
+    }
+  }
+}
+
+test.each([
+  ['zeroed', ['pieces', 'languages']],
+  // As sure of a next piece as any model, and with heads that look as hard, but at nothing that there is a word for.
+  ['shuffled', ['pieces', 'guess', 'languages']],
+] as const)(
+  'a model with its weights %s is said nothing of but what is so: %j',
+  async (how, so) => {
+    const files = filesOf(TALES, TALES_FILES);
+    const weights = readFileSync(`${TALES}/model.safetensors`);
+    spoil(weights, how);
+    const engine = new LocalEngine();
+    try {
+      await engine.load(how, {
+        device: 'cpu',
+        files: files.map((file) =>
+          file.name === 'model.safetensors' ? new File([weights], file.name) : file,
+        ),
+      });
+      const shown: string[] = [];
+      for (const lesson of LESSONS) {
+        const measured = await lesson.measure(asks(engine), SAMPLING, sweeps(engine));
+        if (measured !== null) shown.push(lesson.id);
+      }
+      expect(shown).toEqual(so);
+    } finally {
+      await engine.dispose();
+    }
+  },
+);

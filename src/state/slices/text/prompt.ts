@@ -153,10 +153,11 @@ export function createPrompt(options: TextOptions, desk: Desk) {
     tokenised,
     actions: {
       setPrompt,
-      /** Replaces everything by a new prompt, as one step. */
-      takePrompt(prompt: string): void {
+      /** Replaces everything by a new prompt, as one step; what was written behind the same one goes `anew` alone. */
+      takePrompt(prompt: string, anew = false): void {
         drafts.lastTyped = -Infinity;
-        setPrompt(prompt);
+        if (anew && text.pieces.length > text.promptCount) write(prompt);
+        else setPrompt(prompt);
         desk.dropAside();
         drafts.lastTyped = -Infinity;
       },

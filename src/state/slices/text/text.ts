@@ -17,7 +17,7 @@ import {
 import type { View } from '../../view.ts';
 import { createDesk, type Moment, type TextOptions } from './desk.ts';
 import { createForks } from './forks.ts';
-import { createHistory } from './history.ts';
+import { createHistory, type Stood } from './history.ts';
 import { createPrompt } from './prompt.ts';
 
 export type TextSlice = ReturnType<typeof createText>;
@@ -61,6 +61,8 @@ export function createText(options: TextOptions) {
     publish: desk.publish,
     seenFrom: (length: number) => desk.seenFrom(length),
     textHere: desk.textHere,
+    stands: history.stands,
+    standsAgain: (stood: Stood, view: Partial<View>) => history.standsAgain(stood, view),
     tree: (): Tree => drafts.tree,
     tokenised: prompt.tokenised,
     tokenise: () => prompt.tokenise.ask(),

@@ -1,0 +1,198 @@
+// Lessons about writing: pieces, guesses, dice, and what a text costs in surprise.
+import { formatCount, formatPercent, quoteToken, toBits, tokenLabel } from '../format.ts';
+import type { Lesson } from './lesson.ts';
+import {
+  chanceBits,
+  choicesOf,
+  distributionAfter,
+  firstWhole,
+  idsOf,
+  LIKELY,
+  piecesOf,
+  PLAIN,
+  rounded,
+  surpriseOf,
+} from './measures.ts';
+
+export const PIECES: Lesson = {
+  id: 'pieces',
+  title: 'Pieces',
+  prompt: 'Rumpelstiltskin',
+  words: 'The model reads no letters. It cuts a text into pieces that it knows, often whole words.',
+  question: 'Into how many pieces does it cut “Rumpelstiltskin”?',
+  shows: ['composer', 'text'],
+  covers: ['text'],
+  about: 'text',
+  gesture: 'Now write your own name as the prompt, and see how it is cut.',
+  deeds: [
+    ({ text }, then) => text.tokenised && text.length > 0 && text.prompt !== then.text.prompt,
+  ],
+  async measure(ask) {
+    const pieces = await ask('tokenize', { text: this.prompt });
+    const { vocabSize } = await distributionAfter(ask, this.prompt);
+    const whole = await firstWhole(ask);
+    const letters = this.prompt.length;
+    if (pieces.length < 2 || pieces.length >= letters || whole === null) return null;
+    const numbers = [1, pieces.length, letters, pieces.length === 2 ? 4 : 2];
+    return {
+      choices: choicesOf(numbers, String),
+      answer: String(pieces.length),
+      sentence:
+        `The model reads neither letters nor words, but ${formatCount(vocabSize)} pieces. “${whole}” is one, ` +
+        `“${this.prompt}” is ${pieces.length}: ${pieces.map(tokenLabel).join(' · ')}.`,
+    };
+  },
+};
+
+export const GUESS: Lesson = {
+  id: 'guess',
+  title: 'Guess',
+  prompt: 'There was once a king who had three',
+  words: 'A model like this does one thing: it guesses what comes next. Do the same first.',
+  question: 'Which word would you write next?',
+  shows: ['composer', 'text', 'next'],
+  covers: ['next'],
+  about: 'next',
+  gesture: 'Now click a candidate in the list: it becomes part of the text.',
+  deeds: [({ text }, then) => text.length > then.text.length],
+  async measure(ask) {
+    const { top, vocabSize } = await distributionAfter(ask, this.prompt);
+    const [first, second] = top;
+    if (first === undefined || second === undefined) return null;
+    if (first.rawProbability < LIKELY) return null;
+    return {
+      choices: [],
+      answer: `${quoteToken(first.piece)}, ${formatPercent(first.rawProbability)}`,
+      sentence:
+        `The model does what you just did, for all ${formatCount(vocabSize)} pieces at once: ` +
+        `${quoteToken(first.piece)} ${formatPercent(first.rawProbability)}, ${quoteToken(second.piece)} ${formatPercent(second.rawProbability)}, and so on down.`,
+      ofWritten: async (written) => {
+        const word = written.trim().split(/\s+/u)[0] ?? '';
+        if (word === '') return '';
+        const pieces = await piecesOf(ask, word);
+        const bits = await surpriseOf(ask, this.prompt, ` ${word}`);
+        const cut = pieces.length === 1 ? '' : ` (${pieces.length} pieces)`;
+        return `Your “${word}”${cut} gets ${formatPercent(2 ** -bits)}.`;
+      },
+    };
+  },
+};
+
+export const YES = 'It has the whole sentence ready';
+export const SOME = 'It has the next few words ready';
+export const NO = 'It has the next piece alone';
+
+export const ONE: Lesson = {
+  id: 'one',
+  title: 'One at a time',
+  prompt: 'The wolf came to the door and',
+  words:
+    'From guesses to a text: one piece is drawn, put behind the others, and the guessing begins anew.',
+  question: 'When it draws a piece, how much of the sentence does it hand out?',
+  shows: ['composer', 'text', 'next'],
+  covers: ['next'],
+  about: 'composer',
+  gesture: 'Now press “1 token” five times, and watch the list change each time.',
+  deeds: [({ text }, then) => text.length >= then.text.length + 5],
+  async measure(ask) {
+    const { top } = await distributionAfter(ask, this.prompt);
+    const [first, second] = top;
+    if (first === undefined || second === undefined) return null;
+    const ids = await idsOf(ask, this.prompt);
+    const [afterFirst, afterSecond] = await Promise.all(
+      [first, second].map(async ({ piece }) =>
+        ask('distribution', { ids: [...ids, piece.id], options: PLAIN, top: 1 }),
+      ),
+    );
+    const [one, other] = [afterFirst?.top[0], afterSecond?.top[0]];
+    // What follows has to hang on what was drawn.
+    if (one === undefined || other === undefined || one.piece.id === other.piece.id) return null;
+    return {
+      choices: [YES, SOME, NO],
+      answer: NO,
+      sentence:
+        `Only the next piece, each time. What follows hangs on the draw: behind ${quoteToken(first.piece)} ` +
+        `${quoteToken(one.piece)} is likeliest, behind ${quoteToken(second.piece)} it is ${quoteToken(other.piece)}.`,
+    };
+  },
+};
+
+const COLD = 0.2;
+const HOT = 2;
+
+export const DICE: Lesson = {
+  id: 'dice',
+  title: 'Dice',
+  prompt: 'Once upon a time there was a little fox who',
+  words:
+    'The model gives odds, dice decide. Temperature bends the odds before the dice are thrown.',
+  question: `At a low temperature, ${COLD}: what becomes of the first bar?`,
+  shows: ['composer', 'sampler', 'text', 'next'],
+  covers: ['next'],
+  about: 'sampler',
+  gesture: `Now move the temperature down to ${COLD}, then up to ${HOT}, and watch the bars.`,
+  deeds: [
+    ({ run }) => run.settings.temperature <= 1.5 * COLD,
+    ({ run }) => run.settings.temperature >= 0.9 * HOT,
+  ],
+  async measure(ask, sampling) {
+    const at = async (temperature: number) =>
+      distributionAfter(ask, this.prompt, { ...sampling, do_sample: true, temperature });
+    const [cold, hot] = [await at(COLD), await at(HOT)];
+    const first = cold.top[0];
+    const then = hot.top.find(({ piece }) => piece.id === first?.piece.id);
+    if (first === undefined || then === undefined) return null;
+    const [low, plain, high] = [first.probability, first.rawProbability, then.probability];
+    if (!(low > plain && plain > high)) return null;
+    return {
+      choices: ['It gets longer', 'It gets shorter', 'It stays as it is'],
+      answer: 'It gets longer',
+      sentence:
+        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}. Cold, at ${COLD}, the likeliest wins more often: ` +
+        `${formatPercent(low)}. Hot, at ${HOT}, the others come up as well: ${formatPercent(high)}.`,
+    };
+  },
+};
+
+export const SURPRISE: Lesson = {
+  id: 'surprise',
+  title: 'Surprise',
+  prompt: 'Once upon a time there was an old woman who lived in a kettle',
+  words:
+    'The model has an opinion on each piece of a text, on yours as well: how likely was it, after what stands before?',
+  question: 'Which word of this text did it expect least?',
+  shows: ['composer', 'text', 'next'],
+  covers: ['text', 'next'],
+  about: 'text',
+  gesture: 'Now click the word with the thickest line, then take another candidate from the list.',
+  deeds: [({ text }, then) => text.prompt !== then.text.prompt && text.tokenised],
+  async measure(ask) {
+    const pieces = await ask('tokenize', { text: this.prompt });
+    const words = this.prompt.split(' ');
+    const { logprobs } = await ask('score', { ids: pieces.map(({ id }) => id) });
+    // A word has the surprise of all its pieces.
+    const bits = words.map(() => 0);
+    let word = 0;
+    for (const [i, { text }] of pieces.entries()) {
+      if (i > 0 && text.startsWith(' ')) word += 1;
+      if (i > 0) bits[word] = (bits[word] ?? 0) + toBits(logprobs[i] ?? 0);
+    }
+    if (word !== words.length - 1) return null;
+    const ranked = words
+      .map((name, i) => ({ name, i, bits: i === 0 ? 0 : (bits[i] ?? 0) }))
+      .toSorted((a, b) => b.bits - a.bits);
+    const [most, second] = ranked;
+    const least = ranked.filter(({ i, name }) => i > 0 && name.length > 2).at(-1);
+    if (most === undefined || second === undefined || least === undefined) return null;
+    // A word of several pieces surprises also who expects nothing; such a model has no word that it expects.
+    if (most.bits < second.bits + 1 || least.bits > (await chanceBits(ask)) / 2) return null;
+    const among = [most, second, ranked[4], least].filter((one) => one !== undefined);
+    return {
+      choices: among.toSorted((a, b) => a.i - b.i).map(({ name }) => name),
+      answer: most.name,
+      sentence:
+        `A thick line is a word that it did not expect: “${most.name}” has ${most.bits.toFixed(1)} bits, as surprising as one case in ` +
+        `${formatCount(rounded(2 ** most.bits))}; “${least.name}” has ${least.bits.toFixed(1)}. Change one word, and the text goes another way.`,
+    };
+  },
+};
