@@ -17,8 +17,17 @@ export interface TextStyle {
 }
 
 export interface Painter {
-  rect(x: number, y: number, width: number, height: number, fill: string): void;
-  frame(x: number, y: number, width: number, height: number, stroke: string, line?: number): void;
+  /** `round`: the radius of its corners, 0 by default. */
+  rect(x: number, y: number, width: number, height: number, fill: string, round?: number): void;
+  frame(
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    stroke: string,
+    line?: number,
+    round?: number,
+  ): void;
   /** A line through points. */
   line(points: readonly (readonly [number, number])[], stroke: string, line?: number): void;
   /** What points enclose, the last joined to the first. */
@@ -51,6 +60,9 @@ export interface Painter {
   ): void;
 }
 
+/** What a drawing without grids needs. */
+export type Strokes = Omit<Painter, 'cells'>;
+
 const FAMILY_VARIABLE = { mono: '--mono', sans: '--sans', serif: '--serif' } as const;
 
 /** Draws on a Canvas 2D whose transform maps CSS pixels to its own. */
@@ -59,14 +71,26 @@ export function createCanvasPainter(
   fonts: Readonly<Record<keyof typeof FAMILY_VARIABLE, string>>,
 ): Painter {
   return {
-    rect(x, y, width, height, fill) {
+    rect(x, y, width, height, fill, round = 0) {
       context.fillStyle = fill;
-      context.fillRect(x, y, width, height);
+      if (round === 0) {
+        context.fillRect(x, y, width, height);
+        return;
+      }
+      context.beginPath();
+      context.roundRect(x, y, width, height, round);
+      context.fill();
     },
-    frame(x, y, width, height, stroke, line = 1) {
+    frame(x, y, width, height, stroke, line = 1, round = 0) {
       context.strokeStyle = stroke;
       context.lineWidth = line;
-      context.strokeRect(x, y, width, height);
+      if (round === 0) {
+        context.strokeRect(x, y, width, height);
+        return;
+      }
+      context.beginPath();
+      context.roundRect(x, y, width, height, round);
+      context.stroke();
     },
     line(points, stroke, line = 1) {
       context.strokeStyle = stroke;
@@ -212,20 +236,21 @@ export function createSvgPainter(
 ): Painter & { finish(title: string, description: string, metadata: string): string } {
   const parts: string[] = [];
   const n = (value: number): string => String(Math.round(value * 100) / 100);
+  const rounded = (round: number): string => (round === 0 ? '' : ` rx="${n(round)}"`);
   const families = {
     mono: 'ui-monospace, Menlo, Consolas, monospace',
     sans: 'system-ui, sans-serif',
     serif: 'Georgia, serif',
   };
   return {
-    rect(x, y, w, h, fill) {
+    rect(x, y, w, h, fill, round = 0) {
       parts.push(
-        `<rect x="${n(x)}" y="${n(y)}" width="${n(w)}" height="${n(h)}" fill="${escape(fill)}"/>`,
+        `<rect x="${n(x)}" y="${n(y)}" width="${n(w)}" height="${n(h)}"${rounded(round)} fill="${escape(fill)}"/>`,
       );
     },
-    frame(x, y, w, h, stroke, line = 1) {
+    frame(x, y, w, h, stroke, line = 1, round = 0) {
       parts.push(
-        `<rect x="${n(x)}" y="${n(y)}" width="${n(w)}" height="${n(h)}" fill="none" stroke="${escape(stroke)}" stroke-width="${n(line)}"/>`,
+        `<rect x="${n(x)}" y="${n(y)}" width="${n(w)}" height="${n(h)}"${rounded(round)} fill="none" stroke="${escape(stroke)}" stroke-width="${n(line)}"/>`,
       );
     },
     line(points, stroke, line = 1) {

@@ -1,4 +1,5 @@
-// What the loaded model is made of: its modules as PyTorch prints them, and where its parameters are.
+// The machine in one picture, and what the loaded model is made of: its modules as PyTorch prints them, and where its
+// parameters are.
 import { Fragment, useState, type ReactNode } from 'react';
 import type { ModelAnatomy, ModelSummary, ModuleNode } from '../../api.ts';
 import { barsFigure } from '../barsFigure.ts';
@@ -10,6 +11,7 @@ import type { Figure, FigureTheme } from '../figure/figure.ts';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import type { Painter } from '../figure/painter.ts';
 import { deviceWords, formatBytes, formatCount, formatPercent } from '../format.ts';
+import { later } from '../later.ts';
 import {
   countByPurpose,
   countNotebookModel,
@@ -32,6 +34,7 @@ export function ModelPanel(): ReactNode {
   }
   return (
     <div className={css.panel} data-testid="model">
+      <machine.Part />
       <div className={css.summary}>
         <Shares anatomy={anatomy} model={model} />
         <Heads anatomy={anatomy} model={model} />
@@ -44,6 +47,13 @@ export function ModelPanel(): ReactNode {
     </div>
   );
 }
+
+const machine = later(
+  async () => (await import('./machine/Machine.tsx')).Machine,
+  'The picture of the machine',
+);
+// A page that went offline since has it.
+machine.preload();
 
 function Tree({ anatomy }: { readonly anatomy: ModelAnatomy }): ReactNode {
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
