@@ -27,6 +27,7 @@ const engines = reachable(named('worker-'), (name) => !trainerEntry.includes(nam
 const trainer = reachable(trainerEntry).filter((name) => !engines.includes(name));
 const workspace = reachable(named('TrainWorkspace-')).filter((name) => !initial.includes(name));
 const lessons = reachable(named('Learn-')).filter((name) => !initial.includes(name));
+const words = reachable(named('Meaning-')).filter((name) => !initial.includes(name));
 const ranks = files.filter((name) => name.startsWith('ranks-'));
 const eager = [...initial, ...worker, ...trainer].filter((name) => ranks.includes(name));
 
@@ -38,6 +39,8 @@ const rows = [
   // Of the workspace that trains, and of the trainer beside the engine, when somebody opens it.
   { what: 'what trains (lazy)', names: [...trainer, ...workspace], budget: 90, each: false },
   { what: 'lessons (lazy)', names: lessons, budget: 60, each: false },
+  // What the words mean, for whoever asks.
+  { what: 'words (lazy)', names: words, budget: 4, each: false },
   // The page and the worker may each have their own copy; a visit loads one.
   { what: 'ranks of js-tiktoken (lazy)', names: ranks, budget: 240, each: true },
 ];

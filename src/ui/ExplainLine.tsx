@@ -19,6 +19,7 @@ export function ExplainLine(): ReactNode {
     done: state.page.done,
     panel: state.view.panel,
     epoch: state.text.epoch,
+    isMarked: state.view.reading === 'pieces',
   }));
   const tip = nextTip(s.done, s.panel);
   // While it writes, the text is what there is to look at.
@@ -46,7 +47,7 @@ export function ExplainLine(): ReactNode {
           !hidden &&
           tip !== undefined && (
             <span className={css.try}>
-              <b>Try this:</b> {tip.words}
+              <b>Try this:</b> {s.isMarked ? tip.words : (tip.unmarked ?? tip.words)}
             </span>
           )
         )}
@@ -70,6 +71,7 @@ function nowWords(
     readonly phase: AppState['model']['at'];
     readonly generating: boolean;
     readonly length: number;
+    readonly isMarked: boolean;
   },
   selected: string | null,
 ): string {
@@ -82,5 +84,6 @@ function nowWords(
     return `The panels are about ${selected}: what else could have stood there, and where it looks.`;
   }
   if (s.length === 0) return 'The model has nothing to go on yet.';
-  return 'The bars show what could come next; the underlines show what the model did not expect.';
+  const marks = s.isMarked ? '; the underlines show what the model did not expect' : '';
+  return `The bars show what could come next${marks}.`;
 }

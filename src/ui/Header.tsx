@@ -110,15 +110,15 @@ function ModelChip(): ReactNode {
           ? ''
           : [
               formatParameters(model.parameterCount),
-              `${formatBytes(model.memoryBytes)} ${model.dtype}`,
+              formatBytes(model.memoryBytes),
               deviceWords(model),
               ...(speed > 0 ? [formatSpeed(speed)] : []),
-              ...(checking === '' ? [] : [checking]),
+              ...(checking === 'partly assumed' ? [checking] : []),
             ].join(' · ');
   const isBad = phase === 'failed' || passed === false;
   const lamp = isBad ? css.lampBad : phase === 'here' ? css.lamp : css.lampWaiting;
   return (
-    <button className={css.chip} type="button" popoverTarget="model-details">
+    <button className={css.chip} type="button" popoverTarget="model-details" data-check={checking}>
       <span className={lamp} aria-hidden="true" />
       <b>{model?.name ?? wanted}</b>
       <span className={css.kind}>{modelKind(model, wanted)}</span>

@@ -157,7 +157,9 @@ function Bars({
             </caption>
             <thead>
               <tr>
-                <th scope="col">Token</th>
+                <th scope="col">
+                  <Word id="token">Token</Word>
+                </th>
                 <th
                   scope="col"
                   aria-label={whole === null ? 'Sampled' : 'Parts off'}
@@ -172,7 +174,7 @@ function Bars({
                       <i>100 %</i>
                     </span>
                     <span className={css.name} data-raw={whole === null ? 'Model' : 'All on'}>
-                      {whole === null ? 'Sampled' : 'Parts off'}
+                      {whole === null ? <Word id="odds">Sampled</Word> : 'Parts off'}
                     </span>
                   </div>
                 </th>

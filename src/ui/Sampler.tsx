@@ -43,8 +43,9 @@ export function Sampler(): ReactNode {
                 checked={!settings.do_sample}
                 onChange={(event) => actions.changeSettings({ do_sample: !event.target.checked })}
               />
-              Greedy: always the most probable
+              Greedy:
             </label>
+            <Word id="greedy">always the most probable</Word>
             <button className={controls.link} type="button" onClick={() => actions.resetSettings()}>
               Reset
             </button>

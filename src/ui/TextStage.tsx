@@ -288,7 +288,7 @@ function TokenReadout(): ReactNode {
       ) : (
         <p className={css.facts}>
           <span>
-            probability <b>{formatPercent(Math.exp(logprob))}</b>
+            <Word id="probability">probability</Word> <b>{formatPercent(Math.exp(logprob))}</b>
           </span>
           {rank > 0 && (
             <span>

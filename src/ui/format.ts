@@ -109,7 +109,7 @@ export function modelKind(model: ModelSummary | null, wanted: string): string {
 
 export function deviceWords(model: ModelSummary): string {
   if (model.device.kind === 'cpu') return 'on the processor';
-  return model.device.isSoftware ? 'software adapter' : 'on the GPU';
+  return model.device.isSoftware ? 'on WebGPU' : 'on the GPU';
 }
 
 /** Whether keys have Apple's names here. */

@@ -4,6 +4,8 @@ export interface Tip {
   /** As it is noted once somebody did it. */
   readonly id: string;
   readonly words: string;
+  /** Where the text shows no underlines. */
+  readonly unmarked?: string;
   /** The view in which it can be done; any where it says none. */
   readonly view?: string;
   /** The view that it opens: whoever is there needs no telling. */
@@ -12,7 +14,11 @@ export interface Tip {
 
 export const TIPS: readonly Tip[] = [
   { id: 'generate', words: 'press Generate and watch the tokens come.' },
-  { id: 'select', words: 'click a word with a thick underline and see what else was likely.' },
+  {
+    id: 'select',
+    words: 'click a word with a thick underline and see what else was likely.',
+    unmarked: 'click a word and see what else was likely.',
+  },
   { id: 'choose', words: 'click another candidate: the text forks there, Undo brings it back.' },
   {
     id: 'temperature',

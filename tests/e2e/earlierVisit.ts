@@ -10,7 +10,9 @@ export default async function visit({ projects }: FullConfig): Promise<void> {
   const browser = await chromium.launch(use?.launchOptions);
   const page = await browser.newPage({ baseURL: use?.baseURL });
   await page.goto('./?device=cpu');
-  await page.getByRole('button', { name: /tales-7m.* · checked/u }).waitFor({ timeout: 240_000 });
+  await page
+    .locator('[popovertarget="model-details"][data-check="checked"]')
+    .waitFor({ timeout: 240_000 });
   process.env[CHECKS] = await page.evaluate(() => localStorage.getItem('glass-gpt.checks') ?? '[]');
   await browser.close();
 }

@@ -35,6 +35,12 @@ test('opening the lens ends the tip that asks for it, tips follow the open view,
   await page.keyboard.press('Enter');
   await expect(said).toHaveCount(0);
   await expect(page.getByTestId('sampling-finding')).toBeVisible();
+  // Or sets the text as the word is about, and goes there.
+  await page.getByRole('radio', { name: 'plain' }).check({ force: true });
+  await button(page, 'Token').click();
+  await said.getByRole('button', { name: 'See it' }).click();
+  await expect(page.getByRole('radio', { name: 'pieces' })).toBeChecked();
+  await expect(page.getByTestId('text').locator(':focus')).toHaveCount(1);
   await page.setViewportSize({ width: 390, height: 844 });
   await button(page, 'Kept').click();
   await expect(said).toContainText('left for the draw');

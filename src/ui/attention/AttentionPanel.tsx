@@ -7,6 +7,7 @@ import css from './attention.module.css';
 import { Atlas } from './Atlas.tsx';
 import { Focus } from './Focus.tsx';
 import { Reading } from './Reading.tsx';
+import { Word } from '../words/Word.tsx';
 
 export function AttentionPanel(): ReactNode {
   const { actions } = useApp();
@@ -33,7 +34,8 @@ export function AttentionPanel(): ReactNode {
             <Focus theme={theme} />
           </div>
           <p className={css.caution}>
-            Looking is not the same as mattering: high attention is no proof of influence.{' '}
+            Looking is not the same as mattering: high <Word id="attention">attention</Word> is no
+            proof of influence.{' '}
             <button
               className={controls.link}
               type="button"

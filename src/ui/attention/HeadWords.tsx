@@ -11,6 +11,7 @@ import {
 } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import { formatPercent } from '../format.ts';
+import { Word } from '../words/Word.tsx';
 import css from './attention.module.css';
 import type { Cell } from './matrixDrawing.ts';
 import { headHere } from './rowReading.ts';
@@ -195,7 +196,9 @@ function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
         <tbody>
           {HABITS.map((habit) => (
             <tr key={habit}>
-              <th scope="row">{labelWords(habit)}</th>
+              <th scope="row">
+                {habit === 'induction' ? <Word id="induction">induction</Word> : labelWords(habit)}
+              </th>
               {scoresOf(habit).map((score, i) => (
                 // oxlint-disable-next-line react/no-array-index-key -- columns, which stay where they are
                 <td key={i}>{formatScore(score)}</td>

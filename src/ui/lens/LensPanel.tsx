@@ -15,6 +15,7 @@ import {
 import { CURVE_HEIGHT, drawCurve, drawLens, drawNorms } from './drawings.ts';
 import { cellAt, layoutLens } from './layout.ts';
 import { cellFigure, curveFigure, lensFigure, normsFigure } from './figures.ts';
+import { Word as Explained } from '../words/Word.tsx';
 import css from './LensPanel.module.css';
 import { curveWords, depthName, guessAt, lensFinding, normsFinding, unseenWords } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
@@ -380,8 +381,9 @@ function Norms(): ReactNode {
         }}
       />
       <figcaption className={css.caption}>
-        Norms for {token === undefined ? '“?”' : quoteToken(token)}: the residual stream leaving
-        each layer, and what attention and MLP add to it. {normsFinding(norms, token)}
+        <Explained id="norm">Norms</Explained> for {token === undefined ? '“?”' : quoteToken(token)}
+        : the <Explained id="stream">residual stream</Explained> leaving each layer, and what
+        attention and MLP add to it. {normsFinding(norms, token)}
       </figcaption>
       <FigureTools figure={() => normsFigure(store.getState(), text)} />
     </figure>

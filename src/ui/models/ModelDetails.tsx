@@ -85,7 +85,8 @@ function Facts({ model }: { model: ModelSummary }): ReactNode {
         </dd>
         <dt>Sees</dt>
         <dd>
-          {formatCount(model.nCtx)} tokens at a time, of {formatCount(model.vocabSize)} it knows
+          {formatCount(model.nCtx)} tokens <Word id="context">at a time</Word>, of{' '}
+          {formatCount(model.vocabSize)} it knows
         </dd>
         <dt>Computed by</dt>
         <dd>

@@ -8,6 +8,7 @@ import { formatPercent, quoteToken } from '../format.ts';
 import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
 import { comparisonFigure } from './figures.ts';
+import { Word } from '../words/Word.tsx';
 import css from './PartsPanel.module.css';
 import { Masters } from './Masters.tsx';
 import { sizeLimits } from './size.ts';
@@ -209,7 +210,9 @@ function Columns({
           <th scope="col" style={{ paddingLeft: layout.gap }}>
             <abbr title="The whole attention of a layer">attn</abbr>
           </th>
-          <th scope="col">MLP</th>
+          <th scope="col">
+            <Word id="mlp">MLP</Word>
+          </th>
         </tr>
       </thead>
     </>
@@ -237,9 +240,10 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
     return (
       <p className={css.about}>
         Click a head, a whole attention or an MLP; a row’s number switches all its heads.{' '}
+        <Word id="ablation">{by === 'zero' ? 'Zero' : 'Mean'}</Word>
         {by === 'zero'
-          ? 'Zero: the part adds nothing, as if it were not there.'
-          : 'Mean: its average over a fixed text stands in, so only what it knows of this text goes.'}
+          ? ': the part adds nothing, as if it were not there.'
+          : ': its average over a fixed text stands in, so only what it knows of this text goes.'}
       </p>
     );
   }
@@ -322,7 +326,8 @@ function BeforeAndAfter(): ReactNode {
         {actual === undefined
           ? 'The model’s own probabilities for the next token, before any sampling.'
           : `The model’s own probabilities at ${quoteToken(actual)}, before any sampling.`}{' '}
-        Sizes in bits: {sizeLimits()}. Entropy {comparison.entropyBefore.toFixed(2)} →{' '}
+        Sizes in bits of <Word id="kl">KL divergence</Word>: {sizeLimits()}.{' '}
+        <Word id="entropy">Entropy</Word> {comparison.entropyBefore.toFixed(2)} →{' '}
         {comparison.entropyAfter.toFixed(2)} bits.
       </figcaption>
       <Chart

@@ -16,4 +16,17 @@ export type WordId =
   | 'layers'
   | 'heads'
   | 'width'
-  | 'precision';
+  | 'precision'
+  | 'token'
+  | 'probability'
+  | 'odds'
+  | 'greedy'
+  | 'attention'
+  | 'mlp'
+  | 'stream'
+  | 'norm'
+  | 'entropy'
+  | 'kl'
+  | 'ablation'
+  | 'induction'
+  | 'context';

@@ -25,6 +25,12 @@ test('a tip is about what is open, and one of another view is none', () => {
   expect(closed?.view).toBeUndefined();
 });
 
+test('a tip speaks of underlines only with another for where there are none', () => {
+  for (const tip of TIPS) {
+    expect(tip.unmarked ?? tip.words).not.toContain('underline');
+  }
+});
+
 test('every gesture made leads to the end, whichever view is open', () => {
   for (const view of ['', 'attention', 'lens', 'sampling', 'parts', 'model']) {
     const done: string[] = [];
