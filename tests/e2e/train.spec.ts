@@ -58,6 +58,16 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await expect(finding).toContainText('better than guessing by frequency');
   await expect(page.getByTestId('samples').getByRole('listitem')).toHaveCount(3);
   expect(await countColours(page.getByTestId('loss-curve'))).toBeGreaterThan(4);
+  // On a laptop's screen too, the heads are seen below the loss.
+  const usual = page.viewportSize() ?? { width: 1280, height: 720 };
+  await page.setViewportSize({ width: 1366, height: 768 });
+  const endOf = async (name: string): Promise<number> => {
+    const box = await page.getByTestId(name).boundingBox();
+    return (box?.y ?? 0) + (box?.height ?? Infinity);
+  };
+  await expect.poll(() => endOf('ridge')).toBeLessThan(768);
+  expect(await endOf('loss-curve')).toBeLessThan(await endOf('ridge'));
+  await page.setViewportSize(usual);
   expect(await objections(page)).toEqual([]);
 
   // The curve chooses a sample: by the keyboard, too.

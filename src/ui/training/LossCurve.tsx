@@ -1,53 +1,35 @@
 // The loss of the run that is shown; its points reach the canvas without a rendering.
 import { AsLinked } from './AsLinked.tsx';
-import { useRef, type PointerEvent, type ReactNode } from 'react';
-import type { ShownRun, TrainingState } from '../../state/training/facts.ts';
+import type { PointerEvent, ReactNode, RefObject } from 'react';
+import type { TrainingState } from '../../state/training/facts.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { formatCount } from '../format.ts';
-import { useSpace } from '../useSpace.ts';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { drawCurve } from './drawing.ts';
 import { findingOf, lossFigure, runProvenance } from './figures.ts';
 import { layoutCurve, rangeOf } from './layout.ts';
-import { layoutRidge } from './ridgeFigure.ts';
 import { nearestStep } from './timeLine.ts';
 import css from './training.module.css';
 
 /** Eight times a second is as often as anybody sees a difference. */
 const PAUSE_MS = 125;
-/** Under the picture: the table and the files. */
-const BELOW = 86;
-const LEAST_ROOM = 250;
-const MOST_ROOM = 420;
-/** Over the ridge that stands below: the gap, its title and its sentence; and what the loss needs beside it. */
-const ABOVE_RIDGE = 104;
-const LEAST_BESIDE = 200;
 
-/** Heads that the ridge has a row for; 0 for none. */
-function headsOf(run: ShownRun | null): number {
-  const scores = run?.snapshots.find((one) => one.scores !== null)?.scores;
-  return scores ? scores.nLayer * scores.nHead : 0;
-}
-
-export function LossCurve(): ReactNode {
+export function LossCurve({
+  frame,
+  room,
+}: {
+  /** What it is drawn in, and how high. */
+  readonly frame: RefObject<HTMLDivElement | null>;
+  readonly room: number;
+}): ReactNode {
   const training = useTraining();
   const { store, curve, actions } = training;
-  const frame = useRef<HTMLDivElement>(null);
-  const space = useSpace(frame, BELOW, LEAST_ROOM);
-  const { horizontal, samples, heads } = useTrainingFacts((s) => ({
+  const { horizontal, samples } = useTrainingFacts((s) => ({
     horizontal: s.watch.horizontal,
     samples: s.watch.run?.samples,
-    heads: headsOf(s.watch.run),
   }));
-  // Where both find room, the moment is seen in the loss and in the ridge at once.
-  const line = { horizontal, last: 1 };
-  const beside = space.room - ABOVE_RIDGE - layoutRidge(space.width, heads, line).height;
-  const room = Math.min(
-    MOST_ROOM,
-    heads > 0 && !space.narrow && beside >= LEAST_BESIDE ? beside : space.room,
-  );
   if (samples === undefined) return null;
   const layoutOf = ({ watch }: TrainingState, width: number) =>
     watch.run === null

@@ -1,5 +1,5 @@
 // What every head does, over the steps of a run: a row a head. A step that is clicked is looked at.
-import { useState, type ReactNode } from 'react';
+import { useState, type ReactNode, type Ref } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { isKept } from '../../state/training/kept.ts';
 import { KINDS, probeWords } from '../../state/headLabels.ts';
@@ -14,7 +14,7 @@ import { nearestStep } from './timeLine.ts';
 import css from './Ridges.module.css';
 
 /** Rows that are shown unasked. */
-const MOST_ROWS = 64;
+export const MOST_ROWS = 64;
 
 interface RidgesProps {
   readonly run: ShownRun;
@@ -25,9 +25,21 @@ interface RidgesProps {
   readonly onStep: (step: number) => void;
   /** Beside what is chosen. */
   readonly title?: ReactNode;
+  /** How high a row is; null for as high as it likes. */
+  readonly row?: number | null;
+  /** What it is drawn in, for whoever measures where that is. */
+  readonly frame?: Ref<HTMLDivElement>;
 }
 
-export function Ridges({ run, line, at, onStep, title }: RidgesProps): ReactNode {
+export function Ridges({
+  run,
+  line,
+  at,
+  onStep,
+  title,
+  row = null,
+  frame = null,
+}: RidgesProps): ReactNode {
   const [of, setOf] = useState<RidgeOf>('induction');
   const [isOpen, setOpen] = useState(false);
   const ridge = ridgeOf(run.snapshots, of);
@@ -43,19 +55,18 @@ export function Ridges({ run, line, at, onStep, title }: RidgesProps): ReactNode
   }
   // Taller than a screen: the sentence first.
   const isMany = ridge.rows.length > MOST_ROWS;
+  const layoutOf = (width: number) => layoutRidge(width, ridge.rows.length, line, row ?? undefined);
   const picture = (
     <Chart
       className={css.picture}
       aria-hidden="true"
       data-testid="ridge"
       watch={() => []}
-      size={(width) => layoutRidge(width, ridge.rows.length, line)}
-      paint={(painter, theme, width) =>
-        drawRidge(painter, theme, layoutRidge(width, ridge.rows.length, line), ridge, at)
-      }
+      size={layoutOf}
+      paint={(painter, theme, width) => drawRidge(painter, theme, layoutOf(width), ridge, at)}
       onClick={(event) => {
         const { left, width } = event.currentTarget.getBoundingClientRect();
-        const layout = layoutRidge(width, ridge.rows.length, line);
+        const layout = layoutOf(width);
         // Scores may be of weights that found no room.
         const kept = run.snapshots.filter(isKept).map((one) => one.step);
         const step = nearestStep(kept, event.clientX - left, layout);
@@ -90,7 +101,9 @@ export function Ridges({ run, line, at, onStep, title }: RidgesProps): ReactNode
           {isOpen && picture}
         </details>
       ) : (
-        picture
+        <div ref={frame} className={css.frame}>
+          {picture}
+        </div>
       )}
       <p className={controls.quiet}>
         A head’s score is its mean weight on {probeWords(ridge)}; Look inside names heads by it.
@@ -104,7 +117,7 @@ export function Ridges({ run, line, at, onStep, title }: RidgesProps): ReactNode
 }
 
 /** Of the run that is watched, on the line of the loss curve above. */
-export function RunHeads(): ReactNode {
+export function RunHeads({ row, frame }: Pick<RidgesProps, 'row' | 'frame'>): ReactNode {
   const { actions } = useTraining();
   const { run, horizontal } = useTrainingFacts((s) => ({
     run: s.watch.run,
@@ -121,6 +134,8 @@ export function RunHeads(): ReactNode {
         }
         run={run}
         line={{ horizontal, last: Math.max(1, run.max_steps) }}
+        row={row ?? null}
+        frame={frame ?? null}
         at={null}
         onStep={(step) => void actions.lookInside(step)}
       />

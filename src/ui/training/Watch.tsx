@@ -9,11 +9,10 @@ import { formatCount } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
 import { later } from '../later.ts';
 import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
-import { LossCurve } from './LossCurve.tsx';
+import { Learned } from './Learned.tsx';
 import { Made } from './Made.tsx';
 import { OtherRate } from './OtherRate.tsx';
 import { Problem } from './Problem.tsx';
-import { RunHeads } from './Ridges.tsx';
 import { Samples } from './Samples.tsx';
 import css from './training.module.css';
 import { Unkept } from './Unkept.tsx';
@@ -41,10 +40,7 @@ export function Watch(): ReactNode {
       {hasRun && (
         <>
           <div className={css.pair}>
-            <div className={css.learned}>
-              <LossCurve />
-              <RunHeads />
-            </div>
+            <Learned />
             <Samples />
           </div>
           <Afterwards>

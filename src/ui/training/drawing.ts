@@ -6,6 +6,7 @@ import type { FigureTheme } from '../figure/figure.ts';
 import { guessWidth, type Painter } from '../figure/painter.ts';
 import { formatCount } from '../format.ts';
 import { thin, type CurveLayout } from './layout.ts';
+import { placeLabels, type Box } from './levelLabels.ts';
 import { MOMENT, momentOf, momentWords, ridgeOf } from './ridge.ts';
 import { formatLoss } from './words.ts';
 
@@ -13,6 +14,10 @@ import { formatLoss } from './words.ts';
 export const UNSEEN = 246;
 const RAW = 104;
 const DASH = 5;
+/** Between lines that have no room for words of their own. */
+const NEAR = 18;
+
+type Lines = Parameters<typeof placeLabels>[2];
 
 export function drawCurve(
   painter: Painter,
@@ -24,10 +29,20 @@ export function drawCurve(
 ): void {
   const { plot, x, y } = layout;
   const unseen = shadeColour(theme.signedLut, UNSEEN);
-  drawMoment(painter, theme, layout, run);
+  const each = thin(curve.steps, curve.losses, layout);
+  const smooth = thin(curve.steps, curve.smooth, layout);
+  const measured = run.evaluations.map(({ step, loss }) => [x(step), y(loss)] as const);
+  const moment = drawMoment(painter, theme, layout, run);
   drawAxes(painter, theme, layout);
-  drawLevels(painter, theme, layout, run);
-  drawChanges(painter, theme, layout, run.changes);
+  const marks = stacked(
+    run.changes.map(({ step, words }) => ({ at: x(step), words })),
+    plot,
+  );
+  drawLevels(painter, theme, layout, run, {
+    lines: [smooth, measured, each],
+    taken: [...(moment === null ? [] : [moment]), ...marks.map((mark) => boxOf(plot, mark))],
+  });
+  drawChanges(painter, theme, plot, marks);
   if (chosen !== null) {
     painter.line(
       [[x(chosen), plot.top] as const, [x(chosen), layout.lane] as const],
@@ -35,11 +50,10 @@ export function drawCurve(
       1,
     );
   }
-  painter.line(thin(curve.steps, curve.losses, layout), shadeColour(theme.lut, RAW), 1);
-  const measured = run.evaluations.map(({ step, loss }) => [x(step), y(loss)] as const);
+  painter.line(each, shadeColour(theme.lut, RAW), 1);
   if (measured.length > 1) painter.line(measured, unseen, 1.5);
   for (const [left, top] of measured) painter.dot(left, top, 3, unseen);
-  painter.line(thin(curve.steps, curve.smooth, layout), theme.accent, 2.25);
+  painter.line(smooth, theme.accent, 2.25);
   const last = curve.length - 1;
   if (last >= 0) {
     painter.dot(x(curve.steps[last] ?? 0), y(curve.smoothOf(last)), 3.5, theme.accent);
@@ -52,26 +66,30 @@ export function drawCurve(
   ]);
 }
 
-/** When a head begins to copy: the strip that the ridge below has, too. */
+/** When a head begins to copy: the strip that the ridge below has, too. Where its words are; null for none. */
 function drawMoment(
   painter: Painter,
   theme: FigureTheme,
   { plot, x }: CurveLayout,
   { snapshots }: ShownRun,
-): void {
+): Box | null {
   const ridge = ridgeOf(snapshots, 'induction');
   const moment = ridge && momentOf(ridge);
-  if (ridge === null || moment === null) return;
+  if (ridge === null || moment === null) return null;
   const [from, to] = [x(ridge.steps[moment.from] ?? 0), x(ridge.steps[moment.to] ?? 0)];
   const { top, bottom } = plot;
   painter.rect(from, top, to - from, bottom - top, shadeColour(theme.lut, MOMENT));
   const isLate = from > (plot.left + plot.right) / 2;
-  painter.text(isLate ? to - 5 : from + 5, bottom - 9, momentWords(ridge, moment), {
+  const words = momentWords(ridge, moment);
+  const at = isLate ? to - 5 : from + 5;
+  painter.text(at, bottom - 9, words, {
+    ...LABEL,
     fill: theme.accent,
-    family: 'sans',
-    size: 11,
     align: isLate ? 'right' : 'left',
   });
+  const width = guessWidth(words, LABEL);
+  const left = isLate ? at - width : at;
+  return { left, right: left + width, top: bottom - 16, bottom };
 }
 
 export function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {
@@ -98,33 +116,44 @@ export function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayo
   );
 }
 
-/** What guessing would come to, in words on its line. */
+/** What guessing would come to, in words on its line, where they have room. */
 function drawLevels(
   painter: Painter,
   theme: FigureTheme,
   { plot, y }: CurveLayout,
   { text }: ShownRun,
+  { lines, taken }: { readonly lines: Lines; readonly taken: readonly Box[] },
 ): void {
-  const levels = [
-    { loss: text.evenLoss, words: 'guessing evenly' },
-    { loss: text.frequencyLoss, words: 'guessing by frequency' },
-  ];
-  const gap = Math.abs(y(text.evenLoss) - y(text.frequencyLoss));
-  levels.forEach(({ loss, words }, i) => {
-    const at = y(loss);
+  const { evenLoss, frequencyLoss } = text;
+  const [even, frequency] = [y(evenLoss), y(frequencyLoss)];
+  for (const at of [even, frequency]) {
     for (let left = plot.left; left < plot.right; left += 2 * DASH) {
       const right = Math.min(plot.right, left + DASH);
       painter.line([[left, at] as const, [right, at] as const], theme.ink2, 1);
     }
-    // Two that lie close have their words on either side.
-    const isBelow = i === 1 && gap < 18;
-    const label = `${words} ${formatLoss(loss)}`;
-    const style = { fill: theme.ink2, family: 'sans', size: 11, align: 'right' } as const;
-    const middle = at + (isBelow ? 9 : -8);
+  }
+  const [evenly, often] = [
+    `guessing evenly ${formatLoss(evenLoss)}`,
+    `by frequency ${formatLoss(frequencyLoss)}`,
+  ];
+  // Two that lie close have their words together, in their order.
+  const levels = (
+    frequency - even < NEAR
+      ? [{ label: `${evenly}, ${often}`, over: even, under: frequency }]
+      : [
+          { label: evenly, over: even, under: even },
+          { label: `guessing ${often}`, over: frequency, under: frequency },
+        ]
+  ).map((level) => ({ ...level, width: guessWidth(level.label, LABEL) }));
+  placeLabels(levels, plot, lines, taken).forEach(({ left, right, top, bottom }, i) => {
     // No line of the grid goes through the words.
-    const room = guessWidth(label, style);
-    painter.rect(plot.right - room, middle - 6, room, 12, theme.ground);
-    painter.text(plot.right, middle, label, style);
+    painter.rect(left, top, right - left, bottom - top, theme.ground);
+    const isRight = right === plot.right;
+    painter.text(isRight ? right : left, (top + bottom) / 2, levels[i]?.label ?? '', {
+      ...LABEL,
+      fill: theme.ink2,
+      align: isRight ? 'right' : 'left',
+    });
   });
 }
 
@@ -132,10 +161,9 @@ function drawLevels(
 function drawChanges(
   painter: Painter,
   theme: FigureTheme,
-  { plot, x }: CurveLayout,
-  changes: ShownRun['changes'],
+  plot: CurveLayout['plot'],
+  marks: readonly Mark[],
 ): void {
-  const marks = changes.map(({ step, words }) => ({ at: x(step), words }));
   for (const { at } of marks) {
     for (let top = plot.top; top < plot.bottom; top += 2 * DASH) {
       painter.line(
@@ -145,12 +173,28 @@ function drawChanges(
       );
     }
   }
-  for (const { at, words, row } of stacked(marks, plot))
-    labelAt(painter, theme, plot, at, words, row);
+  for (const { at, words, row } of marks) labelAt(painter, theme, plot, at, words, row);
+}
+
+/** A change, and the row of its words. */
+interface Mark {
+  readonly at: number;
+  readonly words: string;
+  readonly row: number;
 }
 
 const LABEL = { family: 'sans', size: 11 } as const;
 const LABEL_HEIGHT = 14;
+
+function boxOf(plot: CurveLayout['plot'], { at, words, row }: Mark): Box {
+  const { from, to } = labelSpan(plot, at, words);
+  const middle = middleOf(plot, row);
+  return { left: from, right: to, top: middle - 6, bottom: middle + 6 };
+}
+
+function middleOf({ bottom }: CurveLayout['plot'], row: number): number {
+  return bottom - 9 - row * LABEL_HEIGHT;
+}
 
 /** Where words beside an upright line begin and end: on the side that has room, and no further than that. */
 function labelSpan(
@@ -197,7 +241,7 @@ export function labelAt(
   row = 0,
 ): void {
   const { isLate, room, from, to } = labelSpan(plot, at, words);
-  const middle = plot.bottom - 9 - row * LABEL_HEIGHT;
+  const middle = middleOf(plot, row);
   painter.rect(from, middle - 6, to - from, 12, theme.ground);
   painter.text(isLate ? to : from, middle, words, {
     ...LABEL,

@@ -58,7 +58,7 @@ export function rangeOf(
     least = Math.min(least, loss);
     most = Math.max(most, loss);
   };
-  for (const loss of curve.smooth) see(loss);
+  for (const loss of curve.losses) see(loss);
   for (const { loss } of evaluations) see(loss);
   const { evenLoss, frequencyLoss } = text;
   return { max_steps, evenLoss, frequencyLoss, least, most, horizontal };
@@ -95,14 +95,16 @@ export function layoutCurve(width: number, height: number, range: CurveRange): C
   };
 }
 
-/** Nats from the lower to the upper edge; a few lengths, so that the picture of a run that learns moves seldom. */
-const LENGTHS = [0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12];
-/** Of that, what stays free above the highest and under the lowest. */
+/** Of what is drawn, what stays free above the highest and under the lowest. */
 const AIR = 0.06;
+/** Nats that are drawn at the least: noise is not made to look like learning. */
+const LEAST_SPAN = 0.1;
+/** The lower edge is a round number, at most this share of the picture under what is needed: it moves in steps. */
+const STEPS = 8;
 
 /**
- * The shortest that has the lowest loss and both lines of guessing in it. A run that begins worse than guessing shows
- * it; one that ran away leaves the picture at the top.
+ * From under the lowest loss to over both lines of guessing. A run that begins worse than guessing shows it; one that ran
+ * away leaves the picture at the top.
  */
 function lossesOf({ evenLoss, frequencyLoss, least, most }: CurveRange): {
   readonly from: number;
@@ -110,10 +112,13 @@ function lossesOf({ evenLoss, frequencyLoss, least, most }: CurveRange): {
 } {
   const lowest = Math.min(least, frequencyLoss, evenLoss);
   const highest = Math.max(evenLoss, Math.min(most, evenLoss + (evenLoss - lowest) / 4));
-  const needed = (highest - lowest) / (1 - 2 * AIR);
-  const length = LENGTHS.find((one) => one >= needed) ?? needed;
-  const to = highest + AIR * length;
-  return { from: Math.max(0, to - length), to };
+  const span = Math.max(highest - lowest, LEAST_SPAN);
+  const rough = (span * (1 + 2 * AIR)) / STEPS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const unit = power * ([5, 2].find((one) => one * power <= rough) ?? 1);
+  const wanted = highest - span * (1 + AIR);
+  const from = Number((Math.floor(wanted / unit) * unit).toPrecision(12));
+  return { from: Math.max(0, from), to: highest + AIR * span };
 }
 
 /** Round numbers from … to, about `count` of them. */

@@ -17,6 +17,8 @@ const FOOT = 22;
 const OVERLAP = 1.25;
 /** A tick's number needs so much, in CSS pixels. */
 const TICK = 58;
+/** And the name of a row so much height. */
+const NAME = 12;
 /** And for a digit of it. */
 const DIGIT = 6.7;
 
@@ -40,10 +42,23 @@ export interface RidgeLayout {
   readonly ticks: readonly number[];
 }
 
-export function layoutRidge(width: number, rows: number, line: StepLine): RidgeLayout {
+/** How high a row is where nothing says how much room there is: of few heads they leave some for the loss above them. */
+export function usualRow(rows: number): number {
+  return rows <= 8 ? 22 : rows <= 16 ? 26 : rows <= 36 ? 18 : 11;
+}
+
+/** Of the picture with rows of this height. */
+export function ridgeHeight(rows: number, row: number): number {
+  return TOP + row * OVERLAP + (rows - 1) * row + FOOT;
+}
+
+export function layoutRidge(
+  width: number,
+  rows: number,
+  line: StepLine,
+  row = usualRow(rows),
+): RidgeLayout {
   const { horizontal, last } = line;
-  // Of few heads the rows leave room for the loss above them.
-  const row = rows <= 8 ? 22 : rows <= 16 ? 26 : rows <= 36 ? 18 : 11;
   const first = TOP + row * OVERLAP;
   const [left, right] = [LEFT, width - RIGHT];
   const ticks =
@@ -52,7 +67,7 @@ export function layoutRidge(width: number, rows: number, line: StepLine): RidgeL
       : linearTicks(0, last, Math.max(2, Math.floor((right - left) / (2 * TICK))));
   return {
     width,
-    height: first + (rows - 1) * row + FOOT,
+    height: Math.ceil(ridgeHeight(rows, row)),
     row,
     left,
     right,
@@ -75,6 +90,12 @@ export function drawRidge(
   // Shaded where the words say so, too.
   const rise = momentOf(ridge);
   const bottom = height - FOOT;
+  // Small rows have the name of the first head of each layer, as far as names find room, and of the one that stands out.
+  const every = row >= NAME ? 1 : nHead * Math.ceil(NAME / (row * nHead));
+  const isNamed = (index: number): boolean =>
+    index === rise?.row ||
+    (index % every === 0 &&
+      (rise === null || row >= NAME || Math.abs(index - rise.row) * row >= NAME));
   if (rise !== null) {
     const [from, to] = [x(steps[rise.from] ?? 0), x(steps[rise.to] ?? 0)];
     painter.rect(from, TOP, to - from, bottom - TOP, shadeColour(theme.lut, MOMENT));
@@ -112,8 +133,7 @@ export function drawRidge(
       }
     }
     painter.line([[left, y] as const, [right, y] as const], theme.edge, 1);
-    // Small rows have the name of the first head of each layer.
-    if (row >= 18 || index % nHead === 0 || isIt) {
+    if (isNamed(index)) {
       painter.text(left - 7, y - 4, ridgeName(ridge, index), {
         fill: isIt ? theme.accent : theme.ink2,
         weight: isIt ? 700 : 400,

@@ -7,6 +7,9 @@ import { toCsv, toSvg } from '../../../src/ui/figure/takeAway.ts';
 import { stacked } from '../../../src/ui/training/drawing.ts';
 import { lossFigure, runProvenance } from '../../../src/ui/training/figures.ts';
 import { layoutCurve, linearTicks, rangeOf, thin } from '../../../src/ui/training/layout.ts';
+import { placeLabels } from '../../../src/ui/training/levelLabels.ts';
+import { ridgeHeight, usualRow } from '../../../src/ui/training/ridgeFigure.ts';
+import { roomsFor } from '../../../src/ui/training/rooms.ts';
 import { nearestStep } from '../../../src/ui/training/timeLine.ts';
 import {
   brokenWords,
@@ -51,7 +54,7 @@ describe('the layout of a curve', () => {
   });
 
   it.each([
-    ['a short run', { evenLoss: 2.565, frequencyLoss: 2.523, least: 2.33, most: 2.62 }, 0.5],
+    ['a short run', { evenLoss: 2.565, frequencyLoss: 2.523, least: 2.33, most: 2.62 }, 0.36],
     [
       'one that begins',
       { evenLoss: 6.93, frequencyLoss: 5.71, least: Infinity, most: -Infinity },
@@ -61,7 +64,7 @@ describe('the layout of a curve', () => {
     [
       'one that went on from a model',
       { evenLoss: 10.8, frequencyLoss: 6, least: 3.1, most: 4 },
-      12,
+      10,
     ],
     // What ran away goes out of the picture, and what learned before that stays in sight.
     ['one that ran away', { evenLoss: 2.565, frequencyLoss: 2.523, least: 2.33, most: 80 }, 0.5],
@@ -70,10 +73,25 @@ describe('the layout of a curve', () => {
     expect(to - from).toBeLessThanOrEqual(most);
     expect(from).toBeGreaterThanOrEqual(0);
     const { least, evenLoss, frequencyLoss } = losses;
+    // Of the picture a fifth at most lies under the lowest of them.
+    const lowest = Math.min(least, frequencyLoss);
+    expect((lowest - from) / (to - from)).toBeLessThan(0.2);
     for (const loss of [evenLoss, frequencyLoss, ...(least < Infinity ? [least] : [])]) {
       expect(y(loss)).toBeGreaterThan(plot.top);
       expect(y(loss)).toBeLessThan(plot.bottom);
     }
+  });
+
+  it('makes no mountain of noise, and a lower edge that moves in steps', () => {
+    const flat = { evenLoss: 3.3315, frequencyLoss: 3.3314, least: 3.33, most: 3.332 };
+    const { from, to } = layoutCurve(600, 300, { ...RANGE, ...flat });
+    expect(to - from).toBeGreaterThan(0.1);
+    const edges = Array.from({ length: 200 }, (_, i) => {
+      const { from: edge } = layoutCurve(600, 300, { ...RANGE, least: 5.7 - i / 100 });
+      return edge;
+    });
+    expect(new Set(edges).size).toBeLessThan(20);
+    edges.slice(1).forEach((edge, i) => expect(edge).toBeLessThanOrEqual(edges[i] ?? 0));
   });
 
   it('has logarithmic steps, and a place for step 0', () => {
@@ -117,9 +135,80 @@ describe('the layout of a curve', () => {
     expect(nearestStep([], 10, layout)).toBeNull();
   });
 
-  it('is as low as the lowest of what is drawn, unseen text too', () => {
+  it('is as low as the lowest of what is drawn, unseen text and single steps too', () => {
     const run = recordOf(firstDraft().settings, { evaluations: [{ step: 1, loss: 2 }] });
     expect(rangeOf(run, curveOf([6, 5]), 'linear')).toMatchObject({ least: 2, most: 6 });
+    const spike = Array.from({ length: 200 }, (_, i) => (i === 100 ? 1 : 5));
+    expect(rangeOf(run, curveOf(spike), 'linear')).toMatchObject({ least: 1 });
+  });
+});
+
+describe('words on a line', () => {
+  const plot = { left: 40, right: 540, top: 26, bottom: 226 };
+  const level = (over: number, under = over) => ({ over, under, width: 120 });
+  const [right, left] = [plot.right, plot.left];
+  const at = (y: number, from = left) =>
+    [
+      [from, y],
+      [right, y],
+    ] as const;
+
+  it('stand at the right and over it, unless something lies there', () => {
+    expect(placeLabels([level(100)], plot, [], [])).toEqual([
+      { left: 420, right: 540, top: 86, bottom: 98 },
+    ]);
+    // A curve over the line, and one under it too.
+    expect(placeLabels([level(100)], plot, [at(92)], [])[0]).toMatchObject({ top: 103, right });
+    const both = placeLabels([level(100)], plot, [at(92, 300), at(109, 300)], []);
+    expect(both[0]).toMatchObject({ left: 46, top: 86 });
+    // Other words.
+    const taken = [{ left: 300, right: 540, top: 80, bottom: 100 }];
+    expect(placeLabels([level(100)], plot, [], taken)[0]).toMatchObject({ right, top: 103 });
+  });
+
+  it('lie on no other line, and stay in the picture', () => {
+    const [first, second] = placeLabels([level(60), level(72)], plot, [], []);
+    expect(first).toMatchObject({ top: 46, bottom: 58 });
+    expect(second).toMatchObject({ top: 75 });
+    expect(placeLabels([level(30)], plot, [], [])[0]).toMatchObject({ top: 33 });
+    expect(placeLabels([level(220)], plot, [], [])[0]).toMatchObject({ bottom: 218 });
+    // Of two lines together, over the upper or under the lower.
+    expect(placeLabels([level(100, 110)], plot, [at(92)], [])[0]).toMatchObject({ top: 113 });
+  });
+
+  it('take the place with the least under them where there is none without', () => {
+    const noise = Array.from(
+      { length: 101 },
+      (_, i) => [plot.left + 5 * i, i < 90 && i % 2 === 0 ? 60 : 140] as const,
+    );
+    const [box] = placeLabels([level(100)], plot, [noise], []);
+    expect(box).toMatchObject({ right, top: 86 });
+  });
+});
+
+describe('the loss and the ridge', () => {
+  const heights = (both: number, heads: number) => {
+    const { loss, row } = roomsFor(both, both + 72, heads, heads <= 64);
+    return { loss, row, sum: loss + (row === null ? 0 : ridgeHeight(heads, row)) };
+  };
+  it.each([8, 16, 36])('of %i heads find room on one screen, rows before the loss', (heads) => {
+    // What a screen of 768, 900 and 1,200 pixels leaves.
+    for (const both of [340, 440, 740]) {
+      const { loss, row, sum } = heights(both, heads);
+      expect(row).not.toBeNull();
+      expect(row ?? 0).toBeLessThanOrEqual(usualRow(heads));
+      expect(loss).toBeGreaterThanOrEqual(150);
+      expect(loss).toBeLessThanOrEqual(420);
+      expect(sum).toBeLessThanOrEqual(both);
+    }
+    expect(heights(2000, heads)).toMatchObject({ row: usualRow(heads), loss: 420 });
+  });
+
+  it('has the sentence in sight where the rows find no room; alone it takes what there is', () => {
+    expect(heights(340, 64)).toMatchObject({ loss: 340, row: null });
+    expect(heights(340, 144)).toMatchObject({ loss: 340, row: null });
+    expect(heights(100, 8)).toMatchObject({ loss: 150, row: null });
+    expect(heights(300, 0)).toMatchObject({ loss: 372, row: null });
   });
 });
 
