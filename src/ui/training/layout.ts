@@ -111,7 +111,9 @@ function lossesOf({ evenLoss, frequencyLoss, least, most }: CurveRange): {
   readonly to: number;
 } {
   const lowest = Math.min(least, frequencyLoss, evenLoss);
-  const highest = Math.max(evenLoss, Math.min(most, evenLoss + (evenLoss - lowest) / 4));
+  // Where nothing was learned yet, what is a little worse than guessing is seen too.
+  const beyond = Math.max((evenLoss - lowest) / 4, LEAST_SPAN / 2);
+  const highest = Math.max(evenLoss, Math.min(most, evenLoss + beyond));
   const span = Math.max(highest - lowest, LEAST_SPAN);
   const rough = (span * (1 + 2 * AIR)) / STEPS;
   const power = 10 ** Math.floor(Math.log10(rough));

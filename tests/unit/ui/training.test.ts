@@ -86,6 +86,9 @@ describe('the layout of a curve', () => {
     const flat = { evenLoss: 3.3315, frequencyLoss: 3.3314, least: 3.33, most: 3.332 };
     const { from, to } = layoutCurve(600, 300, { ...RANGE, ...flat });
     expect(to - from).toBeGreaterThan(0.1);
+    // What is a little worse than guessing is no line at the edge.
+    const worse = { evenLoss: 3.3315, frequencyLoss: 3.31, least: 3.295, most: 3.36 };
+    expect(layoutCurve(600, 300, { ...RANGE, ...worse }).to).toBeGreaterThan(3.36);
     const edges = Array.from({ length: 200 }, (_, i) => {
       const { from: edge } = layoutCurve(600, 300, { ...RANGE, least: 5.7 - i / 100 });
       return edge;
