@@ -355,7 +355,7 @@ export function createPage(options: PageOptions) {
       look({ workspace: 'write', lesson });
       used('learn');
     },
-    beginStep: (prompt: string | null, view: Partial<View>) => lessons.begin(prompt, view),
+    beginStep: (...step: Parameters<typeof lessons.begin>) => lessons.begin(...step),
     /** The page before the lessons, which is what is to be stored; null while nobody learns. */
     own: lessons.own,
     /** What the numbers in lessons are measured with: asks, and changes nothing that is shown. */

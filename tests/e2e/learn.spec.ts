@@ -114,9 +114,9 @@ const STEPS: readonly {
     answer: '72',
     async gesture(page, { take }) {
       const words = await card(page)
-        .getByText(/^Now click the tile/u)
+        .getByText(/^Now click two tiles/u)
         .textContent();
-      const named = [...(words ?? '').matchAll(/layer (\d+), head (\d+)/gu)];
+      const named = [...(words ?? '').matchAll(/head (\d+)\.(\d+)/gu)];
       expect(named).toHaveLength(2);
       for (const [, layer = '', head = ''] of named) await take(page, Number(layer), Number(head));
     },

@@ -3,6 +3,7 @@
 import { modelOf } from '../facts/model.ts';
 import { ALL_PARTS_ON, type PartsState } from '../facts/parts.ts';
 import type { RunState } from '../facts/run.ts';
+import type { Settings } from '../settings.ts';
 import { FIRST_VIEW, VIEW, type View } from '../view.ts';
 import type { createParts } from './parts.ts';
 import type { createRun } from './run.ts';
@@ -38,10 +39,10 @@ export function createLessons({ get, look, refreshAll, writing, run, parts }: Le
     /** Null while nobody learns. */
     own: () => own,
     /**
-     * A step begins: with everything as it was before the lessons and every part on, but a text of its own; null leaves
-     * what stands there.
+     * A step begins: with everything as it was before the lessons and every part on, but a text of its own, and knobs
+     * where it has such; a prompt of null leaves all as it stands.
      */
-    begin(prompt: string | null, view: Partial<View>): void {
+    begin(prompt: string | null, view: Partial<View>, settings?: Partial<Settings>): void {
       own ??= {
         text: writing.stands(),
         view: get().view,
@@ -51,6 +52,7 @@ export function createLessons({ get, look, refreshAll, writing, run, parts }: Le
       if (prompt === null) return;
       recallParts(ALL_PARTS_ON);
       run.recall(own.run);
+      if (settings !== undefined) run.change(settings);
       look({ ...FIRST_VIEW, lesson: get().view.lesson, ...view });
       writing.actions.takePrompt(prompt, true);
       refreshAll();

@@ -234,11 +234,12 @@ function useBeginning(lesson: Lesson, isFirst: boolean): RefObject<boolean> {
     if (waits || begun.current) return;
     begun.current = true;
     isOwn.current = !(isFirst && asRecorded);
-    actions.beginStep(isOwn.current ? lesson.prompt : null, {
+    const view = {
       panel: lesson.panel ?? '',
       // Edges and underlines are what such a step is about.
       reading: lesson.about === 'text' ? 'pieces' : 'plain',
-    });
+    } as const;
+    actions.beginStep(isOwn.current ? lesson.prompt : null, view, lesson.settings);
   }, [waits, isFirst, asRecorded, lesson, actions]);
   return isOwn;
 }

@@ -3,6 +3,7 @@
 import type { SamplingOptions } from '../../api.ts';
 import type { HeadRef } from '../../state/facts/attention.ts';
 import type { Actions } from '../../state/page.ts';
+import type { Settings } from '../../state/settings.ts';
 import type { AppState } from '../../state/store.ts';
 
 /** Asks the loaded model, as the page does. */
@@ -38,6 +39,8 @@ export interface Lesson {
   readonly title: string;
   /** The text that it is about. */
   readonly prompt: string;
+  /** Knobs that it begins with, where it is about numbers that the learner's own would bend. */
+  readonly settings?: Partial<Settings>;
   /** What one sees, before anything is asked. */
   readonly words: string;
   readonly question: string;

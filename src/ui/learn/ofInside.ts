@@ -20,10 +20,6 @@ const inFront =
   ({ view }) =>
     view.panel === 'attention' && isSameHead(view, head);
 
-/** `head 7.1 (layer 7, head 1)`, for who has not seen such a name yet. */
-const spelled = (head: HeadRef): string =>
-  `head ${headName(head)} (layer ${head.layer}, head ${head.head})`;
-
 const opening = (who: string): string => `Once upon a time there was a little ${who} who`;
 const BEINGS = ['fox', 'girl', 'king'] as const;
 const FAR = { text: 'There was a king in the land who', word: 'king' };
@@ -116,7 +112,7 @@ export const LOOKERS: Lesson = {
       ...(noun !== null && { head: noun.head }),
       choices: choicesOf([count, 2 * rows.nHead, all / 2, all], String),
       answer: String(count),
-      gesture: `Now click the tile of ${spelled(verb.head)}, then that of ${spelled(quote.head)}, and read what each looks at.`,
+      gesture: `Now click two tiles: head ${v} (row ${verb.head.layer}, column ${verb.head.head}), then head ${q}. Read what each looks at.`,
       deeds: [inFront(verb.head), inFront(quote.head)],
       sentence:
         `${count} of ${all}. Head ${v} finds the verb of the sentence (“said”, ${formatPercent(verb.shares[0] ?? 0)}), head ${q} the place where the speech began ` +
@@ -220,7 +216,7 @@ export const OFF: Lesson = {
           off.every((part) => part.part === 'head' && isHead(part, strongest.head)),
       ],
       sentence:
-        `${quoteToken(first.piece)} has ${formatPercent(Math.exp(base))}. Without head ${i} it has ${left(sharpest.delta)}, without head ${s} ${left(strongest.delta)}; ` +
+        `${quoteToken(first.piece)} has ${formatPercent(Math.exp(base))}. Without head ${i} it has ${left(sharpest.delta)}, without head ${s} only ${left(strongest.delta)}; ` +
         `and both look hard. Looking is not mattering: only switching off tells.`,
     };
   },

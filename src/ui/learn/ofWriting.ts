@@ -48,6 +48,7 @@ export const GUESS: Lesson = {
   id: 'guess',
   title: 'Guess',
   prompt: 'There was once a king who had three',
+  settings: PLAIN,
   words: 'A model like this does one thing: it guesses what comes next. Do the same first.',
   question: 'Which word would you write next?',
   shows: ['composer', 'text', 'next'],
@@ -124,6 +125,7 @@ export const DICE: Lesson = {
   id: 'dice',
   title: 'Dice',
   prompt: 'Once upon a time there was a little fox who',
+  settings: PLAIN,
   words:
     'The model gives odds, dice decide. Temperature bends the odds before the dice are thrown.',
   question: `At a low temperature, ${COLD}: what becomes of the first bar?`,
@@ -149,7 +151,7 @@ export const DICE: Lesson = {
       answer: 'It gets longer',
       sentence:
         `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}. Cold, at ${COLD}, the likeliest wins more often: ` +
-        `${formatPercent(low)}. Hot, at ${HOT}, the others come up as well: ${formatPercent(high)}.`,
+        `${formatPercent(low)}. Hot, at ${HOT}, all the others come up, and it keeps ${formatPercent(high)}.`,
     };
   },
 };
