@@ -24,6 +24,7 @@ import {
   parseJsonFile,
 } from './modelFolder.ts';
 import { PATIENCE, discard, readAll, request, requestPatiently } from './network.ts';
+import { Ahead } from './ahead.ts';
 import { isNode } from './isNode.ts';
 import { openDirectory } from '../kept/nodeFiles.ts';
 import { openOpfs } from '../kept/opfs.ts';
@@ -37,6 +38,8 @@ import {
 } from '../kept/store.ts';
 import { type OpenOptions, plainFolder, toAddress } from './where.ts';
 
+const ahead = new Ahead();
+
 /** Opens a checkpoint that is kept here. Throws `storage/key` where it is not. */
 export async function openRun(
   source: string,
@@ -44,8 +47,13 @@ export async function openRun(
   options: OpenOptions,
 ): Promise<ModelFolder> {
   const { store } = await storeFor(options);
-  const stored = await store?.at({ kind: 'run', ...run });
-  if (store && stored?.manifest.complete) return openKept(source, stored, store.kind, options);
+  const identity = { kind: 'run', ...run } as const;
+  const stored = store && ((await ahead.take(store, identity)) ?? (await store.at(identity)));
+  if (store && stored?.manifest.complete) {
+    // A directory of Node's answers at once.
+    if (store.kind === 'opfs') ahead.readFrom(store, identity);
+    return openKept(source, stored, store.kind, options);
+  }
   throw new EngineError(`There is no checkpoint of step ${run.step} of the run ${run.id} here.`, {
     code: 'storage/key',
     hint: 'It may have been deleted, to make room for later ones: look at what the run has.',

@@ -2,13 +2,13 @@
 import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { streamWeights } from '../formats/shards.ts';
-import type { RunIdentity, StoredModel } from '../kept/store.ts';
+import type { KeptStep } from './ahead.ts';
 import { type FolderOptions, type ModelFolder, WEIGHTS, onThisMachine } from './modelFolder.ts';
 
 /** Opens what is kept of a run. Throws `storage/gone` for what was deleted meanwhile. */
 export function openKept(
   source: string,
-  stored: StoredModel<RunIdentity>,
+  stored: KeptStep,
   keptIn: 'opfs' | 'directory' | 'memory',
   { signal }: FolderOptions,
 ): ModelFolder {

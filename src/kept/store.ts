@@ -100,6 +100,23 @@ export class ModelStore {
     return new StoredModel(this.#disk, { ...manifest, identity, complete: whole });
   }
 
+  /** What its manifest says, which is written last of all; null where it is not whole. No other file is looked at. */
+  async manifestAt<I extends ModelIdentity>(identity: I): Promise<Manifest<I> | null> {
+    const manifest = await this.#manifest(keyOf(identity));
+    if (!manifest?.complete || !isSame(manifest.identity, identity)) return null;
+    return { ...manifest, identity };
+  }
+
+  /** Steps that a run has folders of, ascending; whether they are whole is not looked at. */
+  async stepsOf(id: string): Promise<number[]> {
+    const beginning = keyOf({ kind: 'run', id, step: 0 }).slice(0, -1);
+    const keys = (await this.#disk.folders()).filter((key) => key.startsWith(beginning));
+    return keys
+      .map((key) => Number(key.slice(beginning.length)))
+      .filter((step) => Number.isSafeInteger(step))
+      .toSorted((a, b) => a - b);
+  }
+
   /** Begins a model, or goes on with what is there of it; `revision` is how it was asked for, if by a name. */
   async begin<I extends ModelIdentity>(
     identity: I,

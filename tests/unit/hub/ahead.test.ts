@@ -1,0 +1,107 @@
+// Steps of a run that are read ahead: from memory while the store has them as they were, and never else.
+import { beforeEach, expect, test, vi } from 'vitest';
+import { openKeptCheckpoints } from '../../../src/engine/training/keptCheckpoints.ts';
+import { Ahead } from '../../../src/hub/ahead.ts';
+import type { Disk } from '../../../src/kept/disk.ts';
+import { memoryDisk } from '../../../src/kept/memoryDisk.ts';
+import { ModelStore } from '../../../src/kept/store.ts';
+
+const STEPS = [0, 1, 2, 5, 10];
+const WEIGHTS = 'model.safetensors';
+
+let disk: Disk;
+let store: ModelStore;
+/** Files of the weights that were read from the disk. */
+let read: string[];
+const at = (step: number, id = 'run.seen') => ({ kind: 'run', id, step }) as const;
+
+function write(step: number, bytes: Uint8Array<ArrayBuffer>, id = 'run.seen'): Promise<unknown> {
+  const file = (name: string, of: Uint8Array<ArrayBuffer>) => ({
+    name,
+    sizeBytes: of.length,
+    async *chunks() {
+      yield await Promise.resolve(of.slice());
+    },
+  });
+  const files = [file('config.json', new Uint8Array([1])), file(WEIGHTS, bytes)];
+  return openKeptCheckpoints(disk, id).write(step, files);
+}
+
+beforeEach(async () => {
+  read = [];
+  const memory = memoryDisk();
+  disk = {
+    ...memory,
+    read(folder, file) {
+      if (file === WEIGHTS) read.push(folder);
+      return memory.read(folder, file);
+    },
+  };
+  store = new ModelStore(disk);
+  for (const step of STEPS) await write(step, new Uint8Array(1000).fill(step));
+  await write(3, new Uint8Array(10), 'other.seen');
+});
+
+const weightsOf = async (step: Awaited<ReturnType<Ahead['take']>>): Promise<number[]> => {
+  const source = await step?.open(WEIGHTS);
+  return source ? [...(await source.read(0, source.size))] : [];
+};
+
+test('the others of the same run are read, the nearest first, and then come from memory', async () => {
+  const ahead = new Ahead({ waitMs: 0 });
+  expect(await ahead.take(store, at(2))).toBeNull();
+  ahead.readFrom(store, at(1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(read).toEqual([]);
+  ahead.readFrom(store, at(2));
+  await vi.waitFor(() => expect(read).toHaveLength(STEPS.length));
+  expect(read.map((folder) => Number(/\d+$/u.exec(folder)?.[0]))).toEqual([2, 1, 5, 0, 10]);
+  const open = vi.spyOn(disk, 'open');
+  const step = await ahead.take(store, at(5));
+  expect(await weightsOf(step)).toEqual(Array.from({ length: 1000 }, () => 5));
+  expect(await step?.read('config.json')).toEqual(new Uint8Array([1]));
+  expect(open).not.toHaveBeenCalled();
+  // One of another run is none of these.
+  expect(await ahead.take(store, at(3, 'other.seen'))).toBeNull();
+});
+
+test('what was written anew since, or deleted, is not what was read', async () => {
+  const ahead = new Ahead({ waitMs: 0 });
+  ahead.readFrom(store, at(0));
+  ahead.readFrom(store, at(2));
+  await vi.waitFor(() => expect(read).toHaveLength(STEPS.length));
+  // Of the same size, as the weights of a run are that went back.
+  await vi.waitFor(async () => {
+    await write(5, new Uint8Array(1000).fill(77));
+    expect(await ahead.take(store, at(5))).toBeNull();
+  });
+  expect(await weightsOf(await store.at(at(5)))).toContain(77);
+  await openKeptCheckpoints(disk, 'run.seen').remove(1);
+  expect(await ahead.take(store, at(1))).toBeNull();
+  expect(await ahead.take(store, at(0))).not.toBeNull();
+});
+
+test('what is wanted goes before what is read ahead, and there is an end to what is held', async () => {
+  const ahead = new Ahead({ waitMs: 0, mostBytes: 2500 });
+  ahead.readFrom(store, at(1));
+  ahead.readFrom(store, at(0));
+  await vi.waitFor(() => expect(read).toHaveLength(2));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await ahead.take(store, at(1))).not.toBeNull();
+  expect(await ahead.take(store, at(0))).not.toBeNull();
+  expect(await ahead.take(store, at(10))).toBeNull();
+  // At the other end the near ones take the place of the far.
+  ahead.readFrom(store, at(10));
+  await vi.waitFor(() => expect(read.filter((folder) => folder.endsWith('~10'))).toHaveLength(1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await ahead.take(store, at(10))).not.toBeNull();
+  expect(await ahead.take(store, at(0))).toBeNull();
+
+  const idle = new Ahead({ waitMs: 5 });
+  read = [];
+  idle.readFrom(store, at(0));
+  idle.readFrom(store, at(2));
+  await idle.take(store, at(5));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(read).toEqual([]);
+});
