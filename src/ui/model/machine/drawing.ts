@@ -6,18 +6,9 @@ import { formatCount, formatPercent, tokenLabel } from '../../format.ts';
 import { formatNorm } from '../../lens/words.ts';
 import type { MachineFacts } from './facts.ts';
 import type { Box, MachineLayout } from './layout.ts';
+import type { Pen } from './pen.ts';
 import { drawGuesses, drawLayers } from './tower.ts';
 import { wordText } from './words.ts';
-
-/** What each stroke of the picture knows. */
-export interface Pen {
-  readonly painter: Strokes;
-  readonly theme: FigureTheme;
-  readonly layout: MachineLayout;
-  readonly facts: MachineFacts;
-  /** Of the stream, and of a pale ground. */
-  readonly fills: { readonly stream: string; readonly pale: string };
-}
 
 const ROUND = 6;
 

@@ -2,9 +2,9 @@
 import { inkOn, shadeColour } from '../../figure/colour.ts';
 import { formatPercent, tokenLabel } from '../../format.ts';
 import { depthLabel, guessAt } from '../../lens/words.ts';
-import type { Pen } from './drawing.ts';
 import type { Adds } from './facts.ts';
 import type { Box } from './layout.ts';
+import type { Pen } from './pen.ts';
 import { formatTimes, settledAt } from './words.ts';
 
 /** Shades of what attention and an MLP add. */
