@@ -338,7 +338,12 @@ export function createAttention(context: SliceContext<'attention'>) {
       failed.clear();
       pump();
     },
-    onToken: () => pump(),
+    onToken() {
+      // A text that was too short for names may be long enough by now.
+      const { names } = get().attention;
+      if (names !== null && names.scores.previous.every(Number.isNaN)) forgetNames();
+      pump();
+    },
     cancel() {
       for (const controller of running.values()) controller.abort();
     },
