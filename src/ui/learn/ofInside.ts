@@ -264,9 +264,9 @@ export const BREAK: Lesson = {
       bits.push((await ask('compare', { ids, off: [one], top: 1 })).klBits);
     const [most = 0, next = 0] = bits.toSorted((a, b) => b - a);
     const mlp =
-      most < 1 || next > most / 10
+      most < without.klBits || next > most / 10
         ? ''
-        : ` Of the MLPs, layer ${bits.indexOf(most)}’s alone does as much (${most.toFixed(1)} bits; no other more than ${next.toFixed(2)}).`;
+        : ` Of the MLPs, layer ${bits.indexOf(most)}’s alone does more than that (${most.toFixed(1)} bits; no other more than ${next.toFixed(2)}).`;
     return {
       choices: [ALL, LAST, FIRST],
       answer: LAST,
