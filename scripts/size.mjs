@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { fail, root } from './setup.mjs';
 
+const STORY_BUDGET = 60;
+
 const dist = join(root, 'dist');
 const assets = join(dist, 'assets');
 if (!existsSync(join(dist, 'index.html')) || !existsSync(assets)) {
@@ -50,10 +52,12 @@ for (const { what, names, budget, each } of rows) {
   const size = (each ? Math.max(0, ...sizes) : sizes.reduce((sum, bytes) => sum + bytes, 0)) / 1000;
   const verdict = names.length === 0 ? 'missing' : size > budget ? 'too big' : 'ok';
   failed ||= verdict !== 'ok';
-  console.log(
-    `${verdict.padEnd(8)}${what.padEnd(30)}${size.toFixed(1).padStart(7)} kB of ${budget} kB`,
-  );
+  tell(verdict, what, size, budget);
 }
+// No script: what a first visit finds as its text before the model is there.
+const story = gzipSync(readFileSync(join(dist, 'story.json')), { level: 9 }).length / 1000;
+failed ||= story > STORY_BUDGET;
+tell(story > STORY_BUDGET ? 'too big' : 'ok', 'story of a first visit', story, STORY_BUDGET);
 if (eager.length > 0) {
   failed = true;
   console.log(
@@ -81,6 +85,13 @@ function reachable(entries, follows) {
       if (follows(later)) queue.push(later);
   }
   return [...seen];
+}
+
+/** @param {string} verdict @param {string} what @param {number} size @param {number} budget */
+function tell(verdict, what, size, budget) {
+  console.log(
+    `${verdict.padEnd(8)}${what.padEnd(30)}${size.toFixed(1).padStart(7)} kB of ${budget} kB`,
+  );
 }
 
 /** @param {string} name */

@@ -29,6 +29,8 @@ const DRAWN_MS = 30;
 
 const url = parseUrl(location.search, location.hash, document.baseURI);
 const saved = readSaved();
+/** What a first visit finds as its text, unless the address asks for something else. */
+const story = isPlainVisit() ? fetchStory() : null;
 const { store, text, savedOver } = createAppStore(url, saved);
 const savedText = saved?.text ?? null;
 const savedTree = saved === null || savedText === null ? null : readTree(savedText, saved.tree);
@@ -81,7 +83,10 @@ const stopWaiting = store.subscribe((state) => {
   setTimeout(() => void keepPage(modelOf(state)?.source === ownSource), KEEP_MS);
 });
 
-const { showPage } = await import('./ui/showPage.tsx');
+const [{ showPage }, recorded] = await Promise.all([import('./ui/showPage.tsx'), story]);
+if (recorded && actions.showStory(recorded.story)) {
+  recorded.followStory(recorded.story, store, text, actions.showNext);
+}
 if (mayComeBack() && (await isBrokenOff())) actions.openWorkspace('train');
 showPage({
   store,
@@ -93,6 +98,24 @@ showPage({
     return openTraining(actions, store, url.deviceLinked === true ? undefined : url.device);
   },
 });
+
+/** What is recorded, and the code for it; null where that cannot be fetched, and the page begins without. */
+async function fetchStory() {
+  try {
+    const code = await import('./state/story.ts');
+    const found = await code.fetchStory(document.baseURI);
+    return found === null ? null : { ...code, story: found };
+  } catch {
+    return null;
+  }
+}
+
+/** Whether nobody was here before, and the address asks for no text, model or settings of its own. */
+function isPlainVisit(): boolean {
+  const { prompt, recording, wish, workspace, lesson, settings } = url;
+  const asked = [prompt, recording, wish, workspace, lesson, ...Object.keys(settings)];
+  return saved === null && asked.every((one) => one === undefined);
+}
 
 /** Whether nobody has said where to go: a reload, or an address that names nothing. */
 function mayComeBack(): boolean {

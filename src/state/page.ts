@@ -7,7 +7,7 @@ import { openDoor } from './door.ts';
 import { whyOf } from './facts/model.ts';
 import { isNameless, type Wish } from './facts/models.ts';
 import type { Problem, Theme, Work } from './facts/page.ts';
-import type { RunEnd } from './facts/run.ts';
+import type { NextFacts, RunEnd } from './facts/run.ts';
 import { meanWhatIsHere } from './meant.ts';
 import { identityOf, type ModelName } from './modelName.ts';
 import type { Looked } from './persist.ts';
@@ -33,6 +33,7 @@ import type { TextOptions } from './slices/text/desk.ts';
 import { isAboutWords } from './slices/text/prompt.ts';
 import { createText } from './slices/text/text.ts';
 import type { AppState, AppStore } from './store.ts';
+import type { Story } from './story.ts';
 import type { Kept } from './tabStorage.ts';
 import type { TokenText } from './tokenText.ts';
 import { VIEW, type View } from './view.ts';
@@ -186,6 +187,9 @@ export function createPage(options: PageOptions) {
     createAnatomy(of('anatomy')),
   ];
 
+  /** The text's epoch while it is the recorded story. */
+  let storyEpoch = -1;
+
   // ── who hears of what ───────────────────────────────────────────────────────────────────────
 
   function look(patch: Partial<View>): void {
@@ -242,7 +246,9 @@ export function createPage(options: PageOptions) {
       run.forget();
     }
     look(VIEW.fit(get().view, now));
-    for (const { slice } of slices) (isStep ? (slice.turn ?? slice.reset) : slice.reset)?.();
+    // What was recorded of the story stays as well until the model has answered.
+    const isGoingOn = isStep || (before === null && storyEpoch === text.epoch);
+    for (const { slice } of slices) (isGoingOn ? (slice.turn ?? slice.reset) : slice.reset)?.();
     run.takeDefaults();
     const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');
     const tokenised = known || prompt === '';
@@ -278,6 +284,21 @@ export function createPage(options: PageOptions) {
     } else if (options.looked) model.beginWith(options.looked.wish);
     await model.load();
     await offer.resumeBroken(named);
+  }
+
+  /** Shows what the page's own model once wrote, until it is there; nothing where somebody has written before. */
+  function showStory({ snapshot, rows, map, lens: columns }: Story): boolean {
+    const { model: now, text: words } = get();
+    const isOther = words.prompt !== snapshot.prompt || words.undoDepth > 0;
+    if (now.at === 'here' || text.pieces.length > 0 || isOther || get().run.queued) return false;
+    together(() => {
+      writing.restore(snapshot);
+      setPage({ story: true });
+      attention.show(rows, map);
+      lens.show(columns);
+    });
+    storyEpoch = text.epoch;
+    return true;
   }
 
   /** The loaded model as links name it; null for the page's own, undefined where no link can. */
@@ -344,6 +365,9 @@ export function createPage(options: PageOptions) {
     snapshot: writing.textHere,
     hover: (index: number | null) => writing.hover(index),
     select,
+    showStory,
+    /** Candidates that were recorded. */
+    showNext: (facts: NextFacts) => next.show(facts),
     setReading: (reading: View['reading']) => look({ reading }),
     openWorkspace(workspace: View['workspace']): void {
       lessons.leave();

@@ -140,6 +140,7 @@ export function createAppStore(
       replaced: fromUrl && isOwn(savedText),
       stillOff: fromUrl ? [] : (saved?.view.off ?? []),
       problem: null,
+      story: false,
       theme: saved?.theme ?? 'auto',
       done: saved?.done ?? [],
       announcement: '',

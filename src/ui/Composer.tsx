@@ -184,12 +184,15 @@ function Deed({
 }
 
 function Progress(): ReactNode {
-  const { loading, phase, queued } = useFacts((state) => ({
+  const { loading, phase, queued, story } = useFacts((state) => ({
     loading: progressOf(state),
+    story: state.page.story,
     phase: state.model.at,
     queued: state.run.queued,
   }));
   if (phase !== 'coming' && phase !== 'none') return null;
+  // With a recorded story there is something to do meanwhile: the header says how far it is, and nothing moves here.
+  if (story && !queued) return null;
   const known = loading !== null && loading.total > SMALL_BYTES;
   return (
     <div className={css.progress}>

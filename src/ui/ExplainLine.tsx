@@ -20,6 +20,7 @@ export function ExplainLine(): ReactNode {
     panel: state.view.panel,
     epoch: state.text.epoch,
     isMarked: state.view.reading === 'pieces',
+    story: state.page.story && !state.page.done.includes('story'),
   }));
   const tip = nextTip(s.done, s.panel);
   // While it writes, the text is what there is to look at.
@@ -28,10 +29,10 @@ export function ExplainLine(): ReactNode {
   const isOffer = !s.done.includes('learn');
   const piece = s.selected === null ? undefined : text.pieces[s.selected];
   return (
-    <aside className={css.line} aria-label="Explanation">
+    <aside className={css.line} aria-label="Explanation" data-story={s.story || undefined}>
       <p className={css.now}>
-        {nowWords(s, piece === undefined ? null : quoteToken(piece))}{' '}
-        {!hidden && isOffer ? (
+        {s.story ? STORY : nowWords(s, piece === undefined ? null : quoteToken(piece))}{' '}
+        {(s.story || !hidden) && isOffer ? (
           <span className={css.try}>
             <b>New here?</b>{' '}
             <button
@@ -52,12 +53,14 @@ export function ExplainLine(): ReactNode {
           )
         )}
       </p>
-      {!hidden && (isOffer || tip !== undefined) && (
+      {(s.story || (!hidden && (isOffer || tip !== undefined))) && (
         <button
           className={css.close}
           type="button"
-          aria-label={isOffer ? 'No lessons: show tips' : 'No more tips'}
-          onClick={() => actions.used(isOffer ? 'learn' : 'tips')}
+          aria-label={
+            s.story ? 'Close the explanation' : isOffer ? 'No lessons: show tips' : 'No more tips'
+          }
+          onClick={() => actions.used(s.story ? 'story' : isOffer ? 'learn' : 'tips')}
         >
           <CloseSign />
         </button>
@@ -65,6 +68,9 @@ export function ExplainLine(): ReactNode {
     </aside>
   );
 }
+
+const STORY =
+  'The green words were written by tales-7m, the tiny story model that comes with this page (recorded, seed 4). Touch a word to see how likely it was, and what else could have stood there. Generate writes on from here. Nothing you type leaves your machine.';
 
 function nowWords(
   s: {

@@ -88,7 +88,7 @@ export function NextToken(): ReactNode {
       ) : (
         <Bars
           {...{ distribution, actual, greedy, whole }}
-          onChoose={generating ? undefined : (c) => actions.choose(c)}
+          onChoose={generating || !ready ? undefined : (c) => actions.choose(c)}
         />
       )}
     </section>

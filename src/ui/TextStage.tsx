@@ -1,5 +1,5 @@
 // Region A: the text, token by token. Chips are drawn by `textView.ts`; this is what stands around.
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { toPlainText, type TokenText } from '../state/tokenText.ts';
 import { runAt } from '../state/runs.ts';
 import { barsFigure } from './barsFigure.ts';
@@ -39,7 +39,8 @@ export function TextStage(): ReactNode {
   const keptFocus = useKeptFocus<HTMLElement>(focusText);
   const { partsOff } = useFacts((s) => ({ partsOff: s.view.off.length > 0 }));
 
-  useEffect(() => {
+  // Before the first frame: a text that is there already is seen in it.
+  useLayoutEffect(() => {
     if (list.current === null || scroller.current === null) return;
     const created = createTextView({
       app,

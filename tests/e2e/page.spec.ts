@@ -13,6 +13,7 @@ import {
   keepDevices,
   mapCanvas,
   open,
+  openView,
   prompt,
   readPixels,
   setLength,
@@ -234,21 +235,87 @@ test.describe('the verdict on the GPU', () => {
 });
 
 test.describe('the page', () => {
-  test('shows before any script what the story model wrote, and wrote it', async ({
+  test('opens alive and stays so: the recorded story is the text, and no moment shows less than the one before', async ({
     browser,
     page,
     baseURL,
   }) => {
     const still = await browser.newPage({ javaScriptEnabled: false });
     await still.goto(baseURL ?? '');
-    const words = await still.locator('.first-text').innerText();
+    const story = (await still.locator('.first-text').innerText()).trim();
     await expect(still.getByText(/needs JavaScript/u)).toBeVisible();
     await expect(still.locator('.first-wait')).toBeHidden();
     await still.close();
-    // As many as stand in index.html.
-    await open(page, { at: '?device=cpu&seed=4&temperature=0.8&top_k=40&max_new_tokens=40' });
-    await generate(page);
-    expect(await wholeText(page)).toContain(words.trim());
+
+    let bring = (): void => {};
+    const mayCome = new Promise<void>((resolve) => (bring = resolve));
+    await page.route('**/tales-7m/model.safetensors', async (route) => {
+      await mayCome;
+      await route.continue();
+    });
+    // What is seen in each frame from the first one on, as often as it is something else.
+    await page.addInitScript(() => {
+      const seen: number[][] = [];
+      Object.assign(globalThis, { seen });
+      const look = (): void => {
+        const words =
+          document.querySelector('.first-text, [data-testid="text"]')?.textContent ?? '';
+        const now = [
+          words.replaceAll(/\s/gu, '').length,
+          document.querySelectorAll('[data-testid="next-token"] tbody tr').length,
+          document.querySelectorAll('[data-testid="atlas"]').length,
+          /written\s+by tales-7m/u.test(document.body?.textContent ?? '') ? 1 : 0,
+        ];
+        if (document.body && now.join() !== seen.at(-1)?.join()) seen.push(now);
+        requestAnimationFrame(look);
+      };
+      look();
+    });
+    await page.goto('./?device=cpu');
+    /** What was seen since it was taken last. */
+    const takeSeen = async (): Promise<number[][]> =>
+      page.evaluate(() => (globalThis as unknown as { seen: number[][] }).seen.splice(0));
+    await expect(page.getByTestId('atlas')).toBeVisible();
+    await expect(bars(page).first()).toBeVisible();
+    const beforeAnyTouch = await takeSeen();
+    // Every word can be touched while the model is held back.
+    await chip(page, 8).click();
+    await expect(page.getByTestId('next-token')).toContainText('Instead of “fox”');
+    await expect(page.getByTestId('next-token')).toContainText('“boy” leads with 14');
+    await expect(page.locator('#token-readout')).toContainText('9.2');
+    await expect(page.getByTestId('strongest')).toContainText('“fox” looks most at itself 83');
+    await openView(page, 'Lens');
+    await expect(page.getByTestId('lens-finding')).toContainText('After “fox”');
+    await expect(page.getByTestId('lens-finding')).toContainText('It is what came');
+    await openView(page, 'Attention');
+    expect(await wholeText(page)).toBe(story);
+
+    await expect(page.getByTestId('atlas')).toBeVisible();
+    const asItCame = await takeSeen();
+    bring();
+    await expect(page.getByTestId('atlas-finding')).toContainText('“fox” gives');
+    for (const seen of [beforeAnyTouch, asItCame.slice(-1).concat(await takeSeen())]) {
+      seen.forEach((now, i) => {
+        const before = seen[i - 1] ?? [];
+        now.forEach((count, part) => {
+          const all = `what is seen, number ${part}: ${seen.join(' | ')}`;
+          expect(count, all).toBeGreaterThanOrEqual(before[part] ?? 0);
+        });
+      });
+    }
+    // The first screen and the page, at least.
+    expect(beforeAnyTouch.length).toBeGreaterThan(1);
+    // It is there until it is waved away, and what is written goes on from the story.
+    const paragraph = page.getByText(/green words were written by tales-7m/u);
+    await button(page, '1 token').click();
+    await expect(chips(page)).toHaveCount(45);
+    expect((await wholeText(page)).startsWith(story)).toBe(true);
+    await expect(paragraph).toBeVisible();
+    await page
+      .getByRole('complementary', { name: 'Explanation' })
+      .getByRole('button', { name: 'Close' })
+      .click();
+    await expect(paragraph).toBeHidden();
   });
 
   test('shows text, bars and the whole map at 1280 × 720, and in a larger window', async ({

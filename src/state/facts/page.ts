@@ -20,6 +20,8 @@ export interface PageFacts {
   /** Parts that were off when the last visit ended. */
   readonly stillOff: readonly PartOff[];
   readonly problem: Problem | null;
+  /** This visit began with a recorded story as its text. */
+  readonly story: boolean;
   readonly theme: Theme;
   /** Gestures that were found, for the tips. */
   readonly done: readonly string[];

@@ -1,5 +1,5 @@
 // Where heads look: the facts and actions of the attention view and of the tint in the text.
-import type { AttentionMap, PartOff } from '../../api.ts';
+import type { AttentionMap, AttentionRows, PartOff } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
 import {
   frontHead,
@@ -404,8 +404,19 @@ export function createAttention(context: SliceContext<'attention'>) {
     });
   }
 
+  /** What was recorded of the text that stands: shown until the model has answered itself. */
+  function show(rows: AttentionRows, map: AttentionMap): void {
+    forget();
+    remember(map, map, text.pieces.length);
+    together(() => {
+      set({ rows });
+      publishMaps();
+    });
+  }
+
   return {
     slice,
+    show,
     actions: {
       setAttention(patch: Partial<Omit<View, 'panel' | 'selected' | 'pins' | 'off'>>): void {
         const { layer = get().view.layer, head = get().view.head, ...rest } = patch;

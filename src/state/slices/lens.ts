@@ -48,7 +48,9 @@ export function createLens(context: SliceContext<'lens'>) {
     const { firstVisible } = get().text;
     const { shown: lens } = get().lens;
     const model = modelOf(get());
-    if (model === null || length === 0) {
+    // Of a recorded text columns are known before its model is there.
+    const depths = model === null ? sizeOf(known) : model.nLayer + 1;
+    if (depths === 0 || length === 0) {
       if (lens !== null) set({ shown: null });
       return;
     }
@@ -56,7 +58,6 @@ export function createLens(context: SliceContext<'lens'>) {
     const { room, from: wanted } = get().lens;
     const from = windowFrom({ wanted, room, first, length });
     const count = Math.min(room, length - from);
-    const depths = model.nLayer + 1;
     const tokens = new Uint32Array(count * depths);
     const logprobs = new Float32Array(count * depths).fill(Number.NaN);
     if (isCurrent()) {
@@ -293,6 +294,11 @@ export function createLens(context: SliceContext<'lens'>) {
 
   return {
     slice,
+    /** What was recorded of the text that stands: shown until the model has answered itself. */
+    show(columns: LensColumns): void {
+      take(columns);
+      if (isOpen()) publish();
+    },
     actions: {
       /** How many columns there is room for. */
       fitLens(columns: number): void {
@@ -313,7 +319,7 @@ export function createLens(context: SliceContext<'lens'>) {
       /** Opens a cell in full; null closes it. */
       openLens(at: { readonly position: number; readonly depth: number } | null): void {
         const { length } = text.pieces;
-        const depths = (modelOf(get())?.nLayer ?? 0) + 1;
+        const depths = (modelOf(get())?.nLayer ?? sizeOf(known) - 1) + 1;
         together(() => {
           if (at === null || length === 0) set({ at: null, cell: null });
           else {
@@ -356,6 +362,12 @@ export function windowFrom({
 }): number {
   const last = Math.max(first, length - room);
   return wanted === null ? last : clamp(wanted, first, last);
+}
+
+/** Depths of the columns; 0 where there are none. */
+function sizeOf(columns: ReadonlyMap<number, Column>): number {
+  for (const { tokens } of columns.values()) return tokens.length;
+  return 0;
 }
 
 /** A window that has the token in it, moved no further than needed. */

@@ -174,8 +174,8 @@ function Tiles({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
   const { width, room, narrow } = useSpace(frame, BELOW, LEAST_ROOM);
   const sceneNow = useScene();
   const { layers, heads } = useFacts((s) => ({
-    layers: modelOf(s)?.nLayer ?? 0,
-    heads: modelOf(s)?.nHead ?? 0,
+    layers: modelOf(s)?.nLayer ?? s.attention.rows?.nLayer ?? 0,
+    heads: modelOf(s)?.nHead ?? s.attention.rows?.nHead ?? 0,
   }));
   const height = narrow ? Math.max(room, layers * PHONE_TILE + 20) : room;
   const layoutOf = (state: AppState): AtlasLayout =>

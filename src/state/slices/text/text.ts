@@ -67,6 +67,11 @@ export function createText(options: TextOptions) {
     tokenised: prompt.tokenised,
     tokenise: () => prompt.tokenise.ask(),
     ...forks.runs,
+    /** A text takes the place of none, as it was once left. */
+    restore(snapshot: Snapshot): void {
+      restoreSnapshot(text, snapshot);
+      desk.publish({ tokenised: true, runStart: snapshot.promptCount });
+    },
     /** Where the last run began, for writing it again. */
     lastStart: () => get().text.runStart ?? text.promptCount,
     /** An empty prompt is given its beginning-of-text token by the engine; the text shows it. */
