@@ -56,7 +56,7 @@ const STEPS: readonly {
     covered: (page) => page.getByTestId('text'),
     answer: '6',
     gesture: async (page) => prompt(page).fill('Ada'),
-    learned: /8,192 pieces/u,
+    learned: /knows 8,192/u,
   },
   {
     covered: (page) => page.getByTestId('next-token').getByRole('table'),
@@ -104,8 +104,8 @@ const STEPS: readonly {
     answer: 'little',
     async gesture(page) {
       await expect(strongest(page)).toContainText('“who” looks most at “fox” 99');
-      await prompt(page).fill('Once upon a time there was a little girl who');
-      await expect(strongest(page)).toContainText('looks most at “girl”');
+      await prompt(page).fill('There was a king in the land who');
+      await expect(strongest(page)).toContainText('looks most at “king”');
     },
     learned: /looks from “who” at whoever it stands for: at “fox” with 99/u,
   },
@@ -114,7 +114,7 @@ const STEPS: readonly {
     answer: '72',
     async gesture(page, { take }) {
       const words = await card(page)
-        .getByText(/^Now click two tiles/u)
+        .getByText(/^Now (click|tap) two tiles/u)
         .textContent();
       const named = [...(words ?? '').matchAll(/head (\d+)\.(\d+)/gu)];
       expect(named).toHaveLength(2);
@@ -225,7 +225,7 @@ async function play(page: Page, hand: Hand, { steps, looked }: Played): Promise<
   }
   await expect(card(page).getByRole('heading')).toContainText('The two questions again');
   await hand.press(card(page).getByRole('radio', { name: 'It has the next piece alone' }));
-  await hand.press(card(page).getByRole('radio', { name: /^Nobody can tell/u }));
+  await hand.press(card(page).getByRole('radio', { name: /^Where it looks does not tell/u }));
   await hand.press(card(page).getByRole('button', { name: 'To the sheet' }));
   const [sheet, both] = [
     card(page).getByRole('table').first(),
@@ -235,7 +235,7 @@ async function play(page: Page, hand: Hand, { steps, looked }: Played): Promise<
     await expect(sheet.getByRole('row').nth(step)).toContainText(STEPS[step - 1]?.answer ?? '');
   }
   await expect(both.getByRole('row').nth(1)).toContainText(
-    /ready\s*It has the next piece alone\s*It has the next piece alone/u,
+    /ready \(not right\)\s*It has the next piece alone \(right\)\s*It has the next piece alone/u,
   );
   expect(await objections(page)).toEqual([]);
   expect(watch.errors).toEqual([]);
@@ -253,7 +253,7 @@ test('lessons by the keyboard, the sheet, a reload, the way out, and a link to a
 
   // What was said is taken away in three ways.
   const words =
-    /I said before: It has the whole sentence ready\nI said after: It has the next piece/u;
+    /I said before: It has the whole sentence ready \(not right\)\nI said after: It has the next piece/u;
   await keys.press(card(page).getByRole('button', { name: 'Copy', exact: true }));
   await expect.poll(async () => page.evaluate(() => navigator.clipboard.readText())).toMatch(words);
   const download = page.waitForEvent('download');

@@ -8,7 +8,8 @@ import { idOf, TWICE } from './lessons.ts';
 const WORDS = {
   before:
     'You need not know the answers: the steps lead to them, and at the end you are asked the same again.',
-  after: 'As before the first step. Your answers of then stand beside these on the sheet.',
+  after:
+    'The same two as before the first step. The sheet shows what you said then and what you say now.',
 };
 
 export function BothQuestions({

@@ -35,6 +35,7 @@ export function Step({
     isOther:
       state.text.prompt !== lesson.prompt ||
       (state.text.length > state.text.promptCount && !state.busy.has('run')),
+    isRead: state.text.tokenised && state.text.prompt === lesson.prompt,
   }));
   const isOwn = useBeginning(lesson, isFirst);
   const found = useMeasured(lesson);
@@ -84,9 +85,17 @@ export function Step({
     if (front !== undefined && isOwn.current) actions.focusHead(front);
   }, [front, isOwn, actions]);
 
+  // Once, when the text is there: what a learner selects then stays.
+  const toSelect = s.isRead && isCovered ? found?.selected : undefined;
+  useEffect(() => {
+    if (toSelect !== undefined && isOwn.current) actions.select(toSelect);
+  }, [toSelect, isOwn, actions]);
+
+  useOpened(lesson.opens);
+
   // On a phone the text that is asked about stands at the top, above the card, and then the view; knobs below what they change.
   useEffect(() => {
-    if (!matchMedia('(max-width: 799px)').matches) return;
+    if (!isPhone()) return;
     const view = lesson.about === 'sampler' ? 'next' : lesson.about;
     const top = isCovered ? 'composer' : view;
     document.querySelector(`[data-region="${top}"]`)?.scrollIntoView();
@@ -111,7 +120,7 @@ export function Step({
 
   const isDone = (answered?.learned ?? '') !== '';
   const waits = answered !== undefined && !isDone && Boolean(found);
-  useGesture(waits ? (found?.deeds ?? lesson.deeds) : null, () => {
+  const done = useGesture(waits ? (found?.deeds ?? lesson.deeds) : null, () => {
     if (answered && found) note(lesson.id, { ...answered, learned: found.sentence });
   });
 
@@ -154,7 +163,8 @@ export function Step({
             {ofWritten}
           </p>
           <p className={css.gesture} hidden={isDone}>
-            {found?.gesture ?? lesson.gesture}
+            {inHand(found?.gesture ?? lesson.gesture, lesson.keys)}
+            {done !== '' && <span className={css.count}> {done}</span>}
           </p>
           <output className={css.sentence}>
             {isDone ? (found?.sentence ?? answered.learned) : ''}
@@ -247,10 +257,11 @@ function useBeginning(lesson: Lesson, isFirst: boolean): RefObject<boolean> {
 /** A text that is being typed has this long to become what it is meant to be, in ms. */
 const TYPING_MS = 900;
 
-/** Calls back once all `deeds` are done, each at some time; null waits for nothing. */
-function useGesture(deeds: readonly Deed[] | null, done: () => void): void {
+/** Calls back once all `deeds` are done, each at some time, and says how many are; null waits for nothing. */
+function useGesture(deeds: readonly Deed[] | null, done: () => void): string {
   const { store } = useApp();
   const latest = useRef(done);
+  const [counted, setCounted] = useState<{ of: typeof deeds; count: number } | null>(null);
   useEffect(() => {
     latest.current = done;
   });
@@ -263,6 +274,7 @@ function useGesture(deeds: readonly Deed[] | null, done: () => void): void {
       typing = undefined;
       const now = store.getState();
       for (const deed of left) if (deed(now, then)) left.delete(deed);
+      setCounted({ of: deeds, count: deeds.length - left.size });
       if (left.size === 0) latest.current();
     };
     const stop = store.subscribe((now, before) => {
@@ -276,4 +288,27 @@ function useGesture(deeds: readonly Deed[] | null, done: () => void): void {
       clearTimeout(typing);
     };
   }, [deeds, store]);
+  if (deeds === null || deeds.length < 2) return '';
+  return `${counted?.of === deeds ? counted.count : 0} of ${deeds.length} done.`;
+}
+
+const isPhone = (): boolean => matchMedia('(max-width: 799px)').matches;
+
+/** What to do, as it is done here: by a finger, or by a mouse and keys. */
+function inHand(gesture: string, keys = ''): string {
+  if (matchMedia('(pointer: coarse)').matches) return gesture.replaceAll('click', 'tap');
+  return keys === '' ? gesture : `${gesture} ${keys}`;
+}
+
+/** Brings into sight, on a phone, what was opened in the lens. */
+function useOpened(opens: string | undefined): void {
+  const { store } = useApp();
+  useEffect(() => {
+    if (opens === undefined) return;
+    return store.subscribe((now, before) => {
+      if (now.lens.at === before.lens.at || now.lens.at === null || !isPhone()) return;
+      // Once it is drawn.
+      requestAnimationFrame(() => document.querySelector(opens)?.scrollIntoView());
+    });
+  }, [opens, store]);
 }

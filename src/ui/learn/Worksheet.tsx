@@ -7,7 +7,7 @@ import { CopyButton } from '../CopyButton.tsx';
 import { modelOf } from '../../state/facts/model.ts';
 import css from './learn.module.css';
 import { idOf, LESSONS, TWICE } from './lessons.ts';
-import { toWords } from './sheet.ts';
+import { saidIn, toWords } from './sheet.ts';
 
 export function Worksheet({ answers }: { answers: Readonly<Record<string, Answered>> }): ReactNode {
   const { actions } = useApp();
@@ -42,7 +42,7 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
             </tr>
           </thead>
           <tbody>
-            {LESSONS.map(({ id, title, question }, i) => (
+            {LESSONS.map(({ id, title, question, isOwn }, i) => (
               <tr key={id}>
                 <th scope="row">
                   <button
@@ -54,7 +54,7 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
                   </button>
                 </th>
                 <td>{question}</td>
-                <td>{answers[id]?.said || '–'}</td>
+                <td>{saidIn(answers[id], isOwn)}</td>
                 <td>{answers[id]?.answer || '–'}</td>
               </tr>
             ))}
@@ -76,8 +76,8 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
             {TWICE.map((one) => (
               <tr key={one.id}>
                 <th scope="row">{one.question}</th>
-                <td>{answers[idOf(one, 'before')]?.said || '–'}</td>
-                <td>{answers[idOf(one, 'after')]?.said || '–'}</td>
+                <td>{saidIn(answers[idOf(one, 'before')])}</td>
+                <td>{saidIn(answers[idOf(one, 'after')])}</td>
                 <td>{one.answer}</td>
               </tr>
             ))}

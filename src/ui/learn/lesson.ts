@@ -28,6 +28,8 @@ export interface Measured {
   readonly ofWritten?: (written: string) => Promise<string>;
   /** The head that stands in front when the step opens. */
   readonly head?: HeadRef;
+  /** The token that is selected when the step opens. */
+  readonly selected?: number;
   /** What to do, where the lesson does not know it before; `deeds` are then in place of its own. */
   readonly gesture?: string;
   readonly deeds?: readonly Deed[];
@@ -44,6 +46,8 @@ export interface Lesson {
   /** What one sees, before anything is asked. */
   readonly words: string;
   readonly question: string;
+  /** It asks for the learner’s own word, and none is right or wrong. */
+  readonly isOwn?: boolean;
   /** What is in sight; all else is away while the lesson is open. */
   readonly shows: readonly Region[];
   /** What cannot be read before the question is answered. */
@@ -52,8 +56,12 @@ export interface Lesson {
   readonly about: Region;
   /** The view of the inside that it opens. */
   readonly panel?: string;
-  /** What to do once the view is there. */
+  /** What to do once the view is there; a “click” is said as a “tap” where a finger does it. */
   readonly gesture: string;
+  /** How the keyboard does it, where that is not plain. */
+  readonly keys?: string;
+  /** What the gesture opens, as a selector, where a phone may have it out of sight. */
+  readonly opens?: string;
   /** When that is done: each of them once, in any order. */
   readonly deeds: readonly Deed[];
   /** Null where what it teaches is not so with this model. */

@@ -28,20 +28,20 @@ export interface Twice {
   readonly answer: string;
 }
 
-const CANNOT = 'Nobody can tell from where it looks';
+const CANNOT = 'Where it looks does not tell';
 
 export const TWICE: readonly Twice[] = [
   {
     id: ONE.id,
     question:
-      'A language model writes a sentence. When its first word stands there, what more does it have?',
+      'A language model has written the first word of a sentence. How much of the rest does it have ready?',
     choices: [YES, SOME, NO],
     answer: NO,
   },
   {
     id: OFF.id,
     question:
-      'A part of the model looks at one word with nearly all of its attention. Does the guess hang on that word?',
+      'One head gives nearly all of its attention to one word. Does the model’s guess depend on that look?',
     choices: ['Yes, or it would look elsewhere', 'No, where it looks changes nothing', CANNOT],
     answer: CANNOT,
   },

@@ -42,12 +42,11 @@ export const LOOKS: Lesson = {
   covers: ['text', 'inside'],
   about: 'inside',
   panel: 'attention',
-  gesture:
-    'Now put someone else in the fox’s place, in the prompt: a girl, a king, a wolf. Where does it look then?',
+  gesture: `Does it just look at the word right before? Write “${FAR.text}” as the prompt, where that is “land”. Where does it look then?`,
   deeds: [
     ({ text }, then) => {
-      const being = /(\p{L}{2,}) who$/u.exec(text.prompt.trim())?.[1];
-      return text.tokenised && being !== undefined && !then.text.prompt.endsWith(`${being} who`);
+      const isFar = / in the land,? who$/u.test(text.prompt.trim());
+      return text.tokenised && isFar && text.prompt !== then.text.prompt;
     },
   ],
   async measure(ask) {
@@ -132,7 +131,9 @@ export const LAYERS: Lesson = {
   covers: ['inside'],
   about: 'inside',
   panel: 'lens',
-  gesture: 'Now open cells of the last column: by a click, or by the arrow keys and Enter.',
+  gesture: 'Now click a cell of the last column, and read what it thought of there.',
+  keys: 'By the keyboard: the arrow keys, then Enter.',
+  opens: '[aria-label="The open cell"]',
   deeds: [({ lens }, then) => lens.at !== null && lens.at !== then.lens.at],
   async measure(ask) {
     const ids = await idsOf(ask, this.prompt);
@@ -231,7 +232,7 @@ export const BREAK: Lesson = {
   title: 'Break it',
   prompt: 'The king said to his daughter,',
   words:
-    'One head alone changes little. So take them all: a model without any attention. Its other parts, the MLPs, go on as before.',
+    'Now off with all heads at once: a model without any attention. What is left are its MLPs, one in each layer: an MLP works on each piece by itself, and sees no other.',
   question: 'Without attention, what does it still know of this text?',
   shows: ['composer', 'inside'],
   covers: ['inside'],
@@ -266,7 +267,7 @@ export const BREAK: Lesson = {
     const mlp =
       most < without.klBits || next > most / 10
         ? ''
-        : ` Of the MLPs, layer ${bits.indexOf(most)}’s alone does more than that (${most.toFixed(1)} bits; no other more than ${next.toFixed(2)}).`;
+        : ` The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits; none of the other MLPs more than ${next.toFixed(2)}.`;
     return {
       choices: [ALL, LAST, FIRST],
       answer: LAST,

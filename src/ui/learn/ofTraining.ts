@@ -1,28 +1,29 @@
 // Lessons about where all of it comes from: the texts that a model has read.
 import { formatCount, tokenLabel } from '../format.ts';
 import type { Lesson } from './lesson.ts';
-import { chanceBits, piecesOf, rounded, surpriseOf } from './measures.ts';
+import { chanceBits, idsOf, piecesOf, rounded, surpriseOf } from './measures.ts';
 
 /** Something of the tales, and something that nobody had told of then. */
 const OLD = 'horses';
 const NEW = 'robots';
+/** Either would do, and the old one is among the likeliest that the list shows. */
+const BEFORE = 'In the year 2050, the king came in a carriage with two';
 
 export const YEAR: Lesson = {
   id: 'year',
   title: 'In the year 2050',
-  prompt: `In the year 2050, the king had two ${NEW}`,
+  prompt: `${BEFORE} ${NEW}`,
   words:
     'All that a model knows comes from the texts it was trained on. The story model read tales from before 1929.',
-  question: `After “In the year 2050, the king had two”: which word does it find likelier, “${NEW}” or “${OLD}”?`,
+  question: `After “${BEFORE}”: which word does it find likelier, “${NEW}” or “${OLD}”?`,
   shows: ['composer', 'text', 'next'],
   covers: ['text', 'next'],
   about: 'text',
   gesture: 'Now press Generate, and see what becomes of the year 2050.',
   deeds: [({ text, busy }, then) => text.length > then.text.length + 1 && !busy.has('run')],
   async measure(ask) {
-    const before = 'In the year 2050, the king had two';
-    const fresh = await surpriseOf(ask, before, ` ${NEW}`);
-    const old = await surpriseOf(ask, before, ` ${OLD}`);
+    const fresh = await surpriseOf(ask, BEFORE, ` ${NEW}`);
+    const old = await surpriseOf(ask, BEFORE, ` ${OLD}`);
     const pieces = await piecesOf(ask, NEW);
     // What is as rare as chance has not been read either.
     if (fresh < old + 3 || old > (await chanceBits(ask)) - 3) return null;
@@ -33,9 +34,10 @@ export const YEAR: Lesson = {
     return {
       choices: [NEW, OLD, 'Both about the same'],
       answer: OLD,
+      selected: (await idsOf(ask, BEFORE)).length,
       sentence:
         `“${OLD}”, ${formatCount(rounded(2 ** (fresh - old)))} times likelier than “${NEW}”${cut}. The year says 2050; what it has read ` +
-        `decides. It has no word for what it never met, and does not know that.`,
+        `decides. A word that it hardly met it can still spell, but does not expect.`,
     };
   },
 };
@@ -76,7 +78,8 @@ export const OTHERS: Lesson = {
       choices: TONGUES.map(({ name }) => name),
       answer: far.name,
       sentence:
-        `${home.name} ${home.pieces} pieces, ${near.name} ${near.pieces}, ${far.name} ${far.pieces}. The pieces were learned from ${home.name}: ` +
+        `${home.name} ${home.pieces} pieces for ${home.letters} letters, ${near.name} ${near.pieces} for ${near.letters}, ` +
+        `${far.name} ${far.pieces} for ${far.letters}. The pieces were learned from ${home.name}: ` +
         `what is rare there is cut small, ${far.pieces > far.letters ? 'down to single bytes, more than one a letter' : 'letter by letter'}. Such texts cost more, and are understood less.`,
     };
   },

@@ -1,6 +1,6 @@
 // Lessons about writing: pieces, guesses, dice, and what a text costs in surprise.
 import { formatCount, formatPercent, quoteToken, toBits, tokenLabel } from '../format.ts';
-import type { Lesson } from './lesson.ts';
+import type { Deed, Lesson } from './lesson.ts';
 import {
   chanceBits,
   choicesOf,
@@ -38,7 +38,7 @@ export const PIECES: Lesson = {
       choices: choicesOf(numbers, String),
       answer: String(pieces.length),
       sentence:
-        `The model reads neither letters nor words, but ${formatCount(vocabSize)} pieces. “${whole}” is one, ` +
+        `The model reads neither letters nor words, but pieces, of which it knows ${formatCount(vocabSize)}. “${whole}” is one, ` +
         `“${this.prompt}” is ${pieces.length}: ${pieces.map(tokenLabel).join(' · ')}.`,
     };
   },
@@ -51,6 +51,7 @@ export const GUESS: Lesson = {
   settings: PLAIN,
   words: 'A model like this does one thing: it guesses what comes next. Do the same first.',
   question: 'Which word would you write next?',
+  isOwn: true,
   shows: ['composer', 'text', 'next'],
   covers: ['next'],
   about: 'next',
@@ -88,13 +89,17 @@ export const ONE: Lesson = {
   title: 'One at a time',
   prompt: 'The wolf came to the door and',
   words:
-    'From guesses to a text: one piece is drawn, put behind the others, and the guessing begins anew.',
-  question: 'When it draws a piece, how much of the sentence does it hand out?',
+    'A guess is not a text yet. How does the model get from one to the other? Here it is about to go on after “and”.',
+  question: 'As it goes on, how much of what comes does it have ready?',
   shows: ['composer', 'text', 'next'],
   covers: ['next'],
   about: 'composer',
   gesture: 'Now press “1 token” five times, and watch the list change each time.',
-  deeds: [({ text }, then) => text.length >= then.text.length + 5],
+  deeds: [1, 2, 3, 4, 5].map(
+    (times): Deed =>
+      ({ text }, then) =>
+        text.length >= then.text.length + times,
+  ),
   async measure(ask) {
     const { top } = await distributionAfter(ask, this.prompt);
     const [first, second] = top;
@@ -150,8 +155,8 @@ export const DICE: Lesson = {
       choices: ['It gets longer', 'It gets shorter', 'It stays as it is'],
       answer: 'It gets longer',
       sentence:
-        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}. Cold, at ${COLD}, the likeliest wins more often: ` +
-        `${formatPercent(low)}. Hot, at ${HOT}, all the others come up, and it keeps ${formatPercent(high)}.`,
+        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}. Cold, at ${COLD}, ${quoteToken(first.piece)} wins more often: ` +
+        `${formatPercent(low)}. Hot, at ${HOT}, the others come up, and ${quoteToken(first.piece)} keeps only ${formatPercent(high)}.`,
     };
   },
 };

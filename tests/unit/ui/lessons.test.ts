@@ -92,7 +92,7 @@ describe('on the model that comes with the page', () => {
     expect(pieces.map(({ text }) => text).join('')).toBe('Rumpelstiltskin');
     expect(found.get('pieces')?.answer).toBe(String(pieces.length));
     expect(sentence('pieces')).toContain(pieces.map(({ text }) => text).join(' · '));
-    expect(sentence('pieces')).toContain('8,192 pieces. “castle” is one');
+    expect(sentence('pieces')).toContain('of which it knows 8,192. “castle” is one');
     expect(await ids('a castle')).toHaveLength(2);
   });
 
@@ -279,7 +279,7 @@ describe('on the model that comes with the page', () => {
     expect(words).toContain(`moved by ${all.toFixed(1)} bits`);
     expect(most).toBeGreaterThan(all);
     expect(words).toContain(
-      `layer ${bits.indexOf(most)}’s alone does more than that (${most.toFixed(1)} bits; no other more than ${next.toFixed(2)})`,
+      `The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits; none of the other MLPs more than ${next.toFixed(2)}.`,
     );
   });
 
@@ -305,13 +305,16 @@ describe('on the model that comes with the page', () => {
   });
 
   test('what it never read it finds unlikely', async () => {
-    const before = 'In the year 2050, the king had two';
+    const before = 'In the year 2050, the king came in a carriage with two';
     const times = 2 ** ((await bitsOf(before, ' robots')) - (await bitsOf(before, ' horses')));
     const said = Number(/([\d,]+) times likelier/u.exec(sentence('year'))?.[1]?.replace(',', ''));
     expect(said / times).toBeCloseTo(1, 1);
     expect(times).toBeGreaterThan(8);
     const cut = (await ids('two robots')).length - (await ids('two')).length;
     expect(sentence('year')).toContain(`${cut} pieces`);
+    // The view opens in front of the word that is asked about, where the other stands in the list.
+    expect(found.get('year')?.selected).toBe((await ids(before)).length);
+    expect([...(await odds(before)).keys()].slice(0, 10)).toContain(' horses');
   });
 
   test('other languages take more pieces, and some less than a letter each', async () => {
@@ -319,7 +322,7 @@ describe('on the model that comes with the page', () => {
       (await ids(`x ${text}`)).length - (await ids('x')).length;
     const russian = await count('старый король');
     expect(sentence('languages')).toContain(
-      `English ${await count('the old king')} pieces, German ${await count('der alte König')}, Russian ${russian}.`,
+      `English ${await count('the old king')} pieces for 10 letters, German ${await count('der alte König')} for 12, Russian ${russian} for 12.`,
     );
     expect(russian).toBeGreaterThan('старыйкороль'.length);
   });
@@ -332,15 +335,22 @@ describe('on the model that comes with the page', () => {
       expect(words).toContain(title);
       expect(words).toContain(question);
     }
-    expect(words).toContain(`I said: 2\nIt is: 6\n${answered.learned}`);
+    expect(words).toContain(`I said: 2 (not right)\nIt is: 6\n${answered.learned}`);
+    const right = { pieces: { ...answered, said: answered.answer }, guess: { ...answered } };
+    // Nobody's own word is wrong.
+    expect(toWords(right, '')).toMatch(/I said: 6 \(right\)\n[^]*I said: 2\n/u);
     expect(words).toContain('(model: tales-7m)');
     // What is asked twice stands there with both answers.
     const [one] = TWICE;
     if (one === undefined) throw new Error('Nothing is asked twice.');
-    const said = (choice: number) => ({ said: one.choices[choice] ?? '', answer: '', learned: '' });
+    const said = (choice: number) => ({
+      said: one.choices[choice] ?? '',
+      answer: one.answer,
+      learned: '',
+    });
     const both = toWords({ [idOf(one, 'before')]: said(0), [idOf(one, 'after')]: said(2) }, '');
     expect(both).toContain(
-      `${one.question}\nI said before: ${one.choices[0]}\nI said after: ${one.choices[2]}\nIt is: ${one.answer}`,
+      `${one.question}\nI said before: ${one.choices[0]} (not right)\nI said after: ${one.choices[2]} (right)\nIt is: ${one.answer}`,
     );
     for (const { choices, answer } of TWICE) expect(choices).toContain(answer);
   });
