@@ -1,7 +1,7 @@
 // Lessons about where all of it comes from: the texts that a model has read.
 import { formatCount, tokenLabel } from '../format.ts';
 import type { Lesson } from './lesson.ts';
-import { chanceBits, idsOf, piecesOf, rounded, surpriseOf } from './measures.ts';
+import { chanceBits, distributionAfter, idsOf, piecesOf, rounded, surpriseOf } from './measures.ts';
 
 /** Something of the tales, and something that nobody had told of then. */
 const OLD = 'horses';
@@ -27,6 +27,9 @@ export const YEAR: Lesson = {
     const pieces = await piecesOf(ask, NEW);
     // What is as rare as chance has not been read either.
     if (fresh < old + 3 || old > (await chanceBits(ask)) - 3) return null;
+    const { top } = await distributionAfter(ask, BEFORE);
+    const placeOf = (word: string) => top.findIndex(({ piece }) => piece.text === ` ${word}`) + 1;
+    const place = placeOf(pieces[0]?.text.trim() ?? '') > 0 ? 0 : placeOf(OLD);
     const cut =
       pieces.length === 1
         ? ''
@@ -35,6 +38,9 @@ export const YEAR: Lesson = {
       choices: [NEW, OLD, 'Both about the same'],
       answer: OLD,
       selected: (await idsOf(ask, BEFORE)).length,
+      ...(place > 0 && {
+        gesture: `In the list of what it expects after “two”, “${OLD}” is number ${place}, and “${NEW}” is not in it. ${this.gesture}`,
+      }),
       sentence:
         `“${OLD}”, ${formatCount(rounded(2 ** (fresh - old)))} times likelier than “${NEW}”${cut}. The year says 2050; what it has read ` +
         `decides. A word that it hardly met it can still spell, but does not expect.`,
