@@ -27,6 +27,7 @@ export default defineConfig({
           setupFiles: ['tests/support/equalArrays.ts', 'tests/support/patience.ts'],
           include: ['tests/unit/**/*.test.{ts,tsx}'],
           testTimeout: 180_000, // on a slow machine beside other work
+          hookTimeout: 180_000,
         },
       },
       {

@@ -97,7 +97,7 @@ export interface ModelQuestions {
    */
   probeHeads: { input: { readonly text?: string }; answer: HeadScores };
   /** What heads may be called for in this text, beside the same with each head's keys shuffled. */
-  headNames: { input: Looked; answer: HeadNames };
+  headNames: { input: Looked & { readonly standIn?: string }; answer: HeadNames };
   /** Columns that the model does not see are left out of the answer. */
   lens: { input: Looked & { from: number; count: number }; answer: LensColumns };
   /** Tokens that the model does not see have no cell, no curve and no norms: `inspect/position`. */

@@ -67,8 +67,10 @@ export type Habit = Behaviour | 'sentence' | 'punctuation' | 'words';
 export interface HeadNames {
   readonly nLayer: number;
   readonly nHead: number;
-  /** Tokens of the text that the model sees. */
+  /** Tokens of the text that was read. */
   readonly size: number;
+  /** What was read where the text that is here is too short to tell: the line `on`, or a fixed text in plain English. */
+  readonly standIn?: { readonly on?: string };
   /** (L, H) for each habit; NaN where too few rows of the text can show it. */
   readonly scores: Readonly<Record<Habit, Float32Array>>;
   /** (L, H) the highest of eight shuffles of the head. */

@@ -350,8 +350,13 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   // ── pointer and keys ───────────────────────────────────────────────────────────────────────
 
+  /** Where the pointer last was: a word that moved under one at rest is not pointed at, and might move away by that. */
+  let at = '';
   function onPointerOver(event: PointerEvent): void {
-    if (event.pointerType !== 'touch') actions.hover(indexOf(event.target));
+    const here = `${event.screenX} ${event.screenY}`;
+    const isMoved = here !== at;
+    at = here;
+    if (event.pointerType !== 'touch' && isMoved) actions.hover(indexOf(event.target));
   }
   function onPointerLeave(): void {
     actions.hover(null);

@@ -164,13 +164,15 @@ async function expectViewsInSight(page: Page): Promise<void> {
   );
 
   await openView(page, 'Model');
-  const tree = page.getByRole('region', { name: 'Module tree' });
+  const machine = page.getByTestId('machine');
+  await expect(page.getByTestId('machine-finding')).toBeVisible();
   await expectInSight(
     page,
-    page.getByTestId('model-finding'),
-    page.getByTestId('model-shares'),
-    tree.getByRole('row', { name: /wpe/u }),
+    machine.getByRole('button', { name: /^Let .* travel through$/u }),
+    machine.locator('svg').first(),
+    page.getByTestId('machine-finding'),
   );
+  const tree = page.getByRole('region', { name: 'Module tree' });
   expect(await tree.evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
 }
 

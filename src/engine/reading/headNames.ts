@@ -70,6 +70,45 @@ export async function readLayerKeys(
   return { qkv: await reading, layout: widths.head, scoreScale: scoreScales[layer], size };
 }
 
+/**
+ * What heads may be called for where the text that is here is too short to tell: in the line `on`, or in plain English. Of
+ * that, not the part in which their words were looked for: a head would find them again there. Without parts off.
+ */
+export async function nameByStandIn(
+  model: Gpt,
+  tokenizer: Tokenizer | null,
+  {
+    on,
+    own,
+    signal,
+  }: {
+    readonly on?: string | undefined;
+    readonly own: OwnWords;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<HeadNames> {
+  const { nCtx } = model.config;
+  const ids =
+    on === undefined
+      ? probeIds(tokenizer).slice(PROBE_TOKENS, PROBE_TOKENS + Math.min(PROBE_TOKENS, nCtx))
+      : (tokenizer?.encode(on) ?? []).slice(0, nCtx);
+  const isTold = tokenizer !== null && ids.length > LEAST_ROWS;
+  const texts = isTold ? ids.map((id) => tokenizer.pieceOf(id).text) : [];
+  const sheet = new NameSheet(model.config, isTold ? ids : [], texts, own);
+  const standIn = on === undefined ? {} : { on };
+  if (!isTold) return { ...sheet.result(), standIn };
+  const session = new Session(model, { capacity: ids.length });
+  try {
+    await session.append([ids], { signal });
+    for (let layer = 0; layer < model.config.nLayer; layer++) {
+      await sheet.add(layer, await readLayerKeys(session, layer, ids.length), signal);
+    }
+  } finally {
+    session.dispose();
+  }
+  return { ...sheet.result(), standIn };
+}
+
 /** Which words each head, and each of its shuffles, looks at in a text that has nothing to do with the one that is here. */
 export async function findOwnWords(
   model: Gpt,
@@ -142,7 +181,7 @@ export class NameSheet {
   /** For each row that is looked at, the places of earlier copies of its token. */
   readonly #copies = new Map<number, readonly number[]>();
 
-  /** `ids` and their `texts` are the tokens that the model sees. */
+  /** `ids` and their `texts` are the tokens that the model reads. */
   constructor(
     { nLayer, nHead }: { readonly nLayer: number; readonly nHead: number },
     ids: readonly number[],

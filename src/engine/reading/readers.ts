@@ -1,6 +1,6 @@
 // Who reads with a model: the whole one and the edited one, each with a cache that follows the text; and what is
 // measured of a model once.
-import type { HeadScores, PartOff } from '../../api.ts';
+import type { HeadNames, HeadScores, PartOff } from '../../api.ts';
 import type { Arena } from '../../gpu/device.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import type { Session } from '../../model/session.ts';
@@ -28,6 +28,9 @@ export class Readers {
   #means: Arena | null = null;
   #headScores = new Once<HeadScores>();
   readonly #ownWords = new Once<OwnWords>();
+  #standInNames = new Once<HeadNames>();
+  /** What these were read in; plain English where it is undefined. */
+  #standIn: string | undefined;
   /** What they were measured on; random tokens where it is undefined. */
   #probe: string | undefined;
 
@@ -104,6 +107,19 @@ export class Readers {
     return this.#ownWords.get(async () => {
       const { findOwnWords } = await import('./headNames.ts');
       return findOwnWords(this.#gpt, this.#tokenizer, signal);
+    });
+  }
+
+  /** What heads are called for where a text is too short: in the line `on`, or in plain English; measured once. */
+  standInNames(on?: string, signal?: AbortSignal): Promise<HeadNames> {
+    if (on !== this.#standIn) {
+      this.#standIn = on;
+      this.#standInNames = new Once();
+    }
+    return this.#standInNames.get(async () => {
+      const { nameByStandIn } = await import('./headNames.ts');
+      const own = await this.ownWords(signal);
+      return nameByStandIn(this.#gpt, this.#tokenizer, { on, own, signal });
     });
   }
 

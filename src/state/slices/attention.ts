@@ -239,13 +239,22 @@ export function createAttention(context: SliceContext<'attention'>) {
     };
   }
 
+  /** What the model that is here is measured on, where its run says so. */
+  function standIn(): { readonly standIn?: string } {
+    const on = get().model.here?.wish.texts?.probe;
+    return on === undefined ? {} : { standIn: on };
+  }
+
   function namesNeed(): Need {
     return {
       kind: 'names',
       key: `names ${text.pieces.length}`,
       async ask(signal) {
         const { length } = text.pieces;
-        const names = await fresh(engine.ask('headNames', looked(), signal), signal);
+        const names = await fresh(
+          engine.ask('headNames', { ...looked(), ...standIn() }, signal),
+          signal,
+        );
         if (names === null) return;
         namedOf = length;
         set({ names });
@@ -259,7 +268,7 @@ export function createAttention(context: SliceContext<'attention'>) {
       key: 'probe',
       async ask(signal) {
         const { here } = get().model;
-        const on = here?.wish.texts?.probe;
+        const { standIn: on } = standIn();
         const probe = await engine.ask('probeHeads', on === undefined ? {} : { text: on }, signal);
         if (get().model.here !== here) return;
         probed = here;
@@ -338,12 +347,7 @@ export function createAttention(context: SliceContext<'attention'>) {
       failed.clear();
       pump();
     },
-    onToken() {
-      // A text that was too short for names may be long enough by now.
-      const { names } = get().attention;
-      if (names !== null && names.scores.previous.every(Number.isNaN)) forgetNames();
-      pump();
-    },
+    onToken: () => pump(),
     cancel() {
       for (const controller of running.values()) controller.abort();
     },

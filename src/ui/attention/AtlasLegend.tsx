@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import { HABITS, KEY_SHARE, type LabelName } from '../../state/facts/attention.ts';
 import { modelOf } from '../../state/facts/model.ts';
-import { formatScore, KINDS, labelWords, MIXED } from '../../state/headLabels.ts';
+import { formatScore, KINDS, labelWords, MIXED, whereNamed } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import css from './attention.module.css';
@@ -12,12 +12,12 @@ import { namesOf } from './words.ts';
 
 const CHIP_WORDS: Partial<Record<LabelName, string>> = { sentence: 'sentence', words: 'words' };
 
-function chipTitle(id: LabelName, count: number, meaning: string): string {
+function chipTitle(id: LabelName, count: number, meaning: string, where: string): string {
   const heads = `${count} ${count === 1 ? 'head' : 'heads'}`;
   const what =
     id === 'mixed'
-      ? 'at this token: no name fits, or none stands out from chance in this text'
-      : `at this token: a head that ${meaning}, here and in this text (score from ${formatScore(KINDS[id].least)}, and above any head with shuffled keys)`;
+      ? `at this token: no name fits, or none stands out from chance ${where}`
+      : `at this token: a head that ${meaning}, here and ${where} (score from ${formatScore(KINDS[id].least)}, and above any head with shuffled keys)`;
   return `${heads} ${what}. Press to show these alone.`;
 }
 
@@ -43,7 +43,7 @@ export function AtlasLegend(): ReactNode {
         type="button"
         aria-pressed={filter === id}
         disabled={names === null}
-        title={chipTitle(id, count, meaning)}
+        title={chipTitle(id, count, meaning, names === null ? 'in this text' : whereNamed(names))}
         onClick={() => actions.setAttention({ filter: filter === id ? null : id })}
       >
         <i

@@ -1,6 +1,7 @@
 // The heads that stand out in this text, each with a sentence and a button that puts it into focus.
 import type { ReactNode } from 'react';
 import { headName, isSameHead } from '../../state/facts/attention.ts';
+import { whereNamed } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import css from './attention.module.css';
@@ -18,7 +19,8 @@ export function Standouts(): ReactNode {
   return (
     <details className={css.standouts} data-testid="standouts">
       <summary>
-        {heads.length === 1 ? 'One head stands' : `${heads.length} heads stand`} out in this text
+        {heads.length === 1 ? 'One head stands' : `${heads.length} heads stand`} out{' '}
+        {whereNamed(names)}
       </summary>
       <ul>
         {heads.map((one) => (

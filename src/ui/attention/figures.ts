@@ -1,6 +1,6 @@
 // The attention view to take away: atlas, map and arcs with their words, tables and numbers.
 import type { AttentionMap, TokenPiece } from '../../api.ts';
-import { headSentence, nameWords } from '../../state/headLabels.ts';
+import { headSentence, nameWords, whereNamed } from '../../state/headLabels.ts';
 import type { AppState } from '../../state/store.ts';
 import { formatPercent } from '../format.ts';
 import type { Figure } from '../figure/figure.ts';
@@ -64,7 +64,7 @@ export function atlasFigure(state: AppState, pieces: readonly TokenPiece[]): Fig
       columns: [
         'Layer',
         'Head',
-        'Name in this text',
+        names === null ? 'Name' : `Name ${whereNamed(names)}`,
         'Score',
         'Keys shuffled',
         'Any shuffled head',

@@ -12,6 +12,7 @@ import {
   nearestWords,
   scoreWords,
   type HeadLabel,
+  whereNamed,
 } from '../../state/headLabels.ts';
 import { formatPercent } from '../format.ts';
 import { entropyOf, type HeadRow } from './weights.ts';
@@ -185,13 +186,13 @@ export function headHere(
   }
   const scores = scoreWords(names, known.strongest, layer, head);
   if (known.name === 'mixed') {
-    return `${which} — ${rowWords(row)}; ${nearestWords(known, scores)}.`;
+    return `${which} — ${rowWords(row)}; ${nearestWords(names, known, scores)}.`;
   }
   const fit = fitOf(known, row, ids);
   if (fit?.agrees === true) {
     const share = FIT_WORDS[known.name](formatPercent(fit.share));
-    return `${which} — ${nameWords(known)}: ${share}; in this text ${scores}.`;
+    return `${which} — ${nameWords(known)}: ${share}; ${whereNamed(names)} ${scores}.`;
   }
   const but = fit === null ? 'this token cannot show it' : 'not at this token';
-  return `${which} — ${rowWords(row)}; in this text ${nameWords(known)} ${scores}, but ${but}.`;
+  return `${which} — ${rowWords(row)}; ${whereNamed(names)} ${nameWords(known)} ${scores}, but ${but}.`;
 }

@@ -3,8 +3,14 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HeadNames } from '../../../src/api.ts';
 import { LocalEngine } from '../../../src/engine/localEngine.ts';
-import { HABITS } from '../../../src/state/facts/attention.ts';
-import { labelHead, scoreOf, shuffledOf } from '../../../src/state/headLabels.ts';
+import {
+  clearOf,
+  headSentence,
+  labelHead,
+  scoreOf,
+  shuffledOf,
+} from '../../../src/state/headLabels.ts';
+import { LONG_TEXT } from '../../../src/text/referenceText.ts';
 import { standoutsOf, standoutWords } from '../../../src/ui/attention/standouts.ts';
 import { lowbias32 } from '../../support/random.ts';
 
@@ -12,8 +18,6 @@ const TALES = new URL('../../../public/models/tales-7m', import.meta.url).pathna
 const FILES = ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'];
 const TEXT =
   'There was an old man who had a goose. "Where are you going?" asked the goose. "I am going home," said the man. He went into the house and sat down, and then he said, "Give me some bread." The woman gave him bread and he was glad. But the goose was sad, and ran into the wood, and the fox came and said, "Come with me."';
-const OTHER =
-  'There was once a king who had three sons. The eldest was proud, the second was lazy, and the youngest was kind. One day the king said to them, "Go out into the world and find the golden bird." So they went, and came to a great forest, where an old woman sat by the road.';
 
 const read = (name: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(`${TALES}/${name}`));
@@ -50,10 +54,10 @@ const begun = (): File[] =>
   });
 
 /** Everything that the model learned, in no order: as large as before, and heads as sharp as chance makes them. */
-const scrambled = (): File[] =>
+const scrambled = (order: number): File[] =>
   changed((name, halves) => {
     for (let i = halves.length - 1; i > 0; i--) {
-      const j = lowbias32(i + name.length * 104_729) % (i + 1);
+      const j = lowbias32(i + (name.length + 131 * order) * 104_729) % (i + 1);
       [halves[i], halves[j]] = [halves[j] ?? 0, halves[i] ?? 0];
     }
   });
@@ -159,31 +163,57 @@ describe('in the model that comes with the page', () => {
       const { name, score } = labelHead(names, layer, head);
       if (name === 'mixed') continue;
       expect(score).toBe(scoreOf(names, name, layer, head));
-      expect(score).toBeGreaterThanOrEqual(names.ceiling[name] + 0.05);
+      expect(score).toBeGreaterThanOrEqual(clearOf(name, names.ceiling[name]));
+      expect(clearOf(name, names.ceiling[name])).toBeGreaterThan(names.ceiling[name]);
       expect(score).toBeGreaterThanOrEqual(shuffledOf(names, name, layer, head) + 0.1);
     }
     // Evenness is nothing that has to be learned.
     expect(names.ceiling.broad).toBeGreaterThan(0.9);
   });
 
-  test('a text of a few tokens names nobody, and the same text is measured the same', async () => {
+  test('where a text is too short a fixed one stands in, measured as if it were here', async () => {
     const short = await engine.ask('headNames', { ids: ids.slice(0, 16) });
-    for (const habit of HABITS) expect(short.scores[habit].every(Number.isNaN)).toBe(true);
-    expect(labelHead(short, 4, 11).letter).toBe('');
+    expect(short.standIn).toEqual({});
+    // As a worker does, which gives the memory away.
+    structuredClone(short.scores.first, { transfer: [short.scores.first.buffer] });
+    const again = await engine.ask('headNames', { ids: ids.slice(0, 12) });
+    const stood = (await tokensOf(engine, LONG_TEXT)).ids.slice(200, 400);
+    const there = await engine.ask('headNames', { ids: stood });
+    expect(again).toEqual({ ...there, standIn: {} });
+    expect(new Set(standoutsOf(again).map(({ habit }) => habit)).size).toBeGreaterThan(1);
+    expect(headSentence(again, 4, 1)).toContain('in a fixed text (it stands in for a short one)');
+    expect((await engine.ask('headNames', { ids: ids.slice(0, 17) })).standIn).toBeUndefined();
+
+    // A run's model has a line of its own.
+    const on = await engine.ask('headNames', { ids: ids.slice(0, 16), standIn: TEXT });
+    expect(on).toEqual({ ...names, standIn: { on: TEXT } });
+    expect(headSentence(on, 4, 1)).toContain(`on the line ${TEXT} (`);
+  });
+
+  test('the same text is measured the same', async () => {
+    expect(names.standIn).toBeUndefined();
     expect(await engine.ask('headNames', { ids })).toEqual(names);
   });
 });
 
+/** A text, and two pieces of a long one. */
+async function passages(engine: LocalEngine): Promise<number[][]> {
+  const { ids } = await tokensOf(engine, TEXT);
+  const long = (await tokensOf(engine, LONG_TEXT)).ids;
+  return [ids, long.slice(200, 400), long.slice(400)];
+}
+
 describe('in a model that has learned nothing', () => {
   for (const [what, files] of [
     ['as a notebook begins', begun],
-    ['with all that ours has learned in no order', scrambled],
+    ['with all that ours has learned in no order', () => scrambled(0)],
+    ['in another order', () => scrambled(1)],
+    ['and in a third', () => scrambled(2)],
   ] as const) {
     test(`no head has a name: ${what}`, async () => {
       const engine = await load(files());
       try {
-        for (const text of [TEXT, OTHER]) {
-          const { ids } = await tokensOf(engine, text);
+        for (const ids of await passages(engine)) {
           const names = await engine.ask('headNames', { ids });
           expect(names.scores.local.some((score) => score > 0)).toBe(true);
           for (let i = 0; i < 144; i++) {
