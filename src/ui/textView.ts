@@ -350,13 +350,9 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   // ── pointer and keys ───────────────────────────────────────────────────────────────────────
 
-  /** Where the pointer last was: a word that moved under one at rest is not pointed at, and might move away by that. */
-  let at = '';
-  function onPointerOver(event: PointerEvent): void {
-    const here = `${event.screenX} ${event.screenY}`;
-    const isMoved = here !== at;
-    at = here;
-    if (event.pointerType !== 'touch' && isMoved) actions.hover(indexOf(event.target));
+  /** Only a move counts: a word that slides under a pointer at rest is not pointed at, and might slide away by that. */
+  function onPointerMove(event: PointerEvent): void {
+    if (event.pointerType !== 'touch') actions.hover(indexOf(event.target));
   }
   function onPointerLeave(): void {
     actions.hover(null);
@@ -473,7 +469,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     event.clipboardData.setData('text/plain', words);
   }
 
-  list.addEventListener('pointerover', onPointerOver);
+  list.addEventListener('pointermove', onPointerMove);
   list.addEventListener('pointerleave', onPointerLeave);
   list.addEventListener('click', onClick);
   list.addEventListener('focusin', onFocusIn);
@@ -500,7 +496,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       resized.disconnect();
       removeEventListener('resize', onResize);
       document.removeEventListener('copy', onCopy);
-      list.removeEventListener('pointerover', onPointerOver);
+      list.removeEventListener('pointermove', onPointerMove);
       list.removeEventListener('pointerleave', onPointerLeave);
       list.removeEventListener('click', onClick);
       list.removeEventListener('focusin', onFocusIn);

@@ -120,7 +120,7 @@ test.describe('the atlas of heads', () => {
       await expect(heatmap(page)).toHaveAttribute('data-layer', '7');
       await expect(page.getByTestId('strongest')).toContainText(/“was” (?:> )?9\d/u);
       await expect(page.getByTestId('head-sentence')).toContainText(
-        /^Head 7\.0 — nearly all on one token here, .*; this text is too short to name heads by it\.$/u,
+        /^Head 7\.0 — nearly all on one token here, .*; in a fixed text \(it stands in for a short one\)/u,
       );
       await expect(page.getByTestId('atlas-head')).not.toContainText('evenly');
     },

@@ -113,7 +113,9 @@ test('every view can be taken away as PNG, SVG, CSV and JSON, and each file read
   await writePrompt(page, PROMPT);
   const groups = page.getByRole('group', { name: 'Save this view' });
 
-  await untilSeen(page.getByTestId('head-sentence').filter({ hasText: /in this text|too short/u }));
+  await untilSeen(
+    page.getByTestId('head-sentence').filter({ hasText: /in (?:this|a fixed) text/u }),
+  );
   const [atlas, focus] = [groups.first(), groups.nth(1)];
   const all = await checkFiles(page, atlas);
   expect(all.shape.slice(0, 2)).toEqual([12, 12]);
@@ -131,7 +133,7 @@ test('every view can be taken away as PNG, SVG, CSV and JSON, and each file read
   for (const [view, charts] of [
     ['Lens', 2],
     ['Sampler', 1],
-    ['Model', 2],
+    ['Model', 3],
   ] as const) {
     await page.getByRole('tab', { name: view }).click();
     // A view's charts come one after the other; the first in the page is the last to wait for.
