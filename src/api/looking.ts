@@ -53,7 +53,7 @@ export interface HeadScores {
 
 /**
  * What a head may be called for. Beside the behaviours: `sentence` looks at the beginning of the sentence or speech,
- * `punctuation` at marks, `words` at the last of a few words of its own. Which tokens these mean: `habits.ts`.
+ * `punctuation` at marks, `words` at the last of a few words of its own. Which tokens these mean: `marks.ts`.
  */
 export type Habit = Behaviour | 'sentence' | 'punctuation' | 'words';
 

@@ -1,6 +1,7 @@
 // What a head is called, from what it does in the text that is here. Score and control always stand beside the name.
 import type { Habit, HeadNames, HeadScores } from '../api.ts';
-import { HABITS, type LabelName } from './facts/attention.ts';
+import { HABITS } from '../habits.ts';
+import type { LabelName } from './facts/attention.ts';
 
 export interface HeadLabel {
   readonly name: LabelName;

@@ -1,9 +1,9 @@
 // What somebody looks at, and how it is drawn: one value, and one way to write it down. Storage, links and
 // undo keep it, each as a record of short strings that any address may hold as they are. What cannot be
 // read is left out; where a person wrote it, a note says so.
+import { HABITS } from '../habits.ts';
 import type { ModelSummary, PartOff } from '../api.ts';
 import {
-  HABITS,
   isSameHead,
   MOST_PINS,
   type AtlasFilter,

@@ -1,6 +1,6 @@
 // What a model of one head does in a text, for tests of its name.
 import type { Habit, HeadNames } from '../../src/api.ts';
-import { HABITS } from '../../src/state/facts/attention.ts';
+import { HABITS } from '../../src/habits.ts';
 
 /** Scores of the one head, and of its shuffles; 0 where nothing is said. */
 export function names(

@@ -5,8 +5,9 @@ import { LEAST_ROWS, NameSheet, readLayerKeys } from '../reading/headNames.ts';
 import { startingIds } from '../reading/startingIds.ts';
 
 /**
- * Every head's scores over `ids` beside those of its shuffles; over `standIn`, or plain English, where `ids` are too few. Other readers of the conversation may take turns between
- * two layers, and whoever is asked something else meanwhile has his turn every 40 ms.
+ * Every head's scores over `ids` beside those of its shuffles; over `standIn`, or plain English, where `ids` are too few.
+ * Other readers of the conversation may take turns between two layers, and whoever is asked something else meanwhile has his
+ * turn every 40 ms.
  */
 export async function headNames(
   model: GPT2,
@@ -16,12 +17,12 @@ export async function headNames(
   const text = startingIds(ids, model.bosTokenId);
   const conversation = model.conversation(off);
   const visible = text.slice(conversation.windowFor(text.length));
-  const texts = visible.map((id) => model.vocabulary.pieceOf(id).text);
   // The first token's row shows nothing.
   if (visible.length <= LEAST_ROWS) {
     // A copy, for a worker gives its answer's memory away.
     return structuredClone(await model.readers.standInNames(standIn, signal));
   }
+  const texts = visible.map((id) => model.vocabulary.pieceOf(id).text);
   const own = await model.readers.ownWords(signal);
   const sheet = new NameSheet(model.config, visible, texts, own);
   for (let layer = 0; layer < model.config.nLayer; layer++) {

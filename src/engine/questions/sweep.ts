@@ -13,8 +13,8 @@ import { windowStart } from '../../window.ts';
 const MOST_KEPT_BYTES = 2 ** 29;
 
 /**
- * Streams the change in ln p(target), or in the target's logit less another's, with each head off, then with each layer's whole attention and its MLP off,
- * in a session of its own. What a part changes lies behind it, so everything before it is computed once for all;
+ * Streams the change in ln p(target), or in the target's logit less another's, with each head off, then with each layer's
+ * whole attention and its MLP off, in a session of its own. What a part changes lies behind it, so everything before it is computed once for all;
  * the last layers come first, because they are done soonest. Aborting ends the stream. Throws `inspect/…` (`inspect/size` where the text is too long for
  * `mostBytes`), `tokens/…`.
  */

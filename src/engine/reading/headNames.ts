@@ -1,13 +1,14 @@
 // What heads may be called for in a text, against a control: each head beside itself with shuffled keys.
 import type { Habit, HeadNames } from '../../api.ts';
 import { EngineError } from '../../errors.ts';
+import { HABITS } from '../../habits.ts';
 import {
   LEAST_OF_A_WORD,
   lastWordPlace,
   marksOf,
   sentencePlaces,
   type Marks,
-} from '../../habits.ts';
+} from '../../marks.ts';
 import type { Gpt } from '../../model/gpt.ts';
 import { Session } from '../../model/session.ts';
 import { LONG_TEXT } from '../../text/referenceText.ts';
@@ -28,30 +29,8 @@ const PROBE_TOKENS = 200;
 /** The probe's rows from here on: before, nearly every word is looked at. */
 const FIRST_PROBE_ROW = 8;
 
-const HABITS = [
-  'previous',
-  'first',
-  'duplicate',
-  'induction',
-  'local',
-  'broad',
-  'sentence',
-  'punctuation',
-  'words',
-] as const satisfies readonly Habit[];
-
 function ofEach<T>(make: () => T): Record<Habit, T> {
-  return {
-    previous: make(),
-    first: make(),
-    duplicate: make(),
-    induction: make(),
-    local: make(),
-    broad: make(),
-    sentence: make(),
-    punctuation: make(),
-    words: make(),
-  };
+  return Object.fromEntries(HABITS.map((habit) => [habit, make()])) as Record<Habit, T>;
 }
 
 /** The words that each head looks at in the probe, (L · H) · (1 + shuffles): a habit found there is looked for here. */
@@ -68,6 +47,24 @@ export async function readLayerKeys(
   const reading = enc.read(session.cache.layers[layer], 0, size * widths.head.rowStride);
   enc.submit();
   return { qkv: await reading, layout: widths.head, scoreScale: scoreScales[layer], size };
+}
+
+/** Reads a text in a session of its own, and hands out what the cache of each layer has of it. */
+async function eachLayer(
+  model: Gpt,
+  ids: readonly number[],
+  take: (layer: number, keys: LayerKeys) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const session = new Session(model, { capacity: ids.length });
+  try {
+    await session.append([ids], { signal });
+    for (let layer = 0; layer < model.config.nLayer; layer++) {
+      await take(layer, await readLayerKeys(session, layer, ids.length));
+    }
+  } finally {
+    session.dispose();
+  }
 }
 
 /**
@@ -97,15 +94,7 @@ export async function nameByStandIn(
   const sheet = new NameSheet(model.config, isTold ? ids : [], texts, own);
   const standIn = on === undefined ? {} : { on };
   if (!isTold) return { ...sheet.result(), standIn };
-  const session = new Session(model, { capacity: ids.length });
-  try {
-    await session.append([ids], { signal });
-    for (let layer = 0; layer < model.config.nLayer; layer++) {
-      await sheet.add(layer, await readLayerKeys(session, layer, ids.length), signal);
-    }
-  } finally {
-    session.dispose();
-  }
+  await eachLayer(model, ids, async (layer, keys) => sheet.add(layer, keys, signal), signal);
   return { ...sheet.result(), standIn };
 }
 
@@ -121,15 +110,15 @@ export async function findOwnWords(
   if (tokenizer === null || ids.length === 0) return none;
   const { words } = marksOf(ids.map((id) => tokenizer.pieceOf(id).text));
   const found: ReadonlySet<string>[] = [];
-  const session = new Session(model, { capacity: ids.length });
-  try {
-    await session.append([ids], { signal });
-    for (let layer = 0; layer < nLayer; layer++) {
+  await eachLayer(
+    model,
+    ids,
+    async (layer, keys) => {
       const tallies = none
         .slice(0, nHead * (1 + SHUFFLES))
         .map(() => ({ more: new Map<string, number>(), tops: new Map<string, number>() }));
       await readRows(
-        await readLayerKeys(session, layer, ids.length),
+        keys,
         layer,
         (head, variant, t, weights) => {
           if (t < FIRST_PROBE_ROW) return;
@@ -149,10 +138,9 @@ export async function findOwnWords(
         own.sort(([, a], [, b]) => b - a);
         found.push(new Set(own.slice(0, OWN_WORDS).map(([word]) => word)));
       }
-    }
-  } finally {
-    session.dispose();
-  }
+    },
+    signal,
+  );
   return found;
 }
 

@@ -13,3 +13,17 @@ export class Once<T> {
     return found.value;
   }
 }
+
+/** The same of a text, or of another thing by which it is measured: of the last one that was asked for. */
+export class OncePer<K, T> {
+  #key: K | undefined;
+  #once = new Once<T>();
+
+  async get(key: K, measure: () => Promise<T>): Promise<T> {
+    if (key !== this.#key) {
+      this.#key = key;
+      this.#once = new Once();
+    }
+    return this.#once.get(measure);
+  }
+}

@@ -8,7 +8,7 @@ import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { Conversation, type Reader } from './conversation.ts';
 import type { OwnWords } from './headNames.ts';
-import { Once } from './once.ts';
+import { Once, OncePer } from './once.ts';
 import { Trace, type TraceReader } from './trace.ts';
 
 /** Those who follow one text. */
@@ -26,13 +26,11 @@ export class Readers {
   readonly #partMeans = new Once<PartMeans>();
   /** Where the means lie. */
   #means: Arena | null = null;
-  #headScores = new Once<HeadScores>();
+  /** By what they are measured on; random tokens where it is undefined. */
+  readonly #headScores = new OncePer<string | undefined, HeadScores>();
   readonly #ownWords = new Once<OwnWords>();
-  #standInNames = new Once<HeadNames>();
-  /** What these were read in; plain English where it is undefined. */
-  #standIn: string | undefined;
-  /** What they were measured on; random tokens where it is undefined. */
-  #probe: string | undefined;
+  /** By what they are read in; plain English where it is undefined. */
+  readonly #standInNames = new OncePer<string | undefined, HeadNames>();
 
   /** `tokenizer` reads the text over which parts are averaged. */
   constructor(gpt: Gpt, tokenizer: Tokenizer | null) {
@@ -92,11 +90,7 @@ export class Readers {
 
   /** What heads do on random tokens that come twice, or on a text; measured once, when asked for. */
   headScores(text?: string, signal?: AbortSignal): Promise<HeadScores> {
-    if (text !== this.#probe) {
-      this.#probe = text;
-      this.#headScores = new Once();
-    }
-    return this.#headScores.get(async () => {
+    return this.#headScores.get(text, async () => {
       const { measureHeads } = await import('./headScores.ts');
       return measureHeads(this.#gpt, { text, tokenizer: this.#tokenizer, signal });
     });
@@ -112,11 +106,7 @@ export class Readers {
 
   /** What heads are called for where a text is too short: in the line `on`, or in plain English; measured once. */
   standInNames(on?: string, signal?: AbortSignal): Promise<HeadNames> {
-    if (on !== this.#standIn) {
-      this.#standIn = on;
-      this.#standInNames = new Once();
-    }
-    return this.#standInNames.get(async () => {
+    return this.#standInNames.get(on, async () => {
       const { nameByStandIn } = await import('./headNames.ts');
       const own = await this.ownWords(signal);
       return nameByStandIn(this.#gpt, this.#tokenizer, { on, own, signal });

@@ -13,19 +13,6 @@ export interface HeadRef {
   readonly head: number;
 }
 
-/** In the order in which they are shown and sorted. */
-export const HABITS: readonly Habit[] = [
-  'induction',
-  'duplicate',
-  'previous',
-  'sentence',
-  'words',
-  'punctuation',
-  'local',
-  'broad',
-  'first',
-];
-
 export type LabelName = Habit | 'mixed';
 
 /** What a tile of the atlas shows: one token's row, the whole pattern, or what the head matters. */

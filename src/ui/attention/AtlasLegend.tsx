@@ -1,6 +1,7 @@
 // Which names stand at the token, and how often; each shows its heads alone.
 import type { ReactNode } from 'react';
-import { HABITS, KEY_SHARE, type LabelName } from '../../state/facts/attention.ts';
+import { HABITS } from '../../habits.ts';
+import { KEY_SHARE, type LabelName } from '../../state/facts/attention.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import { formatScore, KINDS, labelWords, MIXED, whereNamed } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';

@@ -1,7 +1,8 @@
 // What a head does in words and numbers: for one token, for one cell, and by its scores.
 import { useMemo, type ReactNode } from 'react';
 import type { AttentionMap, Behaviour, Habit, TokenPiece } from '../../api.ts';
-import { HABITS, type HeadRef } from '../../state/facts/attention.ts';
+import { HABITS } from '../../habits.ts';
+import type { HeadRef } from '../../state/facts/attention.ts';
 import {
   formatScore,
   headSentence,

@@ -1,7 +1,7 @@
 // What a head does at one token of this text, read from that token's row: how its weight lies, and whether
 // a name that the head earned in the whole text fits. Pure.
 import type { Habit, HeadNames } from '../../api.ts';
-import { lastWordPlace, marksOf, sentencePlaces, type Marks } from '../../habits.ts';
+import { lastWordPlace, marksOf, sentencePlaces, type Marks } from '../../marks.ts';
 import type { HeadRef } from '../../state/facts/attention.ts';
 import {
   KINDS,

@@ -1,8 +1,8 @@
 // What the atlas shows now: which heads, in which order, with which marks. Pure; drawn by `atlasDrawing.ts`.
+import { HABITS } from '../../habits.ts';
 import type { AttentionMap, AttentionRows, PartOff } from '../../api.ts';
 import { labelHead, type HeadLabel } from '../../state/headLabels.ts';
 import {
-  HABITS,
   KEY_SHARE,
   type AtlasFilter,
   type AtlasMode,
@@ -11,7 +11,7 @@ import {
 import type { AppState } from '../../state/store.ts';
 import { modelOf } from '../../state/facts/model.ts';
 import { isOfProbability } from '../../state/facts/parts.ts';
-import type { Marks } from '../../habits.ts';
+import type { Marks } from '../../marks.ts';
 import { labelHere, marksOfRow, type Ids } from './rowReading.ts';
 import { entropyOf, rowOfMap, type HeadRow } from './weights.ts';
 

@@ -1,6 +1,7 @@
 // Which heads are worth a look in this text: of each name the head that is furthest above its control. Pure.
 import type { Habit, HeadNames } from '../../api.ts';
-import { HABITS, type HeadRef } from '../../state/facts/attention.ts';
+import { HABITS } from '../../habits.ts';
+import type { HeadRef } from '../../state/facts/attention.ts';
 import {
   KINDS,
   labelHead,

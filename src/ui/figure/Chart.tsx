@@ -3,7 +3,6 @@ import {
   useEffect,
   useLayoutEffect,
   useRef,
-  useState,
   type CanvasHTMLAttributes,
   type ReactNode,
 } from 'react';
@@ -15,6 +14,7 @@ import css from './Chart.module.css';
 import type { FigureTheme } from './figure.ts';
 import type { Painter } from './painter.ts';
 import { useTheme } from './useTheme.ts';
+import { useWidth } from './useWidth.ts';
 
 export interface ChartProps<S> extends Omit<
   CanvasHTMLAttributes<HTMLCanvasElement>,
@@ -47,18 +47,8 @@ export function Chart<S = AppState>({
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useTheme(host);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(host);
   const draw = useRef(() => {});
-
-  useLayoutEffect(() => {
-    const element = host.current;
-    if (element === null) return;
-    const measure = (): void => setWidth(Math.floor(element.clientWidth));
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
 
   useEffect(() => {
     if (width > 0) onWidth?.(width);

@@ -1,9 +1,10 @@
 // Switches for heads, attentions and MLPs: what the next token is without them.
-import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
+import { useWidth } from '../figure/useWidth.ts';
 import { formatPercent, quoteToken } from '../format.ts';
 import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
@@ -65,21 +66,11 @@ function Switches({
   const { off, by } = useFacts((s) => ({ off: s.view.off, by: s.parts.by }));
   const host = useRef<HTMLDivElement>(null);
   const table = useRef<HTMLTableElement>(null);
-  const [room, setRoom] = useState(0);
+  const room = useWidth(host);
   const [spot, setSpot] = useState({ row: 0, column: 0 });
   const [about, setAbout] = useState<Part | null>(null);
   const layout = layoutGrid(room, nLayer, nHead);
   const columns = nHead + 2;
-
-  useLayoutEffect(() => {
-    const element = host.current;
-    if (element === null) return;
-    const measure = (): void => setRoom(Math.floor(element.clientWidth));
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
 
   const isOff = (p: Part): boolean => off.some((o) => isSamePart(o, p));
 

@@ -1,14 +1,6 @@
 // The whole machine in one picture, for the token that is looked at: from its word to the next one. Each box opens the
 // view that has more of it.
-import {
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type ReactNode,
-} from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { modelOf } from '../../../state/facts/model.ts';
 import { useApp, useFacts } from '../../context.ts';
 import controls from '../../controls.module.css';
@@ -16,6 +8,7 @@ import { createElementPainter } from '../../figure/elementPainter.tsx';
 import type { Figure } from '../../figure/figure.ts';
 import { FigureTools } from '../../figure/FigureTools.tsx';
 import { useTheme } from '../../figure/useTheme.ts';
+import { useWidth } from '../../figure/useWidth.ts';
 import { quoteToken } from '../../format.ts';
 import { drawMachine } from './drawing.ts';
 import type { MachineFacts } from './facts.ts';
@@ -41,16 +34,7 @@ export function Machine(): ReactNode {
   }));
   const { facts, trouble } = useMachine();
   const host = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = host.current;
-    if (element === null) return;
-    const measure = (): void => setWidth(Math.floor(element.clientWidth));
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const width = useWidth(host);
   const isThere = facts !== null && facts.layers.length === nLayer && !empty;
   return (
     <section className={css.machine} aria-labelledby="machine-title" data-testid="machine">
