@@ -13,12 +13,15 @@ const FILES = [WEIGHTS, 'config.json'];
 interface AheadOptions {
   /** How long after a step was asked for: it is shown first. In ms. */
   readonly waitMs?: number;
+  /** The same after a run's first, which may be all that is wanted. In ms. */
+  readonly firstMs?: number;
   /** Of all steps together. */
   readonly mostBytes?: number;
 }
 
 export class Ahead {
   readonly #waitMs: number;
+  readonly #firstMs: number;
   readonly #mostBytes: number;
   #run = '';
   /** By step. */
@@ -26,8 +29,9 @@ export class Ahead {
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ waitMs = 400, mostBytes = 32 << 20 }: AheadOptions = {}) {
+  constructor({ waitMs = 400, firstMs = 1500, mostBytes = 32 << 20 }: AheadOptions = {}) {
     this.#waitMs = waitMs;
+    this.#firstMs = firstMs;
     this.#mostBytes = mostBytes;
   }
 
@@ -47,24 +51,19 @@ export class Ahead {
     return null;
   }
 
-  /**
-   * Reads the other steps of that run, the nearest first, as far as there is room; from the second step on that is asked
-   * for, since one alone may be all that is wanted.
-   */
+  /** Reads the other steps of that run, the nearest first, as far as there is room. */
   readFrom(store: ModelStore, { id, step }: RunIdentity): void {
     this.#reading.abort();
-    if (this.#run !== id) {
-      this.#held.clear();
-      this.#run = id;
-      return;
-    }
+    const isFirst = this.#run !== id;
+    if (isFirst) this.#held.clear();
+    this.#run = id;
     this.#reading = new AbortController();
     const { signal } = this.#reading;
     clearTimeout(this.#timer);
     // What cannot be read now is read, or told of, when somebody wants it.
     this.#timer = setTimeout(
       () => void this.#readAll(store, { id, step, signal }).catch(() => {}),
-      this.#waitMs,
+      isFirst ? this.#firstMs : this.#waitMs,
     );
   }
 

@@ -50,6 +50,7 @@ const weightsOf = async (step: Awaited<ReturnType<Ahead['take']>>): Promise<numb
 test('the others of the same run are read, the nearest first, and then come from memory', async () => {
   const ahead = new Ahead({ waitMs: 0 });
   expect(await ahead.take(store, at(2))).toBeNull();
+  // The first may be all that is wanted: its others are read later.
   ahead.readFrom(store, at(1));
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(read).toEqual([]);
@@ -63,6 +64,13 @@ test('the others of the same run are read, the nearest first, and then come from
   expect(open).not.toHaveBeenCalled();
   // One of another run is none of these.
   expect(await ahead.take(store, at(3, 'other.seen'))).toBeNull();
+});
+
+test('the others of a run are read when its first was seen for a while', async () => {
+  const ahead = new Ahead({ firstMs: 5 });
+  ahead.readFrom(store, at(10));
+  await vi.waitFor(() => expect(read).toHaveLength(STEPS.length));
+  expect(await ahead.take(store, at(0))).not.toBeNull();
 });
 
 test('what was written anew since, or deleted, is not what was read', async () => {
