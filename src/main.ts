@@ -23,6 +23,8 @@ import { WorkerEngine } from './worker/workerEngine.ts';
 const VERDICT_LATE_MS = 1800;
 /** How long after the model is there the page itself is kept for offline use. */
 const KEEP_MS = 3000;
+/** A recorded story that comes later than this after the page's own code is not waited for any longer. */
+const STORY_MS = 1000;
 
 /** Text that is written is drawn so often, in ms: nobody reads faster, and drawing takes the processor from the model. */
 const DRAWN_MS = 30;
@@ -83,7 +85,10 @@ const stopWaiting = store.subscribe((state) => {
   setTimeout(() => void keepPage(modelOf(state)?.source === ownSource), KEEP_MS);
 });
 
-const [{ showPage }, recorded] = await Promise.all([import('./ui/showPage.tsx'), story]);
+const { showPage } = await import('./ui/showPage.tsx');
+// What comes after that comes too late: by then the page is the visitor's.
+const tooLate = new Promise<null>((resolve) => setTimeout(() => resolve(null), STORY_MS));
+const recorded = await Promise.race([story, tooLate]);
 if (recorded && actions.showStory(recorded.story)) {
   recorded.followStory(recorded.story, store, text, actions.showNext);
 }

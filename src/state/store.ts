@@ -24,7 +24,8 @@ import { NO_SAMPLER, type SamplerState } from './facts/sampler.ts';
 import type { TextFacts } from './facts/text.ts';
 import type { Saved } from './persist.ts';
 import type { Recording } from './replay.ts';
-import { DEFAULT_SETTINGS } from './settings.ts';
+import { isSameRecipe } from './runs.ts';
+import { DEFAULT_SETTINGS, toSamplingOptions } from './settings.ts';
 import { createTokenText, restoreSnapshot, type Snapshot, type TokenText } from './tokenText.ts';
 import type { UrlState } from './urlState.ts';
 import { FIRST_VIEW, type View } from './view.ts';
@@ -35,6 +36,9 @@ export const EXAMPLES: readonly string[] = [
   'The king said to his daughter,',
   '"Who are you?" asked the bear. "I am',
 ];
+
+/** How the recorded story goes on from the first of them: with this seed, so many tokens, at the page's own settings. */
+export const STORY = { seed: 4, written: 34 };
 
 export interface AppState {
   readonly model: ModelFacts;
@@ -152,10 +156,22 @@ export function createAppStore(
   return { store, text, savedOver: fromUrl && savedText !== null ? saved : null };
 }
 
-/** Whether a text is more than an example nobody has touched. */
+/** Whether a text is more than an example or the recorded story, as nobody has touched them. */
 function isOwn(text: Snapshot | null): boolean {
-  if (text === null) return false;
+  if (text === null || isStory(text)) return false;
   return text.pieces.length > text.promptCount || !['', ...EXAMPLES].includes(text.prompt);
+}
+
+/** Whether a text is what a first visit finds: all of it behind the first example was written by the story's own recipe. */
+function isStory({ prompt, promptCount, pieces, runs }: Snapshot): boolean {
+  const [run] = runs;
+  return (
+    prompt === EXAMPLES[0] &&
+    run?.start === promptCount &&
+    run.end === pieces.length &&
+    run.end - run.start === STORY.written &&
+    isSameRecipe(run, { ...STORY, settings: toSamplingOptions(DEFAULT_SETTINGS), off: [] })
+  );
 }
 
 /** Whether a link says what is stored anyway: then nothing is lost by opening it. */

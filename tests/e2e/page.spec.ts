@@ -20,7 +20,7 @@ import {
   untilReady,
   wholeText,
 } from './helpers.ts';
-import { test } from './window.ts';
+import { forget, test } from './window.ts';
 
 async function fakeGpu(
   page: Page,
@@ -253,6 +253,17 @@ test.describe('the page', () => {
       await mayCome;
       await route.continue();
     });
+    // A story that never comes holds nobody up, and one that comes late is not put over what somebody has written.
+    let answer = async (): Promise<void> => {};
+    await page.route('**/story.json', (route) => void (answer = async () => route.continue()));
+    await page.goto('./?device=cpu');
+    await prompt(page).fill('My own words', { timeout: 10_000 });
+    await Promise.all([page.waitForResponse('**/story.json'), answer()]);
+    await page.evaluate(async () => new Promise((drawn) => requestAnimationFrame(drawn)));
+    await expect(prompt(page)).toHaveValue('My own words');
+    await expect(page.getByTestId('next-token').locator('tbody tr')).toHaveCount(0);
+    await page.unroute('**/story.json');
+    await forget(page);
     // What is seen in each frame from the first one on, as often as it is something else.
     await page.addInitScript(() => {
       const seen: number[][] = [];

@@ -5,14 +5,12 @@ import type { Distribution, TokenPiece } from '../../src/api.ts';
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { identityOf } from '../../src/state/modelName.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../../src/state/settings.ts';
-import { EXAMPLES } from '../../src/state/store.ts';
+import { EXAMPLES, STORY } from '../../src/state/store.ts';
 import type { Story } from '../../src/state/story.ts';
 import { FIRST_VIEW } from '../../src/state/view.ts';
 
 const TALES = new URL('../../public/models/tales-7m', import.meta.url).pathname;
 const FILES = ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'];
-const SEED = 4;
-const WRITTEN = 34;
 /** As many candidates as the bars show. */
 const TOP = 20;
 
@@ -24,7 +22,7 @@ export async function recordStory(): Promise<Story> {
   const pieces: TokenPiece[] = [...(await engine.ask('tokenize', { text: prompt }))];
   const promptCount = pieces.length;
   const settings = toSamplingOptions(DEFAULT_SETTINGS);
-  const options = { ...settings, max_new_tokens: WRITTEN, seed: SEED, stop: [] };
+  const options = { ...settings, max_new_tokens: STORY.written, seed: STORY.seed, stop: [] };
   const start = pieces.map(({ id }) => id);
   for await (const event of engine.generate({ ids: start, options })) {
     if (event.type === 'token') pieces.push(event.piece);
@@ -41,7 +39,7 @@ export async function recordStory(): Promise<Story> {
   const map = await engine.ask('attention', { ids, layer, head });
   const lens = await engine.ask('lens', { ids, from: 0, count: ids.length });
   await engine.dispose();
-  const runs = [{ start: promptCount, end: pieces.length, seed: SEED, settings, off: [] }];
+  const runs = [{ start: promptCount, end: pieces.length, seed: STORY.seed, settings, off: [] }];
   const scores = { logprobs: Array.from(logprobs), ranks: Array.from(ranks) };
   const owner = identityOf(model);
   const snapshot = { prompt, promptCount, pieces, ...scores, runs, owner };

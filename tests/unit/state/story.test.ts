@@ -5,7 +5,9 @@ import type { ModelSummary } from '../../../src/api.ts';
 import type { NextFacts } from '../../../src/state/facts/run.ts';
 import { createAppStore } from '../../../src/state/store.ts';
 import { followStory, parseStory, writeStory, type Story } from '../../../src/state/story.ts';
-import { restoreSnapshot, toPlainText } from '../../../src/state/tokenText.ts';
+import { formatSaved, parseSaved, type Saved } from '../../../src/state/persist.ts';
+import { restoreSnapshot, toPlainText, type Snapshot } from '../../../src/state/tokenText.ts';
+import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { recordStory } from '../../support/story.ts';
 import { change, toHere } from './toyPage.ts';
 
@@ -91,6 +93,53 @@ test('a file of another shape is no story', () => {
   }
   expect(parseStory(null)).toBeNull();
   expect(parseStory(JSON.parse(writeStory(recorded())))).toEqual(recorded());
+});
+
+test('left as it was found, it is no text of one’s own that a link would replace', () => {
+  const { snapshot } = recorded();
+  const isReplaced = (text: Snapshot): boolean => {
+    const left: Saved = {
+      text,
+      tree: '',
+      settings: {},
+      by: null,
+      theme: 'auto',
+      view: FIRST_VIEW,
+      done: [],
+    };
+    const address = { settings: {}, prompt: 'a link', localEngine: false, notes: [] };
+    return createAppStore(address, parseSaved(formatSaved(left))).store.getState().page.replaced;
+  };
+  expect(isReplaced(snapshot)).toBe(false);
+
+  const { pieces, runs, promptCount, prompt } = snapshot;
+  const [run] = runs;
+  const [piece] = pieces;
+  if (run === undefined || piece === undefined) throw new Error('The story has no run.');
+  const { length } = pieces;
+  const touched: Record<string, Partial<Snapshot>> = {
+    'a piece that somebody took': { pieces: [...pieces, piece] },
+    'a piece more that was written': {
+      pieces: [...pieces, piece],
+      runs: [{ ...run, end: length + 1 }],
+    },
+    'the last piece by somebody': { runs: [{ ...run, end: length - 1 }] },
+    'the last piece taken away': {
+      pieces: pieces.slice(0, -1),
+      runs: [{ ...run, end: length - 1 }],
+    },
+    'another beginning': { prompt: `${prompt} then`, promptCount: promptCount + 1 },
+    'another seed': { runs: [{ ...run, seed: run.seed + 1 }] },
+    'without a head': { runs: [{ ...run, off: [{ part: 'mlp', layer: 0, by: 'zero' }] }] },
+  };
+  for (const [name, other] of Object.entries(touched)) {
+    const now = { ...snapshot, ...other };
+    const scores = {
+      logprobs: now.pieces.map(() => -1),
+      ranks: now.pieces.map(() => 1),
+    };
+    expect(isReplaced({ ...now, ...scores }), name).toBe(true);
+  }
 });
 
 describe('until the model is there', () => {
