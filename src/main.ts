@@ -124,8 +124,8 @@ function isPlainVisit(): boolean {
 
 /** Whether nobody has said where to go: a reload, or an address that names nothing. */
 function mayComeBack(): boolean {
-  const { workspace, lesson, recording, wish } = url;
-  if ([workspace, lesson, recording].some((one) => one !== undefined)) return false;
+  const { workspace = 'train', lesson, recording, wish } = url;
+  if (workspace !== 'train' || lesson !== undefined || recording !== undefined) return false;
   const [opened] = performance.getEntriesByType('navigation');
   const isReload = opened instanceof PerformanceNavigationTiming && opened.type === 'reload';
   return isReload || (location.hash.length < 2 && wish === undefined);

@@ -5,14 +5,9 @@ import { parseArgs } from 'node:util';
 const USAGE =
   'npm run train -- --text FILE --out FOLDER [--kind gpt2|nanogpt|mingpt|notebook] [--tokenizer characters|bytes|bpe|gpt2] ' +
   '[--vocab_size N] [--n_layer N] [--n_head N] [--n_embd N] [--block_size N] [--max_steps N] [--validation SHARE] ' +
-  '[--unknown error|skip] [--prompt TEXT] [--threads N] [--resume], and every option of train() by its name; --model FOLDER_OR_ID [--lora RANK] goes on from a model';
+  '[--unknown error|skip] [--prompt TEXT] [--threads N] [--resume], every option of train() by its name, and every field of a new model (--help names them); --model FOLDER_OR_ID [--lora RANK] goes on from a model';
 
-export const KINDS = {
-  gpt2: 'gpt2',
-  nanogpt: 'nanogpt',
-  mingpt: 'mingpt-gpt1',
-  notebook: 'notebook-124m',
-};
+const KINDS = ['gpt2', 'nanogpt', 'mingpt', 'notebook'];
 /** What becomes of characters that the tokenizer lacks. */
 const UNKNOWN = ['error', 'skip'];
 const TOKENIZERS = ['characters', 'bytes', 'bpe', 'gpt2'];
@@ -35,7 +30,7 @@ const SIZES = {
   n_embd: 'nEmbd',
   lora: 'rank',
 };
-/** What a loaded model has of its own. */
+/** What a loaded model has of its own, beside the details. */
 const OF_NEW_MODELS = ['kind', 'n_layer', 'n_head', 'n_embd', 'tokenizer', 'vocab_size'];
 const STRINGS = [
   'text',
@@ -48,6 +43,20 @@ const STRINGS = [
   ...OF_NEW_MODELS,
   ...NUMBERS,
 ];
+/** What each detail is, for --help; numbers and choices come from the library. */
+const ABOUT = {
+  n_inner: 'width of each MLP; 4 · n_embd if left out',
+  activation_function: 'between the two layers of an MLP',
+  layer_norm_epsilon: 'what a LayerNorm adds before it divides',
+  layer_norm_denominator: 'what a LayerNorm divides by the root of; std as the notebook has it',
+  qkv_bias: 'whether queries, keys and values have biases',
+  bias: 'whether all other linear layers but the head have',
+  layer_norm_bias: 'whether a LayerNorm has',
+  scale_attn_weights: 'whether scores are divided by the root of a head’s width',
+  scale_attn_by_inverse_layer_idx: 'whether they are divided by the number of their block too',
+  tie_word_embeddings: 'whether the head is the embedding itself',
+  initializer_range: 'standard deviation of first weights; none of the notebook’s',
+};
 /** Of `block_size` the model decides, where one is loaded. */
 const USUAL = {
   kind: 'gpt2',
@@ -62,20 +71,23 @@ const USUAL = {
 };
 
 /**
- * `values` of the command's own flags, `args` for the library's `train`. Throws an error with the `usage` where they
- * cannot be meant. `defaults` and `bounds` are the library's: of its options, and of the sizes of models and adapters.
+ * `values` of the command's own flags, `args` for the library's `train`, `details` for a new model, by GPT2Config's names.
+ * Throws an error with the `usage` where they cannot be meant; with `help` alone where that was asked for. `defaults`,
+ * `bounds` and `known` are the library's: of its options, of the sizes of models and adapters, of a model's details.
+ * `whyNot` says what cannot be of them, or null.
  */
-export function readOptions(argv, { defaults, bounds }) {
+export function readOptions(argv, { defaults, bounds, known, whyNot }) {
   const ofTrain = [...Object.keys(defaults), 'block_size'];
-  const given = parsed(argv, ofTrain);
+  const given = parsed(argv, [...ofTrain, ...Object.keys(known)]);
+  if (given.help) throw Object.assign(new Error(helpOf(defaults, known)), { isHelp: true });
   const { prompt, resume = false, ...words } = { ...USUAL, ...given };
   if (!words.text || !words.out)
     throw refused('Name a text and a folder: --text FILE --out FOLDER.');
   if (!statSync(words.text, { throwIfNoEntry: false })?.isFile()) {
     throw refused(`There is no file ${words.text}.`);
   }
-  checkTogether(given);
-  checkChoice('kind', words.kind, Object.keys(KINDS));
+  checkTogether(given, Object.keys(known));
+  checkChoice('kind', words.kind, KINDS);
   checkChoice('tokenizer', words.tokenizer, TOKENIZERS);
   checkChoice('unknown', words.unknown, UNKNOWN);
   // A text may take a minute to read: what is no number is told before that.
@@ -88,6 +100,9 @@ export function readOptions(argv, { defaults, bounds }) {
   if (Number(words.n_embd) % Number(words.n_head) !== 0) {
     throw refused(`--n_embd ${words.n_embd} is not divisible by --n_head ${words.n_head}.`);
   }
+  const details = detailsOf(given, known);
+  const wrong = whyNot({ kind: words.kind, ...details });
+  if (wrong) throw refused(`--${wrong.message} ${wrong.hint}`);
   checkFolder(words.out);
   const args = Object.fromEntries(
     ofTrain
@@ -97,16 +112,52 @@ export function readOptions(argv, { defaults, bounds }) {
         typeof defaults[name] === 'string' ? words[name] : Number(words[name]),
       ]),
   );
-  return { values: { ...words, prompt, resume }, args };
+  return { values: { ...words, prompt, resume }, args, details };
+}
+
+/** What is said of a new model: numbers and yes or no as such. What is no number stays as it stands there, and is refused by its name. */
+function detailsOf(given, known) {
+  const said = Object.entries(known).filter(([name]) => given[name] !== undefined);
+  return Object.fromEntries(
+    said.map(([name, what]) => {
+      const word = given[name];
+      if ('flag' in what) return [name, { true: true, false: false }[word] ?? word];
+      const isNumber = 'from' in what && word.trim() !== '' && !Number.isNaN(Number(word));
+      return [name, isNumber ? Number(word) : word];
+    }),
+  );
+}
+
+function helpOf(defaults, known) {
+  const options = Object.entries(defaults).map(([name, value]) => `  --${name} ${value}`);
+  const fields = Object.entries(known).map(([name, what]) => {
+    const may =
+      'flag' in what
+        ? 'true|false'
+        : 'choices' in what
+          ? what.choices.join('|')
+          : `${what.from} … ${what.to}`;
+    return `  --${name} ${may}: ${ABOUT[name]}`;
+  });
+  return [
+    `Usage: ${USAGE}`,
+    '',
+    'Fields of a new model, by GPT2Config’s names; what is left out is as the --kind has it:',
+    ...fields,
+    '',
+    'Options of the run, with what they are where they are left out:',
+    ...options,
+  ].join('\n');
 }
 
 /** Flags that stand there, and no others. */
-function parsed(argv, ofTrain) {
-  const flags = [...STRINGS, ...ofTrain].map((name) => [name, { type: 'string' }]);
+function parsed(argv, others) {
+  const flags = [...STRINGS, ...others].map((name) => [name, { type: 'string' }]);
   const options = {
     ...Object.fromEntries(flags),
     prompt: { type: 'string', multiple: true },
     resume: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
   };
   try {
     return parseArgs({ args: argv, options }).values;
@@ -116,13 +167,13 @@ function parsed(argv, ofTrain) {
 }
 
 /** What would be passed over in silence is refused: whoever wrote it meant another run. */
-function checkTogether(given) {
+function checkTogether(given, details) {
   if (given.lora !== undefined && given.model === undefined) {
     throw refused(
       '--lora trains an adapter beside a loaded model, and there is no --model; without one, all of a new model is trained. Name a model, or leave --lora out.',
     );
   }
-  const other = OF_NEW_MODELS.filter((name) => given[name] !== undefined);
+  const other = [...OF_NEW_MODELS, ...details].filter((name) => given[name] !== undefined);
   if (given.model !== undefined && other.length > 0) {
     const [do_, them] = other.length > 1 ? ['contradict', 'them'] : ['contradicts', 'it'];
     throw refused(

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compose } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { KINDS, readOptions } from './options.mjs';
+import { readOptions } from './options.mjs';
 import { count, said, saidOf } from './words.mjs';
 
 /** Asked to end, by whom ever: a person, a shell, a scheduler. */
@@ -18,6 +18,10 @@ export async function runTraining(argv, { load, tell, complain, signals }) {
     await run(argv, { load, tell, signals });
     return 0;
   } catch (error) {
+    if (error.isHelp) {
+      tell(error.message);
+      return 0;
+    }
     if (error.name === 'AbortError') tell('Stopped before the first step.');
     else complain([saidOf(error), error.rest].filter(Boolean).join('\n'));
     return error.usage ? 2 : 1;
@@ -26,11 +30,17 @@ export async function runTraining(argv, { load, tell, complain, signals }) {
 
 async function run(argv, { load, tell, signals }) {
   const library = await load('/src/training.ts');
-  const { GPT2, PRESETS } = await load('/src/index.ts');
+  const { GPT2 } = await load('/src/index.ts');
   const { BOUNDS } = await load('/src/model/config.ts');
   const { MOST_RANK } = await load('/src/model/training/lora/loraConfig.ts');
   const bounds = { ...BOUNDS, rank: MOST_RANK };
-  const { values, args } = readOptions(argv, { defaults: library.DEFAULTS, bounds });
+  const { DETAILS: known, whyNotTrained: whyNot } = await load('/src/runModel.ts');
+  const { values, args, details } = readOptions(argv, {
+    defaults: library.DEFAULTS,
+    bounds,
+    known,
+    whyNot,
+  });
   // Before a text is read, which may take a minute.
   const { toArguments } = await load('/src/engine/training/options.ts');
   toArguments(args, Infinity);
@@ -68,7 +78,9 @@ async function run(argv, { load, tell, signals }) {
     );
     const share = { by: 'share', validation: Number(values.validation) };
     const { train, validation } = library.splitCorpus(corpus, share);
-    const model = base ?? newModel(values, { tokenizer, PRESETS, block_size: args.block_size });
+    const { newModelOf } = await load('/src/engine/runs/settings.ts');
+    const sizes = sizesOf(values, args.block_size);
+    const model = base ?? newModelOf({ ...sizes, ...details }, tokenizer.vocabSize);
     const options = {
       ...args,
       model,
@@ -93,18 +105,15 @@ async function run(argv, { load, tell, signals }) {
   }
 }
 
-function newModel(values, { tokenizer, PRESETS, block_size }) {
-  const width = Number(values.n_embd);
-  const config = {
-    ...PRESETS[KINDS[values.kind]],
-    vocabSize: tokenizer.vocabSize,
-    nCtx: block_size,
-    nLayer: Number(values.n_layer),
-    nHead: Number(values.n_head),
-    nEmbd: width,
-    nInner: 4 * width,
+/** A context as long as what is read of the text at a time. */
+function sizesOf({ kind, n_layer, n_head, n_embd }, block_size) {
+  return {
+    kind,
+    n_layer: Number(n_layer),
+    n_head: Number(n_head),
+    n_embd: Number(n_embd),
+    n_ctx: block_size,
   };
-  return { config, initial: values.kind === 'gpt2' ? 'nanogpt' : values.kind };
 }
 
 async function makeTokenizer({ tokenizer, vocab_size }, text, library, load) {

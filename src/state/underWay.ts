@@ -6,6 +6,8 @@ import { runLock } from '../runLock.ts';
 export type UnderWay = readonly (readonly [id: string, begun: number])[];
 
 const NOTE = 'glass-gpt runs-under-way';
+/** In the tab: when the last one that it greeted with began. */
+const GREETED = 'glass-gpt greeted';
 /** One that was broken off longer ago, in ms, greets nobody: it stands in the list. */
 export const GREETS_MS = 7 * 24 * 3_600_000;
 
@@ -27,12 +29,23 @@ export function writeUnderWay(runs: UnderWay): void {
   }
 }
 
-/** Whether one of them has been broken off lately. */
+/**
+ * Whether one of them has been broken off lately. A tab hears of each once: whoever went elsewhere from it finds the page
+ * where they left it.
+ */
 export async function isBrokenOff(): Promise<boolean> {
   const lately = readUnderWay().filter(([, begun]) => Date.now() - begun < GREETS_MS);
   if (lately.length === 0 || !('locks' in navigator)) return false;
   const { held = [] } = await navigator.locks.query();
-  return lately.some(([id]) => !held.some(({ name }) => name === runLock(id)));
+  const broken = lately.filter(([id]) => !held.some(({ name }) => name === runLock(id)));
+  const last = Math.max(0, ...broken.map(([, begun]) => begun));
+  try {
+    if (last <= Number(sessionStorage.getItem(GREETED))) return false;
+    sessionStorage.setItem(GREETED, String(last));
+  } catch {
+    // Then it is told each time.
+  }
+  return last > 0;
 }
 
 function isOne(value: unknown): value is UnderWay[number] {

@@ -172,6 +172,12 @@ export async function openMore(page: Page): Promise<void> {
   if (!(await length.isVisible())) await more.click();
 }
 
+/** Every field of a run, in sight. */
+export async function everySetting(page: Page): Promise<void> {
+  await page.getByText('More settings').click();
+  await page.getByText('Every other setting').click();
+}
+
 export async function setSeed(page: Page, seed: number): Promise<void> {
   await page.getByRole('spinbutton', { name: 'Seed' }).fill(String(seed));
 }

@@ -5,6 +5,7 @@ import {
   button,
   chip,
   countColours,
+  everySetting,
   mapCanvas,
   open,
   prompt,
@@ -25,7 +26,7 @@ async function train(page: Page, steps: number): Promise<void> {
   await page.getByRole('radio', { name: /^Tiny/u }).check();
   // Nothing moves any more once the text has been read.
   await untilSeen(page.getByTestId('seen').getByText('28', { exact: true }));
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   const small = { n_layer: 2, n_head: 2, n_embd: 32, n_ctx: 32, per_device_train_batch_size: 8 };
   const seldom = { eval_steps: steps, sample_steps: steps, save_steps: steps };
   const all = { ...small, learning_rate: 0.01, warmup_steps: 4, max_steps: steps, ...seldom };

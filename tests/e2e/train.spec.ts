@@ -2,7 +2,15 @@
 // run after a reload.
 import { expect, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
-import { button, countColours, open, untilReady, untilSeen } from './helpers.ts';
+import {
+  button,
+  countColours,
+  everySetting,
+  open,
+  prompt,
+  untilReady,
+  untilSeen,
+} from './helpers.ts';
 import { test } from './window.ts';
 
 const state = (page: Page) => page.getByTestId('run-state');
@@ -13,7 +21,7 @@ const stepOf = async (page: Page): Promise<number> =>
 async function chooseSmall(page: Page): Promise<void> {
   await page.getByRole('radio', { name: 'Add' }).check();
   await page.getByRole('radio', { name: /^Tiny/u }).check();
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   for (const [name, value] of Object.entries({
     n_layer: '1',
     n_embd: '32',
@@ -130,13 +138,20 @@ test('three choices make a run that learns; it is held, goes on, and is there af
   await expect(state(page)).toHaveText('running');
   expect(await stepOf(page)).toBeGreaterThanOrEqual(stopped);
 
-  // In mid-run: the page comes back to it, and not to the three choices.
+  // In mid-run, from the other workspace: the page comes back to it, and not to the three choices. The text is kept.
+  await button(page, 'Write').click();
+  await untilReady(page);
+  await prompt(page).fill('A fox that waits');
+  await expect(page).toHaveURL(/prompt=A\+fox\+that\+waits/u);
   await page.reload();
   await untilSeen(state(page));
   await expect(state(page)).toHaveText('interrupted');
   await expect(page.getByTestId('run-where')).toContainText('at most 20 steps (save_steps)');
   await expect(page.getByRole('heading', { name: 'My first' })).toBeVisible();
   await expect(page.getByTestId('samples').getByRole('listitem')).not.toHaveCount(0);
+  await button(page, 'Write').click();
+  await expect(prompt(page)).toHaveValue('A fox that waits');
+  await button(page, 'Train').click();
   await button(page, 'Go on').first().click();
   await expect(state(page)).toHaveText('running');
   expect(await stepOf(page)).toBeGreaterThanOrEqual(stopped);
@@ -171,13 +186,13 @@ test('what cannot be learned is said with what is missing; a file brings its col
   await untilSeen(page.getByTestId('seen').getByText('300', { exact: true }));
 
   // What the text's letters cannot write is said where it is typed, and what is hardly meant beside its field.
-  await page.getByText('More: every setting').click();
-  const prompt = page.getByRole('textbox', { name: 'prompt' });
-  await prompt.fill('Zebra');
-  await expect(prompt).toHaveAccessibleDescription(/"Z" \(U\+005A\) is none of its 16/u);
+  await everySetting(page);
+  const begins = page.getByRole('textbox', { name: 'prompt' });
+  await begins.fill('Zebra');
+  await expect(begins).toHaveAccessibleDescription(/"Z" \(U\+005A\) is none of its 16/u);
   await expect(why).toContainText('"Z" (U+005A)');
-  await prompt.fill('rose');
-  await expect(prompt).toHaveAccessibleDescription(/^What each sample begins with/u);
+  await begins.fill('rose');
+  await expect(begins).toHaveAccessibleDescription(/^What each sample begins with/u);
   await expect(why).toBeHidden();
   await page.getByRole('textbox', { name: 'max_steps' }).fill('20');
   await expect(page.getByRole('textbox', { name: 'warmup_steps' })).toHaveAccessibleDescription(

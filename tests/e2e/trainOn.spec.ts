@@ -2,7 +2,7 @@
 // it knew before the first step, and where Look begins.
 import { expect } from '@playwright/test';
 import { objections } from './axe.ts';
-import { button, open, untilSeen } from './helpers.ts';
+import { button, everySetting, open, untilSeen } from './helpers.ts';
 import { test } from './window.ts';
 
 const LESSON =
@@ -21,7 +21,7 @@ test(
     const details = page.getByRole('region', { name: 'Going on with tales-7m' });
     await expect(details).toContainText('It sees 256 tokens at once.');
     await expect(page.getByRole('textbox', { name: 'n_layer', exact: true })).toHaveCount(0);
-    await page.getByText('More: every setting').click();
+    await everySetting(page);
     await expect(page.getByText(/because a large step forgets what it knows/u)).toBeVisible();
     for (const [name, value] of Object.entries({
       max_steps: '3',

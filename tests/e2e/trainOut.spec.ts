@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, type Download, type Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import { objections } from './axe.ts';
-import { button, closeViews, open, untilSeen } from './helpers.ts';
+import { button, closeViews, everySetting, open, untilSeen } from './helpers.ts';
 import { SUMS, trainAt } from './trainLink.ts';
 import { leave, test } from './window.ts';
 
@@ -56,7 +56,7 @@ test('a link fills the settings in; its run is taken away, deleted, brought back
   await expect(page.getByRole('region', { name: 'Go' })).toContainText('24 steps');
   await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));
   // Two of the model’s own, which everything that leaves the page says from here on.
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   await page.getByRole('textbox', { name: 'n_inner', exact: true }).fill('48');
   await page.getByRole('combobox', { name: 'activation_function' }).selectOption('relu');
   await expect(page.getByTestId('own-fields')).toContainText('n_inner 48 (else 512)');

@@ -2,7 +2,7 @@
 // PyTorch can repeat.
 import { expect, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
-import { button, open, untilSeen } from './helpers.ts';
+import { button, everySetting, open, untilSeen } from './helpers.ts';
 import { test } from './window.ts';
 
 const panel = (page: Page) => page.getByTestId('from-seed');
@@ -34,7 +34,7 @@ test('the notebook’s model says what it takes; the narrow one has PyTorch’s 
   await untilSeen(drawn(page).getByRole('row', { name: /^12 / }));
   expect(await objections(page)).toEqual([]);
 
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   await page.getByRole('textbox', { name: 'max_steps', exact: true }).fill('20');
   await expect(panel(page)).toHaveCount(0);
   await untilSeen(page.getByTestId('seen').getByText('13', { exact: true }));

@@ -1,5 +1,5 @@
 import { expect, test, type Page } from '@playwright/test';
-import { button, open, untilSeen } from './helpers.ts';
+import { button, everySetting, open, untilSeen } from './helpers.ts';
 
 // What training costs the page on this machine: `npm run bench -- --page`. It tests nothing but its own sense.
 
@@ -69,7 +69,7 @@ test('tasks of the page while a model of 0.9 M trains, and milliseconds from one
 }) => {
   await open(page, { at: '?device=cpu#workspace=train', ready: false });
   await page.getByRole('radio', { name: /^Small/u }).check();
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   const settings = { max_steps: 100, eval_steps: 25, sample_steps: 25, save_steps: 50 };
   for (const [name, value] of Object.entries(settings)) {
     await page.getByRole('textbox', { name, exact: true }).fill(String(value));

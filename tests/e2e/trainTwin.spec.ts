@@ -1,7 +1,7 @@
 // A passage is taken out of a run's schooling, with the real trainer on the processor: its twin, and both side by side.
 import { expect, type Locator, type Page } from '@playwright/test';
 import { objections } from './axe.ts';
-import { button, countColours, open, untilSeen } from './helpers.ts';
+import { button, countColours, everySetting, open, untilSeen } from './helpers.ts';
 import { test } from './window.ts';
 
 /** Seen at once, where an `expect` would look again a second later. */
@@ -17,7 +17,7 @@ async function trainSounds(page: Page): Promise<void> {
     .getByRole('textbox', { name: 'Your text' })
     .fill('cat:meow dog:woof cow:moo '.repeat(80));
   await page.getByRole('radio', { name: /^Tiny/u }).check();
-  await page.getByText('More: every setting').click();
+  await everySetting(page);
   await page.getByRole('combobox', { name: 'tokenizer', exact: true }).selectOption('characters');
   for (const [name, value] of Object.entries({
     n_layer: '1',

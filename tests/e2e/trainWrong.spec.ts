@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { expect, type Page, type Worker } from '@playwright/test';
 import { objections } from './axe.ts';
-import { button, closeViews, open, untilSeen } from './helpers.ts';
+import { button, closeViews, everySetting, open, prompt, untilSeen } from './helpers.ts';
 import { SUMS, trainAt } from './trainLink.ts';
 import { test } from './window.ts';
 
@@ -115,7 +115,7 @@ test(
     await expect(page.getByTestId('no-room')).toContainText(/which has 100.kB left for this page/u);
 
     // More than a page may have: the same step in less memory, by one click.
-    await page.getByText('More: every setting').click();
+    await everySetting(page);
     const batch = page.getByRole('textbox', { name: 'per_device_train_batch_size', exact: true });
     await batch.fill('65536');
     await expect(page.getByTestId('why-not')).toContainText('Training this takes');
@@ -169,6 +169,15 @@ test.describe('a killed tab', () => {
       const from = await keptStep(next);
       expect(from % 20).toBe(0);
       expect(await objections(next)).toEqual([]);
+      // Whoever goes elsewhere from it is not fetched back by each reload.
+      await button(next, 'Write').click();
+      await prompt(next).fill('A fox that waits');
+      await expect(next).toHaveURL(/prompt=A\+fox\+that\+waits/u);
+      await next.reload();
+      await expect(prompt(next)).toHaveValue('A fox that waits');
+      await expect(next.getByTestId('train')).toHaveCount(0);
+      await button(next, 'Train').click();
+      await expect(state(next)).toHaveText('interrupted');
       await button(next, /^Go on with/u).click();
       await expect(state(next)).toHaveText('done');
       const broken = await losses(next);

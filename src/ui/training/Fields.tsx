@@ -1,6 +1,5 @@
-// Behind “more”: every field, each with what it does; before it, which of them are somebody's own.
+// Behind “More settings”: every field, each with what it does; before it, which of them are somebody's own.
 import { useState, type ReactNode } from 'react';
-import { FIELDS } from '../../state/training/fields.ts';
 import { presetOf } from '../../state/training/presets.ts';
 import { ownFields, type OwnField } from '../../state/training/usual.ts';
 import controls from '../controls.module.css';
@@ -13,15 +12,13 @@ const groups = later(async () => (await import('./FieldGroups.tsx')).FieldGroups
 
 export function Fields(): ReactNode {
   const [open, setOpen] = useState(false);
-  const { base } = useTrainingFacts((s) => ({ base: s.draft.settings.base }));
-  // What a model that is there has to itself stands at its choice; the prompt is one more.
-  const count = 1 + FIELDS.filter(({ ofModel }) => base === undefined || ofModel !== true).length;
   return (
     <div className={css.fields}>
       <Own />
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          More: every setting <span className={controls.quiet}>{count} of them</span>
+          More settings{' '}
+          <span className={controls.quiet}>shape, pace, prompt, and all the rest</span>
         </summary>
         {open && <groups.Part />}
       </details>

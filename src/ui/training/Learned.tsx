@@ -4,7 +4,7 @@ import type { ShownRun } from '../../state/training/facts.ts';
 import { useSpace } from '../useSpace.ts';
 import { useTrainingFacts } from './context.ts';
 import { LossCurve } from './LossCurve.tsx';
-import { MOST_ROWS, RunHeads } from './Ridges.tsx';
+import { RunHeads } from './Ridges.tsx';
 import { roomsFor } from './rooms.ts';
 import css from './training.module.css';
 
@@ -17,10 +17,12 @@ const AIR = 8;
 /** As in the style sheet: narrower, what the model writes stands between the two. */
 const BESIDE = 1200;
 
-/** Heads that the ridge has a row for; 0 for none. */
-function headsOf(run: ShownRun | null): number {
+/** Heads that the ridge shows, and in how many layers; 0 for none. */
+function headsOf(run: ShownRun | null): { readonly heads: number; readonly layers: number } {
   const scores = run?.snapshots.find((one) => one.scores !== null)?.scores;
-  return scores ? scores.nLayer * scores.nHead : 0;
+  return scores
+    ? { heads: scores.nLayer * scores.nHead, layers: scores.nLayer }
+    : { heads: 0, layers: 0 };
 }
 
 /** Pixels from the end of a picture to the beginning of the one below it, however many lines stand there. */
@@ -50,14 +52,14 @@ export function Learned(): ReactNode {
   const ridge = useRef<HTMLDivElement>(null);
   const below = useBetween(frame, ridge) + AIR;
   const { room: both, narrow } = useSpace(frame, below, 0);
-  const { heads } = useTrainingFacts((s) => ({ heads: headsOf(s.watch.run) }));
+  const { heads, layers } = useTrainingFacts((s) => headsOf(s.watch.run));
   const alone = narrow ? both : both + below - BELOW;
   const under = innerWidth < BESIDE ? 0 : heads;
-  const rooms = roomsFor(both, alone, under, under <= MOST_ROWS);
+  const rooms = roomsFor(both, alone, under, layers);
   return (
     <div className={css.learned}>
       <LossCurve frame={frame} room={rooms.loss} />
-      <RunHeads frame={ridge} row={rooms.row} />
+      <RunHeads frame={ridge} row={rooms.row} isFolded={rooms.isFolded} />
     </div>
   );
 }

@@ -1,4 +1,5 @@
-// What every head does, over the steps of a run: a row a head. A step that is clicked is looked at.
+// What every head does, over the steps of a run: a row a head, or a row a layer where they are many. A step that is clicked is
+// looked at.
 import { useState, type ReactNode, type Ref } from 'react';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { isKept } from '../../state/training/kept.ts';
@@ -10,11 +11,9 @@ import { useTraining, useTrainingFacts } from './context.ts';
 import { provenanceOf } from './figures.ts';
 import { RIDGES, ridgeFinding, ridgeOf, type RidgeOf } from './ridge.ts';
 import { drawRidge, layoutRidge, ridgeFigure, type StepLine } from './ridgeFigure.ts';
+import { MOST_ROWS } from './rooms.ts';
 import { nearestStep } from './timeLine.ts';
 import css from './Ridges.module.css';
-
-/** Rows that are shown unasked. */
-export const MOST_ROWS = 64;
 
 interface RidgesProps {
   readonly run: ShownRun;
@@ -27,6 +26,8 @@ interface RidgesProps {
   readonly title?: ReactNode;
   /** How high a row is; null for as high as it likes. */
   readonly row?: number | null;
+  /** Whether a row is a layer, with its heads over each other; many heads are shown so in any case. */
+  readonly isFolded?: boolean;
   /** What it is drawn in, for whoever measures where that is. */
   readonly frame?: Ref<HTMLDivElement>;
 }
@@ -38,6 +39,7 @@ export function Ridges({
   onStep,
   title,
   row = null,
+  isFolded = false,
   frame = null,
 }: RidgesProps): ReactNode {
   const [of, setOf] = useState<RidgeOf>('induction');
@@ -53,27 +55,31 @@ export function Ridges({
       </>
     );
   }
-  // Taller than a screen: the sentence first.
-  const isMany = ridge.rows.length > MOST_ROWS;
-  const layoutOf = (width: number) => layoutRidge(width, ridge.rows.length, line, row ?? undefined);
-  const picture = (
-    <Chart
-      className={css.picture}
-      aria-hidden="true"
-      data-testid="ridge"
-      watch={() => []}
-      size={layoutOf}
-      paint={(painter, theme, width) => drawRidge(painter, theme, layoutOf(width), ridge, at)}
-      onClick={(event) => {
-        const { left, width } = event.currentTarget.getBoundingClientRect();
-        const layout = layoutOf(width);
-        // Scores may be of weights that found no room.
-        const kept = run.snapshots.filter(isKept).map((one) => one.step);
-        const step = nearestStep(kept, event.clientX - left, layout);
-        if (step !== null) onStep(step);
-      }}
-    />
-  );
+  const isByLayer = isFolded || ridge.rows.length > MOST_ROWS;
+  const picture = (folded: boolean, height?: number): ReactNode => {
+    const layoutOf = (width: number) =>
+      layoutRidge(width, folded ? ridge.nLayer : ridge.rows.length, line, height);
+    return (
+      <Chart
+        className={css.picture}
+        aria-hidden="true"
+        data-testid="ridge"
+        watch={() => []}
+        size={layoutOf}
+        paint={(painter, theme, width) =>
+          drawRidge(painter, theme, layoutOf(width), ridge, at, folded)
+        }
+        onClick={(event) => {
+          const { left, width } = event.currentTarget.getBoundingClientRect();
+          const layout = layoutOf(width);
+          // Scores may be of weights that found no room.
+          const kept = run.snapshots.filter(isKept).map((one) => one.step);
+          const step = nearestStep(kept, event.clientX - left, layout);
+          if (step !== null) onStep(step);
+        }}
+      />
+    );
+  };
   return (
     <div className={css.ridges} data-testid="ridges">
       <div className={css.top}>
@@ -95,19 +101,19 @@ export function Ridges({
       <p className={css.finding} data-testid="ridge-finding">
         {ridgeFinding(ridge)}
       </p>
-      {isMany ? (
-        <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-          <summary className={css.many}>All {ridge.rows.length} heads</summary>
-          {isOpen && picture}
-        </details>
-      ) : (
-        <div ref={frame} className={css.frame}>
-          {picture}
-        </div>
-      )}
+      <div ref={frame} className={css.frame}>
+        {picture(isByLayer, row ?? undefined)}
+      </div>
       <p className={controls.quiet}>
-        A head’s score is its mean weight on {probeWords(ridge)}; Look inside names heads by it.
+        {isByLayer && 'Each row is a layer, its heads over each other. '}A head’s score is its mean
+        weight on {probeWords(ridge)}; Look inside names heads by it.
       </p>
+      {isByLayer && (
+        <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary className={css.many}>Each of the {ridge.rows.length} heads by itself</summary>
+          {isOpen && picture(false)}
+        </details>
+      )}
       <FigureTools
         figure={() => ridgeFigure(ridge, run.name, line, at)}
         provenance={() => provenanceOf(run, null)}
@@ -117,7 +123,11 @@ export function Ridges({
 }
 
 /** Of the run that is watched, on the line of the loss curve above. */
-export function RunHeads({ row, frame }: Pick<RidgesProps, 'row' | 'frame'>): ReactNode {
+export function RunHeads({
+  row = null,
+  isFolded = false,
+  frame = null,
+}: Pick<RidgesProps, 'row' | 'isFolded' | 'frame'>): ReactNode {
   const { actions } = useTraining();
   const { run, horizontal } = useTrainingFacts((s) => ({
     run: s.watch.run,
@@ -134,8 +144,9 @@ export function RunHeads({ row, frame }: Pick<RidgesProps, 'row' | 'frame'>): Re
         }
         run={run}
         line={{ horizontal, last: Math.max(1, run.max_steps) }}
-        row={row ?? null}
-        frame={frame ?? null}
+        row={row}
+        isFolded={isFolded}
+        frame={frame}
         at={null}
         onStep={(step) => void actions.lookInside(step)}
       />

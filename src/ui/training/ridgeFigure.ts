@@ -1,4 +1,5 @@
-// The ridge as a figure: one row a head, its score over the steps of the run, and the moment that stands out.
+// The ridge as a figure: one row a head, its score over the steps of the run, and the moment that stands out. Where there is
+// no room for so many rows, one a layer, with its heads over each other.
 import type { Figure, FigureTheme } from '../figure/figure.ts';
 import { shadeColour } from '../figure/colour.ts';
 import type { Painter } from '../figure/painter.ts';
@@ -77,25 +78,40 @@ export function layoutRidge(
   };
 }
 
-/** `at`: the step that is looked at; null where none is. */
+/** Heads that lie on the same ground, from the first row to the last: each on its own, or folded by layer. */
+function bandsOf(
+  { rows, nLayer, nHead }: Ridge,
+  isFolded: boolean,
+): readonly (readonly number[])[] {
+  return isFolded
+    ? Array.from({ length: nLayer }, (_, layer) =>
+        Array.from({ length: nHead }, (__, head) => layer * nHead + head),
+      )
+    : rows.map((_, row) => [row]);
+}
+
+/** `at`: the step that is looked at; null where none is. The layout has a row a head, or, folded, one a layer. */
 export function drawRidge(
   painter: Painter,
   theme: FigureTheme,
   layout: RidgeLayout,
   ridge: Ridge,
   at: number | null,
+  isFolded = false,
 ): void {
   const { row, left, right, ground, x, height, ticks } = layout;
   const { steps, rows, nHead } = ridge;
   // Shaded where the words say so, too.
   const rise = momentOf(ridge);
   const bottom = height - FOOT;
+  const bands = bandsOf(ridge, isFolded);
+  const risen = rise === null ? -1 : bands.findIndex((heads) => heads.includes(rise.row));
   // Small rows have the name of the first head of each layer, as far as names find room, and of the one that stands out.
-  const every = row >= NAME ? 1 : nHead * Math.ceil(NAME / (row * nHead));
+  const layer = isFolded ? 1 : nHead;
+  const every = row >= NAME ? 1 : layer * Math.ceil(NAME / (row * layer));
   const isNamed = (index: number): boolean =>
-    index === rise?.row ||
-    (index % every === 0 &&
-      (rise === null || row >= NAME || Math.abs(index - rise.row) * row >= NAME));
+    index === risen ||
+    (index % every === 0 && (risen < 0 || row >= NAME || Math.abs(index - risen) * row >= NAME));
   if (rise !== null) {
     const [from, to] = [x(steps[rise.from] ?? 0), x(steps[rise.to] ?? 0)];
     painter.rect(from, TOP, to - from, bottom - TOP, shadeColour(theme.lut, MOMENT));
@@ -108,35 +124,41 @@ export function drawRidge(
       align: x(tick) > right - RIGHT ? 'right' : 'center',
     });
   }
-  rows.forEach((scores, index) => {
+  bands.forEach((heads, index) => {
     const y = ground(index);
-    const isIt = index === rise?.row;
-    const high = row * OVERLAP;
-    const ink = isIt ? theme.accent : theme.ink2;
-    const points = [...scores].flatMap((score, i) =>
-      Number.isNaN(score) ? [] : [[x(steps[i] ?? 0), y - score * high] as const],
-    );
-    const [first] = points;
-    const end = points.at(-1);
-    if (first !== undefined && end !== undefined) {
-      painter.area([[first[0], y], ...points, [end[0], y]], shadeColour(theme.lut, isIt ? 92 : 44));
-      painter.line(points, ink, isIt ? 2 : 1.25);
-      if (isIt) {
-        const [, top] = end;
-        const score = scores.findLast((one) => !Number.isNaN(one)) ?? 0;
-        painter.text(right, top - 8, score.toFixed(2), {
-          fill: ink,
-          size: 10.5,
-          weight: 700,
-          align: 'right',
-        });
-      }
+    const lineOf = (scores: ArrayLike<number>): readonly (readonly [number, number])[] =>
+      Array.from(scores).flatMap((score, i) =>
+        Number.isNaN(score) ? [] : [[x(steps[i] ?? 0), y - score * row * OVERLAP] as const],
+      );
+    const fill = (line: ReturnType<typeof lineOf>, shade: number): void => {
+      const [first, end] = [line[0], line.at(-1)];
+      if (first === undefined || end === undefined) return;
+      painter.area([[first[0], y], ...line, [end[0], y]], shadeColour(theme.lut, shade));
+    };
+    const others = heads.filter((head) => head !== rise?.row);
+    // Under all of them, so that no head hides another.
+    fill(lineOf(steps.map((_, i) => highest(others.map((head) => rows[head]?.[i])))), 44);
+    for (const head of others) {
+      painter.line(lineOf(rows[head] ?? []), theme.ink2, isFolded ? 0.9 : 1.25);
+    }
+    if (rise !== null && index === risen) {
+      const scores = rows[rise.row] ?? new Float32Array();
+      const line = lineOf(scores);
+      fill(line, 92);
+      painter.line(line, theme.accent, 2);
+      const score = (scores.findLast((one) => !Number.isNaN(one)) ?? 0).toFixed(2);
+      painter.text(
+        right,
+        (line.at(-1)?.[1] ?? y) - 8,
+        isFolded ? `${ridgeName(ridge, rise.row)}: ${score}` : score,
+        { fill: theme.accent, size: 10.5, weight: 700, align: 'right' },
+      );
     }
     painter.line([[left, y] as const, [right, y] as const], theme.edge, 1);
     if (isNamed(index)) {
-      painter.text(left - 7, y - 4, ridgeName(ridge, index), {
-        fill: isIt ? theme.accent : theme.ink2,
-        weight: isIt ? 700 : 400,
+      painter.text(left - 7, y - 4, isFolded ? String(index) : ridgeName(ridge, index), {
+        fill: index === risen ? theme.accent : theme.ink2,
+        weight: index === risen ? 700 : 400,
         size: 10.5,
         align: 'right',
       });
@@ -145,6 +167,12 @@ export function drawRidge(
   if (at !== null) {
     painter.line([[x(at), TOP] as const, [x(at), bottom + 3] as const], theme.ink, 1.5);
   }
+}
+
+/** NaN where none was measured. */
+function highest(scores: readonly (number | undefined)[]): number {
+  const known = scores.flatMap((score = Number.NaN) => (Number.isNaN(score) ? [] : [score]));
+  return known.length === 0 ? Number.NaN : Math.max(...known);
 }
 
 export function ridgeFigure(ridge: Ridge, run: string, line: StepLine, at: number | null): Figure {

@@ -12,7 +12,7 @@ import {
   type RidgeOf,
 } from '../../../src/ui/training/ridge.ts';
 import { besideFinding, besideRows, mapFigure } from '../../../src/ui/training/beside.ts';
-import { layoutRidge, ridgeFigure } from '../../../src/ui/training/ridgeFigure.ts';
+import { drawRidge, layoutRidge, ridgeFigure } from '../../../src/ui/training/ridgeFigure.ts';
 import { toPiece } from '../state/texts.ts';
 import { lossLine, placeOf, stepAt, stepBy, timeTicks } from '../../../src/ui/training/timeLine.ts';
 
@@ -219,6 +219,51 @@ describe('a ridge', () => {
       }
     },
   );
+
+  test('folded has a row a layer: its heads over each other, the one that stands out by its name', () => {
+    const line = { horizontal: 'log', last: 1000 } as const;
+    const theme = {
+      lut: new Uint8ClampedArray(768),
+      accent: '#0a0',
+      edge: '#ccc',
+      ink2: '#555',
+    } as unknown as FigureTheme;
+    const draw = (isFolded: boolean) => {
+      const layout = layoutRidge(600, isFolded ? 2 : 4, line);
+      const svg = createSvgPainter(600, layout.height);
+      const words: string[] = [];
+      const heads: number[] = [];
+      drawRidge(
+        {
+          ...svg,
+          text: (x, y, said, style) => {
+            words.push(said);
+            svg.text(x, y, said, style);
+          },
+          // Lines of heads; what is straight is a ground or a tick.
+          line: (points, colour, width) => {
+            if (points.length > 2) heads.push(points.length);
+            svg.line(points, colour, width);
+          },
+        },
+        theme,
+        layout,
+        ridge(COPIES),
+        null,
+        isFolded,
+      );
+      return { words, heads, height: layout.height };
+    };
+    const [each, folded] = [draw(false), draw(true)];
+    expect(each.words).toEqual(expect.arrayContaining(['0.0', '0.1', '1.0', '1.1']));
+    expect(folded.words).not.toContain('0.0');
+    expect(folded.words).toEqual(expect.arrayContaining(['1', '1.0: 0.65']));
+    // A step, and a layer.
+    expect(folded.words.filter((word) => word === '0')).toHaveLength(2);
+    // No head is left out.
+    expect(folded.heads).toEqual(each.heads);
+    expect(folded.height).toBeLessThan(each.height);
+  });
 
   test('has room for the heads of any model', () => {
     for (const [heads, least] of [

@@ -190,26 +190,41 @@ describe('words on a line', () => {
 });
 
 describe('the loss and the ridge', () => {
-  const heights = (both: number, heads: number) => {
-    const { loss, row } = roomsFor(both, both + 72, heads, heads <= 64);
-    return { loss, row, sum: loss + (row === null ? 0 : ridgeHeight(heads, row)) };
+  /** Of layers with eight heads each. */
+  const heights = (both: number, heads: number, layers = Math.ceil(heads / 8)) => {
+    const { loss, row, isFolded } = roomsFor(both, both + 72, heads, layers);
+    const rows = isFolded ? layers : heads;
+    return { loss, row, isFolded, rows, sum: loss + (row === null ? 0 : ridgeHeight(rows, row)) };
   };
-  it.each([8, 16, 36])('of %i heads find room on one screen, rows before the loss', (heads) => {
-    // What a screen of 768, 900 and 1,200 pixels leaves.
-    for (const both of [340, 440, 740]) {
-      const { loss, row, sum } = heights(both, heads);
-      expect(row).not.toBeNull();
-      expect(row ?? 0).toBeLessThanOrEqual(usualRow(heads));
-      expect(loss).toBeGreaterThanOrEqual(150);
-      expect(loss).toBeLessThanOrEqual(420);
-      expect(sum).toBeLessThanOrEqual(both);
-    }
-    expect(heights(2000, heads)).toMatchObject({ row: usualRow(heads), loss: 420 });
+  it.each([8, 16, 36, 64, 144])(
+    'of %i heads find room on one screen, rows before the loss',
+    (heads) => {
+      // What a screen of 768, 900 and 1,200 pixels leaves.
+      for (const both of [340, 440, 740]) {
+        const { loss, row, rows, sum } = heights(both, heads);
+        expect(row).not.toBeNull();
+        expect(row ?? 0).toBeLessThanOrEqual(usualRow(rows));
+        expect(loss).toBeGreaterThanOrEqual(150);
+        expect(loss).toBeLessThanOrEqual(420);
+        expect(sum).toBeLessThanOrEqual(both);
+      }
+      const { rows, row, loss } = heights(2000, heads);
+      expect({ row, loss }).toEqual({ row: usualRow(rows), loss: 420 });
+    },
+  );
+
+  it('has a row a layer where heads find no room for one each, and where they are many', () => {
+    expect(heights(340, 36).isFolded).toBe(false);
+    expect(heights(340, 64)).toMatchObject({ isFolded: true, rows: 8 });
+    expect(heights(740, 64).isFolded).toBe(false);
+    expect(heights(2000, 144, 12)).toMatchObject({ isFolded: true, rows: 12 });
+    // Rows that are folded are no lower than others may be.
+    for (const heads of [64, 144]) expect(heights(340, heads).row).toBeGreaterThan(6);
   });
 
-  it('has the sentence in sight where the rows find no room; alone it takes what there is', () => {
-    expect(heights(340, 64)).toMatchObject({ loss: 340, row: null });
-    expect(heights(340, 144)).toMatchObject({ loss: 340, row: null });
+  it('has the sentence in sight where no rows find room; alone it takes what there is', () => {
+    expect(heights(200, 64)).toMatchObject({ loss: 200, row: null, isFolded: false });
+    expect(heights(200, 144)).toMatchObject({ loss: 200, row: null, isFolded: true });
     expect(heights(100, 8)).toMatchObject({ loss: 150, row: null });
     expect(heights(300, 0)).toMatchObject({ loss: 372, row: null });
   });

@@ -1,6 +1,6 @@
 // npm run train, in this process: what it is asked for, what it leaves, and what it says where that cannot be.
 import { EventEmitter } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -13,6 +13,8 @@ const MODULES: Readonly<Record<string, () => Promise<unknown>>> = {
   '/src/model/config.ts': () => import('../../../../src/model/config.ts'),
   '/src/model/training/lora/loraConfig.ts': () =>
     import('../../../../src/model/training/lora/loraConfig.ts'),
+  '/src/runModel.ts': () => import('../../../../src/runModel.ts'),
+  '/src/engine/runs/settings.ts': () => import('../../../../src/engine/runs/settings.ts'),
   '/src/engine/save.ts': () => import('../../../../src/engine/save.ts'),
   '/src/engine/training/options.ts': () => import('../../../../src/engine/training/options.ts'),
 };
@@ -130,12 +132,68 @@ describe('npm run train', () => {
     expect(readdirSync(out).toSorted()).toEqual(['adapter', 'checkpoint-2', 'model']);
   });
 
+  test('makes a model of every field that is said, by GPT2Config’s names', async () => {
+    const out = newFolder();
+    const said = {
+      n_inner: 20,
+      activation_function: 'relu',
+      layer_norm_epsilon: 0.001,
+      layer_norm_denominator: 'std',
+      qkv_bias: false,
+      bias: true,
+      layer_norm_bias: false,
+      scale_attn_weights: false,
+      scale_attn_by_inverse_layer_idx: true,
+      tie_word_embeddings: false,
+      initializer_range: 0.1,
+    };
+    const flags = Object.entries(said).map(([name, value]) => ` --${name} ${value}`);
+    const { code, output } = await command(run(out, ` --max_steps 1${flags.join('')}`));
+    expect({ code, output }).toMatchObject({ code: 0 });
+    const config = JSON.parse(readFileSync(join(out, 'model', 'config.json'), 'utf8')) as object;
+    // Which biases there are, the tensors say.
+    expect(config).toMatchObject({
+      n_inner: 20,
+      activation_function: 'relu',
+      layer_norm_epsilon: 0.001,
+      scale_attn_weights: false,
+      scale_attn_by_inverse_layer_idx: true,
+      tie_word_embeddings: false,
+      initializer_range: 0.1,
+    });
+    const { GPT2 } = await import('../../../../src/index.ts');
+    const model = await GPT2.from_pretrained(join(out, 'model'), {
+      device: 'cpu',
+      processor: { wasm: 'exact', threads: 1 },
+    });
+    expect(model.config).toMatchObject({ nInner: 20, activation: 'relu', tiedHead: false });
+    await model.dispose();
+  });
+
+  test('says every flag with what it may be', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { code, output } = await command(flag);
+      expect(output).toContain('Usage: npm run train -- --text FILE --out FOLDER');
+      expect(output).toContain('--n_inner 1 … 262144: width of each MLP');
+      expect(output).toContain('--layer_norm_denominator variance|std: ');
+      expect(output).toContain('--tie_word_embeddings true|false: ');
+      expect(output).toContain('--max_grad_norm 1');
+      expect(output).not.toContain('undefined');
+      expect(code).toBe(0);
+    }
+  });
+
   const contradictions = [
     ['--lora 4', '--lora trains an adapter beside a loaded model, and there is no --model'],
     ['--model tales --kind gpt2', '--kind contradicts --model: a loaded model has'],
     [
       '--model tales --n_layer 2 --n_embd 8 --vocab_size 300',
       '--n_layer, --n_embd, --vocab_size contradict --model',
+    ],
+    ['--model tales --bias false', '--bias contradicts --model: a loaded model has'],
+    [
+      '--kind notebook --initializer_range 0.1',
+      '--initializer_range says nothing of a notebook model',
     ],
     ['--tokenizer bytes --vocab_size 300', '--vocab_size belongs to --tokenizer bpe'],
   ] as const;
@@ -148,6 +206,13 @@ describe('npm run train', () => {
     ['--model tales --lora 0', '--lora 0: expected a whole number from 1 to 1024.'],
     ['--max_steps 0', 'max_steps is 0; expected a whole number from 1 to'],
     ['--n_layer four', '--n_layer "four" is no number.'],
+    ['--n_inner 0', '--n_inner is 0; expected a whole number from 1 to 262144.'],
+    ['--n_inner wide', '--n_inner is "wide"; expected a whole number from 1 to 262144.'],
+    ['--layer_norm_epsilon 0', '--layer_norm_epsilon is 0; expected a number from 1e-12 to 1.'],
+    ['--initializer_range 20', '--initializer_range is 20; expected a number from 0.000001 to 10.'],
+    ['--activation_function swish', '--activation_function is "swish"; expected gelu_new, gelu,'],
+    ['--layer_norm_denominator sum', '--layer_norm_denominator is "sum"; expected variance, std.'],
+    ['--bias yes', '--bias is "yes"; expected true or false.'],
     ['--layers 4', "Unknown option '--layers'"],
   ] as const;
   test.each([...contradictions, ...sizes])('refuses %s in words', async (flags, words) => {
