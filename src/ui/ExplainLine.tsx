@@ -6,6 +6,7 @@ import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
 import css from './ExplainLine.module.css';
 import { CloseSign } from './icons.tsx';
+import { inHand } from './inHand.ts';
 import { quoteToken } from './format.ts';
 import { nextTip } from './tips.ts';
 
@@ -48,7 +49,7 @@ export function ExplainLine(): ReactNode {
           !hidden &&
           tip !== undefined && (
             <span className={css.try}>
-              <b>Try this:</b> {s.isMarked ? tip.words : (tip.unmarked ?? tip.words)}
+              <b>Try this:</b> {inHand(s.isMarked ? tip.words : (tip.unmarked ?? tip.words))}
             </span>
           )
         )}

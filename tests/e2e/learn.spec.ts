@@ -8,8 +8,7 @@ import { forget, test } from './window.ts';
 const SKIP = 'Skip, and show it';
 
 const card = (page: Page): Locator => page.locator('[data-region="lesson"]');
-const next = (page: Page): Locator =>
-  card(page).getByRole('button', { name: /^(Next|To your answers)$/u });
+const next = (page: Page): Locator => card(page).getByRole('button', { name: /^(Next|Finish)$/u });
 
 const strongest = (page: Page): Locator => page.getByTestId('strongest');
 
@@ -84,8 +83,10 @@ const STEPS: readonly {
       const knob = page.getByRole('spinbutton', { name: 'Temperature' });
       await knob.fill('0.2');
       await knob.fill('2');
+      await page.getByRole('spinbutton', { name: 'Top-k' }).fill('3');
+      await expect(page.getByTestId('next-token')).toContainText('Kept 3 of');
     },
-    learned: /gives “was” 24/u,
+    learned: /gives “was” 24[^]* a k of 3 leaves the 3 likeliest/u,
   },
   {
     covered: (page) => page.getByTestId('text'),
@@ -101,13 +102,13 @@ const STEPS: readonly {
   },
   {
     covered: (page) => page.getByRole('tabpanel', { name: 'Attention' }),
-    answer: 'little',
+    answer: 'ring',
     async gesture(page) {
-      await expect(strongest(page)).toContainText('“who” looks most at “fox” 99');
-      await prompt(page).fill('There was a king in the land who');
-      await expect(strongest(page)).toContainText('looks most at “king”');
+      await expect(strongest(page)).toContainText('“she” looks most at “queen” 95');
+      await prompt(page).fill('In the wood lived a bear who');
+      await expect(strongest(page)).toContainText('looks most at “bear”');
     },
-    learned: /looks from “who” at whoever it stands for: at “fox” with 99/u,
+    learned: /from “she” at “queen” with 95[^]* at “bear” with 88/u,
   },
   {
     covered: (page) => page.getByRole('tabpanel', { name: 'Attention' }),
@@ -156,7 +157,12 @@ const STEPS: readonly {
   {
     covered: (page) => page.getByTestId('text'),
     answer: 'robots',
-    gesture: async (page, { press }) => press(page.getByRole('button', { name: /^Generate/u })),
+    async gesture(page, { press }) {
+      // The tenth of the list, which the words speak of.
+      const told = page.getByTestId('next-token').getByRole('button', { name: /horses/u });
+      if ((page.viewportSize()?.width ?? 0) > 800) await expect(told).toBeInViewport({ ratio: 1 });
+      await press(page.getByRole('button', { name: /^Generate/u }));
+    },
     learned: /times likelier/u,
   },
   {
@@ -267,6 +273,11 @@ test('lessons by the keyboard, the sheet, a reload, the way out, and a link to a
   await keys.press(card(page).getByRole('button', { name: 'Print' }));
   await expect(page.locator('html')).toHaveAttribute('data-printed', 'yes');
 
+  // A second thought keeps the answers.
+  await keys.press(card(page).getByRole('button', { name: 'Begin again' }));
+  await keys.press(card(page).getByRole('button', { name: 'No', exact: true }));
+  await expect(card(page).getByRole('button', { name: 'Begin again' })).toBeFocused();
+
   await page.reload();
   await expect(card(page).getByRole('table').first()).toContainText('Both matter alike');
   // On paper the sheet stands alone.
@@ -305,6 +316,17 @@ test('lessons by the keyboard, the sheet, a reload, the way out, and a link to a
   // Its text is what the sender sent: it stays when the lessons are left.
   await keys.press(card(page).getByRole('button', { name: 'Leave the lessons' }));
   await expect(prompt(page)).toHaveValue(/^Once upon a time there was an old woman/u);
+
+  // Who begins again is asked once, and then has answered nothing.
+  await keys.press(page.getByRole('navigation').getByRole('button', { name: 'Learn' }));
+  for (let step = 5; step <= 12; step++) await keys.press(next(page));
+  await keys.press(card(page).getByRole('button', { name: 'Skip', exact: true }));
+  await expect(card(page).getByText('You answered 0 of 12 questions.')).toBeVisible();
+  await keys.press(card(page).getByRole('button', { name: 'Begin again' }));
+  await expect(card(page).getByText('forgets your answers')).toBeVisible();
+  await keys.press(card(page).getByRole('button', { name: 'Yes' }));
+  await expect(card(page).getByRole('heading')).toContainText('Two questions first');
+  await expect(card(page).getByRole('heading')).toBeFocused();
 });
 
 test('all lessons by the keyboard', { tag: '@thorough' }, async ({ page }) => {

@@ -12,6 +12,7 @@ import {
 } from '../../state/headLabels.ts';
 import { useApp, useFacts } from '../context.ts';
 import { formatPercent } from '../format.ts';
+import { inHand } from '../inHand.ts';
 import { Word } from '../words/Word.tsx';
 import css from './attention.module.css';
 import type { Cell } from './matrixDrawing.ts';
@@ -63,7 +64,10 @@ export function HeadWords({
         {inside !== null
           ? cellWords(map, pieces, shown, inside)
           : query < end
-            ? 'Point at a word of the text or at the map: what it looks at is tinted in the text.'
+            ? inHand(
+                'Point at a word of the text or at the map: what it looks at is tinted in the text.',
+                'Tap a word of the text or a cell of the map: what it looks at is tinted in the text.',
+              )
             : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
       </p>
       <Legend />

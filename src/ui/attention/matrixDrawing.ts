@@ -170,6 +170,33 @@ function paintStairs(
   }
 }
 
+/**
+ * Which of the labels are drawn, where cells are narrower than letters are high: those of `first`, which are spoken of, and
+ * of the others every so many, as far as they leave those their room.
+ */
+export function labelled(
+  size: number,
+  cell: number,
+  first: readonly (number | null)[],
+): ReadonlySet<number> {
+  const shown = new Set<number>();
+  const leaves = (i: number, room: number): boolean =>
+    [...shown].every((other) => i === other || Math.abs(i - other) * cell >= room);
+  for (const i of first) if (i !== null && i >= 0 && i < size && leaves(i, LABEL_PX)) shown.add(i);
+  const every = Math.max(1, Math.ceil((LABEL_PX + 2) / cell));
+  const others = Array.from({ length: size }, (_, i) => i).filter(
+    (i) => i % every === 0 && leaves(i, LABEL_PX + 1),
+  );
+  return new Set([...shown, ...others]);
+}
+
+/** The column that a row looks at most. */
+function strongestIn({ values, size }: Shown, row: number | null): number | null {
+  if (row === null) return null;
+  const weights = values.subarray(row * size, (row + 1) * size);
+  return weights.indexOf(Math.max(...weights));
+}
+
 function paintLabels(
   painter: Painter,
   theme: FigureTheme,
@@ -178,9 +205,11 @@ function paintLabels(
 ): void {
   const { labels, sink, left, top, cell, side, height } = layout;
   const { size } = view.shown;
-  const every = Math.max(1, Math.ceil((LABEL_PX + 2) / cell));
   const row = view.cursor?.q ?? view.row;
   const column = view.cursor?.k ?? null;
+  const rows = labelled(size, cell, [row]);
+  const spoken = [column, strongestIn(view.shown, row)];
+  const columns = labelled(size, cell, spoken);
   const style = (on: boolean) =>
     ({ fill: on ? theme.accent : theme.ink2, weight: on ? 700 : 400, size: LABEL_PX }) as const;
   const paintColumnLabel = (x: number, label: string, on: boolean): void =>
@@ -190,24 +219,27 @@ function paintLabels(
       rotate: -90,
       maxWidth: height - side - top - 8,
     });
-  const near = (i: number, active: number | null): boolean =>
-    active !== null && i !== active && Math.abs(i - active) * cell < LABEL_PX + 1;
+  let sinkHasRoom = true;
   for (let i = 0; i < size; i++) {
     const middle = (i + 0.5) * cell;
-    if (i === row || (i % every === 0 && !near(i, row))) {
+    if (rows.has(i)) {
       painter.text(labels - 5, top + middle, view.rowLabels[i] ?? '', {
         ...style(i === row),
         align: 'right',
         maxWidth: labels - 8,
       });
     }
-    // The first token's label needs the room of those beside it.
-    const isCrowded = sink !== null && left + middle - (sink.x + sink.width / 2) < LABEL_PX + 2;
-    if (i === column || (i % every === 0 && !near(i, column) && !isCrowded)) {
+    // The first token's label needs the room of those beside it, but for one that is spoken of.
+    const isBeside = sink !== null && left + middle - (sink.x + sink.width / 2) < LABEL_PX + 2;
+    const isSpoken = spoken.includes(i) && column !== SINK;
+    if (isBeside && isSpoken && columns.has(i)) sinkHasRoom = false;
+    if (columns.has(i) && (isSpoken || !isBeside)) {
       paintColumnLabel(left + middle, view.columnLabels[i] ?? '', i === column);
     }
   }
-  if (sink !== null) paintColumnLabel(sink.x + sink.width / 2, view.sinkLabel, column === SINK);
+  if (sink !== null && sinkHasRoom) {
+    paintColumnLabel(sink.x + sink.width / 2, view.sinkLabel, column === SINK);
+  }
 }
 
 function paintMarks(

@@ -92,7 +92,7 @@ export function Learn(): ReactNode {
               type="button"
               onClick={() => actions.learn(step + 1)}
             >
-              {step === LESSONS.length ? 'To your answers' : 'Next'}
+              {step === LESSONS.length ? 'Finish' : 'Next'}
             </button>
           )}
           <button
@@ -115,7 +115,13 @@ export function Learn(): ReactNode {
           }}
         />
       ) : lesson === undefined ? (
-        <Worksheet answers={notes.answers} />
+        <Worksheet
+          answers={notes.answers}
+          onAnew={() => {
+            setNotes({ step: 1, answers: {} });
+            actions.learn(1);
+          }}
+        />
       ) : (
         <Step
           key={lesson.id}

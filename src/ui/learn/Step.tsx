@@ -12,6 +12,7 @@ import type { Answered } from '../../state/lessonNotes.ts';
 import { toSamplingOptions } from '../../state/settings.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
+import { inHand } from '../inHand.ts';
 import css from './learn.module.css';
 import type { Deed, Lesson, Measured } from './lesson.ts';
 import { Question } from './Question.tsx';
@@ -101,6 +102,14 @@ export function Step({
     document.querySelector(`[data-region="${top}"]`)?.scrollIntoView();
   }, [lesson, isCovered]);
 
+  const isDone = (answered?.learned ?? '') !== '';
+  // What was done in the composer is seen in the view, which a phone has below it.
+  useEffect(() => {
+    const from = document.activeElement?.closest('[data-region="composer"]');
+    if (!isDone || !isPhone() || from == null) return;
+    document.querySelector(`[data-region="${lesson.about}"]`)?.scrollIntoView();
+  }, [lesson, isDone]);
+
   // The numbers about a written answer, which a reload finds again.
   const said = answered?.said ?? '';
   useEffect(() => {
@@ -118,7 +127,6 @@ export function Step({
     };
   }, [found, said]);
 
-  const isDone = (answered?.learned ?? '') !== '';
   const waits = answered !== undefined && !isDone && Boolean(found);
   const done = useGesture(waits ? (found?.deeds ?? lesson.deeds) : null, () => {
     if (answered && found) note(lesson.id, { ...answered, learned: found.sentence });
@@ -163,7 +171,8 @@ export function Step({
             {ofWritten}
           </p>
           <p className={css.gesture} hidden={isDone}>
-            {inHand(found?.gesture ?? lesson.gesture, lesson.keys)}
+            {inHand(found?.gesture ?? lesson.gesture)}
+            {inHand(lesson.keys === undefined ? '' : ` ${lesson.keys}`, '')}
             {done !== '' && <span className={css.count}> {done}</span>}
           </p>
           <output className={css.sentence}>
@@ -293,12 +302,6 @@ function useGesture(deeds: readonly Deed[] | null, done: () => void): string {
 }
 
 const isPhone = (): boolean => matchMedia('(max-width: 799px)').matches;
-
-/** What to do, as it is done here: by a finger, or by a mouse and keys. */
-function inHand(gesture: string, keys = ''): string {
-  if (matchMedia('(pointer: coarse)').matches) return gesture.replaceAll('click', 'tap');
-  return keys === '' ? gesture : `${gesture} ${keys}`;
-}
 
 /** Brings into sight, on a phone, what was opened in the lens. */
 function useOpened(opens: string | undefined): void {

@@ -1,6 +1,8 @@
 // The end of the lessons: the learner's own predictions beside what is so, to print, copy or save.
-import { useLayoutEffect, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
 import type { Answered } from '../../state/lessonNotes.ts';
+import { Confirm } from '../Confirm.tsx';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { CopyButton } from '../CopyButton.tsx';
@@ -9,7 +11,14 @@ import css from './learn.module.css';
 import { idOf, LESSONS, TWICE } from './lessons.ts';
 import { saidIn, toWords } from './sheet.ts';
 
-export function Worksheet({ answers }: { answers: Readonly<Record<string, Answered>> }): ReactNode {
+export function Worksheet({
+  answers,
+  onAnew,
+}: {
+  readonly answers: Readonly<Record<string, Answered>>;
+  /** Forgets the answers, and begins at the first step. */
+  readonly onAnew: () => void;
+}): ReactNode {
   const { actions } = useApp();
   const { model } = useFacts((s) => ({ model: modelOf(s)?.name ?? '' }));
   // Nothing of the page has a part in it.
@@ -92,8 +101,41 @@ export function Worksheet({ answers }: { answers: Readonly<Record<string, Answer
         <button className={controls.button} type="button" onClick={() => save(words())}>
           Save as text
         </button>
+        <Anew {...{ onAnew }} isAsked={Object.keys(answers).length > 0} />
       </p>
     </div>
+  );
+}
+
+/** Asks once, where there is something to lose. */
+function Anew({
+  isAsked,
+  onAnew,
+}: {
+  readonly isAsked: boolean;
+  readonly onAnew: () => void;
+}): ReactNode {
+  const [asks, setAsks] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  return asks ? (
+    <Confirm
+      question="This forgets your answers. Begin again?"
+      label="Begin again"
+      onYes={onAnew}
+      onNo={() => {
+        flushSync(() => setAsks(false));
+        button.current?.focus();
+      }}
+    />
+  ) : (
+    <button
+      className={controls.plain}
+      ref={button}
+      type="button"
+      onClick={isAsked ? () => setAsks(true) : onAnew}
+    >
+      Begin again
+    </button>
   );
 }
 

@@ -20,46 +20,48 @@ const inFront =
   ({ view }) =>
     view.panel === 'attention' && isSameHead(view, head);
 
-const opening = (who: string): string => `Once upon a time there was a little ${who} who`;
-const BEINGS = ['fox', 'girl', 'king'] as const;
-const FAR = { text: 'There was a king in the land who', word: 'king' };
+/** None of a text that the page begins with: what its view shows of those would be the answer. */
+const ASKED = { text: 'The queen had a ring, and she', word: 'queen' };
+/** Here something else is named first. */
+const LATER = { text: 'In the wood lived a bear who', word: 'bear' };
 /** Someone is named, and the last word stands for them; at several distances. */
 const NAMED: readonly Find[] = [
-  ...BEINGS.map((word) => ({ text: opening(word), word })),
-  FAR,
+  ASKED,
+  LATER,
+  { text: 'There was a king in the land who', word: 'king' },
   { text: 'There was once a poor man, who', word: 'man' },
-  { text: 'The queen had a ring, and she', word: 'queen' },
+  { text: 'Once upon a time there was a little girl who', word: 'girl' },
 ];
 
 export const LOOKS: Lesson = {
   id: 'looks',
   title: 'Where it looks',
-  prompt: opening(BEINGS[0]),
+  prompt: ASKED.text,
   words:
     'To go on, the model looks back at the pieces before. It has many heads for that, each with a way of its own; here is one of them.',
-  question: 'From “who”, this head looks at one word above all. At which, do you think?',
+  question: 'From “she”, this head looks at one word above all. At which, do you think?',
   shows: ['composer', 'text', 'inside'],
   covers: ['text', 'inside'],
   about: 'inside',
   panel: 'attention',
-  gesture: `Does it just look at the word right before? Write “${FAR.text}” as the prompt, where that is “land”. Where does it look then?`,
+  gesture: `Does it just look at the first noun? Write “${LATER.text}” as the prompt, where that is “wood”. Where does it look then?`,
   deeds: [
     ({ text }, then) => {
-      const isFar = / in the land,? who$/u.test(text.prompt.trim());
-      return text.tokenised && isFar && text.prompt !== then.text.prompt;
+      const isLater = /\bwood lived a .+ who$/u.test(text.prompt.trim());
+      return text.tokenised && isLater && text.prompt !== then.text.prompt;
     },
   ],
   async measure(ask) {
     const found = await headThatFinds(ask, NAMED);
     if (found === null) return null;
-    const [fox, girl, king, far] = found.shares.map(formatPercent);
+    const [asked, later] = found.shares.map(formatPercent);
     return {
       head: found.head,
-      choices: ['time', 'there', 'little', BEINGS[0]],
-      answer: BEINGS[0],
+      choices: [ASKED.word, 'had', 'ring', 'and'],
+      answer: ASKED.word,
       sentence:
-        `Head ${headName(found.head)} looks from “who” at whoever it stands for: at “${BEINGS[0]}” with ${fox ?? ''} of its attention, ` +
-        `at “${BEINGS[1]}” with ${girl ?? ''}, at “${BEINGS[2]}” with ${king ?? ''}; in “${FAR.text}” at “${FAR.word}”, four words back (${far ?? ''}). Nobody told it what a noun is.`,
+        `Head ${headName(found.head)} looks back at whoever is spoken of: from “she” at “${ASKED.word}” with ${asked ?? ''} of its attention, past “ring”; ` +
+        `from “who” in “${LATER.text}” at “${LATER.word}” with ${later ?? ''}, not at “wood”. Nobody told it what a noun is.`,
     };
   },
 };
@@ -267,13 +269,13 @@ export const BREAK: Lesson = {
     const mlp =
       most < without.klBits || next > most / 10
         ? ''
-        : ` The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits; none of the other MLPs more than ${next.toFixed(2)}.`;
+        : ` That moved the guess by ${without.klBits.toFixed(1)} bits; the MLP of layer ${bits.indexOf(most)}, off alone, moves it by ${most.toFixed(1)}.`;
     return {
       choices: [ALL, LAST, FIRST],
       answer: LAST,
       sentence:
         `The last piece alone. After a comma it says ${quoteToken(after.piece)}, ${formatPercent(after.after)}, whatever stands before; ` +
-        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. The guess moved by ${without.klBits.toFixed(1)} bits.${mlp}`,
+        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. Attention fetches from other pieces; an MLP then works out, at each piece alone, what to make of it.${mlp}`,
     };
   },
 };

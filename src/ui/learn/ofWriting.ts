@@ -125,6 +125,8 @@ export const ONE: Lesson = {
 
 const COLD = 0.2;
 const HOT = 2;
+const FEW = 3;
+const SHARE = 0.9;
 
 export const DICE: Lesson = {
   id: 'dice',
@@ -137,10 +139,11 @@ export const DICE: Lesson = {
   shows: ['composer', 'sampler', 'text', 'next'],
   covers: ['next'],
   about: 'sampler',
-  gesture: `Now move the temperature down to ${COLD}, then up to ${HOT}, and watch the bars.`,
+  gesture: `Now move the temperature down to ${COLD}, then up to ${HOT}, and watch the bars. Then set top-k to ${FEW}: who is left?`,
   deeds: [
     ({ run }) => run.settings.temperature <= 1.5 * COLD,
     ({ run }) => run.settings.temperature >= 0.9 * HOT,
+    ({ run }) => run.settings.top_k === FEW,
   ],
   async measure(ask, sampling) {
     const at = async (temperature: number) =>
@@ -150,13 +153,14 @@ export const DICE: Lesson = {
     const then = hot.top.find(({ piece }) => piece.id === first?.piece.id);
     if (first === undefined || then === undefined) return null;
     const [low, plain, high] = [first.probability, first.rawProbability, then.probability];
-    if (!(low > plain && plain > high)) return null;
+    const { kept } = await distributionAfter(ask, this.prompt, { ...PLAIN, top_p: SHARE });
+    if (!(low > plain && plain > high) || kept <= FEW) return null;
     return {
       choices: ['It gets longer', 'It gets shorter', 'It stays as it is'],
       answer: 'It gets longer',
       sentence:
-        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}. Cold, at ${COLD}, ${quoteToken(first.piece)} wins more often: ` +
-        `${formatPercent(low)}. Hot, at ${HOT}, the others come up, and ${quoteToken(first.piece)} keeps only ${formatPercent(high)}.`,
+        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}; cold, at ${COLD}, the dice give it ${formatPercent(low)}, hot, at ${HOT}, only ${formatPercent(high)}. ` +
+        `Top-k and top-p cut the list before: a k of ${FEW} leaves the ${FEW} likeliest, a p of ${SHARE} the likeliest that have ${100 * SHARE} % together, here ${formatCount(kept)}.`,
     };
   },
 };

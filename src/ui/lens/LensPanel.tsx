@@ -5,6 +5,7 @@ import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
+import { inHand } from '../inHand.ts';
 import {
   formatCount,
   formatPercent,
@@ -239,7 +240,10 @@ function CellWords({ at }: { readonly at: Place | null }): ReactNode {
   return (
     <p className={css.cell} id="lens-cell" aria-live={generating ? 'off' : 'polite'}>
       {at === null || !isInSight || at.depth < 0 || piece === undefined
-        ? 'Point at a cell, or use the arrow keys; click or Enter opens its ten likeliest.'
+        ? inHand(
+            'Point at a cell, or use the arrow keys; click or Enter opens its ten likeliest.',
+            'Tap a cell: it opens its ten likeliest.',
+          )
         : guess === null
           ? 'This cell is being worked out.'
           : `After ${quoteToken(piece)}, ${depthName(at.depth)}: ${guess.piece === undefined ? `“${guess.id}”` : quoteToken(guess.piece)} with ${formatPercent(guess.probability)}.`}

@@ -4,6 +4,7 @@ import { flushSync } from 'react-dom';
 import type { StorageFacts, StoredModelFacts } from '../../api.ts';
 import { removeLeftovers } from '../../kept/spool.ts';
 import { nameOfHost } from '../../state/modelName.ts';
+import { Confirm } from '../Confirm.tsx';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
 import { useNow } from '../useNow.ts';
@@ -175,37 +176,6 @@ function Stored({
           </button>
         ))}
     </>
-  );
-}
-
-/** Asks once, in place. */
-function Confirm({
-  question,
-  label,
-  onYes,
-  onNo,
-}: {
-  readonly question: string;
-  readonly label: string;
-  readonly onYes: () => void;
-  readonly onNo: () => void;
-}): ReactNode {
-  return (
-    <fieldset className={css.confirm} aria-label={label}>
-      <span>{question}</span>
-      <button className={controls.button} type="button" onClick={onYes}>
-        Yes
-      </button>
-      <button
-        className={controls.button}
-        type="button"
-        // oxlint-disable-next-line jsx-a11y/no-autofocus -- the question took the place of the button that had it
-        autoFocus
-        onClick={onNo}
-      >
-        No
-      </button>
-    </fieldset>
   );
 }
 

@@ -6,6 +6,7 @@ import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
 import { useWidth } from '../figure/useWidth.ts';
 import { formatPercent, quoteToken } from '../format.ts';
+import { inHand } from '../inHand.ts';
 import { comparisonSize, drawComparison, drawGrid } from './drawings.ts';
 import { layoutGrid, type GridLayout } from './layout.ts';
 import { comparisonFigure } from './figures.ts';
@@ -230,7 +231,9 @@ function About({ part }: { readonly part: Part | null }): ReactNode {
   if (part === null) {
     return (
       <p className={css.about}>
-        Click a head, a whole attention or an MLP; a row’s number switches all its heads.{' '}
+        {inHand(
+          'Click a head, a whole attention or an MLP; a row’s number switches all its heads.',
+        )}{' '}
         <Word id="ablation">{by === 'zero' ? 'Zero' : 'Mean'}</Word>
         {by === 'zero'
           ? ': the part adds nothing, as if it were not there.'

@@ -12,6 +12,7 @@ import {
 import {
   cellAt,
   cellsThatFit,
+  labelled,
   layoutMatrix,
   paintMatrix,
   paintMinimap,
@@ -293,6 +294,37 @@ describe('a window of a long map', () => {
       });
       expect([...(cells[1] ?? [])]).toEqual(Array<number>(64).fill(255));
     }
+  });
+
+  test('keeps the labels that are spoken of where not all have room', () => {
+    // Cells of 11 pixels: every second label. The row in front looks at an odd column, and the last row is odd too.
+    expect([...labelled(6, 11, [])].toSorted((a, b) => a - b)).toEqual([0, 2, 4]);
+    expect([...labelled(6, 11, [5, 3])].toSorted((a, b) => a - b)).toEqual([0, 3, 5]);
+    // Side by side, both are; where they would lie on each other, the first is.
+    expect([...labelled(6, 11, [2, 3])].toSorted((a, b) => a - b)).toEqual([0, 2, 3]);
+    expect(labelled(60, 3, [31, 30])).toContain(31);
+    expect(labelled(60, 3, [31, 30])).not.toContain(30);
+    expect(labelled(6, 11, [null, SINK, 6])).toEqual(labelled(6, 11, []));
+
+    const words = Array.from('abcdef');
+    const looks = toMap(6, (q) => Math.min(q, 3));
+    const shown = toShown(looks, 128, 64, { row: 0, column: 0 }, false);
+    const layout = { ...layoutMatrix(6, 300, 300), cell: 11, side: 66 };
+    const written: string[] = [];
+    const painter: Painter = {
+      ...createWitness().painter,
+      text: (_x, _y, text) => written.push(text),
+    };
+    paintMatrix(painter, theme, layout, {
+      shown,
+      rowLabels: words,
+      columnLabels: words,
+      sinkLabel: '',
+      scale: 'linear',
+      row: 5,
+      cursor: null,
+    });
+    expect(written).toEqual(['a', 'a', 'c', 'd', 'f']);
   });
 
   test('is not cut for a few tokens: smaller cells let all of them be seen', () => {

@@ -10,6 +10,7 @@ import { FigureTools } from '../../figure/FigureTools.tsx';
 import { useTheme } from '../../figure/useTheme.ts';
 import { useWidth } from '../../figure/useWidth.ts';
 import { quoteToken } from '../../format.ts';
+import { inHand } from '../../inHand.ts';
 import { drawMachine } from './drawing.ts';
 import type { MachineFacts } from './facts.ts';
 import { layoutMachine, type Box, type MachineLayout } from './layout.ts';
@@ -105,7 +106,10 @@ function Picture({ facts, width }: PictureProps): ReactNode {
             ? stopWords(facts, stop)
             : pointed !== null
               ? stationWords(facts, pointed)
-              : 'Point at a box, or go from box to box with the arrow keys.'}
+              : inHand(
+                  'Point at a box, or go from box to box with the arrow keys.',
+                  'Tap a box: it opens its view.',
+                )}
         </p>
       </div>
       <div className={css.picture} ref={host} style={{ height: layout.height }}>
