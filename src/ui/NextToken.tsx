@@ -192,9 +192,11 @@ function Bars({
               </tr>
             </thead>
             <tbody ref={rows}>
-              {d.top.map((c) => (
+              {d.top.map((c, place) => (
+                // By place: another list is other words in the same rows, and no row is made anew.
+                // oxlint-disable-next-line react/no-array-index-key -- its rank is what a row is
                 <tr
-                  key={c.piece.id}
+                  key={place}
                   className={
                     actual?.id === c.piece.id
                       ? css.chosen

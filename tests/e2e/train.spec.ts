@@ -174,6 +174,18 @@ test('what cannot be learned is said with what is missing; a file brings its col
   await expect(why).toContainText('144 are needed where 128 are read at a time');
   await page.getByRole('textbox', { name: 'Your text' }).fill('a'.repeat(500));
   await expect(why).toContainText('there is nothing to learn');
+  // A long text is no field, in which each letter that is typed would take a second.
+  await page.getByRole('textbox', { name: 'Your text' }).evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', 'a fox or a bear\n'.repeat(40_000));
+    const paste = { clipboardData, bubbles: true, cancelable: true };
+    field.dispatchEvent(new ClipboardEvent('paste', paste));
+  });
+  await expect(page.getByText('My text', { exact: true })).toBeVisible();
+  await untilSeen(page.getByTestId('seen').getByText('640,500', { exact: true }));
+  await expect(why).toBeHidden();
+  await button(page, 'Take it away').click();
+  await expect(page.getByRole('textbox', { name: 'Your text' })).toHaveValue('a'.repeat(500));
   await page.getByLabel('A text file').setInputFiles({
     name: 'poems.csv',
     mimeType: 'text/csv',

@@ -1,13 +1,19 @@
 // The first choice: a text of one's own, one that comes with the page, or a task that is made.
-import { useRef, useState, type DragEvent, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import type { RunText, TaskName, TextFacts } from '../../api.ts';
 import { isEmptyText } from '../../state/training/draft.ts';
 import controls from '../controls.module.css';
-import { formatCount, tokenLabel } from '../format.ts';
+import { formatCount, tokenAxisLabel } from '../format.ts';
+import { later } from '../later.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Problem } from './Problem.tsx';
 import css from './training.module.css';
 import { BUNDLED, isOfBase, TASKS, type TextWords } from './words.ts';
+
+const ownText = later(
+  async () => (await import('./OwnText.tsx')).OwnText,
+  'What takes a text of your own',
+);
 
 const isChosen = (text: RunText, kind: RunText['kind'], name?: string): boolean =>
   text.kind === kind && (name === undefined || text.name === name);
@@ -53,7 +59,11 @@ export function TextChoice(): ReactNode {
           )}
         </div>
       </fieldset>
-      {text.kind === 'own' ? <Own text={text} /> : <p className={css.about}>{words?.words}</p>}
+      {text.kind === 'own' ? (
+        <ownText.Part text={text} />
+      ) : (
+        <p className={css.about}>{words?.words}</p>
+      )}
       {refused !== null && (
         <Problem error={refused}>
           {!isEmptyText(text) && <p>The text that was here before it stays.</p>}
@@ -67,110 +77,6 @@ export function TextChoice(): ReactNode {
         <Seen facts={read.at === 'here' ? read.value : null} isComing={read.at === 'coming'} />
       )}
     </>
-  );
-}
-
-function Own({ text }: { readonly text: Extract<RunText, { kind: 'own' }> }): ReactNode {
-  const { actions } = useTraining();
-  const { columns, isKept } = useTrainingFacts((s) => ({
-    columns: s.draft.columns,
-    isKept: s.draft.isOwnKept,
-  }));
-  const isFile = typeof text.text !== 'string';
-  const field = useRef<HTMLTextAreaElement>(null);
-  const [over, setOver] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  function drop(event: DragEvent): void {
-    event.preventDefault();
-    setOver(false);
-    const [file] = event.dataTransfer.files;
-    if (file !== undefined) void actions.takeFile(file);
-  }
-  return (
-    // oxlint-disable-next-line jsx-a11y/no-static-element-interactions -- a file is dropped; the button does the same
-    <div
-      className={css.own}
-      data-over={over}
-      onDragOver={(event) => {
-        if (!event.dataTransfer.types.includes('Files')) return;
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={drop}
-    >
-      {isFile ? (
-        <p className={css.file}>
-          <b>{text.name}</b>
-          <button className={controls.link} type="button" onClick={() => actions.takeFileAway()}>
-            Take it away
-          </button>
-        </p>
-      ) : (
-        <textarea
-          ref={field}
-          className={css.paste}
-          aria-label="Your text"
-          placeholder="Paste a text: letters, lyrics, notes, a book. Or drop a .txt, .md or .csv here."
-          spellCheck={false}
-          defaultValue={text.text}
-          onChange={(event) => actions.pasteText(event.target.value)}
-        />
-      )}
-      <div className={css.ownTools}>
-        <button className={controls.button} type="button" onClick={() => input.current?.click()}>
-          Choose a file
-        </button>
-        <input
-          ref={input}
-          type="file"
-          accept=".txt,.md,.csv,text/plain,text/markdown,text/csv"
-          hidden
-          aria-label="A text file"
-          onChange={(event) => {
-            const file = event.target.files?.[0];
-            if (file !== undefined) void actions.takeFile(file);
-            event.target.value = '';
-          }}
-        />
-        {columns.length > 0 && (
-          <label className={css.column}>
-            Column
-            <select
-              className={controls.select}
-              value={text.column ?? columns[0]}
-              onChange={(event) => actions.chooseColumn(event.target.value)}
-            >
-              {columns.map((column) => (
-                <option key={column}>{column}</option>
-              ))}
-            </select>
-          </label>
-        )}
-        <span className={controls.quiet}>
-          It stays on your machine
-          {isFile || text.text === ''
-            ? '.'
-            : isKept
-              ? ', and a reload keeps it.'
-              : '; a reload loses it: it is too long to be kept.'}
-        </span>
-        {!isFile && text.text !== '' && (
-          <button
-            className={controls.link}
-            type="button"
-            onClick={() => {
-              actions.pasteText('');
-              if (field.current === null) return;
-              field.current.value = '';
-              field.current.focus();
-            }}
-          >
-            Throw it away
-          </button>
-        )}
-      </div>
-    </div>
   );
 }
 
@@ -196,7 +102,7 @@ export function Seen({
               // Tokens have no other name than their place.
               // oxlint-disable-next-line react/no-array-index-key
               <span key={i} className={piece.special ? css.special : css.chip}>
-                {piece.text.startsWith(' ') ? `·${tokenLabel(piece)}` : tokenLabel(piece)}
+                {tokenAxisLabel(piece)}
               </span>
             ))}
           </p>
