@@ -2,7 +2,7 @@
 // to whole vec4s, everything else padded to multiples of eight with zeros.
 import { EngineError } from '../errors.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
-import type { Arena, Device, Tensor } from '../gpu/device.ts';
+import { type Arena, type Device, type Tensor, elementCount } from '../gpu/device.ts';
 import {
   type WeightFormat,
   type WeightMatrix,
@@ -176,7 +176,9 @@ export async function fillAll(
 ): Promise<void> {
   const placings = new Map<string, Placing>();
   const scratch = new Scratch();
-  const room = new Float32Array(PIECE_ELEMENTS);
+  // Memory that nothing comes to lie in costs a small model more time than its weights.
+  const largest = Math.max(0, ...[...source.shapes.values()].map(elementCount));
+  const room = new Float32Array(Math.min(PIECE_ELEMENTS, largest));
   const read = async (name: string, from = 0, count?: number): Promise<Float32Array> => {
     const values = await source.read(name, from, count, room);
     checkFinite(name, values, from);
