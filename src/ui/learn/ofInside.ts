@@ -269,13 +269,14 @@ export const BREAK: Lesson = {
     const mlp =
       most < without.klBits || next > most / 10
         ? ''
-        : ` That moved the guess by ${without.klBits.toFixed(1)} bits; the MLP of layer ${bits.indexOf(most)}, off alone, moves it by ${most.toFixed(1)}.`;
+        : ` The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits.`;
     return {
       choices: [ALL, LAST, FIRST],
       answer: LAST,
       sentence:
         `The last piece alone. After a comma it says ${quoteToken(after.piece)}, ${formatPercent(after.after)}, whatever stands before; ` +
-        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. Attention fetches from other pieces; an MLP then works out, at each piece alone, what to make of it.${mlp}`,
+        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. The guess moved by ${without.klBits.toFixed(1)} bits.${mlp} ` +
+        'Attention fetches from other pieces; an MLP then works out, at each piece alone, what to make of it.',
     };
   },
 };

@@ -298,7 +298,7 @@ describe('on the model that comes with the page', () => {
     const all = (await engine.ask('compare', { ids: text, off: off('attention'), top: 1 })).klBits;
     expect(most).toBeGreaterThan(all);
     expect(words).toContain(
-      `moved the guess by ${all.toFixed(1)} bits; the MLP of layer ${bits.indexOf(most)}, off alone, moves it by ${most.toFixed(1)}.`,
+      `moved by ${all.toFixed(1)} bits. The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits.`,
     );
   });
 
