@@ -17,9 +17,9 @@ export async function benchTraining({ page, browser }, options) {
       /** @type {[string, string, unknown[]]} */ (['/tests/support/benchTraining.ts', name, given]),
     );
   await call('holdDevice', options);
-  const before = await residentBytes(browser);
+  const before = await residentBytes(page, browser);
   await call('holdTrainer', options);
-  const after = await residentBytes(browser);
+  const after = await residentBytes(page, browser);
   await call('letGo');
   const result = await call('benchTraining', options);
   return {
@@ -30,12 +30,15 @@ export async function benchTraining({ page, browser }, options) {
 }
 
 /**
- * Resident memory of the browser's pages and of its GPU's process, as the kernel counts it; null where there is no /proc.
- * @param {import('playwright').Browser} browser
+ * Resident memory of the browser's pages and of its GPU's process, as the kernel counts it, without what nobody holds any
+ * more; null where there is no /proc.
+ * @param {import('playwright').Page} page @param {import('playwright').Browser} browser
  */
-async function residentBytes(browser) {
+async function residentBytes(page, browser) {
+  const own = await page.context().newCDPSession(page);
   const session = await browser.newBrowserCDPSession();
   try {
+    await own.send('HeapProfiler.collectGarbage');
     const { processInfo } = await session.send('SystemInfo.getProcessInfo');
     return processInfo
       .filter(({ type }) => type === 'renderer' || type === 'GPU')
@@ -44,6 +47,7 @@ async function residentBytes(browser) {
     return null;
   } finally {
     await session.detach();
+    await own.detach();
   }
 }
 
