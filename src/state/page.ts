@@ -364,6 +364,9 @@ export function createPage(options: PageOptions) {
     /** The text to store. */
     snapshot: writing.textHere,
     hover: (index: number | null) => writing.hover(index),
+    /** The text with all that belongs to it, and to have it stand there again. */
+    stands: writing.stands,
+    standsAgain: writing.standsAgain,
     select,
     showStory,
     /** Candidates that were recorded. */

@@ -92,6 +92,7 @@ export function createAppStore(
       prompt,
       tokenised: false,
       unread: null,
+      edited: null,
       stale: false,
       epoch: text.epoch,
       length: text.pieces.length,

@@ -104,30 +104,40 @@ export function truncate(text: TokenText, length: number): void {
   text.epoch += 1;
 }
 
-/** Puts new prompt tokens in place of the old ones; scores stay as far as the tokens agree. */
-export function replacePrompt(text: TokenText, pieces: readonly TokenPiece[]): void {
-  let same = 0;
-  const limit = Math.min(pieces.length, text.promptCount);
-  while (same < limit && pieces[same]?.id === text.pieces[same]?.id) same++;
-  const unknown = pieces.length - same;
-  const tail = text.promptCount;
-  const known = unknown === 0 && same === text.promptCount;
-  // Everything after the first change was scored in another context.
-  const rest = text.pieces.length - tail;
-  // Joined and not spread: a long text has hundreds of thousands.
-  const join = <T>(old: readonly T[], own: readonly T[], after: readonly T[]): T[] =>
-    old.slice(0, same).concat(own, after);
-  const none = <T>(count: number, value: T): T[] => Array<T>(count).fill(value);
-  text.pieces = join(text.pieces, pieces.slice(same), text.pieces.slice(tail));
-  text.logprobs = join(
-    text.logprobs,
-    none(unknown, Number.NaN),
-    known ? text.logprobs.slice(tail) : none(rest, Number.NaN),
-  );
-  text.ranks = join(text.ranks, none(unknown, 0), known ? text.ranks.slice(tail) : none(rest, 0));
-  if (!known) text.runs = cutRuns(text.runs, same);
-  text.promptCount = pieces.length;
+/**
+ * Puts tokens in place of those in [from, to). Scores and runs stay up to the first that is another one: everything after
+ * that was scored, and written, in another context. Gives where they are others: from one index to before another.
+ */
+export function replaceTokens(
+  text: TokenText,
+  from: number,
+  to: number,
+  pieces: readonly TokenPiece[],
+): readonly [number, number] {
+  const idAt = (index: number): number | undefined => text.pieces[index]?.id;
+  let first = 0;
+  while (from + first < to && pieces[first] && pieces[first]?.id === idAt(from + first)) first++;
+  let last = pieces.length;
+  for (let old = to; last > first && old > from + first; old--, last--) {
+    if (pieces[last - 1]?.id !== idAt(old - 1)) break;
+  }
+  const same = from + first;
+  if (same < to || first < pieces.length) {
+    const unknown = pieces.length - first + text.pieces.length - to;
+    // Joined and not spread: a long text has hundreds of thousands.
+    text.pieces = text.pieces.slice(0, same).concat(pieces.slice(first), text.pieces.slice(to));
+    text.logprobs = text.logprobs.slice(0, same).concat(Array<number>(unknown).fill(Number.NaN));
+    text.ranks = text.ranks.slice(0, same).concat(Array<number>(unknown).fill(0));
+    text.runs = cutRuns(text.runs, same);
+  }
   text.epoch += 1;
+  return [same, from + last];
+}
+
+/** Puts new prompt tokens in place of the old ones. */
+export function replacePrompt(text: TokenText, pieces: readonly TokenPiece[]): void {
+  replaceTokens(text, 0, text.promptCount, pieces);
+  text.promptCount = pieces.length;
 }
 
 /** Fills scores in; tokens the model no longer sees keep what was known of them. */

@@ -1,5 +1,12 @@
 // Region A: the text, token by token. Chips are drawn by `textView.ts`; this is what stands around.
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+import {
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+} from 'react';
 import { toPlainText, type TokenText } from '../state/tokenText.ts';
 import { runAt } from '../state/runs.ts';
 import { barsFigure } from './barsFigure.ts';
@@ -20,6 +27,7 @@ import {
 } from './format.ts';
 import { focusText } from './focusText.ts';
 import { DownSign } from './icons.tsx';
+import { later } from './later.ts';
 import { OffChips } from './parts/OffChips.tsx';
 import { SaveMenu } from './SaveMenu.tsx';
 import segments from './segments.module.css';
@@ -27,15 +35,22 @@ import css from './TextStage.module.css';
 import { createTextView, writtenWithout, type TextView } from './textView.ts';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { Word } from './words/Word.tsx';
+import type { Beginning } from './writing/writer.ts';
 import { modelOf } from '../state/facts/model.ts';
 import { READINGS, type View } from '../state/view.ts';
 
+const load = async () => import('./writing/Writer.tsx');
+const writing = later(async () => (await load()).Writer, 'What writes in the text');
+const wordsOfWriting = later(async () => (await load()).WritingWords, 'A word about it');
+
 export function TextStage(): ReactNode {
   const app = useApp();
+  const { actions } = app;
   const list = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const view = useRef<TextView>(null);
   const [pinned, setPinned] = useState(true);
+  const [beginning, setBeginning] = useState<Beginning | null>(null);
   const keptFocus = useKeptFocus<HTMLElement>(focusText);
   const { partsOff } = useFacts((s) => ({ partsOff: s.view.off.length > 0 }));
 
@@ -58,6 +73,29 @@ export function TextStage(): ReactNode {
     if (generating) list.current?.closest('section')?.scrollIntoView({ block: 'nearest' });
   }, [generating]);
 
+  // As soon as it can be used: on a phone the keyboard comes for the very tap that asks for it, or not at all.
+  const { ready } = useFacts((s) => ({ ready: s.next.distribution !== null }));
+  useEffect(() => {
+    if (ready) writing.preload();
+  }, [ready]);
+
+  /** Puts the caret into the text, at once: what is typed next is typed there. */
+  function write(at: Beginning): void {
+    if (beginning !== null) return;
+    if (app.store.getState().busy.has('run')) actions.stop();
+    setBeginning(at);
+  }
+
+  /** A letter goes where one is, as does the key that opens a cell. */
+  function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
+    const { key, altKey, ctrlKey, metaKey } = event;
+    if (altKey || ctrlKey || metaKey) return;
+    const isLetter = /^[\p{L}\p{N}]$/u.test(key);
+    if (key !== 'Enter' && key !== 'F2' && !isLetter) return;
+    if (!isLetter) event.preventDefault();
+    write({ index: app.store.getState().view.selected });
+  }
+
   return (
     <section
       className={css.stage}
@@ -72,19 +110,39 @@ export function TextStage(): ReactNode {
         </h2>
         <ReadingSwitch />
         <Key />
-        <Tools />
+        <Tools
+          isWriting={beginning !== null}
+          onWrite={() => {
+            if (beginning === null) write({ index: app.store.getState().view.selected });
+            else focusText();
+          }}
+        />
       </div>
       <OffChips />
       <div className={css.scrollFrame}>
         <div className={css.scroller} ref={scroller}>
-          <Pending />
+          {beginning !== null && list.current && scroller.current && view.current && (
+            <writing.Part
+              view={view.current}
+              list={list.current}
+              scroller={scroller.current}
+              beginning={beginning}
+              onEnd={(hasKeyboard) => {
+                setBeginning(null);
+                if (hasKeyboard) focusText();
+              }}
+            />
+          )}
+          <Pending isWriting={beginning !== null} />
           {/* No tag is a list of tokens that reads as a text. */}
           <div
             className={css.list}
             ref={list}
             // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role
             role="listbox"
-            aria-label="The text, token by token. Arrow keys move from token to token."
+            aria-label="The text, token by token. Arrow keys move from token to token, Enter writes at one."
+            onKeyDown={onKeyDown}
+            onDoubleClick={({ clientX: x, clientY: y }) => write({ x, y })}
             aria-describedby="token-readout"
             aria-orientation="horizontal"
             data-testid="text"
@@ -98,7 +156,13 @@ export function TextStage(): ReactNode {
       </div>
       <WindowLine />
       <BranchStrip />
-      <TokenReadout />
+      {beginning === null ? (
+        <TokenReadout />
+      ) : (
+        <div className={css.readout} id="token-readout">
+          <wordsOfWriting.Part />
+        </div>
+      )}
     </section>
   );
 }
@@ -162,33 +226,29 @@ function AlteredKey(): ReactNode {
   );
 }
 
-function Tools(): ReactNode {
-  const { text, actions } = useApp();
-  const { hasText, hasRun, generating } = useFacts((s) => ({
-    hasText: s.text.length > 0,
-    hasRun: s.text.length > s.text.promptCount,
-    generating: s.busy.has('run'),
-  }));
-  if (!hasText) return null;
+function Tools({
+  isWriting,
+  onWrite,
+}: {
+  readonly isWriting: boolean;
+  readonly onWrite: () => void;
+}): ReactNode {
+  const { text } = useApp();
+  const { hasText } = useFacts((s) => ({ hasText: s.text.length > 0 }));
+  if (!hasText && !isWriting) return null;
   return (
     <div className={css.tools}>
       <CopyButton className={css.tool} text={() => toPlainText(text.pieces)} />
       <SaveMenu label="The text, token by token" figure={() => textFigure(text)} />
-      {hasRun && (
-        <button
-          className={css.tool}
-          type="button"
-          aria-disabled={generating}
-          title="Make the whole text the prompt"
-          onClick={() => {
-            if (generating) return;
-            actions.continueEditing();
-            document.querySelector<HTMLTextAreaElement>('#prompt')?.focus();
-          }}
-        >
-          Continue editing
-        </button>
-      )}
+      <button
+        className={css.tool}
+        type="button"
+        data-write=""
+        title="Write in the text: at the chosen word, else at its end (double click a word, or Enter)"
+        onClick={onWrite}
+      >
+        {isWriting ? 'Done' : 'Write here'}
+      </button>
     </div>
   );
 }
@@ -197,9 +257,9 @@ function Tools(): ReactNode {
 const MOST_PENDING = 4000;
 
 /** The prompt before it could be tokenised, and the invitation of an empty one. */
-function Pending(): ReactNode {
+function Pending({ isWriting }: { readonly isWriting: boolean }): ReactNode {
   const { prompt, length, tokenised } = useFacts((s) => ({
-    prompt: s.text.prompt,
+    prompt: s.text.edited ?? s.text.prompt,
     length: s.text.length,
     tokenised: s.text.tokenised,
   }));
@@ -211,7 +271,7 @@ function Pending(): ReactNode {
       </p>
     );
   }
-  if (tokenised) return null;
+  if (tokenised || isWriting) return null;
   const isLong = prompt.length > MOST_PENDING;
   return <p className={css.pending}>{isLong ? `${prompt.slice(0, MOST_PENDING)}…` : prompt}</p>;
 }

@@ -10,6 +10,7 @@ import type { AppContext } from './context.ts';
 import { toBits } from './format.ts';
 import { copyWhole } from './textCopy.ts';
 import css from './TextStage.module.css';
+import { startTextKeys } from './textKeys.ts';
 import { createTextWindow } from './textWindow.ts';
 
 export interface TextViewOptions {
@@ -22,11 +23,34 @@ export interface TextViewOptions {
   readonly onPinned: (pinned: boolean) => void;
 }
 
+/** The text while the tokens of what was written are not known: from the token `from` on nothing is known of any. */
+export interface Draft {
+  readonly pieces: readonly TokenPiece[];
+  readonly from: number;
+  /** Of the tokens that it began with: others need it no more. */
+  readonly epoch: number;
+}
+
 export interface TextView {
+  /** The chips that are there, by their token. */
+  readonly chips: ReadonlyMap<number, HTMLElement>;
+  /** Stands behind the last token. */
+  readonly caret: HTMLElement;
+  /** The tokens as they are drawn. */
+  readonly pieces: readonly TokenPiece[];
+  /**
+   * Somebody writes: words do not answer the pointer and the keys, and nothing moves by itself. `null` is the end of that;
+   * a draft stays until its tokens come.
+   */
+  write(on: { readonly draft: Draft | null } | null): void;
+  /** Makes chips of these tokens, wherever the window is. */
+  show(indices: readonly number[]): void;
   toNewest(): void;
   dispose(): void;
 }
 
+/** The id of words that are no token yet. */
+export const DRAFT_ID = -1;
 /** Bits at which the underline has its full weight. */
 const FULL_BITS = 12;
 const NEAR_BOTTOM_PX = 32;
@@ -50,8 +74,12 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   /** The room of the text before it got more; null while it has no more. */
   let small: number | null = null;
   let focusable: HTMLElement | null = null;
-  /** Tokens around one from which somebody goes to another line. */
+  /** Tokens that are elements besides, as those around one from which somebody goes to another line. */
   let beside: readonly number[] = [];
+  /** What somebody writes has letters before it has tokens. */
+  let draft: Draft | null = null;
+  let drawnDraft: Draft | null = null;
+  let isWritten = false;
 
   const caret = document.createElement('span');
   caret.className = css.caret ?? '';
@@ -78,18 +106,21 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   // ── drawing ────────────────────────────────────────────────────────────────────────────────
 
   function draw(state: AppState): void {
-    const changed = text.epoch !== drawnEpoch;
+    if (draft?.epoch !== text.epoch) draft = null;
+    const pieces = draft?.pieces ?? text.pieces;
+    const changed = text.epoch !== drawnEpoch || draft !== drawnDraft;
+    const { scrollTop } = scroller;
     if (changed) {
       let same = 0;
-      while (same < drawn.length && drawn[same]?.id === text.pieces[same]?.id) same++;
+      while (same < drawn.length && isSame(drawn[same], pieces[same])) same++;
       shown.cut(same, drawn);
       drawn.length = same;
       unseen = Math.min(unseen, same);
       dropped = Math.min(dropped, same);
     }
-    const wasShort = drawn.length < text.pieces.length;
-    for (let i = drawn.length; i < text.pieces.length; i++) {
-      const piece = text.pieces[i];
+    const wasShort = drawn.length < pieces.length;
+    for (let i = drawn.length; i < pieces.length; i++) {
+      const piece = pieces[i];
       if (piece !== undefined) drawn.push(piece);
     }
     shown.extend();
@@ -101,9 +132,14 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     markUnseen(state);
     takeRoom();
     drawnEpoch = text.epoch;
+    drawnDraft = draft;
     drawnScored = text.scored;
     caret.classList.toggle(css.streaming ?? '', state.busy.has('run'));
-    if ((wasShort || changed) && pinned) toEnd();
+    if (isWritten && changed) {
+      // What was cut and drawn again was missing for a moment, and what is read slid down into its place.
+      scroller.scrollTop = scrollTop;
+      shown.render();
+    } else if ((wasShort || changed) && pinned) toEnd();
     // A text that got shorter may end in sight again without any scrolling.
     if (changed && !pinned) onScroll();
   }
@@ -172,11 +208,15 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     markCrosshair(state, null);
   }
 
+  function isDraft(index: number): boolean {
+    return draft !== null && index >= draft.from;
+  }
+
   /** A token that a person typed or chose is theirs; one written with parts off says so. */
   function markWriter(index: number): void {
     const chip = chips.get(index);
     const look = looks.get(index);
-    const run = runAt(text.runs, index);
+    const run = isDraft(index) ? undefined : runAt(text.runs, index);
     const off = run?.off;
     if (chip === undefined || look === undefined) return;
     chip.classList.toggle(css.generated ?? '', run !== undefined && index >= text.promptCount);
@@ -211,7 +251,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   }
 
   function setStrength(index: number): void {
-    const logprob = text.logprobs[index] ?? Number.NaN;
+    const logprob = isDraft(index) ? Number.NaN : (text.logprobs[index] ?? Number.NaN);
     const strength = Number.isNaN(logprob)
       ? 0
       : Math.round(Math.min(1, toBits(logprob) / FULL_BITS) * 20) / 20;
@@ -289,7 +329,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     list.dataset.reading = state.view.reading;
     shown.render();
     takeRoom();
-    if (pinned) toEnd();
+    if (pinned && !isWritten) toEnd();
   }
 
   function update(state: AppState, before: AppState | null): void {
@@ -352,12 +392,17 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
 
   /** Only a move counts: a word that slides under a pointer at rest is not pointed at, and might slide away by that. */
   function onPointerMove(event: PointerEvent): void {
-    if (event.pointerType !== 'touch') actions.hover(indexOf(event.target));
+    if (event.pointerType !== 'touch' && !isBusy()) actions.hover(indexOf(event.target));
   }
   function onPointerLeave(): void {
     actions.hover(null);
   }
+  /** Whether the words have other answers than theirs: somebody writes, or they are no tokens yet. */
+  function isBusy(): boolean {
+    return isWritten || draft !== null;
+  }
   function onClick(event: MouseEvent): void {
+    if (isBusy()) return;
     const index = indexOf(event.target);
     if (index === null) {
       if (event.target === list || event.target === caret) actions.select(null);
@@ -372,80 +417,12 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     // Clicks select by themselves; this is for the keyboard.
     if (event.target instanceof HTMLElement && !event.target.matches(':focus-visible')) return;
     const index = indexOf(event.target);
-    if (index !== null) actions.select(index);
-  }
-
-  function onKeyDown(event: KeyboardEvent): void {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a') {
-      // All of the text, and nothing of the page around it.
-      event.preventDefault();
-      getSelection()?.selectAllChildren(list);
-      return;
-    }
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const { selected } = store.getState().view;
-    const here = selected ?? drawn.length;
-    let next: number;
-    switch (event.key) {
-      case 'ArrowLeft':
-        next = here - 1;
-        break;
-      case 'ArrowRight':
-        next = here + 1;
-        break;
-      case 'ArrowUp':
-        next = lineNeighbour(here, -1);
-        break;
-      case 'ArrowDown':
-        next = lineNeighbour(here, 1);
-        break;
-      case 'Home':
-        next = 0;
-        break;
-      case 'End':
-        next = drawn.length;
-        break;
-      default:
-        return;
-    }
-    event.preventDefault();
-    next = Math.max(0, Math.min(drawn.length, next));
-    actions.select(next);
-    if (next < drawn.length) actions.used('select');
-    const target = chips.get(next) ?? caret;
-    target.tabIndex = 0;
-    target.focus({ preventScroll: true });
-    target.scrollIntoView({ block: 'nearest' });
-  }
-
-  /** The token above or below, by where it stands on the screen. */
-  function lineNeighbour(from: number, direction: 1 | -1): number {
-    beside = shown.around(from);
-    shown.render();
-    beside = [];
-    const origin = (chips.get(from) ?? caret).getBoundingClientRect();
-    const x = origin.left + origin.width / 2;
-    let best = from;
-    let distance = Infinity;
-    let line: number | null = null;
-    for (let i = from + direction; chips.has(i); i += direction) {
-      const box = chips.get(i)?.getBoundingClientRect();
-      if (box === undefined || (box.top - origin.top) * direction < origin.height / 2) continue;
-      line ??= box.top;
-      if ((box.top - line) * direction > box.height / 2) break;
-      const away = Math.abs(box.left + box.width / 2 - x);
-      if (away < distance) {
-        distance = away;
-        best = i;
-      }
-    }
-    if (best === from) return direction === 1 ? drawn.length : 0;
-    return best;
+    if (index !== null && !isBusy()) actions.select(index);
   }
 
   /** A line that appears below takes height from the text; whoever read the newest still does. */
   function keepNewest(): boolean {
-    if (!pinned || scroller.clientHeight === height) return false;
+    if (!pinned || isWritten || scroller.clientHeight === height) return false;
     height = scroller.clientHeight;
     toEnd();
     return true;
@@ -473,7 +450,18 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   list.addEventListener('pointerleave', onPointerLeave);
   list.addEventListener('click', onClick);
   list.addEventListener('focusin', onFocusIn);
-  list.addEventListener('keydown', onKeyDown);
+  const stopKeys = startTextKeys({
+    list,
+    caret,
+    chips,
+    length: () => drawn.length,
+    selected: () => store.getState().view.selected,
+    select(index) {
+      actions.select(index);
+      if (index < drawn.length) actions.used('select');
+    },
+    drawAround: (index) => show(shown.around(index)),
+  });
   scroller.addEventListener('scroll', onScroll, { passive: true });
   document.addEventListener('copy', onCopy);
   addEventListener('resize', onResize);
@@ -485,7 +473,28 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   const unsubscribe = store.subscribe(update);
   update(store.getState(), null);
 
+  function show(indices: readonly number[]): void {
+    beside = indices;
+    shown.render();
+    beside = [];
+  }
+
   return {
+    chips,
+    caret,
+    pieces: drawn,
+    write(on) {
+      isWritten = on !== null;
+      if (on !== null) draft = on.draft;
+      const state = store.getState();
+      draw(state);
+      mark(state);
+      if (on !== null) return;
+      // Where somebody wrote is where they read on.
+      height = scroller.clientHeight;
+      onScroll();
+    },
+    show,
     toNewest() {
       pinned = true;
       toEnd();
@@ -500,7 +509,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       list.removeEventListener('pointerleave', onPointerLeave);
       list.removeEventListener('click', onClick);
       list.removeEventListener('focusin', onFocusIn);
-      list.removeEventListener('keydown', onKeyDown);
+      stopKeys();
       scroller.removeEventListener('scroll', onScroll);
       list.replaceChildren();
     },
@@ -512,6 +521,11 @@ export function writtenWithout(off: readonly PartOff[]): string {
   const parts = `${off.length} ${off.length === 1 ? 'part' : 'parts'} off`;
   const shown = off.slice(0, 4).map(partWords).join(', ');
   return `written with ${parts}: ${shown}${off.length > 4 ? ' and others' : ''}`;
+}
+
+/** Words that are no token yet are never the same as others. */
+function isSame(a: TokenPiece | undefined, b: TokenPiece | undefined): boolean {
+  return a === b || (a?.id === b?.id && a?.id !== DRAFT_ID);
 }
 
 function indexOf(target: EventTarget | null): number | null {

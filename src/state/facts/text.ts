@@ -7,6 +7,8 @@ export interface TextFacts {
   readonly tokenised: boolean;
   /** Why the model cannot read the prompt as it stands, in words; null where it can, or was not asked. */
   readonly unread: string | null;
+  /** The whole text as somebody writes it, until its tokens are read; null where they are. */
+  readonly edited: string | null;
   /** The tokens are those of an older prompt than this one. */
   readonly stale: boolean;
   readonly epoch: number;

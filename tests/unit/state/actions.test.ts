@@ -200,13 +200,12 @@ describe('control words', () => {
     expect(toy.store.getState().text).toMatchObject({ tokenised: true, undoDepth });
   });
 
-  it('stay in a text that is edited or copied; the end of a text, which cannot be typed, does not', async () => {
+  it('stay in a text that is copied; the end of a text, which cannot be typed, does not', async () => {
     const toy = await createChat();
     toy.actions.takePrompt('<u>ab');
     toy.actions.generate();
     await toy.settled();
-    toy.actions.continueEditing();
-    expect(toy.store.getState().text.prompt).toMatch(/^<u>aba/u);
+    expect(toPlainText(toy.text.pieces)).toMatch(/^<u>aba/u);
     const end = { id: 98, bytes: [], text: '<|endoftext|>', special: true };
     expect(toPlainText([USER, toPiece('a'), end, USER])).toBe('<u>a<u>');
   });
@@ -423,17 +422,6 @@ describe('the page’s actions', () => {
     expect(toy.words()).toBe('ababc');
   });
 
-  it('make the text the prompt without another tokenisation', async () => {
-    toy.actions.generate();
-    await toy.settled();
-    const pieces = [...toy.text.pieces];
-    toy.actions.continueEditing();
-    expect(toy.store.getState()).toMatchObject({
-      text: { prompt: 'ababc', promptCount: 5, tokenised: true },
-    });
-    expect(toy.text.pieces).toEqual(pieces);
-  });
-
   it('show the beginning-of-text token that an empty prompt is given', async () => {
     toy.actions.setPrompt('');
     await toy.settled();
@@ -580,9 +568,7 @@ describe('branches', () => {
       { start: 2, end: 3, off: [] },
       { start: 4, end: 6, off: [{ part: 'mlp', layer: 1 }] },
     ]);
-    toy.actions.continueEditing();
-    expect(toy.text.runs).toHaveLength(2);
-    toy.actions.setPrompt('abazaq');
+    toy.actions.editText('abazaq', { from: 5, to: 6, words: 'q' }, true);
     await toy.settled();
     expect(toy.text.runs).toMatchObject([
       { start: 2, end: 3 },

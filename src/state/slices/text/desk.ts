@@ -25,6 +25,13 @@ export interface Moment {
   readonly beside: { readonly view?: View; readonly seed?: number | null };
 }
 
+/** Tokens from one index to before another are to be those of other words. */
+export interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly words: string;
+}
+
 export interface TextOptions extends SliceContext<'text'> {
   /** Ends the stream that runs; its tokens stay. */
   readonly abortRun: () => void;
@@ -66,6 +73,8 @@ export function createDesk(options: TextOptions) {
     aside: null as Snapshot | null,
     /** What stood there before a run was looked into; after a reload its prompt alone is known. */
     own: null as Moment | null,
+    /** Which tokens give way to which words, where somebody writes in the text; null where that was read. */
+    edit: null as Edit | null,
     /** When the last letter was typed, in milliseconds since 1970. */
     lastTyped: -Infinity,
   };
@@ -92,14 +101,19 @@ export function createDesk(options: TextOptions) {
     });
   }
 
-  /** The text as it stands; without tokens where those are of an older prompt. */
-  function textNow(take = takeSnapshot): Snapshot {
+  /** The text as it stands; without tokens where those are of older words. */
+  function textNow(
+    take = takeSnapshot,
+    { edited }: Pick<TextFacts, 'edited'> = get().text,
+  ): Snapshot {
     const { prompt, stale } = get().text;
+    if (edited !== null) return { ...NO_TEXT, prompt: edited };
     return stale ? { ...NO_TEXT, prompt } : take(text, prompt);
   }
 
   function settled(): Tree {
-    return settle(drafts.tree, textNow(), get().text.runStart);
+    // A branch is its tokens; what is being written becomes some, or is in a step for undo.
+    return settle(drafts.tree, textNow(takeSnapshot, { edited: null }), get().text.runStart);
   }
 
   function publishTree(): void {
@@ -129,6 +143,11 @@ export function createDesk(options: TextOptions) {
     publish,
     /** The text as it is to be stored. */
     textHere: () => textNow(lookAt),
+    /** What was written in the text is no more to be read: its tokens have come, or another text has. */
+    endEdit(): void {
+      drafts.edit = null;
+      if (get().text.edited !== null) set({ edited: null });
+    },
     settled,
     publishTree,
     moment,

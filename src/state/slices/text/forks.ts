@@ -33,6 +33,7 @@ export function createForks(options: TextOptions, desk: Desk) {
   /** Puts a whole text in place of the one that stands. */
   function show(snapshot: Snapshot, facts: Partial<TextFacts>, view: Partial<View> = {}): void {
     together(() => {
+      desk.endEdit();
       restoreSnapshot(text, snapshot);
       desk.publish({
         prompt: snapshot.prompt,

@@ -22,6 +22,7 @@ export function createHistory(options: TextOptions, desk: Desk, { tokenise }: Pr
     const { prompt } = goal.snapshot;
     together(() => {
       desk.dropAside();
+      desk.endEdit();
       drafts.tree = goal.tree;
       drafts.lastTyped = -Infinity;
       restoreSnapshot(text, goal.snapshot);
@@ -73,7 +74,7 @@ export function createHistory(options: TextOptions, desk: Desk, { tokenise }: Pr
   function isHere({ prompt, pieces }: Snapshot): boolean {
     const { length } = text.pieces;
     const isSame = pieces.length === length && commonLength(pieces, text.pieces) === length;
-    return isSame && prompt === get().text.prompt;
+    return isSame && prompt === get().text.prompt && get().text.edited === null;
   }
 
   return {

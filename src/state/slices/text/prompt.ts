@@ -7,13 +7,14 @@ import { createLatest } from '../../latest.ts';
 import {
   append,
   replacePrompt,
+  replaceTokens,
   takeSnapshot,
   toPlainText,
   truncate,
   type Snapshot,
 } from '../../tokenText.ts';
 import type { View } from '../../view.ts';
-import type { Desk, TextOptions } from './desk.ts';
+import type { Desk, Edit, TextOptions } from './desk.ts';
 
 /** Typing within this time is one step for undo. */
 const TYPING_PAUSE_MS = 1500;
@@ -32,12 +33,13 @@ export function createPrompt(options: TextOptions, desk: Desk) {
   /** The question on its way, and what it is about: the run that waits for it asks nothing again. */
   let asked: { about: readonly unknown[]; pieces: Promise<readonly TokenPiece[]> } | null = null;
 
-  function piecesOf(prompt: string): Promise<readonly TokenPiece[]> {
+  function piecesOf(words: string, isWithin: boolean): Promise<readonly TokenPiece[]> {
     const { controlWords } = get().view;
-    const about = [prompt, get().model.here, controlWords];
+    const about = [words, isWithin, get().model.here, controlWords];
     if (asked?.about.every((fact, i) => fact === about[i])) return asked.pieces;
     const pieces = engine.ask('tokenize', {
-      text: prompt,
+      text: words,
+      ...(isWithin && { isWithin }),
       ...(controlWords ? {} : { controlWords }),
     });
     const mine = { about, pieces };
@@ -51,19 +53,53 @@ export function createPrompt(options: TextOptions, desk: Desk) {
 
   async function readPrompt(): Promise<boolean> {
     const { prompt } = get().text;
-    const pieces = prompt === '' ? [] : await piecesOf(prompt);
-    if (get().text.prompt !== prompt || get().text.tokenised || modelOf(get()) === null) {
-      return false;
-    }
-    replacePrompt(text, pieces);
-    desk.own();
-    desk.publish({
-      tokenised: true,
-      unread: null,
-      stale: false,
-      ...desk.seenFrom(text.pieces.length),
+    const { edit } = drafts;
+    const words = edit === null ? prompt : edit.words;
+    const pieces = words === '' ? [] : await piecesOf(words, edit !== null && edit.from > 0);
+    const isOther = get().text.prompt !== prompt || drafts.edit !== edit;
+    if (isOther || get().text.tokenised || modelOf(get()) === null) return false;
+    together(() => {
+      if (edit === null) replacePrompt(text, pieces);
+      else takeEdit(edit, pieces);
+      desk.own();
+      desk.publish({
+        tokenised: true,
+        unread: null,
+        stale: false,
+        ...desk.seenFrom(text.pieces.length),
+      });
     });
     return true;
+  }
+
+  /** The tokens of what somebody wrote in the text. It is of the prompt where that changed, or is all that there is. */
+  function takeEdit({ from, to }: Edit, pieces: readonly TokenPiece[]): void {
+    const { promptCount } = text;
+    const isAlone = text.pieces.length === promptCount;
+    const [first, last] = replaceTokens(text, from, to, pieces);
+    desk.endEdit();
+    // Back to what it was before anybody asked.
+    if (first === to && last === to) return;
+    if (isAlone || first < promptCount) {
+      text.promptCount = isAlone
+        ? text.pieces.length
+        : from + pieces.length + Math.max(0, promptCount - to);
+      // Branches belong to the words they grew from.
+      drafts.tree = createTree();
+      set({ prompt: toPlainText(text.pieces.slice(0, text.promptCount)), runStart: null });
+    } else set({ runStart: last });
+    desk.publishTree();
+  }
+
+  /** What is written in the text is the prompt where the model cannot read it, or none is there that could. */
+  function collapse(): void {
+    const { edited } = get().text;
+    if (edited === null) return;
+    truncate(text, 0);
+    drafts.tree = createTree();
+    desk.endEdit();
+    desk.publish({ prompt: edited, tokenised: false, stale: true, runStart: null });
+    desk.publishTree();
   }
 
   const tokenise = createLatest<void>(async () => {
@@ -73,8 +109,12 @@ export function createPrompt(options: TextOptions, desk: Desk) {
     } catch (error) {
       const { code, message, hint } = toErrorInfo(error);
       // What somebody is typing is no failure; whoever sends it off is told in another way.
-      if (isAboutWords(code)) set({ unread: `${message} ${hint}` });
-      else options.report(error, 'panels');
+      if (isAboutWords(code)) {
+        together(() => {
+          collapse();
+          set({ unread: `${message} ${hint}` });
+        });
+      } else options.report(error, 'panels');
     }
   });
 
@@ -88,13 +128,43 @@ export function createPrompt(options: TextOptions, desk: Desk) {
     if (prompt !== get().text.prompt) write(prompt);
   }
 
+  /**
+   * Somebody wrote in the text, which reads `words` now: of the tokens of before, those of `edit` are to be others. What
+   * stands behind stays. `isNew` is a step for undo by itself.
+   */
+  function editText(words: string, edit: Edit, isNew: boolean): void {
+    options.abortRun();
+    together(() => {
+      const now = Date.now();
+      if (isNew || now - drafts.lastTyped > TYPING_PAUSE_MS) desk.pushUndo();
+      drafts.lastTyped = now;
+      desk.dropAside();
+      options.cancelPanels();
+      // Tokens of older words are none that anybody could go on from.
+      if (get().text.stale) truncate(text, 0);
+      drafts.edit = edit;
+      desk.publish({
+        edited: words,
+        tokenised: false,
+        unread: null,
+        stale: false,
+        hovered: null,
+        forked: null,
+      });
+      options.look({ selected: null });
+      options.forgetRun();
+      if (modelOf(get()) === null) collapse();
+    });
+    tokenise.ask();
+  }
+
   /** Replaces the prompt, or reads it anew; `view` is what the same step changes of what is looked at. */
   function write(prompt: string, view: Partial<View> = {}): void {
     options.abortRun();
     together(() => {
       const now = Date.now();
       const hasRun = text.pieces.length > text.promptCount;
-      const loses = hasRun || drafts.tree.branches.length > 1;
+      const loses = hasRun || drafts.edit !== null || drafts.tree.branches.length > 1;
       const isOther = Object.keys(view).length > 0;
       if (loses || isOther || now - drafts.lastTyped > TYPING_PAUSE_MS) {
         desk.pushUndo(isOther ? { view: get().view } : {});
@@ -107,6 +177,7 @@ export function createPrompt(options: TextOptions, desk: Desk) {
       }
       // Branches belong to the words they grew from.
       drafts.tree = createTree();
+      desk.endEdit();
       options.cancelPanels();
       const facts = {
         prompt,
@@ -151,8 +222,10 @@ export function createPrompt(options: TextOptions, desk: Desk) {
   return {
     tokenise,
     tokenised,
+    collapse,
     actions: {
       setPrompt,
+      editText,
       /** Replaces everything by a new prompt, as one step; what was written behind the same one goes `anew` alone. */
       takePrompt(prompt: string, anew = false): void {
         drafts.lastTyped = -Infinity;
@@ -169,21 +242,6 @@ export function createPrompt(options: TextOptions, desk: Desk) {
         if (controlWords === get().view.controlWords) return;
         if (words.some((word) => prompt.includes(word))) write(prompt, { controlWords });
         else options.look({ controlWords });
-      },
-      /** Makes the whole text the prompt; its tokens stay as they are until it is edited. */
-      continueEditing(): void {
-        if (text.pieces.length === text.promptCount) return;
-        options.abortRun();
-        together(() => {
-          desk.pushUndo();
-          desk.dropAside();
-          const prompt = toPlainText(text.pieces);
-          text.promptCount = text.pieces.length;
-          text.epoch += 1;
-          desk.publish({ prompt, runStart: null });
-          options.forgetRun();
-          desk.publishTree();
-        });
       },
     },
   };

@@ -119,6 +119,7 @@ export function createText(options: TextOptions) {
      */
     fit(model: ModelSummary, before: ModelSummary | null, start: string | undefined): string {
       if (drafts.aside !== null && desk.isForeign(drafts.aside, model)) desk.dropAside();
+      prompt.collapse();
       const { prompt: typed, stale } = get().text;
       const other = otherText(model, before, start);
       if (other === null && (stale || !desk.isForeign(text, model))) {
