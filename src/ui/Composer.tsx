@@ -113,7 +113,7 @@ export function Composer(): ReactNode {
         </Deed>
         <Deed
           isOff={busy || !s.hasRun}
-          title="Write the last run again; what is there stays a branch (Alt+R)"
+          title="Write the last run again, or what follows your last change; what is there stays a branch (Alt+R)"
           onClick={() => actions.regenerate()}
         >
           <AgainSign /> Regenerate

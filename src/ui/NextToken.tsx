@@ -1,18 +1,23 @@
 // Region B: what could come next, and how the sampler changes it.
 import { useLayoutEffect, useMemo, useRef, type ReactNode } from 'react';
 import type { Candidate } from '../api.ts';
-import { barsFigure } from './barsFigure.ts';
 import type { AppState } from '../state/store.ts';
 import { useApp, useFacts } from './context.ts';
 import controls from './controls.module.css';
-import type { Figure } from './figure/figure.ts';
 import { focusText } from './focusText.ts';
 import { formatBits, formatCount, formatPercent, quoteToken, tokenAxisLabel } from './format.ts';
+import { later } from './later.ts';
+import type { NextToolsProps } from './NextTools.tsx';
 import css from './NextToken.module.css';
 import { movedWords } from './parts/size.ts';
 import { SaveMenu } from './SaveMenu.tsx';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { Word } from './words/Word.tsx';
+
+const nextTools = later<NextToolsProps>(
+  async () => (await import('./NextTools.tsx')).NextTools,
+  'This menu',
+);
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
@@ -108,7 +113,6 @@ function Bars({
   whole: AppState['parts']['comparison'];
   onChoose: ((candidate: Candidate) => void) | undefined;
 }): ReactNode {
-  const { store } = useApp();
   const rows = useRef<HTMLTableSectionElement>(null);
   /** The list from which the keyboard chose; the next choice begins at the top of the next list. */
   const chosenFrom = useRef<typeof d | null>(null);
@@ -248,40 +252,11 @@ function Bars({
               </tr>
             </tfoot>
           </table>
-          <SaveMenu
-            label="Next token"
-            figure={() => nextFigure(store.getState(), d, actual === undefined)}
-          />
+          <SaveMenu label="Next token">
+            <nextTools.Part d={d} isNext={actual === undefined} />
+          </SaveMenu>
         </div>
       </div>
     </>
   );
-}
-
-function nextFigure(
-  { next: { at } }: AppState,
-  { top, kept, vocabSize }: NonNullable<AppState['next']['distribution']>,
-  isNext: boolean,
-): Figure {
-  const names = top.map(({ piece }) => tokenAxisLabel(piece));
-  const [best] = top;
-  const place = isNext ? 'next' : `as token ${formatCount(at + 1)}`;
-  const leads =
-    best === undefined
-      ? 'No candidates.'
-      : `${quoteToken(best.piece)} leads with ${formatPercent(best.probability)}.`;
-  return barsFigure({
-    name: `next-token-${at + 1}`,
-    title: `What could come ${place}, after sampling`,
-    finding: `${leads} ${formatCount(kept)} of ${formatCount(vocabSize)} tokens are kept.`,
-    caption: `The ${top.length} most probable tokens: after sampling, and as the model gave them.`,
-    axis: 'token',
-    names,
-    quantity: 'probability after sampling',
-    full: 1,
-    values: top.map(({ probability }) => probability),
-    words: formatPercent,
-    columns: ['Token', 'Id', 'Sampled', 'Model'],
-    rows: top.map((c, i) => [names[i] ?? '', c.piece.id, c.probability, c.rawProbability]),
-  });
 }

@@ -1,21 +1,15 @@
 // Files and table of something that has no room for them beside it.
 import { useId, useState, type ReactNode } from 'react';
-import type { Figure } from './figure/figure.ts';
-import { later } from './later.ts';
 import css from './SaveMenu.module.css';
-
-const tools = later<{ readonly figure: () => Figure }>(
-  async () => (await import('./figure/FigureTools.tsx')).FigureTools,
-  'This menu',
-);
 
 export function SaveMenu({
   label,
-  figure,
+  children,
 }: {
   /** What is saved: `Next token`. */
   readonly label: string;
-  readonly figure: () => Figure;
+  /** The tools, which are drawn when it is opened. */
+  readonly children: ReactNode;
 }): ReactNode {
   const id = useId();
   const [open, setOpen] = useState(false);
@@ -32,7 +26,7 @@ export function SaveMenu({
         onToggle={(event) => setOpen(event.newState === 'open')}
       >
         <p className={css.title}>{label}</p>
-        {open && <tools.Part figure={figure} />}
+        {open && children}
       </div>
     </>
   );

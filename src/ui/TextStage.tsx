@@ -1,21 +1,12 @@
 // Region A: the text, token by token. Chips are drawn by `textView.ts`; this is what stands around.
-import {
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type ReactNode,
-} from 'react';
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { toPlainText, type TokenText } from '../state/tokenText.ts';
 import { runAt } from '../state/runs.ts';
-import { barsFigure } from './barsFigure.ts';
 import { BranchStrip } from './BranchStrip.tsx';
 import type { AppState } from '../state/store.ts';
 import controls from './controls.module.css';
 import { useApp, useFacts } from './context.ts';
 import { CopyButton } from './CopyButton.tsx';
-import type { Figure } from './figure/figure.ts';
 import {
   formatBytesHex,
   formatCount,
@@ -23,7 +14,6 @@ import {
   formatSpeed,
   quoteToken,
   toBits,
-  tokenAxisLabel,
 } from './format.ts';
 import { focusText } from './focusText.ts';
 import { DownSign } from './icons.tsx';
@@ -35,33 +25,38 @@ import css from './TextStage.module.css';
 import { createTextView, writtenWithout, type TextView } from './textView.ts';
 import { useKeptFocus } from './useKeptFocus.ts';
 import { Word } from './words/Word.tsx';
-import type { Beginning } from './writing/writer.ts';
+import type { WriterProps } from './writing/Writer.tsx';
 import { modelOf } from '../state/facts/model.ts';
 import { READINGS, type View } from '../state/view.ts';
 
+const textTools = later<{ readonly text: TokenText }>(
+  async () => (await import('./TextTools.tsx')).TextTools,
+  'This menu',
+);
 const load = async () => import('./writing/Writer.tsx');
 const writing = later(async () => (await load()).Writer, 'What writes in the text');
 const wordsOfWriting = later(async () => (await load()).WritingWords, 'A word about it');
 
 export function TextStage(): ReactNode {
   const app = useApp();
-  const { actions } = app;
   const list = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const view = useRef<TextView>(null);
   const [pinned, setPinned] = useState(true);
-  const [beginning, setBeginning] = useState<Beginning | null>(null);
+  const [written, setWritten] = useState<Omit<WriterProps, 'onEnd'> | null>(null);
   const keptFocus = useKeptFocus<HTMLElement>(focusText);
   const { partsOff } = useFacts((s) => ({ partsOff: s.view.off.length > 0 }));
 
   // Before the first frame: a text that is there already is seen in it.
   useLayoutEffect(() => {
     if (list.current === null || scroller.current === null) return;
+    const places = { list: list.current, scroller: scroller.current };
     const created = createTextView({
       app,
-      list: list.current,
-      scroller: scroller.current,
+      ...places,
       onPinned: setPinned,
+      // At once: what is typed next is typed there.
+      onWrite: (beginning) => setWritten({ view: created, ...places, beginning }),
     });
     view.current = created;
     return () => created.dispose();
@@ -79,23 +74,6 @@ export function TextStage(): ReactNode {
     if (ready) writing.preload();
   }, [ready]);
 
-  /** Puts the caret into the text, at once: what is typed next is typed there. */
-  function write(at: Beginning): void {
-    if (beginning !== null) return;
-    if (app.store.getState().busy.has('run')) actions.stop();
-    setBeginning(at);
-  }
-
-  /** A letter goes where one is, as does the key that opens a cell. */
-  function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
-    const { key, altKey, ctrlKey, metaKey } = event;
-    if (altKey || ctrlKey || metaKey) return;
-    const isLetter = /^[\p{L}\p{N}]$/u.test(key);
-    if (key !== 'Enter' && key !== 'F2' && !isLetter) return;
-    if (!isLetter) event.preventDefault();
-    write({ index: app.store.getState().view.selected });
-  }
-
   return (
     <section
       className={css.stage}
@@ -111,9 +89,9 @@ export function TextStage(): ReactNode {
         <ReadingSwitch />
         <Key />
         <Tools
-          isWriting={beginning !== null}
+          isWriting={written !== null}
           onWrite={() => {
-            if (beginning === null) write({ index: app.store.getState().view.selected });
+            if (written === null) view.current?.beginWriting();
             else focusText();
           }}
         />
@@ -121,19 +99,16 @@ export function TextStage(): ReactNode {
       <OffChips />
       <div className={css.scrollFrame}>
         <div className={css.scroller} ref={scroller}>
-          {beginning !== null && list.current && scroller.current && view.current && (
+          {written !== null && (
             <writing.Part
-              view={view.current}
-              list={list.current}
-              scroller={scroller.current}
-              beginning={beginning}
+              {...written}
               onEnd={(hasKeyboard) => {
-                setBeginning(null);
+                setWritten(null);
                 if (hasKeyboard) focusText();
               }}
             />
           )}
-          <Pending isWriting={beginning !== null} />
+          <Pending isWriting={written !== null} />
           {/* No tag is a list of tokens that reads as a text. */}
           <div
             className={css.list}
@@ -141,8 +116,6 @@ export function TextStage(): ReactNode {
             // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role
             role="listbox"
             aria-label="The text, token by token. Arrow keys move from token to token, Enter writes at one."
-            onKeyDown={onKeyDown}
-            onDoubleClick={({ clientX: x, clientY: y }) => write({ x, y })}
             aria-describedby="token-readout"
             aria-orientation="horizontal"
             data-testid="text"
@@ -156,7 +129,7 @@ export function TextStage(): ReactNode {
       </div>
       <WindowLine />
       <BranchStrip />
-      {beginning === null ? (
+      {written === null ? (
         <TokenReadout />
       ) : (
         <div className={css.readout} id="token-readout">
@@ -239,7 +212,9 @@ function Tools({
   return (
     <div className={css.tools}>
       <CopyButton className={css.tool} text={() => toPlainText(text.pieces)} />
-      <SaveMenu label="The text, token by token" figure={() => textFigure(text)} />
+      <SaveMenu label="The text, token by token">
+        <textTools.Part text={text} />
+      </SaveMenu>
       <button
         className={css.tool}
         type="button"
@@ -400,44 +375,4 @@ function summary(length: number, generating: boolean, run: AppState['run']['last
     failed: 'an error ended it',
   }[run.reason];
   return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}${run.tokensPerSecond > 0 ? `, ${formatSpeed(run.tokensPerSecond)}` : ''}.`;
-}
-
-/** Bars in a picture of the text; its table has every token. */
-const MOST_BARS = 60;
-
-/** Every token with how likely it was. */
-function textFigure({ pieces, logprobs, ranks, promptCount }: TokenText): Figure {
-  const names = pieces.map((piece, i) => `${i + 1} ${tokenAxisLabel(piece)}`);
-  const bits = pieces.map((_, i) => toBits(logprobs[i] ?? Number.NaN));
-  let most = -1;
-  bits.forEach((value, i) => {
-    if (!Number.isNaN(value) && !(value <= (bits[most] ?? -1))) most = i;
-  });
-  const peak = pieces[most];
-  const count = `${formatCount(pieces.length)} ${pieces.length === 1 ? 'token' : 'tokens'}`;
-  return barsFigure({
-    name: 'text',
-    title: `Surprise of each token${pieces.length > MOST_BARS ? `; the first ${MOST_BARS}` : ''}`,
-    finding:
-      peak === undefined
-        ? `${count}; no probability is known yet.`
-        : `${count}; the most surprising is ${quoteToken(peak)}, token ${formatCount(most + 1)}, with ${(bits[most] ?? 0).toFixed(1)} bits.`,
-    caption: 'Every token with its probability, rank and surprise, each given all before it.',
-    axis: 'token',
-    names,
-    quantity: 'surprise, bits',
-    values: bits,
-    words: (value) => `${value.toFixed(1)} bits`,
-    columns: ['Place', 'Token', 'Id', 'From', 'Probability', 'Rank', 'Surprise, bits'],
-    rows: pieces.map((piece, i) => [
-      i + 1,
-      tokenAxisLabel(piece),
-      piece.id,
-      i < promptCount ? 'prompt' : 'model',
-      Math.exp(logprobs[i] ?? Number.NaN),
-      (ranks[i] ?? 0) > 0 ? (ranks[i] ?? 0) : '–',
-      bits[i] ?? Number.NaN,
-    ]),
-    most: MOST_BARS,
-  });
 }

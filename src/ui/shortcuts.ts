@@ -102,6 +102,11 @@ export const PLACE_KEYS: readonly Pick<Shortcut, 'keys' | 'words'>[] = [
     words: 'From token to token in the text; from cell to cell, from tile to tile in a map or grid',
   },
   { keys: 'Home  End', words: 'To the first, to the last of them' },
+  {
+    keys: 'F2',
+    words:
+      'On a token of the text: write there. So do Enter, a letter, and a double click. Esc leaves the text as it was',
+  },
   { keys: 'PgUp  PgDn', words: 'In the lens: as many tokens back, on, as there are in sight' },
   {
     keys: 'Enter',

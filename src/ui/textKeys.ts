@@ -11,6 +11,8 @@ interface TextKeysOptions {
   readonly select: (index: number) => void;
   /** Makes elements of the tokens around one, some lines on either side. */
   readonly drawAround: (index: number) => void;
+  /** Writes where one is. */
+  readonly write: () => void;
 }
 
 export function startTextKeys(options: TextKeysOptions): () => void {
@@ -24,6 +26,12 @@ export function startTextKeys(options: TextKeysOptions): () => void {
       return;
     }
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (/^(?:Enter|F2|[\p{L}\p{N}])$/u.test(event.key)) {
+      // A letter is the first that is written.
+      if (event.key.length > 1) event.preventDefault();
+      options.write();
+      return;
+    }
     const length = options.length();
     const here = options.selected() ?? length;
     let next: number;

@@ -21,7 +21,14 @@ export interface TextViewOptions {
   readonly scroller: HTMLElement;
   /** Told when the newest token goes out of sight, and when it comes back. */
   readonly onPinned: (pinned: boolean) => void;
+  /** Somebody wants to write in the text. */
+  readonly onWrite: (beginning: Beginning) => void;
 }
+
+/** Where somebody begins to write: at a point of the window, at a token, or (null) at the end. */
+export type Beginning =
+  | { readonly x: number; readonly y: number }
+  | { readonly index: number | null };
 
 /** The text while the tokens of what was written are not known: from the token `from` on nothing is known of any. */
 export interface Draft {
@@ -43,6 +50,8 @@ export interface TextView {
    * a draft stays until its tokens come.
    */
   write(on: { readonly draft: Draft | null } | null): void;
+  /** Has somebody write at the selected token, or at the end. */
+  beginWriting(): void;
   /** Makes chips of these tokens, wherever the window is. */
   show(indices: readonly number[]): void;
   toNewest(): void;
@@ -57,7 +66,8 @@ const NEAR_BOTTOM_PX = 32;
 /** The end moves while heights on the way there turn out to be others. */
 const ROUNDS_TO_END = 5;
 
-export function createTextView({ app, list, scroller, onPinned }: TextViewOptions): TextView {
+export function createTextView(options: TextViewOptions): TextView {
+  const { app, list, scroller, onPinned } = options;
   const { store, text, actions } = app;
   /** The tokens as they were drawn last; only those of the window are elements. */
   const drawn: TokenPiece[] = [];
@@ -113,10 +123,12 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     if (changed) {
       let same = 0;
       while (same < drawn.length && isSame(drawn[same], pieces[same])) same++;
-      shown.cut(same, drawn);
-      drawn.length = same;
-      unseen = Math.min(unseen, same);
-      dropped = Math.min(dropped, same);
+      if (!swapOne(same, pieces)) {
+        shown.cut(same, drawn);
+        drawn.length = same;
+        unseen = Math.min(unseen, same);
+        dropped = Math.min(dropped, same);
+      }
     }
     const wasShort = drawn.length < pieces.length;
     for (let i = drawn.length; i < pieces.length; i++) {
@@ -142,6 +154,18 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     } else if ((wasShort || changed) && pinned) toEnd();
     // A text that got shorter may end in sight again without any scrolling.
     if (changed && !pinned) onScroll();
+  }
+
+  /** Who types within a word changes one token: the others stay the elements that they are. */
+  function swapOne(index: number, pieces: readonly TokenPiece[]): boolean {
+    const before = drawn[index];
+    const piece = pieces[index];
+    if (before === undefined || piece === undefined || drawn.length !== pieces.length) return false;
+    for (let i = index + 1; i < pieces.length; i++) if (!isSame(drawn[i], pieces[i])) return false;
+    drawn[index] = piece;
+    if (shown.swap(index, before)) return true;
+    drawn[index] = before;
+    return false;
   }
 
   /** A text that does not fit gets more room, and one that fits gives it back. */
@@ -413,6 +437,16 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
     actions.used('select');
     chips.get(index)?.focus({ preventScroll: true });
   }
+  /** At the selected token, else at the end, where nobody points. The model writes no further meanwhile. */
+  function beginWriting(at?: Beginning): void {
+    if (isWritten) return;
+    const { busy, view } = store.getState();
+    if (busy.has('run')) actions.stop();
+    options.onWrite(at ?? { index: view.selected });
+  }
+  function onDoubleClick({ clientX: x, clientY: y }: MouseEvent): void {
+    beginWriting({ x, y });
+  }
   function onFocusIn(event: FocusEvent): void {
     // Clicks select by themselves; this is for the keyboard.
     if (event.target instanceof HTMLElement && !event.target.matches(':focus-visible')) return;
@@ -449,6 +483,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
   list.addEventListener('pointermove', onPointerMove);
   list.addEventListener('pointerleave', onPointerLeave);
   list.addEventListener('click', onClick);
+  list.addEventListener('dblclick', onDoubleClick);
   list.addEventListener('focusin', onFocusIn);
   const stopKeys = startTextKeys({
     list,
@@ -461,6 +496,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       if (index < drawn.length) actions.used('select');
     },
     drawAround: (index) => show(shown.around(index)),
+    write: () => beginWriting(),
   });
   scroller.addEventListener('scroll', onScroll, { passive: true });
   document.addEventListener('copy', onCopy);
@@ -494,6 +530,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       height = scroller.clientHeight;
       onScroll();
     },
+    beginWriting: () => beginWriting(),
     show,
     toNewest() {
       pinned = true;
@@ -508,6 +545,7 @@ export function createTextView({ app, list, scroller, onPinned }: TextViewOption
       list.removeEventListener('pointermove', onPointerMove);
       list.removeEventListener('pointerleave', onPointerLeave);
       list.removeEventListener('click', onClick);
+      list.removeEventListener('dblclick', onDoubleClick);
       list.removeEventListener('focusin', onFocusIn);
       stopKeys();
       scroller.removeEventListener('scroll', onScroll);

@@ -4,7 +4,7 @@
 // A segment that goes on in the middle of a paragraph begins on the line on which the one before it ended, behind a
 // lead of that line's width: so a paragraph of a million tokens has the lines that it would have in one piece.
 import type { TokenPiece } from '../api.ts';
-import { createChip } from './chip.ts';
+import { createChip, isBroken } from './chip.ts';
 import css from './TextStage.module.css';
 import {
   cutSegments,
@@ -267,9 +267,13 @@ export function createTextWindow(options: TextWindowOptions) {
     // Where things stood in the old width, if there was one: nothing can be guessed without any.
     const isFirst = line === 0 && isOther();
     const tops = places();
-    const isNew = isOther() || isFirst;
+    // After a cut nothing is asked of the browser that it would have to lay the rest out for, only to do so again.
+    const isShort = isCut && !isFirst && (segments.at(-1)?.end ?? 0) <= WHOLE;
+    const isNew = (!isShort && isOther()) || isFirst;
     if (isNew) forget();
-    const top = scroller.getBoundingClientRect().top - list.getBoundingClientRect().top;
+    const top = isShort
+      ? 0
+      : scroller.getBoundingClientRect().top - list.getBoundingClientRect().top;
     const wanted = wantedNow(tops, top);
     let isSame = !isNew && !isCut && wanted.size === drawn.size;
     isCut = false;
@@ -312,6 +316,23 @@ export function createTextWindow(options: TextWindowOptions) {
       }
       cutSegments(segments, before, length);
       isCut = true;
+    },
+    /** Draws one token anew where it stands; false where it ends or ended a line, or is a part of a character. */
+    swap(index: number, before: TokenPiece | undefined): boolean {
+      const piece = pieces()[index];
+      const old = chips.get(index);
+      const isPart = [before, piece].some((one) => endsParagraph(one) || isBroken(one));
+      if (old === undefined || isPart) return false;
+      const chip = createChip(pieces(), index, isControlWord);
+      for (const name of ['aria-posinset', 'aria-setsize']) {
+        const value = old.getAttribute(name);
+        if (value !== null) chip.setAttribute(name, value);
+      }
+      old.replaceWith(chip);
+      chips.set(index, chip);
+      options.onGone(index);
+      options.onDrawn([index]);
+      return true;
     },
     /** Takes the tokens that came. */
     extend: () => extendSegments(segments, pieces()),

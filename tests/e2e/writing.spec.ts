@@ -1,4 +1,4 @@
-import { expect } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import {
   button,
   chip,
@@ -17,6 +17,18 @@ import {
 } from './helpers.ts';
 import { expectKept, expectStream } from './onBoth.ts';
 import { test } from './window.ts';
+
+/** What somebody who writes in the text writes into. */
+const writer = (page: Page): Locator => page.getByRole('textbox', { name: 'The text, to be' });
+
+/** Where each token stands. */
+const placesOf = (page: Page): Promise<number[][]> =>
+  chips(page).evaluateAll((all) =>
+    all.map((one) => {
+      const { left, top, width, height } = one.getBoundingClientRect();
+      return [left, top, width, height];
+    }),
+  );
 
 test.describe('writing', () => {
   test.beforeEach(async ({ page }) => closeViews(page));
@@ -77,8 +89,14 @@ test.describe('writing', () => {
     await prompt(page).fill(text);
     await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
     await button(page, '1 token').click();
-    await button(page, 'Continue editing').click();
-    expect(await prompt(page).inputValue()).toContain(text);
+    // It is one character to whoever writes beside it.
+    const fox = await chip(page, 1).boundingBox();
+    await page.mouse.dblclick((fox?.x ?? 0) + 2, (fox?.y ?? 0) + (fox?.height ?? 0) / 2);
+    await expect(writer(page)).toBeFocused();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Delete');
+    await expect(page.locator('[data-whole="🦊"]')).toHaveCount(0);
+    await expect(prompt(page)).toHaveValue(text.replace('🦊', ''));
   });
 
   test(
@@ -115,7 +133,7 @@ test.describe('writing', () => {
     },
   );
 
-  test('editing the prompt puts the continuation aside, never away; “Continue editing” makes the whole text the prompt', async ({
+  test('editing the prompt puts the continuation aside, never away; what is written at a caret in the text stays there, and nothing moves for it', async ({
     page,
   }) => {
     // A seed whose first tokens have no line break, which fields show as what it is.
@@ -132,10 +150,45 @@ test.describe('writing', () => {
     await button(page, 'Undo').click();
     await expect.poll(() => wholeText(page)).toBe(before);
 
-    await button(page, 'Continue editing').click();
-    await expect(prompt(page)).toHaveValue(before);
-    await expect(prompt(page)).toBeFocused();
+    // By keyboard: the caret comes before the word, and no token moves by a pixel.
+    await chip(page, 7).click();
+    await page.mouse.move(0, 0);
+    await expect(chip(page, 7)).toHaveAttribute('aria-selected', 'true');
+    const places = await placesOf(page);
+    await page.keyboard.press('Enter');
+    await expect(writer(page)).toBeFocused();
+    expect(await placesOf(page)).toEqual(places);
+    await page.keyboard.type('very ');
+    const written = before.replace(' little', ' very little');
+    await expect.poll(() => wholeText(page)).toBe(written);
+    await expect(prompt(page)).toHaveValue('Once upon a time there was a very little fox who');
+    await expect(chip(page, 7)).toHaveText(' very');
+    // Another way to read it is no way out; Escape is, and the text is as it was.
+    await page.getByRole('radio', { name: 'ids' }).click();
+    await page.getByRole('radio', { name: 'pieces' }).click();
+    await expect(writer(page)).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(writer(page)).toHaveCount(0);
     expect(await wholeText(page)).toBe(before);
+    await expect(chip(page, 7)).toBeFocused();
+    await expect(chip(page, 7)).toHaveAttribute('aria-selected', 'true');
+    await button(page, 'Undo').click();
+    await expect.poll(() => wholeText(page)).toBe(written);
+
+    // With the pointer, in what the model wrote: the prompt stays, and so does what stands behind.
+    const last = (await chips(page).count()) - 1;
+    const box = await chip(page, last).boundingBox();
+    await page.mouse.dblclick((box?.x ?? 0) + (box?.width ?? 0) - 2, (box?.y ?? 0) + 10);
+    await page.keyboard.type('!');
+    await page.keyboard.press('Control+Home');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.type('?');
+    await expect.poll(() => wholeText(page)).toBe(`${written}?!`);
+    await expect(prompt(page)).toHaveValue('Once upon a time there was a very little fox who');
+    await page.keyboard.press('Control+Enter');
+    await expect(writer(page)).toHaveCount(0);
+    await expect.poll(() => wholeText(page)).toMatch(/\?!.+/u);
   });
 
   test('a reload keeps the text, its tokens and the settings', async ({ page }) => {

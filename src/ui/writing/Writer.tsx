@@ -2,9 +2,9 @@
 import { useLayoutEffect, useRef, type ReactNode } from 'react';
 import { useApp } from '../context.ts';
 import { isMac } from '../format.ts';
-import type { TextView } from '../textView.ts';
+import type { Beginning, TextView } from '../textView.ts';
 import css from './Writer.module.css';
-import { startWriter, type Beginning } from './writer.ts';
+import { startWriter } from './writer.ts';
 
 export interface WriterProps {
   readonly view: TextView;
@@ -51,12 +51,9 @@ export function Writer(props: WriterProps): ReactNode {
 export function WritingWords(): ReactNode {
   return (
     <>
-      <p>
-        You write in the text: what stands after the caret stays. Generate goes on at the end,
-        Regenerate after your change.
-      </p>
+      <p>What stands after the caret stays. Generate goes on at the end of the text.</p>
       <p className={css.keys}>
-        <kbd>Esc</kbd> as it was <kbd>{isMac() ? '⌘' : 'Ctrl'}</kbd> <kbd>Enter</kbd> Generate{' '}
+        <kbd>{isMac() ? '⌘' : 'Ctrl'}</kbd> <kbd>Enter</kbd> Generate · <kbd>Esc</kbd> as it was ·{' '}
         <kbd>Tab</kbd> done
       </p>
     </>

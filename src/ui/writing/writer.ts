@@ -6,7 +6,7 @@ import { isWhole, partAround, withValue, type PromptPart } from '../../state/pro
 import { modelOf } from '../../state/facts/model.ts';
 import type { AppState } from '../../state/store.ts';
 import type { AppContext } from '../context.ts';
-import type { TextView } from '../textView.ts';
+import type { Beginning, TextView } from '../textView.ts';
 import { createPlaces } from './places.ts';
 import {
   changeOf,
@@ -18,11 +18,6 @@ import {
   tokenAt,
   type Plain,
 } from './plain.ts';
-
-/** Where somebody begins: at a point of the window, at a token, or (null) at the end. */
-export type Beginning =
-  | { readonly x: number; readonly y: number }
-  | { readonly index: number | null };
 
 export interface WriterOptions {
   readonly app: AppContext;
@@ -112,11 +107,13 @@ export function startWriter(options: WriterOptions): () => void {
     const boxes = from < to ? places.boxesOf(from, to) : [];
     marks.replaceChildren(
       ...boxes.map((box) => {
-        const mark = document.createElement('div');
-        mark.style.transform = `translate(${box.left - origin.left + scroller.scrollLeft}px, ${box.top - origin.top + scroller.scrollTop}px)`;
-        mark.style.width = `${box.width}px`;
-        mark.style.height = `${box.height}px`;
-        return mark;
+        const one = document.createElement('div');
+        const x = box.left - origin.left + scroller.scrollLeft;
+        const y = box.top - origin.top + scroller.scrollTop;
+        one.style.transform = `translate(${x}px, ${y}px)`;
+        one.style.width = `${box.width}px`;
+        one.style.height = `${box.height}px`;
+        return one;
       }),
     );
   }
@@ -160,8 +157,8 @@ export function startWriter(options: WriterOptions): () => void {
     if (!isHeld) part = partAround(words, at);
     const value = words.slice(part.from, part.to);
     if (field.value !== value) field.value = value;
-    const inPart = (place: number): number =>
-      Math.max(part.from, Math.min(part.to, snap(words, place))) - part.from;
+    const inPart = (where: number): number =>
+      Math.max(part.from, Math.min(part.to, snap(words, where))) - part.from;
     const [from, to] = [inPart(Math.min(at, anchor)), inPart(Math.max(at, anchor))];
     field.setSelectionRange(from, to, at < anchor ? 'backward' : 'forward');
   }
@@ -212,7 +209,9 @@ export function startWriter(options: WriterOptions): () => void {
     const at = part.from + field.selectionEnd;
     part = withValue(part, value, field.selectionEnd);
     if (part.to - part.from !== value.length) hold(part.prompt, at);
-    take(part.prompt);
+    // What is being composed is no word yet, and its tokens would come and go.
+    if (isComposing) draw();
+    else take(part.prompt);
   }
 
   function onSelection(): void {
@@ -349,8 +348,8 @@ export function startWriter(options: WriterOptions): () => void {
 
   function markLine(at: number): void {
     const from = part.prompt.lastIndexOf('\n', at - 1) + 1;
-    const end = part.prompt.indexOf('\n', at);
-    mark(from, end < 0 ? part.prompt.length : end);
+    const to = part.prompt.indexOf('\n', at);
+    mark(from, to < 0 ? part.prompt.length : to);
   }
 
   /** The switch of what the text shows is no way out of it. */
@@ -428,9 +427,8 @@ export function startWriter(options: WriterOptions): () => void {
   }
   function onCompositionEnd(): void {
     isComposing = false;
-    const words = wordsOf(store.getState());
-    if (store.getState().text.edited === null && words !== part.prompt) hold(words, focus());
-    draw();
+    if (part.prompt === base.plain.words) draw();
+    else take(part.prompt);
   }
 
   function stop(): void {
