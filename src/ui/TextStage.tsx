@@ -35,7 +35,7 @@ const textTools = later<{ readonly text: TokenText }>(
 );
 const load = async () => import('./writing/Writer.tsx');
 const writing = later(async () => (await load()).Writer, 'What writes in the text');
-const wordsOfWriting = later(async () => (await load()).WritingWords, 'A word about it');
+const wordsOfWriting = later(async () => (await load()).WritingWords, 'Its help');
 
 export function TextStage(): ReactNode {
   const app = useApp();
@@ -92,7 +92,10 @@ export function TextStage(): ReactNode {
           isWriting={written !== null}
           onWrite={() => {
             if (written === null) view.current?.beginWriting();
-            else focusText();
+            else {
+              focusText();
+              setWritten(null);
+            }
           }}
         />
       </div>
@@ -216,7 +219,7 @@ function Tools({
         <textTools.Part text={text} />
       </SaveMenu>
       <button
-        className={css.tool}
+        className={css.write}
         type="button"
         data-write=""
         title="Write in the text: at the chosen word, else at its end (double click a word, or Enter)"

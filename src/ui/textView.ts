@@ -119,7 +119,7 @@ export function createTextView(options: TextViewOptions): TextView {
     if (draft?.epoch !== text.epoch) draft = null;
     const pieces = draft?.pieces ?? text.pieces;
     const changed = text.epoch !== drawnEpoch || draft !== drawnDraft;
-    const { scrollTop } = scroller;
+    const scrollTop = isWritten ? scroller.scrollTop : 0;
     if (changed) {
       let same = 0;
       while (same < drawn.length && isSame(drawn[same], pieces[same])) same++;

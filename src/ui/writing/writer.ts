@@ -6,6 +6,7 @@ import { isWhole, partAround, withValue, type PromptPart } from '../../state/pro
 import { modelOf } from '../../state/facts/model.ts';
 import type { AppState } from '../../state/store.ts';
 import type { AppContext } from '../context.ts';
+import { focusText } from '../focusText.ts';
 import type { Beginning, TextView } from '../textView.ts';
 import { createPlaces } from './places.ts';
 import {
@@ -394,6 +395,7 @@ export function startWriter(options: WriterOptions): () => void {
       const { busy, text: now } = store.getState();
       if (isNew || busy.has('run') || now.edited !== null || !now.tokenised) return;
       actions.select(tokenAt(plainOf(text.pieces), at).index);
+      if (list.contains(document.activeElement)) focusText();
     };
     if (isNew) actions.select(selected);
     else if (store.getState().text.tokenised) toToken();
