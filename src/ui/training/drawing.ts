@@ -6,7 +6,7 @@ import type { FigureTheme } from '../figure/figure.ts';
 import { guessWidth, type Painter } from '../figure/painter.ts';
 import { formatCount } from '../format.ts';
 import { thin, type CurveLayout } from './layout.ts';
-import { placeLabels, type Box } from './levelLabels.ts';
+import { crossed, placeLabels, touches, type Box, type Line } from './levelLabels.ts';
 import { MOMENT, momentOf, momentWords, ridgeOf } from './ridge.ts';
 import { formatLoss } from './words.ts';
 
@@ -37,6 +37,8 @@ export function drawCurve(
   const marks = stacked(
     run.changes.map(({ step, words }) => ({ at: x(step), words })),
     plot,
+    [smooth, measured, each],
+    moment === null ? [] : [moment],
   );
   drawLevels(painter, theme, layout, run, {
     lines: [smooth, measured, each],
@@ -214,19 +216,29 @@ function labelSpan(
   return { isLate, room, from, to: from + width };
 }
 
-/** Each mark with the lowest row in which its words lie on no others; 0 is at the bottom. */
+/**
+ * Each mark with the lowest row in which its words lie on no others and under no line, or under as little of one as can be; 0
+ * is at the bottom. `taken` are other words.
+ */
 export function stacked<T extends { readonly at: number; readonly words: string }>(
   marks: readonly T[],
   plot: CurveLayout['plot'],
+  lines: readonly Line[] = [],
+  taken: readonly Box[] = [],
 ): readonly (T & { readonly row: number })[] {
-  const rows: { readonly from: number; readonly to: number }[][] = [];
+  const placed = [...taken];
+  const most = Math.max(1, Math.floor((plot.bottom - plot.top) / LABEL_HEIGHT));
   return marks.map((mark) => {
-    const { from, to } = labelSpan(plot, mark.at, mark.words);
-    const isFree = (row: (typeof rows)[number]): boolean =>
-      row.every((other) => to < other.from || from > other.to);
-    const free = rows.findIndex(isFree);
-    const row = free === -1 ? rows.length : free;
-    (rows[row] ??= []).push({ from, to });
+    const boxIn = (row: number): Box => boxOf(plot, { ...mark, row });
+    const free = Array.from({ length: most + placed.length }, (_, row) => row).filter(
+      (row) => !placed.some((other) => touches(boxIn(row), other)),
+    );
+    const cost = (row: number): number =>
+      // Above the plot is the legend.
+      row < most ? lines.reduce((sum, line) => sum + crossed(boxIn(row), line), 0) : Infinity;
+    const costs = free.map(cost);
+    const row = free[costs.indexOf(Math.min(...costs))] ?? 0;
+    placed.push(boxIn(row));
     return { ...mark, row };
   });
 }

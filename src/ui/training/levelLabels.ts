@@ -9,7 +9,7 @@ export interface Box {
   readonly bottom: number;
 }
 
-type Line = readonly (readonly [x: number, y: number])[];
+export type Line = readonly (readonly [x: number, y: number])[];
 
 /** Words for a line, or for two that are too near each other for words of their own. */
 export interface Level {
@@ -67,12 +67,12 @@ export function placeLabels(
   return placed;
 }
 
-function touches(a: Box, b: Box): boolean {
+export function touches(a: Box, b: Box): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
 /** Pixels of a box's width that a line goes through. */
-function crossed(box: Box, line: Line): number {
+export function crossed(box: Box, line: Line): number {
   let pixels = 0;
   for (let i = 1; i < line.length; i++) {
     const [from, to] = [line[i - 1], line[i]];

@@ -346,6 +346,28 @@ describe('the figure', () => {
     expect(rowsOf(40, 60, 300, 700)).toEqual([0, 1, 0, 0]);
   });
 
+  it('has the words of a change beside the curve, where one row is beside it', () => {
+    const { plot } = layoutCurve(600, 300, RANGE);
+    const mark = { at: 560, words: 'learning_rate 0.002 → 0.0005' };
+    const low = [
+      [plot.left, plot.top],
+      [150, plot.bottom - 9],
+      [plot.right, plot.bottom - 9],
+    ] as const;
+    const [beside] = stacked([mark], plot, [low]);
+    expect(beside?.row).toBe(1);
+    // Other words are no curve, and no place either.
+    const taken = { left: 400, right: 560, top: plot.bottom - 30, bottom: plot.bottom - 16 };
+    expect(stacked([mark], plot, [low], [taken])[0]?.row).toBe(2);
+    // Where a curve goes through every row, on other words all the same not.
+    const wall = Array.from({ length: 100 }, (_, i) => {
+      return [plot.left + 5 * i, i % 2 === 0 ? plot.top : plot.bottom] as const;
+    });
+    const rows = stacked([mark, mark, mark], plot, [wall]).map(({ row }) => row);
+    expect(new Set(rows).size).toBe(3);
+    expect(Math.max(...rows)).toBeLessThan((plot.bottom - plot.top) / 14);
+  });
+
   it('has the two lines with words, its changes, a table of all steps, and where it came from', async () => {
     const trainer = new ToyTrainer();
     const training = createTraining({ makeTrainer: () => trainer, say() {}, look() {} });

@@ -108,13 +108,13 @@ export function share(probability: number | null): string {
   return probability === null ? 'hardly anything' : formatPercent(probability);
 }
 
-/** In percentage points, with its sign: `+12.3`, `−0.40`. */
+/** In percentage points, with its sign: `+12.3`, `−0.40`; `< 0.01` either way. */
 export function pointsApart({ first, twin }: CandidateRow): string {
   const points = 100 * ((twin ?? 0) - (first ?? 0));
   if (points === 0) return '0';
   const size = Math.abs(points);
   const sign = points < 0 ? '−' : '+';
-  return size < 0.01 ? `${sign}<0.01` : `${sign}${size.toFixed(size >= 10 ? 1 : 2)}`;
+  return size < 0.01 ? '< 0.01' : `${sign}${size.toFixed(size >= 10 ? 1 : 2)}`;
 }
 
 export function surpriseFinding(rows: readonly SurpriseRow[], { first, twin }: PairNames): string {
@@ -147,7 +147,7 @@ export function headsFinding(rows: readonly HeadRow[], { first, twin }: PairName
   return `Head ${headName(most)} differs most: it ${KINDS[most.behaviour].meaning} with a score of ${most.first.toFixed(2)} ${first}, ${most.twin.toFixed(2)} ${twin}. ${count} Heads of any two runs differ a little: what another passage makes says how much.`;
 }
 
-/** A difference of scores with its sign. */
+/** A difference of scores with its sign, where it is one that can be seen. */
 export function formatApart({
   first,
   twin,
@@ -156,9 +156,8 @@ export function formatApart({
   readonly twin: number;
 }): string {
   const by = twin - first;
-  return by === 0
-    ? '0'
-    : `${by < 0 ? '−' : '+'}${Math.abs(by) < 0.005 ? '<0.01' : Math.abs(by).toFixed(2)}`;
+  if (by === 0) return '0';
+  return Math.abs(by) < 0.005 ? '< 0.01' : `${by < 0 ? '−' : '+'}${Math.abs(by).toFixed(2)}`;
 }
 
 function capital(words: string): string {
