@@ -100,6 +100,7 @@ export function Step({
     const view = lesson.about === 'sampler' ? 'next' : lesson.about;
     const top = isCovered ? 'composer' : view;
     document.querySelector(`[data-region="${top}"]`)?.scrollIntoView();
+    if (!isCovered && lesson.presses !== undefined) liftAboveCard(lesson.presses);
   }, [lesson, isCovered]);
 
   const isDone = (answered?.learned ?? '') !== '';
@@ -299,6 +300,15 @@ function useGesture(deeds: readonly Deed[] | null, done: () => void): string {
   }, [deeds, store]);
   if (deeds === null || deeds.length < 2) return '';
   return `${counted?.of === deeds ? counted.count : 0} of ${deeds.length} done.`;
+}
+
+/** Scrolls on until what is to be pressed stands above the card. */
+function liftAboveCard(presses: string): void {
+  const button = document.querySelector(presses)?.getBoundingClientRect();
+  const card = document.querySelector('[data-region="lesson"]')?.getBoundingClientRect();
+  if (button !== undefined && card !== undefined && button.bottom > card.top) {
+    scrollBy(0, button.bottom - card.top + 8);
+  }
 }
 
 const isPhone = (): boolean => matchMedia('(max-width: 799px)').matches;

@@ -60,6 +60,8 @@ export interface Lesson {
   readonly gesture: string;
   /** How the keyboard does it, where that is not plain. */
   readonly keys?: string;
+  /** What the gesture presses, as a selector, where a phone may have it under the card. */
+  readonly presses?: string;
   /** What the gesture opens, as a selector, where a phone may have it out of sight. */
   readonly opens?: string;
   /** When that is done: each of them once, in any order. */

@@ -113,7 +113,7 @@ export const LOOKERS: Lesson = {
       ...(noun !== null && { head: noun.head }),
       choices: choicesOf([count, 2 * rows.nHead, all / 2, all], String),
       answer: String(count),
-      gesture: `Now click two tiles: head ${v} (row ${verb.head.layer}, column ${verb.head.head}), then head ${q}. Read what each looks at.`,
+      gesture: `Now click two tiles: head ${v} (row ${verb.head.layer}, column ${verb.head.head}), then head ${q} (row ${quote.head.layer}, column ${quote.head.head}). Read what each looks at.`,
       deeds: [inFront(verb.head), inFront(quote.head)],
       sentence:
         `${count} of ${all}. Head ${v} finds the verb of the sentence (“said”, ${formatPercent(verb.shares[0] ?? 0)}), head ${q} the place where the speech began ` +
@@ -179,6 +179,7 @@ export const OFF: Lesson = {
   about: 'inside',
   panel: 'parts',
   gesture: 'Now switch each part off in turn.',
+  presses: '[data-sweep]',
   deeds: [],
   async measure(ask, _, sweep) {
     const ids = await idsOf(ask, this.prompt);

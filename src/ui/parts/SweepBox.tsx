@@ -61,6 +61,7 @@ export function SweepBox(): ReactNode {
             <button
               className={controls.button}
               type="button"
+              data-sweep=""
               disabled={generating || !ready}
               onClick={() => actions.startSweep()}
             >
