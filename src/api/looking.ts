@@ -79,6 +79,8 @@ export interface HeadNames {
   readonly ceiling: Readonly<Record<Habit, number>>;
   /** (L · H) the head's own words as far as this text has them, the one that has most first. */
   readonly words: readonly (readonly string[])[];
+  /** (L, H) the mean weight on the first token of a fixed text; NaN where the model cannot read that. */
+  readonly firstElsewhere: Float32Array;
 }
 
 /** Every head's map as a thumbnail, and its scores on this text. */

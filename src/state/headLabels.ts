@@ -102,6 +102,11 @@ const CLEAR = 0.15;
 const CLEAR_OF_WORDS = 0.05;
 /** And how far above the shuffles of the head itself. */
 const CLEAR_OF_ITSELF = 0.1;
+/**
+ * Of its weight on the first token, what a head has to have there in another text too: of heads in no order one in a
+ * thousand looks at nothing but the token that happens to stand first.
+ */
+const ELSEWHERE = 0.5;
 
 const TELLING: readonly Habit[] = [
   'induction',
@@ -143,8 +148,13 @@ function earns(names: HeadNames, habit: Habit, layer: number, head: number): boo
   return (
     score >= KINDS[habit].least &&
     score >= clearOf(habit, names.ceiling[habit]) &&
-    score >= shuffledOf(names, habit, layer, head) + CLEAR_OF_ITSELF
+    score >= shuffledOf(names, habit, layer, head) + CLEAR_OF_ITSELF &&
+    (habit !== 'first' || elsewhereOf(names, layer, head) >= ELSEWHERE * score)
   );
+}
+
+function elsewhereOf({ firstElsewhere, nHead }: HeadNames, layer: number, head: number): number {
+  return firstElsewhere[layer * nHead + head] ?? Number.NaN;
 }
 
 export function labelHead(names: HeadNames | null, layer: number, head: number): HeadLabel {
@@ -190,7 +200,9 @@ export function nameWords({ name, words }: Pick<HeadLabel, 'name' | 'words'>): s
 export function scoreWords(names: HeadNames, habit: Habit, layer: number, head: number): string {
   const own = formatScore(shuffledOf(names, habit, layer, head));
   const any = habit === 'words' ? '199 of 200 shuffled heads' : 'any shuffled head';
-  return `${formatScore(scoreOf(names, habit, layer, head))}; with its keys shuffled at most ${own}, ${any} at most ${formatScore(names.ceiling[habit])}`;
+  const elsewhere =
+    habit === 'first' ? `, in a fixed text ${formatScore(elsewhereOf(names, layer, head))}` : '';
+  return `${formatScore(scoreOf(names, habit, layer, head))}${elsewhere}; with its keys shuffled at most ${own}, ${any} at most ${formatScore(names.ceiling[habit])}`;
 }
 
 /** The random tokens, or the line, on which a model's heads are measured whatever text is here. */

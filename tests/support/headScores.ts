@@ -7,6 +7,7 @@ export function names(
   of: Partial<Record<Habit, number>>,
   shuffled: Partial<Record<Habit, number>> = {},
   words: readonly string[] = [],
+  elsewhere = of.first ?? Number.NaN,
 ): HeadNames {
   const each = <T>(make: (habit: Habit) => T) =>
     Object.fromEntries(HABITS.map((habit) => [habit, make(habit)])) as Record<Habit, T>;
@@ -18,5 +19,6 @@ export function names(
     shuffled: each((habit) => Float32Array.of(shuffled[habit] ?? 0)),
     ceiling: each((habit) => shuffled[habit] ?? 0),
     words: [words],
+    firstElsewhere: Float32Array.of(elsewhere),
   };
 }

@@ -23,7 +23,7 @@ export async function headNames(
     return structuredClone(await model.readers.standInNames(standIn, signal));
   }
   const texts = visible.map((id) => model.vocabulary.pieceOf(id).text);
-  const own = await model.readers.ownWords(signal);
+  const own = await model.readers.inProbe(signal);
   const sheet = new NameSheet(model.config, visible, texts, own);
   for (let layer = 0; layer < model.config.nLayer; layer++) {
     signal?.throwIfAborted();

@@ -33,8 +33,13 @@ function ofEach<T>(make: () => T): Record<Habit, T> {
   return Object.fromEntries(HABITS.map((habit) => [habit, make()])) as Record<Habit, T>;
 }
 
-/** The words that each head looks at in the probe, (L · H) · (1 + shuffles): a habit found there is looked for here. */
-export type OwnWords = readonly ReadonlySet<string>[];
+/** What heads do in the probe: a habit found there is looked for here. */
+export interface InProbe {
+  /** The words that each looks at, (L · H) · (1 + shuffles). */
+  readonly words: readonly ReadonlySet<string>[];
+  /** (L, H) its mean weight on the first token; NaN where the model cannot read the probe. */
+  readonly first: Float32Array<ArrayBuffer>;
+}
 
 /** The first T = `size` positions of a layer, copied from a session's cache. */
 export async function readLayerKeys(
@@ -80,7 +85,7 @@ export async function nameByStandIn(
     signal,
   }: {
     readonly on?: string | undefined;
-    readonly own: OwnWords;
+    readonly own: InProbe;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<HeadNames> {
@@ -98,22 +103,27 @@ export async function nameByStandIn(
   return { ...sheet.result(), standIn };
 }
 
-/** Which words each head, and each of its shuffles, looks at in a text that has nothing to do with the one that is here. */
-export async function findOwnWords(
+/**
+ * Which words each head, and each of its shuffles, looks at in a text that has nothing to do with the one that is here, and
+ * how much a head looks at its first token, which is another one.
+ */
+export async function readProbe(
   model: Gpt,
   tokenizer: Tokenizer | null,
   signal?: AbortSignal,
-): Promise<OwnWords> {
+): Promise<InProbe> {
   const { nLayer, nHead, nCtx } = model.config;
+  const first = new Float32Array(nLayer * nHead).fill(Number.NaN);
   const none = Array.from({ length: nLayer * nHead * (1 + SHUFFLES) }, () => new Set<string>());
   const ids = probeIds(tokenizer).slice(0, Math.min(PROBE_TOKENS, nCtx));
-  if (tokenizer === null || ids.length === 0) return none;
+  if (tokenizer === null || ids.length === 0) return { words: none, first };
   const { words } = marksOf(ids.map((id) => tokenizer.pieceOf(id).text));
   const found: ReadonlySet<string>[] = [];
   await eachLayer(
     model,
     ids,
     async (layer, keys) => {
+      const onFirst = new Float64Array(nHead);
       const tallies = none
         .slice(0, nHead * (1 + SHUFFLES))
         .map(() => ({ more: new Map<string, number>(), tops: new Map<string, number>() }));
@@ -122,6 +132,7 @@ export async function findOwnWords(
         layer,
         (head, variant, t, weights) => {
           if (t < FIRST_PROBE_ROW) return;
+          if (variant === 0) onFirst[head] += weights[0];
           const { more, tops } = tallies[head * (1 + SHUFFLES) + variant];
           let top = 0;
           for (let k = 0; k <= t; k++) {
@@ -138,10 +149,16 @@ export async function findOwnWords(
         own.sort(([, a], [, b]) => b - a);
         found.push(new Set(own.slice(0, OWN_WORDS).map(([word]) => word)));
       }
+      const rows = ids.length - FIRST_PROBE_ROW;
+      if (rows > 0)
+        first.set(
+          onFirst.map((sum) => sum / rows),
+          layer * nHead,
+        );
     },
     signal,
   );
-  return found;
+  return { words: found, first };
 }
 
 /** None where the model cannot read the probe, as one of letters: it knows no words. */
@@ -158,7 +175,7 @@ function probeIds(tokenizer: Tokenizer | null): readonly number[] {
 export class NameSheet {
   readonly #ids: readonly number[];
   readonly #marks: Marks;
-  readonly #own: OwnWords;
+  readonly #own: InProbe;
   readonly #nLayer: number;
   readonly #nHead: number;
   readonly #scores: Record<Habit, Float32Array>;
@@ -174,7 +191,7 @@ export class NameSheet {
     { nLayer, nHead }: { readonly nLayer: number; readonly nHead: number },
     ids: readonly number[],
     texts: readonly string[],
-    own: OwnWords,
+    own: InProbe,
   ) {
     this.#nLayer = nLayer;
     this.#nHead = nHead;
@@ -192,7 +209,7 @@ export class NameSheet {
   async add(layer: number, keys: LayerKeys, signal?: AbortSignal): Promise<void> {
     const tallies = Array.from(
       { length: this.#nHead * (1 + SHUFFLES) },
-      (_, i) => new Tally(this.#own[layer * this.#nHead * (1 + SHUFFLES) + i]),
+      (_, i) => new Tally(this.#own.words[layer * this.#nHead * (1 + SHUFFLES) + i]),
     );
     await readRows(
       keys,
@@ -232,6 +249,8 @@ export class NameSheet {
       shuffled: this.#shuffled,
       ceiling,
       words: this.#words,
+      // A copy: whoever sends an answer away gives its memory away.
+      firstElsewhere: this.#own.first.slice(),
     };
   }
 

@@ -7,7 +7,7 @@ import type { Session } from '../../model/session.ts';
 import { type PartMeans, type PartsOff, toPartsOff } from '../../model/partsOff.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { Conversation, type Reader } from './conversation.ts';
-import type { OwnWords } from './headNames.ts';
+import type { InProbe } from './headNames.ts';
 import { Once, OncePer } from './once.ts';
 import { Trace, type TraceReader } from './trace.ts';
 
@@ -28,7 +28,7 @@ export class Readers {
   #means: Arena | null = null;
   /** By what they are measured on; random tokens where it is undefined. */
   readonly #headScores = new OncePer<string | undefined, HeadScores>();
-  readonly #ownWords = new Once<OwnWords>();
+  readonly #inProbe = new Once<InProbe>();
   /** By what they are read in; plain English where it is undefined. */
   readonly #standInNames = new OncePer<string | undefined, HeadNames>();
 
@@ -97,10 +97,10 @@ export class Readers {
   }
 
   /** The words that each head, and each of its shuffles, looks at; measured once, when asked for. */
-  ownWords(signal?: AbortSignal): Promise<OwnWords> {
-    return this.#ownWords.get(async () => {
-      const { findOwnWords } = await import('./headNames.ts');
-      return findOwnWords(this.#gpt, this.#tokenizer, signal);
+  inProbe(signal?: AbortSignal): Promise<InProbe> {
+    return this.#inProbe.get(async () => {
+      const { readProbe } = await import('./headNames.ts');
+      return readProbe(this.#gpt, this.#tokenizer, signal);
     });
   }
 
@@ -108,7 +108,7 @@ export class Readers {
   standInNames(on?: string, signal?: AbortSignal): Promise<HeadNames> {
     return this.#standInNames.get(on, async () => {
       const { nameByStandIn } = await import('./headNames.ts');
-      const own = await this.ownWords(signal);
+      const own = await this.inProbe(signal);
       return nameByStandIn(this.#gpt, this.#tokenizer, { on, own, signal });
     });
   }

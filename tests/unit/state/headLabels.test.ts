@@ -20,6 +20,9 @@ describe('the name of a head', () => {
     expect(labelHead(names({ first: 0.55, induction: 0.42 }), 0, 0).name).toBe('induction');
     expect(labelHead(names({ local: 0.95, previous: 0.9 }), 0, 0).name).toBe('previous');
     expect(labelHead(names({ first: 0.55, local: 0.3 }), 0, 0).name).toBe('first');
+    // The token that stands first here may be one that it would look at anywhere.
+    expect(labelHead(names({ first: 0.93 }, {}, [], 0.05), 0, 0).name).toBe('mixed');
+    expect(labelHead(names({ first: 0.93 }, {}, [], Number.NaN), 0, 0).name).toBe('mixed');
   });
 
   test('needs its score, and a lead over shuffled heads', () => {
