@@ -15,6 +15,7 @@ import {
   wholeText,
   writePrompt,
 } from './helpers.ts';
+import { objections } from './axe.ts';
 import { expectKept, expectStream } from './onBoth.ts';
 import { test } from './window.ts';
 
@@ -221,4 +222,40 @@ test.describe('writing', () => {
     await expect(stopButton(page)).toBeVisible();
     await expect(chip(page, 10)).toBeVisible();
   });
+});
+
+test.describe('writing with a finger', () => {
+  test.use({ hasTouch: true, viewport: { width: 390, height: 844 } });
+
+  test(
+    'a tap chooses a token, “Write here” writes there, and the field is where the keyboard opens',
+    { tag: '@thorough' },
+    async ({ page }) => {
+      await closeViews(page);
+      await open(page);
+      await chip(page, 7).tap();
+      await expect(chip(page, 7)).toHaveAttribute('aria-selected', 'true');
+      await expect(writer(page)).toHaveCount(0);
+      const places = await placesOf(page);
+      await button(page, 'Write here').tap();
+      await expect(writer(page)).toBeFocused();
+      expect(await placesOf(page)).toEqual(places);
+      const [field, word] = await Promise.all([
+        writer(page).boundingBox(),
+        chip(page, 7).boundingBox(),
+      ]);
+      expect(Math.abs((field?.y ?? 0) - (word?.y ?? 0))).toBeLessThan(word?.height ?? 0);
+      await page.keyboard.type('red ');
+      await expect(prompt(page)).toHaveValue('Once upon a time there was a red little fox who');
+      // Another tap is another place.
+      const end = await chip(page, 2).boundingBox();
+      await page.touchscreen.tap((end?.x ?? 0) + (end?.width ?? 0) - 1, (end?.y ?? 0) + 10);
+      await page.keyboard.press('Backspace');
+      await expect(prompt(page)).toHaveValue('Once upon  time there was a red little fox who');
+      expect(await objections(page, '[data-region="text"]')).toEqual([]);
+      await button(page, 'Done').tap();
+      await expect(writer(page)).toHaveCount(0);
+      await expect(readout(page)).toContainText('id');
+    },
+  );
 });
