@@ -136,15 +136,15 @@ export function drawRidge(
       painter.area([[first[0], y], ...line, [end[0], y]], shadeColour(theme.lut, shade));
     };
     const others = heads.filter((head) => head !== rise?.row);
-    // Under all of them, so that no head hides another.
+    const scores = rise !== null && index === risen ? rows[rise.row] : undefined;
+    // Areas lie under all lines, so that no head hides another.
     fill(lineOf(steps.map((_, i) => highest(others.map((head) => rows[head]?.[i])))), 44);
+    if (scores !== undefined) fill(lineOf(scores), 92);
     for (const head of others) {
       painter.line(lineOf(rows[head] ?? []), theme.ink2, isFolded ? 0.9 : 1.25);
     }
-    if (rise !== null && index === risen) {
-      const scores = rows[rise.row] ?? new Float32Array();
+    if (rise !== null && scores !== undefined) {
       const line = lineOf(scores);
-      fill(line, 92);
       painter.line(line, theme.accent, 2);
       const score = (scores.findLast((one) => !Number.isNaN(one)) ?? 0).toFixed(2);
       painter.text(
