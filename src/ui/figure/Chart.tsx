@@ -49,6 +49,8 @@ export function Chart<S = AppState>({
   const theme = useTheme(host);
   const width = useWidth(host);
   const draw = useRef(() => {});
+  /** The facts that the canvas shows. */
+  const drawn = useRef<readonly unknown[]>([]);
 
   useEffect(() => {
     if (width > 0) onWidth?.(width);
@@ -60,6 +62,7 @@ export function Chart<S = AppState>({
     draw.current = () => {
       if (canvas.current === null || theme === null || width === 0) return;
       paintCanvas(canvas.current, size(width), theme, (painter) => paint(painter, theme, width));
+      drawn.current = watch(store.getState());
     };
     draw.current();
   });
@@ -72,12 +75,10 @@ export function Chart<S = AppState>({
     let frame = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let last = -Infinity;
-    let drawn = watched.current(store.getState());
-    const unsubscribe = store.subscribe((state) => {
-      const now = watched.current(state);
-      if (now.every((fact, i) => Object.is(fact, drawn[i]))) return;
-      drawn = now;
-      if (frame !== 0 || timer !== undefined) return;
+    const isDrawn = (): boolean =>
+      watched.current(store.getState()).every((fact, i) => Object.is(fact, drawn.current[i]));
+    const unsubscribe = store.subscribe(() => {
+      if (frame !== 0 || timer !== undefined || isDrawn()) return;
       const wait = last + pauseMs - performance.now();
       if (wait > 0) timer = setTimeout(soon, wait);
       else soon();
@@ -86,6 +87,8 @@ export function Chart<S = AppState>({
       timer = undefined;
       frame = requestAnimationFrame((now) => {
         frame = 0;
+        // A rendering that came first has drawn the same.
+        if (isDrawn()) return;
         last = now;
         draw.current();
       });
