@@ -17,6 +17,7 @@ import {
 } from './format.ts';
 import { focusText } from './focusText.ts';
 import { DownSign } from './icons.tsx';
+import { inHand } from './inHand.ts';
 import { later } from './later.ts';
 import { OffChips } from './parts/OffChips.tsx';
 import { SaveMenu } from './SaveMenu.tsx';
@@ -366,7 +367,8 @@ function summary(length: number, generating: boolean, run: AppState['run']['last
       : `${tokens}. Writing${run.tokensPerSecond > 0 ? `, ${run.tokensPerSecond.toFixed(1)} a second` : ''}.`;
   }
   if (run === null || run.reason === null) {
-    return `${tokens}. Choose a word (point, tap or arrow keys) to see how likely it was.`;
+    const choose = inHand('Choose a word (point, click or arrow keys)', 'Tap a word');
+    return `${tokens}. ${choose} to see how likely it was.`;
   }
   const why = {
     length: 'the length you set was reached',
