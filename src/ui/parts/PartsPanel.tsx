@@ -320,7 +320,7 @@ function BeforeAndAfter(): ReactNode {
         {actual === undefined
           ? 'The model’s own probabilities for the next token, before any sampling.'
           : `The model’s own probabilities at ${quoteToken(actual)}, before any sampling.`}{' '}
-        Sizes in bits of <Word id="kl">KL divergence</Word>: {sizeLimits()}.{' '}
+        In bits of <Word id="kl">KL divergence</Word> a change is {sizeLimits()}.{' '}
         <Word id="entropy">Entropy</Word> {comparison.entropyBefore.toFixed(2)} →{' '}
         {comparison.entropyAfter.toFixed(2)} bits.
       </figcaption>
