@@ -683,8 +683,8 @@ test(
     await button(page, '1 token').click();
     await expect(chips(page)).toHaveCount(4);
     await button(page, 'Write here').click();
-    await page.keyboard.type('30 ');
-    await expect(chips(page)).toHaveText(['5 ', '7 ', '27 ', /^\d+ $/u, '30 ']);
+    await page.keyboard.type('3 ');
+    await expect(chips(page)).toHaveText(['5 ', '7 ', '27 ', /^\d+ $/u, '3 ']);
     await expect(page.getByTestId('unread')).toHaveCount(0);
     await prompt(page).fill('5 28');
     await expect(page.getByTestId('unread')).toContainText('“28” is no token of mystery');
