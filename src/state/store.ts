@@ -118,7 +118,7 @@ export function createAppStore(
       by: fromUrl ? null : (saved?.by ?? null),
       off: null,
     },
-    next: { distribution: null, at: 0 },
+    next: { distribution: null, at: 0, epoch: 0 },
     // Parts that are off belong to the text that was written without them.
     view: {
       ...FIRST_VIEW,

@@ -186,13 +186,13 @@ export function followStory(
     // Somebody has written: the recorded candidates are of another text.
     if (text.epoch !== epoch || !state.text.tokenised) {
       stop();
-      show({ distribution: null, at: 0 });
+      show({ distribution: null, at: 0, epoch });
       return;
     }
     const at = state.view.selected ?? text.pieces.length;
     const distribution = next[at] ?? null;
     if (state.next.distribution !== distribution || state.next.at !== at) {
-      show({ distribution, at });
+      show({ distribution, at, epoch });
     }
   }
   stop = store.subscribe(follow);

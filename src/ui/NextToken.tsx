@@ -21,22 +21,32 @@ const nextTools = later<NextToolsProps>(
 
 export function NextToken(): ReactNode {
   const { text, actions } = useApp();
-  const { distribution, at, generating, greedy, ready, unread, failed, selected, whole } = useFacts(
-    (s) => ({
-      distribution: s.next.distribution,
-      at: s.next.at,
-      generating: s.busy.has('run'),
-      greedy: !s.run.settings.do_sample,
-      ready: s.model.at === 'here',
-      unread: s.text.unread !== null,
-      // Said where problems are said.
-      failed: s.page.problem?.during === 'panels',
-      selected: s.view.selected,
-      epoch: s.text.epoch,
-      // With parts off, the whole model stands beside.
-      whole: s.parts.comparisonAt === s.next.at && !s.busy.has('run') ? s.parts.comparison : null,
-    }),
-  );
+  const {
+    distribution,
+    at,
+    isOfBefore,
+    generating,
+    greedy,
+    ready,
+    unread,
+    failed,
+    selected,
+    whole,
+  } = useFacts((s) => ({
+    distribution: s.next.distribution,
+    at: s.next.at,
+    generating: s.busy.has('run'),
+    greedy: !s.run.settings.do_sample,
+    ready: s.model.at === 'here',
+    unread: s.text.unread !== null,
+    // Said where problems are said.
+    failed: s.page.problem?.during === 'panels',
+    selected: s.view.selected,
+    // Another text's, for the moment until its own come.
+    isOfBefore: s.next.distribution !== null && s.next.epoch !== s.text.epoch && !s.busy.has('run'),
+    // With parts off, the whole model stands beside.
+    whole: s.parts.comparisonAt === s.next.at && !s.busy.has('run') ? s.parts.comparison : null,
+  }));
   // As it was when these numbers came: a text that changed since has others on their way.
   const actual = useMemo(
     () => (distribution === null ? undefined : text.pieces[at]),
@@ -60,6 +70,7 @@ export function NextToken(): ReactNode {
     <section
       className={css.panel}
       aria-labelledby="next-title"
+      aria-busy={isOfBefore}
       data-testid="next-token"
       {...keptFocus}
     >
@@ -93,7 +104,7 @@ export function NextToken(): ReactNode {
       ) : (
         <Bars
           {...{ distribution, actual, greedy, whole }}
-          onChoose={generating || !ready ? undefined : (c) => actions.choose(c)}
+          onChoose={generating || !ready || isOfBefore ? undefined : (c) => actions.choose(c)}
         />
       )}
     </section>

@@ -50,7 +50,8 @@ test.describe('writing', () => {
     await expect(chips(page)).toHaveCount(10);
     await expect(button(page, 'Undo')).toBeDisabled();
 
-    // A candidate is appended.
+    // A candidate is appended; those of the longer text are not to be had any more.
+    await expect(page.getByTestId('next-token')).toHaveAttribute('aria-busy', 'false');
     const row = page.getByTestId('next-token').locator('tbody tr').nth(2);
     const word = ((await row.getByRole('button').textContent()) ?? '').replace('·', ' ');
     await row.getByRole('button').click();

@@ -39,4 +39,6 @@ export interface NextFacts {
   readonly distribution: Distribution | null;
   /** Index of the token that `distribution` is about; the text's length is the next one. */
   readonly at: number;
+  /** The text's epoch when they were worked out: of another text they may be shown, not chosen. */
+  readonly epoch: number;
 }

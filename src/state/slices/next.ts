@@ -33,7 +33,7 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
       if (signal.aborted || text.epoch !== epoch || get().busy.has('run')) return;
       answered = asked;
       together(() => {
-        set({ distribution: result, at });
+        set({ distribution: result, at, epoch });
         if (at !== text.pieces.length) return;
         writing.costs(result.computed ?? null);
         const { firstVisible } = result;

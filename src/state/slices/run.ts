@@ -211,7 +211,11 @@ export function createRun(options: RunOptions) {
             if (event.distribution !== null) {
               set({ last: { ...facts, reason: null } });
               if (get().view.selected === null) {
-                next = { distribution: event.distribution, at: text.pieces.length - 1 };
+                next = {
+                  distribution: event.distribution,
+                  at: text.pieces.length - 1,
+                  epoch: text.epoch,
+                };
               }
               page.nameBranch();
             }

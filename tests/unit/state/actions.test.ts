@@ -422,6 +422,22 @@ describe('the page’s actions', () => {
     expect(toy.words()).toBe('ababc');
   });
 
+  it('put no candidate of another text into this one', async () => {
+    const [candidate] = distribution.top;
+    if (candidate === undefined) throw new Error('The toy has a candidate.');
+    toy.actions.choose(candidate);
+    await toy.settled();
+    expect(toy.words()).toBe('abz');
+    toy.actions.undo();
+    // Those of the longer text are still shown.
+    expect(toy.store.getState().next.at).toBe(3);
+    toy.actions.choose(candidate);
+    expect(toy.words()).toBe('ab');
+    await toy.settled();
+    toy.actions.choose(candidate);
+    expect(toy.words()).toBe('abz');
+  });
+
   it('show the beginning-of-text token that an empty prompt is given', async () => {
     toy.actions.setPrompt('');
     await toy.settled();
@@ -540,7 +556,9 @@ describe('branches', () => {
   if (z === undefined) throw new Error('The toy has a candidate.');
   const forkAt = async (index: number): Promise<void> => {
     toy.actions.select(index);
-    await vi.waitFor(() => expect(toy.store.getState().next.at).toBe(index));
+    await vi.waitFor(() => {
+      expect(toy.store.getState().next).toMatchObject({ at: index, epoch: toy.text.epoch });
+    });
     toy.actions.choose(z);
   };
   const branches = () => toy.store.getState().text.branches;

@@ -232,10 +232,10 @@ describe('a model beside the running one', () => {
     const toy = createToy();
     await toy.actions.start();
     await vi.waitFor(() => expect(toy.store.getState().text.tokenised).toBe(true));
-    change(toy.store, { next: { at: 2 } });
+    change(toy.store, { next: { at: 2, epoch: toy.text.epoch } });
     toy.actions.choose({ piece: toPiece('c'), rawProbability: 1, probability: 1, logit: 1 });
     toy.actions.select(2);
-    change(toy.store, { next: { at: 2 } });
+    change(toy.store, { next: { at: 2, epoch: toy.text.epoch } });
     toy.actions.choose({ piece: toPiece('d'), rawProbability: 1, probability: 1, logit: 1 });
     expect(toy.store.getState().text.branches).not.toHaveLength(0);
     toy.actions.lookUpModel(HUB);

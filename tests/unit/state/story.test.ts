@@ -159,10 +159,11 @@ describe('until the model is there', () => {
   }
 
   test('the candidates are those of the token that is selected', () => {
-    const { story, store, shown, length } = setUp();
-    expect(shown).toEqual([{ distribution: story.next[length], at: length }]);
+    const { story, store, text, shown, length } = setUp();
+    const { epoch } = text;
+    expect(shown).toEqual([{ distribution: story.next[length], at: length, epoch }]);
     change(store, { view: { selected: 8 } });
-    expect(shown.at(-1)).toEqual({ distribution: story.next[8], at: 8 });
+    expect(shown.at(-1)).toEqual({ distribution: story.next[8], at: 8, epoch });
     change(store, { view: { selected: null } });
     expect(shown.at(-1)?.at).toBe(length);
     expect(shown).toHaveLength(3);
@@ -172,7 +173,7 @@ describe('until the model is there', () => {
     const { store, text, shown } = setUp();
     text.epoch += 1;
     change(store, { text: { epoch: text.epoch, tokenised: false } });
-    expect(shown.at(-1)).toEqual({ distribution: null, at: 0 });
+    expect(shown.at(-1)).toMatchObject({ distribution: null, at: 0 });
     change(store, { view: { selected: 2 } });
     expect(shown).toHaveLength(2);
   });

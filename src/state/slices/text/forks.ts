@@ -85,7 +85,9 @@ export function createForks(options: TextOptions, desk: Desk) {
   function choose(candidate: Candidate): void {
     // The tokens are still those of the prompt before.
     if (!get().text.tokenised) return;
-    const { distribution } = get().next;
+    const { distribution, epoch } = get().next;
+    // Those of the text as it is are on their way.
+    if (epoch !== text.epoch) return;
     const { piece } = candidate;
     const at = Math.min(get().next.at, text.pieces.length);
     if (text.pieces[at]?.id === piece.id) {
