@@ -11,7 +11,7 @@ import { TokenIds } from '../training/tokenIds.ts';
 import { train } from '../training/train.ts';
 
 /** Steps are made for this long, and so many at the least behind one that warms up. */
-const LONG_MS = 1000;
+const LONG_MS = 400;
 const LEAST_STEPS = 2;
 const WARM_UP = 1;
 /** Steps of any length take the same time; with these no weights run away. */

@@ -188,7 +188,8 @@ export function createDraft({
       replaced = null;
       setText({ at: 'here', value: facts });
       void checkPrompt();
-      measure();
+      // Whoever chose the text was still before it was read.
+      measure(0);
     } catch (error) {
       if (signal.aborted) return;
       const info = toErrorInfo(error);
@@ -233,13 +234,13 @@ export function createDraft({
     say(error.message);
   }
 
-  /** Makes some steps of what is chosen, unless the same steps were made already. */
   /** Runs that end, other tabs and stored models change it. */
   function lookForRoom(): void {
     void browser.freeBytes().then((free) => setCost({ freeBytes: free }));
   }
 
-  function measure(): void {
+  /** Makes some steps of what is chosen, unless the same steps were made already. */
+  function measure(waitMs = stillMs): void {
     lookForRoom();
     measuring.abort();
     clearTimeout(measureTimer);
@@ -263,7 +264,7 @@ export function createDraft({
     if (!isLarge) setEstimate({ at: 'coming' });
     // Something has to be measured that it can be reckoned from.
     const of = isLarge ? withPreset(settings(), DEFAULT_PRESET) : settings();
-    measureTimer = setTimeout(() => void measureNow(of, vocabSize, signal), stillMs);
+    measureTimer = setTimeout(() => void measureNow(of, vocabSize, signal), waitMs);
   }
 
   async function measureNow(

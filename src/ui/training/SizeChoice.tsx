@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import {
   costOf,
+  memoryOf,
   parametersOf,
   PRESETS,
   tokenizerFor,
@@ -52,10 +53,12 @@ export function SizeChoice(): ReactNode {
           const vocabulary = isRead ? read.value.vocabSize : vocabularyOf(tokenizer);
           const isChosen = preset === name;
           const measured = isChosen && estimate.at === 'here' ? estimate.value : last;
-          const cost = costOf(withPreset(settings, name), vocabulary, measured);
+          const sized = withPreset(settings, name);
+          const cost = costOf(sized, vocabulary, measured);
           const parameters = cost?.parameters ?? parametersOf(model, vocabulary);
           const counted = isChosen && plan.at === 'here' ? plan.value.training.total : null;
-          const bytes = counted ?? cost?.bytes;
+          // Sizes alone say how much; only time has to be measured.
+          const bytes = counted ?? cost?.bytes ?? memoryOf(sized, vocabulary);
           return (
             <label key={name} className={css.size}>
               <input
@@ -72,7 +75,7 @@ export function SizeChoice(): ReactNode {
               </span>
               <span className={css.sizeFacts}>
                 <Parameters count={parameters} />
-                <span>{bytes === undefined ? '…' : formatSize(bytes)}</span>
+                <span>{formatSize(bytes)}</span>
                 <b>{costWords(cost)}</b>
               </span>
             </label>
