@@ -1,7 +1,7 @@
 // Steps of the run that is looked into, read ahead into memory: whoever moves through them waits for no disk. A browser
 // hands out a file of two megabytes in as much time as it takes to compute with it.
 import { inMemory } from '../formats/byteSource.ts';
-import type { Manifest, ModelStore, RunIdentity, StoredModel } from '../kept/store.ts';
+import type { ModelStore, RunIdentity, StoredModel } from '../kept/store.ts';
 import { WEIGHTS } from './modelFolder.ts';
 
 /** A step as it is read: from the store, or from memory. */
@@ -9,6 +9,13 @@ export type KeptStep = Pick<StoredModel<RunIdentity>, 'manifest' | 'read' | 'ope
 
 /** What another step of the same run is read from; the rest they share. */
 const FILES = [WEIGHTS, 'config.json'];
+
+interface Held {
+  readonly step: KeptStep;
+  readonly bytes: number;
+  /** Whether the store has it as it was before it was read. */
+  readonly isStill: () => Promise<boolean>;
+}
 
 interface AheadOptions {
   /** How long after a step was asked for: it is shown first. In ms. */
@@ -25,7 +32,7 @@ export class Ahead {
   readonly #mostBytes: number;
   #run = '';
   /** By step. */
-  #held = new Map<number, { readonly step: KeptStep; readonly bytes: number }>();
+  #held = new Map<number, Held>();
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,14 +46,13 @@ export class Ahead {
    * A step that was read ahead and is in the store as it was then; else null. A run that went back writes a step anew, and
    * its manifest last of all.
    */
-  async take(store: ModelStore, identity: RunIdentity): Promise<KeptStep | null> {
+  async take(identity: RunIdentity): Promise<KeptStep | null> {
     // Whatever is read ahead now would be in the way of what is wanted.
     this.#reading.abort();
     clearTimeout(this.#timer);
     const held = this.#run === identity.id ? this.#held.get(identity.step) : undefined;
     if (!held) return null;
-    const now = await store.manifestAt(identity);
-    if (now && isSame(now, held.step.manifest)) return held.step;
+    if (await held.isStill()) return held.step;
     this.#held.delete(identity.step);
     return null;
   }
@@ -92,8 +98,10 @@ export class Ahead {
     { id, step }: { id: string; step: number },
     room: number,
   ): Promise<number> {
-    const stored = await store.at({ kind: 'run', id, step });
-    if (!stored?.manifest.complete) return 0;
+    const identity = { kind: 'run', id, step } as const;
+    const isStill = await store.watch(identity);
+    const stored = await store.at(identity);
+    if (!isStill || !stored?.manifest.complete) return 0;
     const sizeOf = (file: string): number => stored.manifest.files[file]?.size ?? 0;
     const bytes = FILES.reduce((sum, file) => sum + sizeOf(file), 0);
     if (bytes > room) return bytes;
@@ -104,7 +112,7 @@ export class Ahead {
       files.set(file, found);
     }
     if (this.#run !== id) return 0;
-    this.#held.set(step, { step: inMemoryStep(stored, files), bytes });
+    this.#held.set(step, { step: inMemoryStep(stored, files), bytes, isStill });
     return bytes;
   }
 }
@@ -124,8 +132,4 @@ function inMemoryStep(
       return found ? Promise.resolve(inMemory(found)) : stored.open(file);
     },
   };
-}
-
-function isSame(a: Manifest, b: Manifest): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -64,11 +64,10 @@ function createOpfs(
   }
   const folderAt = (name: string): Promise<FileSystemDirectoryHandle | null> =>
     root.getDirectoryHandle(name).catch(absent);
-  async function fileAt(folder: string, file: string): Promise<File | null> {
-    const directory = await folderAt(folder);
-    const handle = await directory?.getFileHandle(file).catch(absent);
-    return handle?.getFile() ?? null;
-  }
+  const handleAt = async (folder: string, file: string): Promise<FileHandle | null> =>
+    (await (await folderAt(folder))?.getFileHandle(file).catch(absent)) ?? null;
+  const fileAt = async (folder: string, file: string): Promise<File | null> =>
+    (await handleAt(folder, file))?.getFile() ?? null;
   async function made(folder: string, file: string): Promise<FileHandle> {
     const directory = await rooted(() => root.getDirectoryHandle(folder, { create: true }));
     return directory.getFileHandle(file, { create: true });
@@ -111,6 +110,16 @@ function createOpfs(
           if (!isReplaced || tries === READ_TRIES) throw error;
         }
       }
+    },
+    async watch(folder, file) {
+      const handle = await handleAt(folder, file);
+      const seen = await handle?.getFile().catch(absent);
+      if (!handle || !seen) return null;
+      // A handle knows its path: from folder to file would be as long a way as reading it.
+      return async () => {
+        const now = await handle.getFile().catch(absent);
+        return now?.lastModified === seen.lastModified && now.size === seen.size;
+      };
     },
     async write(folder, file, bytes) {
       try {

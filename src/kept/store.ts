@@ -100,11 +100,9 @@ export class ModelStore {
     return new StoredModel(this.#disk, { ...manifest, identity, complete: whole });
   }
 
-  /** What its manifest says, which is written last of all; null where it is not whole. No other file is looked at. */
-  async manifestAt<I extends ModelIdentity>(identity: I): Promise<Manifest<I> | null> {
-    const manifest = await this.#manifest(keyOf(identity));
-    if (!manifest?.complete || !isSame(manifest.identity, identity)) return null;
-    return { ...manifest, identity };
+  /** As `Disk.watch` has it, of the manifest, which is written last of all. No other file is looked at. */
+  watch(identity: ModelIdentity): Promise<(() => Promise<boolean>) | null> {
+    return this.#disk.watch(keyOf(identity), MANIFEST);
   }
 
   /** Steps that a run has folders of, ascending; whether they are whole is not looked at. */

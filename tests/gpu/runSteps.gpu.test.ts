@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { openOpfs } from '../../src/kept/opfs.ts';
 import { MILLION, keepSteps } from '../support/runSteps.ts';
+import { stays } from '../support/stays.ts';
 
 const ID = 'million.seen';
 const STEPS = [0, 1, 10, 100];
@@ -22,6 +23,12 @@ beforeAll(async () => {
   await keepSteps(disk, ID, MILLION, STEPS);
 });
 afterAll(clear);
+
+it('a look at a file says whether it is the one it was', async () => {
+  const disk = await openOpfs();
+  if (!disk) throw new Error('This browser keeps no files.');
+  await stays(disk);
+});
 
 /** Devices that were asked for, and bytes in buffers that nobody has destroyed. */
 function watchGpu(): { readonly devices: number; readonly bytes: number } {
