@@ -20,6 +20,7 @@ import {
   isSameWork,
   parametersOf,
   presetOf,
+  rhythmOf,
   tokenizerFor,
   workOf,
   withPreset,
@@ -100,7 +101,8 @@ export function whyNothing(
   const window = Number(args['block_size'] ?? model.n_ctx);
   const needed = Math.ceil((window + 1) / (1 - validation));
   if (tokens < needed) {
-    return `The text has ${tokens.toLocaleString('en')} tokens; ${needed.toLocaleString('en')} are needed where ${window} are read at a time. Take a longer text, or a smaller block_size.`;
+    const has = tokens === 1 ? '1 token' : `${tokens.toLocaleString('en')} tokens`;
+    return `The text has ${has}; ${needed.toLocaleString('en')} are needed where ${window} are read at a time. Take a longer text, or a smaller block_size (behind More).`;
   }
   if (frequencyLoss < LEAST_LOSS) {
     return 'The text is the same token again and again: there is nothing to learn. Take another one.';
@@ -456,6 +458,12 @@ function follow(name: string, before: RunSettings, after: RunSettings): RunSetti
   const args = after.arguments;
   if (name === 'n_ctx' && Number(args['block_size']) === before.model.n_ctx) {
     return { ...after, arguments: { ...args, block_size: after.model.n_ctx } };
+  }
+  if (name === 'max_steps') {
+    const was = rhythmOf(Number(before.arguments[name]));
+    const now = Object.entries(rhythmOf(Number(args[name])));
+    const moved = now.filter(([one]) => args[one] === was[one]);
+    return { ...after, arguments: { ...args, ...Object.fromEntries(moved) } };
   }
   if (name === 'learning_rate' && Number(args['min_lr']) > Number(args['learning_rate'])) {
     return { ...after, arguments: { ...args, min_lr: Number(args['learning_rate']) / 10 } };

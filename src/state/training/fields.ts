@@ -9,6 +9,7 @@ import {
   type DetailName,
 } from '../../runModel.ts';
 import { followLora, LORA } from './base.ts';
+import { rhythmOf } from './presets.ts';
 
 export interface Field {
   /** As transformers, nanoGPT and the library call it. */
@@ -90,6 +91,14 @@ function argument(group: Field['group'], name: string, kind: Field['kind']): Fie
         [name]: kind.type === 'number' ? Number(value) : value,
       },
     }),
+  };
+}
+
+/** One that goes with the number of steps. */
+function ofLength(group: Field['group'], name: string): Field {
+  return {
+    ...argument(group, name, whole(0, 1e9)),
+    usual: ({ arguments: args }) => String(rhythmOf(Number(args['max_steps']))[name]),
   };
 }
 
@@ -176,7 +185,7 @@ export const FIELDS: readonly Field[] = [
     type: 'choice',
     choices: ['constant', 'constant_with_warmup', 'linear', 'cosine', 'cosine_with_min_lr'],
   }),
-  argument('steps', 'warmup_steps', whole(0, 1e9)),
+  ofLength('steps', 'warmup_steps'),
   argument('steps', 'min_lr', real(0, 1e6)),
 
   argument('optimiser', 'weight_decay', real(0, 100)),
@@ -198,10 +207,10 @@ export const FIELDS: readonly Field[] = [
     write: (settings, value) => ({ ...settings, validation: Number(value) }),
   },
   argument('told', 'logging_steps', whole(1, 1e9)),
-  argument('told', 'eval_steps', whole(0, 1e9)),
+  ofLength('told', 'eval_steps'),
   argument('told', 'max_eval_samples', whole(1, 1e9)),
-  argument('told', 'sample_steps', whole(0, 1e9)),
-  argument('told', 'save_steps', whole(0, 1e9)),
+  ofLength('told', 'sample_steps'),
+  ofLength('told', 'save_steps'),
 ];
 
 /** A range that says nothing is said no longer. */
@@ -298,7 +307,12 @@ export function conflicts({
   const found: Record<string, string> = {};
   const number = (name: string): number => Number(args[name] ?? 0);
   if (model.n_embd % model.n_head !== 0) {
-    found['n_head'] = `${model.n_embd} (n_embd) cannot be shared evenly by ${model.n_head} heads.`;
+    // Whichever of them somebody is at: both say what would do.
+    const { n_embd, n_head } = model;
+    const near = Math.max(1, Math.round(n_embd / n_head)) * n_head;
+    found['n_embd'] =
+      `${n_embd} (n_embd) cannot be shared evenly by ${n_head} heads: take ${near}.`;
+    found['n_head'] = `${n_embd} (n_embd) cannot be shared evenly by ${n_head} heads.`;
   }
   if (settings.base === undefined && model.initializer_range !== undefined && !hasRange(model)) {
     found['initializer_range'] =

@@ -46,6 +46,17 @@ export const USUAL: RunArguments = {
   max_eval_samples: 64,
 };
 
+/** How slowly a run begins, and how often it is measured, kept and read, where nobody says: in shares of its length. */
+export function rhythmOf(max_steps: number): RunArguments {
+  const twelfth = Math.max(1, Math.round(max_steps / 12));
+  return {
+    warmup_steps: Math.min(100, twelfth),
+    eval_steps: twelfth,
+    save_steps: Math.max(1, Math.round(max_steps / 6)),
+    sample_steps: twelfth,
+  };
+}
+
 function preset(
   name: PresetName,
   [title, words]: readonly [string, string],
@@ -64,10 +75,7 @@ function preset(
       max_steps,
       learning_rate,
       min_lr: learning_rate / 10,
-      warmup_steps: Math.min(100, Math.round(max_steps / 12)),
-      eval_steps: Math.round(max_steps / 12),
-      save_steps: Math.round(max_steps / 6),
-      sample_steps: Math.round(max_steps / 12),
+      ...rhythmOf(max_steps),
     },
   };
 }

@@ -52,7 +52,7 @@ export function OwnText({ text }: { readonly text: Own }): ReactNode {
           <b>{text.name}</b>
           <span className={controls.number}>{formatSize(whole.size)}</span>
           <button className={controls.link} type="button" onClick={() => actions.takeFileAway()}>
-            Take it away
+            Remove it
           </button>
         </p>
       ) : (

@@ -108,10 +108,11 @@ export function Seen({
           </p>
           <p className={css.counts}>
             <span>
-              <b>{formatCount(facts.characters)}</b> characters
+              <b>{formatCount(facts.characters)}</b>{' '}
+              {facts.characters === 1 ? 'character' : 'characters'}
             </span>
             <span>
-              <b>{formatCount(facts.tokens)}</b> tokens
+              <b>{formatCount(facts.tokens)}</b> {facts.tokens === 1 ? 'token' : 'tokens'}
             </span>
             <span>
               <b>{formatCount(facts.vocabSize)}</b> in the vocabulary

@@ -185,9 +185,10 @@ export function brokenWords({
   settings,
 }: Pick<RunFacts, 'step' | 'kept' | 'settings'>): string {
   const from = kept.at(-1) ?? 0;
-  const every = Number(settings.arguments['save_steps'] ?? 0);
+  const steps = (name: string): number => Number(settings.arguments[name] ?? 0);
+  const every = steps('save_steps');
   const most =
-    every > 0 && step - from <= every
+    every > 0 && every < steps('max_steps') && step - from <= every
       ? `at most ${formatCount(every)} steps (save_steps)`
       : `${formatCount(step - from)} steps or a few more`;
   const where =
@@ -260,13 +261,18 @@ export function curveFinding({
 }
 
 function firstWords(evaluations: CurveFacts['evaluations']): string {
-  const first = evaluations.find(({ step }) => step === 0);
-  return first === undefined ? '' : ` Before the first step it was ${formatLoss(first.loss)}.`;
+  const [first] = evaluations;
+  return first?.step !== 0 || evaluations.length === 1
+    ? ''
+    : ` Before the first step it was ${formatLoss(first.loss)}.`;
 }
 
 function unseenWords(evaluations: CurveFacts['evaluations']): string {
   const last = evaluations.at(-1);
   if (last === undefined) return '';
+  if (last.step === 0) {
+    return ` The loss on unseen text was ${formatLoss(last.loss)} before the first step.`;
+  }
   const now = ` The loss on unseen text is ${formatLoss(last.loss)}`;
   const best = evaluations.reduce((a, b) => (b.loss < a.loss - BETTER ? b : a));
   if (best.step === last.step || evaluations.length < 3) return `${now}.`;
@@ -282,7 +288,10 @@ export function wordShare(
   strange: readonly (readonly [number, number])[] | undefined,
 ): number | null {
   if (strange === undefined) return null;
-  const words = text.match(WORD)?.length ?? 0;
+  // What the end cuts off may be any word: it counts on neither side.
+  const words = [...text.matchAll(WORD)].filter(
+    ({ 0: word, index }) => index + word.length < text.length,
+  ).length;
   return words === 0 ? null : Math.max(0, 1 - strange.length / words);
 }
 

@@ -262,6 +262,13 @@ describe('what a curve says', () => {
     );
   });
 
+  it('says of what was measured before the first step that it was then', () => {
+    const evaluations = [{ step: 0, loss: 4.41 }];
+    const words = / The loss on unseen text was 4\.41 before the first step\.$/u;
+    expect(curveFinding({ ...facts, evaluations })).toMatch(words);
+    expect(curveFinding({ ...facts, evaluations, goesOn: true })).toMatch(words);
+  });
+
   it('tells learning by heart from learning', () => {
     const at = (...losses: readonly number[]) =>
       curveFinding({
@@ -301,15 +308,20 @@ describe('what a curve says', () => {
 
   it('says what is lost of a run that was broken off, no more than there is to know', () => {
     const { settings } = firstDraft();
-    const every = { ...settings, arguments: { save_steps: 20 } };
-    const words = (step: number, kept: readonly number[]) =>
-      brokenWords({ step, kept, settings: every });
+    const every = (save_steps: number) => ({
+      ...settings,
+      arguments: { ...settings.arguments, save_steps },
+    });
+    const words = (step: number, kept: readonly number[], save_steps = 20) =>
+      brokenWords({ step, kept, settings: every(save_steps) });
     expect(words(57, [20, 40])).toBe(
       'It was broken off at step 57 or soon behind it: its tab was closed, or broke. It goes on from step 40, the last that was kept, and what came behind that, at most 20 steps (save_steps), is made again.',
     );
     expect(words(12, [])).toContain('Nothing of it was kept by then: it begins again at step 0');
     // Where there was no room, more is lost than was promised.
     expect(words(1077, [40])).toContain('behind that, 1,037 steps or a few more, is made again');
+    // One that keeps nothing before its end promises nothing.
+    expect(words(7, [], 1000)).toContain('behind that, 7 steps or a few more, is made again');
   });
 });
 
@@ -325,7 +337,9 @@ describe('a sample', () => {
   });
 
   it('says what share of its words are known, and nothing where nobody knows', () => {
-    expect(wordShare(text, [[4, 8]])).toBeCloseTo(2 / 3);
+    expect(wordShare('the knig said.', [[4, 8]])).toBeCloseTo(2 / 3);
+    // What the end cuts off is no word that anybody knows.
+    expect(wordShare(text, [[4, 8]])).toBeCloseTo(1 / 2);
     expect(wordShare(text, undefined)).toBeNull();
     expect(wordShare('…', [])).toBeNull();
   });

@@ -179,10 +179,11 @@ describe('fields', () => {
     });
   }
 
-  it('say what does not go together at the field that is best changed', () => {
+  it('say what does not go together at each field that could be changed', () => {
     const odd = { ...settings, model: { ...settings.model, n_head: 3, n_ctx: 64 } };
     const problems = problemsOf({ ...firstDraft(), settings: odd });
-    expect(Object.keys(problems)).toEqual(['n_head', 'block_size']);
+    expect(Object.keys(problems)).toEqual(['n_embd', 'n_head', 'block_size']);
+    expect(problems['n_embd']).toBe('128 (n_embd) cannot be shared evenly by 3 heads: take 129.');
   });
 });
 

@@ -329,6 +329,17 @@ describe('a field that somebody has set', () => {
       ['max_steps', '50', '600'],
       ['validation', '0.2', '0.1'],
     ]);
+    // What goes with the length of a run went with it, and is nobody's choice.
+    expect(now().arguments).toMatchObject({ eval_steps: 4, save_steps: 8, warmup_steps: 4 });
+    actions.setField('save_steps', '25');
+    actions.setField('max_steps', '5');
+    expect(now().arguments).toMatchObject({ eval_steps: 1, save_steps: 25, sample_steps: 1 });
+    expect(own().map(([name]) => name)).toEqual([
+      'vocab_size',
+      'max_steps',
+      'validation',
+      'save_steps',
+    ]);
     // Another size brings its own steps.
     actions.choosePreset('tiny');
     actions.setField('seed', '7');
