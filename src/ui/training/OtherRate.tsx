@@ -1,5 +1,6 @@
 // Goes on with another rate, or for more steps.
 import { useState, type ReactNode } from 'react';
+import { fieldOf, refusal } from '../../state/training/fields.ts';
 import { comingChange, goOnWith, inForce } from '../../state/training/inForce.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
@@ -39,14 +40,19 @@ export function OtherRate({
       onSubmit={(event) => {
         event.preventDefault();
         const data = new FormData(event.currentTarget);
-        const learning_rate = Number(data.get('rate'));
-        const max_steps = Number(data.get('steps'));
-        if (!(learning_rate > 0)) setWrong('The learning rate is a number above 0.');
-        else if (!Number.isInteger(max_steps) || max_steps <= run.step) {
+        const typed = (name: string): string => String(data.get(name));
+        const [why] = ['learning_rate', 'max_steps'].flatMap((name) => {
+          const field = fieldOf(name);
+          return (field && refusal(field, typed(name))) ?? [];
+        });
+        const max_steps = Number(typed('max_steps'));
+        if (why !== undefined) setWrong(why);
+        else if (max_steps <= run.step) {
           setWrong(`It has made ${formatCount(run.step)} steps: say a whole number above that.`);
         } else {
           setOpen(false);
           setWrong('');
+          const learning_rate = Number(typed('learning_rate'));
           void actions.resume(run.id, goOnWith(run, { learning_rate, max_steps }));
         }
       }}
@@ -55,7 +61,7 @@ export function OtherRate({
         learning_rate
         <input
           className={css.number}
-          name="rate"
+          name="learning_rate"
           inputMode="decimal"
           defaultValue={String(rate)}
           // oxlint-disable-next-line jsx-a11y/no-autofocus -- the form took the place of the button that had it
@@ -66,7 +72,7 @@ export function OtherRate({
         max_steps
         <input
           className={css.number}
-          name="steps"
+          name="max_steps"
           inputMode="numeric"
           defaultValue={String(isDone ? run.max_steps * 2 : run.max_steps)}
         />
