@@ -6,6 +6,8 @@ import type { TrainingContext } from './context.ts';
 
 /** What is kept of a run that runs is counted anew this often at most: a small model has a checkpoint each second. */
 const FOLLOW_MS = 1000;
+/** As often as the tab that runs one writes its record. */
+const THERE_MS = 4000;
 
 export function createRuns({
   trainer,
@@ -65,12 +67,16 @@ export function createRuns({
   async function awaitEnd(id: string, name: string): Promise<void> {
     if (awaited.has(id)) return;
     awaited.add(id);
+    const look = setInterval(() => {
+      if (!browser.isHidden()) void refresh();
+    }, THERE_MS);
     try {
       await trainer().ask('untilEnded', { id });
     } catch {
       // The worker that waited broke; the list is looked at again when there is a reason.
       return;
     } finally {
+      clearInterval(look);
       awaited.delete(id);
     }
     await refresh();

@@ -113,7 +113,9 @@ export function createTraining({
     named: (id, name) => watch.named(id, name),
     runsElsewhere(id) {
       const { run } = get().watch;
-      if (run?.id === id && !run.elsewhere) watch.lookAgain(id);
+      if (run?.id !== id) return;
+      if (run.elsewhere) void watch.lookThere();
+      else watch.lookAgain(id);
     },
   });
   // What other tabs began, ended or deleted meanwhile.

@@ -170,7 +170,7 @@ export function createWatch({
     }
   }
 
-  /** Another tab was faster: what is so stands there with why it does not go on here. */
+  /** As another tab has it by now; why it does not go on here stays beside it. */
   async function lookThere(): Promise<void> {
     const { run, error } = now();
     const found =
@@ -366,6 +366,7 @@ export function createWatch({
     lookAgain(id: string): void {
       if (!isLive(id) && get().watch.run?.id === id) void open(id);
     },
+    lookThere,
     /** It is deleted. */
     gone(id: string): void {
       noteEnd(id);

@@ -77,7 +77,7 @@ export function RunList(): ReactNode {
           </ul>
           <p className={controls.quiet}>
             {formatSize(bytes)} kept in this browser.
-            {busy && ' One run trains at a time; the others can be looked at meanwhile.'}
+            {busy && ' One run trains at a time in a tab; the others can be looked at meanwhile.'}
           </p>
         </>
       )}

@@ -1,7 +1,8 @@
 // Another run is looked at, or a new one prepared, while one runs: each has its own facts and points, and one at a time
 // has the computer.
-import { beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError } from '../../../../src/errors.ts';
+import { NO_BROWSER } from '../../../../src/state/training/browser.ts';
 import { isBusy, whyNotNow } from '../../../../src/state/training/live.ts';
 import { obstacleOf } from '../../../../src/ui/training/obstacle.ts';
 import { recordOf, settle } from './toyTrainer.ts';
@@ -150,6 +151,39 @@ it('that rests here and was begun in another tab since is shown as it is there',
   await all.trainer.tell({ type: 'ended', state: 'done', step: 2 }, null);
   await settle();
   expect(shown().run).toMatchObject({ id: 'other', elsewhere: true, step: 5 });
+});
+
+it('that runs in another tab is followed there, while somebody sees it', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  let isHidden = false;
+  const one = await running({ browser: { ...NO_BROWSER, isHidden: () => isHidden } });
+  const there = (step: number) => {
+    const record = recordOf(one.settings(), {
+      state: 'running',
+      elsewhere: true,
+      step,
+      points: [point(step, 3)],
+    });
+    one.trainer.records.set('one', record);
+    one.trainer.runs = [record];
+  };
+  there(9);
+  await one.trainer.tell({ type: 'ended', state: 'stopped', step: 2 }, null);
+  await settle();
+  const look = async () => {
+    await vi.advanceTimersByTimeAsync(4000);
+    await settle();
+    const { run, last } = one.facts().watch;
+    return [run?.step, last?.step];
+  };
+  there(40);
+  expect(await look()).toEqual([40, 40]);
+  isHidden = true;
+  there(70);
+  expect(await look()).toEqual([40, 40]);
+  isHidden = false;
+  expect(await look()).toEqual([70, 70]);
 });
 
 it('a new name, or its end by deletion, finds it there too', async () => {
