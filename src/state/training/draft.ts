@@ -246,6 +246,7 @@ export function createDraft({
     lookForRoom();
     measuring.abort();
     clearTimeout(measureTimer);
+    setCost({ planned: null });
     const text = get().text.read;
     if (text.at !== 'here' || Object.keys(problemsOf(get().draft)).length > 0) return;
     const { vocabSize } = text.value;
@@ -258,15 +259,24 @@ export function createDraft({
     const { base, model } = settings();
     const isLarge = base === undefined && parametersOf(model, vocabSize) > MOST_MEASURED;
     if (isLarge) setEstimate({ at: 'none' });
-    if (isLarge && last !== null) return;
     // While a run has the device, a measurement would be of half of it.
     if (isBusy(get())) return setEstimate({ at: 'none' });
     measuring = new AbortController();
     const { signal } = measuring;
+    if (isLarge && !isOfSource(get().draft.preset)) void plan(settings(), vocabSize, signal);
+    if (isLarge && last !== null) return;
     if (!isLarge) setEstimate({ at: 'coming' });
     // Something has to be measured that it can be reckoned from.
     const of = isLarge ? withPreset(settings(), DEFAULT_PRESET) : settings();
     measureTimer = setTimeout(() => void measureNow(of, vocabSize, signal), waitMs);
+  }
+
+  /** What it takes, and whether that is there, is counted; where it cannot be, Train says why. */
+  async function plan(of: RunSettings, vocabSize: number, signal: AbortSignal): Promise<void> {
+    const found = await trainer()
+      .ask('planRun', { settings: of, vocabSize }, signal)
+      .catch(() => null);
+    if (found !== null && !signal.aborted) setCost({ planned: found.training });
   }
 
   async function measureNow(
@@ -281,8 +291,8 @@ export function createDraft({
       if (signal.aborted) return;
       const found = { settings: of, vocabSize, estimate };
       const { last } = get().cost;
-      // What a step of very little work takes says nothing of others.
-      const tells = last === null || workOf(of, vocabSize) >= LEAST_TELLING;
+      // What a step of very little work takes says nothing of others, and where there is no memory none was made.
+      const tells = estimate.steps > 0 && (last === null || workOf(of, vocabSize) >= LEAST_TELLING);
       setCost({
         last: tells ? found : last,
         estimate: isSameWork(of, settings()) ? { at: 'here', value: found } : { at: 'none' },

@@ -264,6 +264,8 @@ export interface TrainingState {
   readonly cost: {
     readonly estimate: Asked<Measured>;
     readonly last: Measured | null;
+    /** The memory of a draft that is too large to be measured; null for others, and before it is known. */
+    readonly planned: RunMemory | null;
     readonly freeBytes: number | null;
   };
   /** What is shown: a run, whether it runs or rests, or none. */

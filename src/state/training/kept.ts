@@ -43,6 +43,11 @@ export function lastUnseen({
   return snapshots.some((one) => isKept(one) && one.step >= last) ? null : last;
 }
 
+/** Whether it has steps left that it comes to: the same ones lead to the same NaN. */
+export function canSimplyGoOn({ step, max_steps, error }: ShownRun): boolean {
+  return step < max_steps && error?.code !== 'training/not-finite';
+}
+
 /** The last kept step whose weights had not run away; 0 where there is none. */
 export function goodStep({ kept, text }: Pick<ShownRun, 'kept' | 'text'>, curve: Curve): number {
   return kept.findLast((step) => (curve.lossAt(step) ?? 0) <= WILD * text.evenLoss) ?? 0;
@@ -55,14 +60,17 @@ const FAR_TOO_HIGH = 10;
 export function calmerRate({ settings }: Pick<ShownRun, 'settings'>): {
   readonly learning_rate: number;
   readonly isUsual: boolean;
-  /** With where the rate ends, as far below it as before. */
+  /** With where the rate ends: as far below it as before, or as far as is usual. */
   readonly change: RunArguments;
 } {
   const { learning_rate, min_lr } = settings.arguments;
   const [rate, usual] = [Number(learning_rate), usualRate(settings)];
   const isUsual = rate > FAR_TOO_HIGH * usual;
   const calm = isUsual ? usual : rate / 2;
-  const end = Number(((Number(min_lr) / rate) * calm).toPrecision(6));
+  // Whoever typed another rate has left its end where it was, which says nothing of the usual one.
+  const isFalling = Number(min_lr) > 0;
+  const share = isUsual ? (isFalling ? 0.1 : 0) : Number(min_lr) / rate;
+  const end = Number((share * calm).toPrecision(6));
   const change = { learning_rate: calm, ...(min_lr !== undefined && { min_lr: end }) };
   return { learning_rate: calm, isUsual, change };
 }

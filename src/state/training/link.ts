@@ -128,8 +128,11 @@ function readText(link: URLSearchParams, notes: string[]): RunText | null {
   if (name !== undefined) return { kind: 'bundled', name };
   const what = TASK_NAMES.find((one) => one === task);
   if (what !== undefined) return { kind: 'task', name: what };
+  const named = quoted(bundled ?? task ?? '');
   notes.push(
-    `${quoted(bundled ?? task ?? '') || 'Nothing'} is none of the texts that come with this page; another is chosen.`,
+    named === ''
+      ? 'It names no text: one that comes with this page is chosen.'
+      : `${named} is none of the texts that come with this page; another is chosen.`,
   );
   return null;
 }

@@ -62,7 +62,7 @@ export function createTraining({
     loaded: { now: nowLoaded() },
     draft: firstDraft(browser.keptText()),
     text: { read: { at: 'none' } },
-    cost: { estimate: { at: 'none' }, last: null, freeBytes: null },
+    cost: { estimate: { at: 'none' }, last: null, planned: null, freeBytes: null },
     watch: WATCH_NOTHING,
     live: { away: null },
     runs: {

@@ -56,6 +56,8 @@ export function createWatch({
   /** Resolves when the run that runs has ended. */
   let running: Promise<void> | null = null;
   let stopping = false;
+  /** The step that the run which goes on had come to before: what lies below is made again. */
+  let lost = 0;
   const pace = new Pace();
   browser.onSight(() => {
     if (browser.isHidden()) pace.hide();
@@ -219,6 +221,7 @@ export function createWatch({
         const last = line().at(line().length - 1);
         const done = watch.run?.id === run.id ? watch.run.step : run.step;
         if (done > run.step) put({ notice: againWords(run.step, done) });
+        lost = done;
         put({
           at: 'running',
           run: { ...run, state: 'running' },
@@ -244,6 +247,7 @@ export function createWatch({
           secondsAStep: pace.secondsAStep(),
         });
         if (last !== null) {
+          if (watch.notice?.code === AGAIN && last.step > lost) put({ notice: null });
           pace.to(last.step);
           patchRun({ step: last.step, loss: last.loss });
         }
@@ -477,12 +481,14 @@ function after<T extends { readonly step: number }>(list: readonly T[] = [], one
   return [...list.filter(({ step }) => step < one.step), one];
 }
 
+const AGAIN = 'training/again';
+
 /** A run that was broken off goes on from what was kept. */
 function againWords(kept: number, done: number): ErrorInfo {
   const words = (count: number): string => count.toLocaleString('en');
   const lost = done - kept;
   return {
-    code: 'training/again',
+    code: AGAIN,
     message: `It goes on from step ${words(kept)}, the last that was kept.`,
     hint:
       lost === 1

@@ -15,7 +15,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTrainingFacts } from './context.ts';
-import { memoryOf } from './obstacle.ts';
+import { measuredOf, memoryOf } from './obstacle.ts';
 import css from './training.module.css';
 import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
 
@@ -29,10 +29,11 @@ function learnerWords({ base, model }: RunSettings, preset: PresetName | null): 
 function reckoned(
   { settings }: TrainingState['draft'],
   { read }: TrainingState['text'],
-  { estimate, last }: TrainingState['cost'],
+  cost: TrainingState['cost'],
 ): Cost | null {
-  if (estimate.at !== 'none' || read.at !== 'here') return null;
-  return costOf(settings, read.value.vocabSize, last);
+  const waits = cost.estimate.at === 'coming' || cost.estimate.at === 'failed';
+  if (waits || measuredOf(cost) !== null || read.at !== 'here') return null;
+  return costOf(settings, read.value.vocabSize, cost.last);
 }
 
 export function GoWords(): ReactNode {
@@ -44,7 +45,7 @@ export function GoWords(): ReactNode {
   }));
   const { settings, preset } = draft;
   const steps = Number(settings.arguments['max_steps']);
-  const measured = cost.estimate.at === 'here' ? cost.estimate.value.estimate : null;
+  const measured = measuredOf(cost)?.estimate ?? null;
   const about = reckoned(draft, text, cost);
   return (
     <p>
@@ -68,7 +69,8 @@ export function GoWords(): ReactNode {
 
 /** Whether the browser has room for what it keeps, and the device time for it. */
 export function Room(): ReactNode {
-  const { draft, text, cost, other } = useTrainingFacts((s) => ({
+  const { draft, text, cost, other, memory } = useTrainingFacts((s) => ({
+    memory: memoryOf(s),
     draft: s.draft,
     text: s.text,
     cost: s.cost,
@@ -82,7 +84,7 @@ export function Room(): ReactNode {
   const keeps = storageOf(draft.settings, parameters);
   return (
     <>
-      {freeBytes !== null && keeps > freeBytes && (
+      {freeBytes !== null && keeps > freeBytes && memory?.problem == null && (
         <p className={css.wrong} data-testid="no-room">
           It keeps up to {formatSize(keeps)} in this browser, which has {formatSize(freeBytes)} left
           for this page. It trains all the same, but what finds no room is lost with the tab: take a

@@ -7,6 +7,7 @@ import { modelOf } from '../../state/facts/model.ts';
 import { EXAMPLES } from '../../state/store.ts';
 import { useApp, useFacts } from '../context.ts';
 import controls from '../controls.module.css';
+import { focusSoon } from '../focusText.ts';
 import { formatCount } from '../format.ts';
 import { TrainingProvider, usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { TimeBar, type LookedRun as Run } from './TimeBar.tsx';
@@ -63,6 +64,7 @@ function Bar(): ReactNode {
       }}
       onNewest={() => training.actions.lookInside(undefined, run.id)}
       onBack={() => {
+        focusSoon('#run-title');
         training.actions.open(run.id);
         actions.openWorkspace('train');
       }}
@@ -85,6 +87,7 @@ function Meanwhile(): ReactNode {
         type="button"
         aria-label={`Back to ${name}`}
         onClick={() => {
+          focusSoon('#run-title');
           actions.showLive();
           page.openWorkspace('train');
         }}

@@ -1,46 +1,40 @@
 // Goes on with another rate, or for more steps.
 import { useState, type ReactNode } from 'react';
 import { fieldOf, refusal } from '../../state/training/fields.ts';
+import type { ShownRun } from '../../state/training/facts.ts';
 import { comingChange, goOnWith, inForce } from '../../state/training/inForce.ts';
 import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
-import { usePacedFacts, useTraining } from './context.ts';
+import { useTraining } from './context.ts';
 import css from './training.module.css';
 
 /** Goes on with another rate, or for more steps; both are marked on the curve. */
 export function OtherRate({
-  open,
-  setOpen,
+  run,
+  close,
 }: {
-  readonly open: boolean;
-  readonly setOpen: (open: boolean) => void;
+  readonly run: ShownRun;
+  readonly close: () => void;
 }): ReactNode {
   const { actions } = useTraining();
-  const { run } = usePacedFacts((s) => ({ run: s.watch.run }));
   const [wrong, setWrong] = useState('');
-  if (run === null) return null;
   const { learning_rate: rate } = inForce(run);
   const coming = comingChange(run);
   const isDone = run.step >= run.max_steps;
-  if (!open) {
-    return (
-      <button
-        className={controls.button}
-        type="button"
-        aria-expanded={false}
-        onClick={() => setOpen(true)}
-      >
-        {isDone ? 'Train on' : 'Change'}…
-      </button>
-    );
-  }
   return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Cancel does the same
     <form
       className={css.change}
+      onKeyDown={({ key }) => {
+        if (key === 'Escape') close();
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         const data = new FormData(event.currentTarget);
-        const typed = (name: string): string => String(data.get(name));
+        const typed = (name: string): string => {
+          const value = data.get(name);
+          return typeof value === 'string' ? value : '';
+        };
         const [why] = ['learning_rate', 'max_steps'].flatMap((name) => {
           const field = fieldOf(name);
           return (field && refusal(field, typed(name))) ?? [];
@@ -50,8 +44,7 @@ export function OtherRate({
         else if (max_steps <= run.step) {
           setWrong(`It has made ${formatCount(run.step)} steps: say a whole number above that.`);
         } else {
-          setOpen(false);
-          setWrong('');
+          close();
           const learning_rate = Number(typed('learning_rate'));
           void actions.resume(run.id, goOnWith(run, { learning_rate, max_steps }));
         }
@@ -80,7 +73,7 @@ export function OtherRate({
       <button className={controls.primary} type="submit">
         Go on
       </button>
-      <button className={controls.plain} type="button" onClick={() => setOpen(false)}>
+      <button className={controls.plain} type="button" onClick={close}>
         Cancel
       </button>
       {coming !== null && (

@@ -7,7 +7,7 @@ import { KINDS, probeWords } from '../../state/headLabels.ts';
 import controls from '../controls.module.css';
 import { Chart } from '../figure/Chart.tsx';
 import { FigureTools } from '../figure/FigureTools.tsx';
-import { useTraining, useTrainingFacts } from './context.ts';
+import { useLookInside, useTrainingFacts } from './context.ts';
 import { provenanceOf } from './figures.ts';
 import { RIDGES, ridgeFinding, ridgeOf, type RidgeOf } from './ridge.ts';
 import { drawRidge, layoutRidge, ridgeFigure, type StepLine } from './ridgeFigure.ts';
@@ -128,7 +128,7 @@ export function RunHeads({
   isFolded = false,
   frame = null,
 }: Pick<RidgesProps, 'row' | 'isFolded' | 'frame'>): ReactNode {
-  const { actions } = useTraining();
+  const lookInside = useLookInside();
   const { run, horizontal } = useTrainingFacts((s) => ({
     run: s.watch.run,
     horizontal: s.watch.horizontal,
@@ -148,7 +148,7 @@ export function RunHeads({
         isFolded={isFolded}
         frame={frame}
         at={null}
-        onStep={(step) => void actions.lookInside(step)}
+        onStep={lookInside}
       />
     </section>
   );

@@ -4,7 +4,7 @@ import type { RunSample } from '../../api.ts';
 import { isKept } from '../../state/training/kept.ts';
 import controls from '../controls.module.css';
 import { formatCount, formatPercent } from '../format.ts';
-import { useTraining, useTrainingFacts } from './context.ts';
+import { useLookInside, useTraining, useTrainingFacts } from './context.ts';
 import css from './training.module.css';
 import { formatLoss, markStrange, wordShare } from './words.ts';
 
@@ -88,6 +88,7 @@ function Sample({
   readonly canLook: boolean;
 }): ReactNode {
   const { actions, curve } = useTraining();
+  const lookInside = useLookInside();
   const { step, prompt, text, strange } = sample;
   const share = wordShare(text, strange);
   const loss = curve.smoothAt(step);
@@ -112,7 +113,7 @@ function Sample({
             className={css.look}
             type="button"
             aria-label={`Look inside at step ${formatCount(step)}`}
-            onClick={() => void actions.lookInside(step)}
+            onClick={() => lookInside(step)}
           >
             Look
           </button>

@@ -15,6 +15,7 @@ import { later } from '../later.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { GoOnCards } from './GoOn.tsx';
+import { measuredOf, memoryOf as plannedOf } from './obstacle.ts';
 import { Parameters } from './Parameters.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
@@ -27,14 +28,20 @@ const goOnDetails = later(
 
 export function SizeChoice(): ReactNode {
   const { actions } = useTraining();
-  const { settings, preset, ownTokenizer, read, last, plan, estimate } = useTrainingFacts((s) => ({
-    plan: s.drawing.plan,
+  const {
+    settings,
+    preset,
+    ownTokenizer,
+    read,
+    cost: costs,
+    memory,
+  } = useTrainingFacts((s) => ({
+    memory: plannedOf(s),
     settings: s.draft.settings,
     preset: s.draft.preset,
     ownTokenizer: s.draft.ownTokenizer,
     read: s.text.read,
-    last: s.cost.last,
-    estimate: s.cost.estimate,
+    cost: s.cost,
   }));
   const isGoingOn = settings.base !== undefined;
   const characters = read.at === 'here' ? read.value.characters : null;
@@ -42,6 +49,8 @@ export function SizeChoice(): ReactNode {
     ownTokenizer && !isGoingOn ? settings.tokenizer : tokenizerFor(settings.text, characters);
   // The notebook's is one choice, in the width that is chosen beside it.
   const other = preset === 'narrow' ? 'notebook' : 'narrow';
+  const { estimate, last } = costs;
+  const own = measuredOf(costs);
   const device = last?.estimate.device;
   return (
     <>
@@ -52,13 +61,13 @@ export function SizeChoice(): ReactNode {
           const isRead = read.at === 'here' && tokenizer.kind === settings.tokenizer.kind;
           const vocabulary = isRead ? read.value.vocabSize : vocabularyOf(tokenizer);
           const isChosen = preset === name;
-          const measured = isChosen && estimate.at === 'here' ? estimate.value : last;
+          const measured = (isChosen && own) || last;
           const sized = withPreset(settings, name);
           const cost = costOf(sized, vocabulary, measured);
           const parameters = cost?.parameters ?? parametersOf(model, vocabulary);
-          const counted = isChosen && plan.at === 'here' ? plan.value.training.total : null;
           // Sizes alone say how much; only time has to be measured.
-          const bytes = counted ?? cost?.bytes ?? memoryOf(sized, vocabulary);
+          const bytes =
+            (isChosen ? memory?.total : undefined) ?? cost?.bytes ?? memoryOf(sized, vocabulary);
           return (
             <label key={name} className={css.size}>
               <input
@@ -88,7 +97,7 @@ export function SizeChoice(): ReactNode {
           ? 'Measuring a few steps on this device…'
           : device === undefined
             ? 'Layers × width, parameters, memory. Time is measured here once the text is read.'
-            : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(settings, preset, estimate.at === 'here')}.`}
+            : `Layers × width, parameters, memory. Time is that of the steps alone, on ${deviceTitle(device)}: ${measuredWords(settings, preset, own !== null)}.`}
       </p>
       {isGoingOn ? <goOnDetails.Part /> : <TorchSwitch />}
     </>

@@ -1,17 +1,24 @@
 // A run while it trains, or as it was: how far, how fast, the loss, what it wrote.
 import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
 import type { ShownRun } from '../../state/training/facts.ts';
 import { smallerBatch } from '../../state/training/presets.ts';
-import { calmerRate, goodStep, isKept, lastUnseen } from '../../state/training/kept.ts';
+import {
+  calmerRate,
+  canSimplyGoOn,
+  goodStep,
+  isKept,
+  lastUnseen,
+} from '../../state/training/kept.ts';
 import { whyNotNow } from '../../state/training/live.ts';
 import controls from '../controls.module.css';
+import { focusSoon } from '../focusText.ts';
 import { formatCount } from '../format.ts';
 import { Mark, PlaySign, StepSign, StopSign } from '../icons.tsx';
 import { later } from '../later.ts';
-import { usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
+import { useLookInside, usePacedFacts, useTraining, useTrainingFacts } from './context.ts';
 import { Learned } from './Learned.tsx';
 import { Made } from './Made.tsx';
-import { OtherRate } from './OtherRate.tsx';
 import { Problem } from './Problem.tsx';
 import { Samples } from './Samples.tsx';
 import css from './training.module.css';
@@ -26,6 +33,7 @@ import {
   stateWords,
 } from './words.ts';
 
+const otherRate = later(async () => (await import('./OtherRate.tsx')).OtherRate, 'What changes');
 const takeAway = later(
   async () => (await import('./TakeAway.tsx')).TakeAway,
   'What takes a run away',
@@ -169,6 +177,7 @@ function Fact({
 
 function Controls(): ReactNode {
   const { actions } = useTraining();
+  const lookInside = useLookInside();
   const { at, run, busy } = usePacedFacts((s) => ({
     at: s.watch.at,
     run: s.watch.run,
@@ -178,8 +187,9 @@ function Controls(): ReactNode {
   const isOurs = run !== null && !run.elsewhere;
   const [isChanging, setIsChanging] = useState(false);
   // While other settings are being said there is one way to go on: with them.
-  const canGoOn = !isChanging && at === 'resting' && isOurs && run.step < run.max_steps;
+  const canGoOn = !isChanging && at === 'resting' && isOurs && canSimplyGoOn(run);
   const here = useRef<HTMLDivElement>(null);
+  const change = useRef<HTMLButtonElement>(null);
   const isHeld = useRef(false);
   useEffect(() => {
     // The button that was pressed gave way to another: the keyboard stays among them.
@@ -236,13 +246,33 @@ function Controls(): ReactNode {
             className={controls.button}
             type="button"
             title="Its newest weights under all instruments of the page; a run goes on meanwhile"
-            onClick={() => void actions.lookInside()}
+            onClick={() => lookInside()}
           >
             <Mark small /> Look inside
           </button>
         )}
       {(at === 'paused' || at === 'resting') && busy === null && isOurs && run.step > 0 && (
-        <OtherRate open={isChanging} setOpen={setIsChanging} />
+        <>
+          {isChanging ? (
+            <otherRate.Part
+              run={run}
+              close={() => {
+                flushSync(() => setIsChanging(false));
+                change.current?.focus();
+              }}
+            />
+          ) : (
+            <button
+              ref={change}
+              className={controls.button}
+              type="button"
+              aria-expanded={false}
+              onClick={() => setIsChanging(true)}
+            >
+              {run.step >= run.max_steps ? 'Train on' : 'Change'}…
+            </button>
+          )}
+        </>
       )}
       {at !== 'nothing' && (
         <button className={css.newHere} type="button" onClick={() => actions.close()}>
@@ -275,18 +305,18 @@ function Troubles(): ReactNode {
   return (
     <>
       {rests !== null && busy !== null && (
-        <p className={controls.note} id="run-waits" data-testid="run-waits">
+        <p className={css.where} id="run-waits" data-testid="run-waits">
           {busy} This one can be looked at, inside too, and taken away.
         </p>
       )}
       {rests?.elsewhere === true && (
-        <p className={controls.note} data-testid="run-where">
-          Another tab has it, and what stands here is what was kept when it was looked at last. It
-          is held, stopped and changed there; when it ends, this tab shows how far it came.
+        <p className={css.where} data-testid="run-where">
+          Another tab has it, and what stands here follows it, a few seconds behind. It is held,
+          stopped and changed there.
         </p>
       )}
       {rests?.state === 'interrupted' && (
-        <p className={controls.note} data-testid="run-where">
+        <p className={css.where} data-testid="run-where">
           {brokenWords(rests)}
         </p>
       )}
@@ -344,7 +374,15 @@ function WayOut({ run, code }: { readonly run: ShownRun; readonly code: string }
   if (way === null) return null;
   const [words, go] = way;
   return (
-    <button className={controls.primary} type="button" onClick={go}>
+    <button
+      className={controls.primary}
+      type="button"
+      onClick={() => {
+        // This button goes with what it mends.
+        focusSoon('#run-title');
+        go();
+      }}
+    >
       {words}
     </button>
   );

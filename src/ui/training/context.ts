@@ -5,6 +5,7 @@ import { useShallow } from 'zustand/react/shallow';
 import { shallow } from 'zustand/shallow';
 import type { TrainingState } from '../../state/training/facts.ts';
 import type { Training } from '../../state/training/training.ts';
+import { focusSoon } from '../focusText.ts';
 
 export const TrainingProvider = createContext<Training | null>(null);
 
@@ -12,6 +13,15 @@ export function useTraining(): Training {
   const training = useContext(TrainingProvider);
   if (training === null) throw new Error('useTraining needs a TrainingProvider above it.');
   return training;
+}
+
+/** Puts a step of the run, the newest if none is named, under all views; the keyboard goes to the slider over its time. */
+export function useLookInside(): (step?: number) => void {
+  const { actions } = useTraining();
+  return (step) => {
+    focusSoon('[data-testid="time-bar"] input[type="range"]');
+    void actions.lookInside(step);
+  };
 }
 
 /** Renders again only when one of the picked facts changes. */

@@ -34,15 +34,17 @@ export function drawCurve(
   const measured = run.evaluations.map(({ step, loss }) => [x(step), y(loss)] as const);
   const moment = drawMoment(painter, theme, layout, run);
   drawAxes(painter, theme, layout);
+  const beyond = drawBeyond(painter, theme, layout);
+  const taken = [moment, beyond].filter((box) => box !== null);
   const marks = stacked(
     run.changes.map(({ step, words }) => ({ at: x(step), words })),
     plot,
     [smooth, measured, each],
-    moment === null ? [] : [moment],
+    taken,
   );
   drawLevels(painter, theme, layout, run, {
     lines: [smooth, measured, each],
-    taken: [...(moment === null ? [] : [moment]), ...marks.map((mark) => boxOf(plot, mark))],
+    taken: [...taken, ...marks.map((mark) => boxOf(plot, mark))],
   });
   drawChanges(painter, theme, plot, marks);
   if (chosen !== null) {
@@ -92,6 +94,19 @@ function drawMoment(
   const width = guessWidth(words, LABEL);
   const left = isLate ? at - width : at;
   return { left, right: left + width, top: bottom - 16, bottom };
+}
+
+/** That a line at the upper edge goes on above it, and how far. Where its words are; null for none. */
+function drawBeyond(
+  painter: Painter,
+  theme: FigureTheme,
+  { plot, beyond }: CurveLayout,
+): Box | null {
+  if (beyond === null) return null;
+  const words = `↑ above this picture, up to ${formatLoss(beyond)}`;
+  const [right, middle] = [plot.right, plot.top + 12];
+  painter.text(right, middle, words, { ...LABEL, fill: theme.warn, align: 'right' });
+  return { left: right - guessWidth(words, LABEL), right, top: middle - 7, bottom: middle + 7 };
 }
 
 export function drawAxes(painter: Painter, theme: FigureTheme, layout: CurveLayout): void {

@@ -29,6 +29,8 @@ export interface CurveLayout {
   /** Losses at the plot's lower and upper edge. */
   readonly from: number;
   readonly to: number;
+  /** The highest loss, where it lies above the picture; else null. */
+  readonly beyond: number | null;
 }
 
 const LEFT = 44;
@@ -92,6 +94,7 @@ export function layoutCurve(width: number, height: number, range: CurveRange): C
     ),
     from,
     to,
+    beyond: range.most > to ? range.most : null,
   };
 }
 

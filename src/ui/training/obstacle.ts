@@ -3,7 +3,7 @@ import type { RunMemory } from '../../api.ts';
 import { problemsOf, whyNothing } from '../../state/training/draft.ts';
 import type { TrainingState } from '../../state/training/facts.ts';
 import { whyNotNow } from '../../state/training/live.ts';
-import { isOfSource } from '../../state/training/presets.ts';
+import { isOfSource, type Measured } from '../../state/training/presets.ts';
 import { isOfBase } from './words.ts';
 
 export interface Obstacle {
@@ -44,12 +44,17 @@ export function obstacleOf(
   }
 }
 
-/** As it was measured; what is too large for that was counted. Null before. */
+/** As the measurement found it; what is too large for one was counted. Null before. */
 export function memoryOf({
-  cost: { estimate },
+  cost: { estimate, planned },
   draft: { preset },
   drawing: { plan },
 }: Pick<TrainingState, 'cost' | 'draft' | 'drawing'>): RunMemory | null {
   if (estimate.at === 'here') return estimate.value.estimate.memory;
-  return isOfSource(preset) && plan.at === 'here' ? plan.value.training : null;
+  return isOfSource(preset) && plan.at === 'here' ? plan.value.training : planned;
+}
+
+/** What was measured of the draft itself; null where nothing was, or nothing could be for want of memory. */
+export function measuredOf({ estimate }: TrainingState['cost']): Measured | null {
+  return estimate.at === 'here' && estimate.value.estimate.steps > 0 ? estimate.value : null;
 }

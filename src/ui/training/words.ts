@@ -275,7 +275,10 @@ function unseenWords(evaluations: CurveFacts['evaluations']): string {
   }
   const now = ` The loss on unseen text is ${formatLoss(last.loss)}`;
   const best = evaluations.reduce((a, b) => (b.loss < a.loss - BETTER ? b : a));
-  if (best.step === last.step || evaluations.length < 3) return `${now}.`;
+  const [first, second] = evaluations;
+  // A run that was stopped is measured at its last step, which may be the next one: that says nothing.
+  const soon = ((second?.step ?? 0) - (first?.step ?? 0)) / 2;
+  if (evaluations.length < 3 || last.step - best.step <= soon) return `${now}.`;
   const gain = last.loss - best.loss;
   return gain < BETTER * 4
     ? `${now}, which has not fallen since step ${formatCount(best.step)}.`

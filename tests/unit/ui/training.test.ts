@@ -89,6 +89,9 @@ describe('the layout of a curve', () => {
     // What is a little worse than guessing is no line at the edge.
     const worse = { evenLoss: 3.3315, frequencyLoss: 3.31, least: 3.295, most: 3.36 };
     expect(layoutCurve(600, 300, { ...RANGE, ...worse }).to).toBeGreaterThan(3.36);
+    // What leaves the picture is said in it.
+    expect(layoutCurve(600, 300, { ...RANGE, ...worse }).beyond).toBeNull();
+    expect(layoutCurve(600, 300, { ...RANGE, most: 5e5 }).beyond).toBe(5e5);
     const edges = Array.from({ length: 200 }, (_, i) => {
       const { from: edge } = layoutCurve(600, 300, { ...RANGE, least: 5.7 - i / 100 });
       return edge;
@@ -277,6 +280,11 @@ describe('what a curve says', () => {
       });
     expect(at(5, 4.6, 4.4)).toMatch(/The loss on unseen text is 4\.40\.$/u);
     expect(at(5, 4.4, 4.41)).toContain('has not fallen since step 200');
+    const stopped = [
+      ...[5, 4.4].map((loss, i) => ({ step: 100 * i, loss })),
+      { step: 104, loss: 4.41 },
+    ];
+    expect(curveFinding({ ...facts, evaluations: stopped })).toMatch(/unseen text is 4\.41\.$/u);
     expect(at(5, 4.4, 4.8)).toContain('lowest at step 200 (4.40): it learns by heart');
   });
 

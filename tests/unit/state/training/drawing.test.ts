@@ -5,6 +5,7 @@ import type { DrawEvent, NumberPair, RunPlan } from '../../../../src/api.ts';
 import { EngineError } from '../../../../src/errors.ts';
 import { plannedVocabulary, verdictOf } from '../../../../src/state/training/drawing.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
+import { measuredOf, obstacleOf } from '../../../../src/ui/training/obstacle.ts';
 import { DEVICE, MEMORY, settle, TEXT, ToyTrainer } from './toyTrainer.ts';
 
 const PLAN: RunPlan = {
@@ -82,6 +83,39 @@ describe('the notebook’s preset', () => {
     await vi.waitFor(() => expect(trainer.of('estimate')).toHaveLength(2));
     await vi.waitFor(() => expect(facts().cost.estimate.at).toBe('here'));
     expect(facts().cost.last).toMatchObject({ vocabSize: 1024 });
+  });
+});
+
+describe('a size of one’s own', () => {
+  it('that is too large to be measured is counted, and what is not there is said before Train', async () => {
+    const { trainer, training, facts } = await started();
+    const problem = 'It takes 3 TB.';
+    trainer.answers.planRun = () => ({ ...PLAN, training: { ...PLAN.training, problem } });
+    training.actions.setField('n_embd', '2048');
+    training.actions.setField('n_layer', '48');
+    await vi.waitFor(() => expect(facts().cost.planned).toMatchObject({ problem }));
+    expect(facts().cost.estimate.at).toBe('none');
+    expect(obstacleOf(facts())?.words).toBe(problem);
+    training.actions.choosePreset('small');
+    await vi.waitFor(() => expect(facts().cost.estimate.at).toBe('here'));
+    expect(facts().cost.planned).toBeNull();
+    expect(obstacleOf(facts())).toBeNull();
+  });
+
+  it('for which there is no memory takes no time that anybody could know', async () => {
+    const { trainer, training, facts } = await started();
+    const { last } = facts().cost;
+    trainer.answers.estimate = ({ settings }) => ({
+      device: DEVICE,
+      parameters: 1,
+      secondsAStep: 0,
+      steps: 0,
+      memory: { ...MEMORY, problem: String(settings.arguments['per_device_train_batch_size']) },
+    });
+    training.actions.setField('per_device_train_batch_size', '20000');
+    await vi.waitFor(() => expect(obstacleOf(facts())?.words).toBe('20000'));
+    expect(measuredOf(facts().cost)).toBeNull();
+    expect(facts().cost.last).toBe(last);
   });
 });
 

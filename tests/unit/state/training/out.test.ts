@@ -108,7 +108,7 @@ describe('a link', () => {
     ['another version', 'v=9&bundled=tales', 'another version'],
     ['nothing', '', 'another version'],
     ['an unknown text', 'v=1&bundled=../secret', '../secret is none of the texts'],
-    ['an own text', 'v=1&own=mine', 'Nothing is none of the texts'],
+    ['an own text', 'v=1&own=mine', 'It names no text'],
     [
       'a size beyond all',
       'v=1&task=add&n_layer=99999',

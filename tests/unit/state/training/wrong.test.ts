@@ -63,6 +63,9 @@ describe('a step to go back to', () => {
       isUsual: true,
       change: { learning_rate: rate, min_lr: end },
     });
+    // Who typed a rate left its end where it was: it is the usual one's, and none where there was none.
+    expect(withRates(1000, 2e-4).change).toEqual({ learning_rate: rate, min_lr: end });
+    expect(withRates(1000, 0).change).toEqual({ learning_rate: rate, min_lr: 0 });
     // A size of one's own has the rate of the next larger one that is offered.
     expect(usual({ model: { ...settings.model, n_embd: 192 } }).learning_rate).toBe(1e-3);
     const rateOf = (kind: RunModel['kind'], n_layer: number, n_embd: number) =>
