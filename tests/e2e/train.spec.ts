@@ -184,7 +184,7 @@ test('what cannot be learned is said with what is missing; a file brings its col
   await expect(page.getByText('My text', { exact: true })).toBeVisible();
   await untilSeen(page.getByTestId('seen').getByText('640,500', { exact: true }));
   await expect(why).toBeHidden();
-  await button(page, 'Take it away').click();
+  await button(page, 'Remove it').click();
   await expect(page.getByRole('textbox', { name: 'Your text' })).toHaveValue('a'.repeat(500));
   await page.getByLabel('A text file').setInputFiles({
     name: 'poems.csv',

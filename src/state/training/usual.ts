@@ -43,8 +43,8 @@ export function ownFields(draft: Chosen, read: Asked<TextFacts>): readonly OwnFi
   return FIELDS.flatMap((one) => {
     const field = { name: one.name, value: one.read(draft.settings), usual: one.read(usual) };
     // What nobody said goes with what somebody did: a wider model has a wider MLP.
-    const isUnsaid =
-      field.value === one.usual?.(draft.settings) && field.usual === one.usual(usual);
+    const unsaid = one.usual ?? one.follows;
+    const isUnsaid = field.value === unsaid?.(draft.settings) && field.usual === unsaid(usual);
     const isOne = field.value === field.usual || field.value === '' || field.usual === '';
     return isUnsaid || isOne ? [] : [field];
   });

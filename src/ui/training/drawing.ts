@@ -42,11 +42,13 @@ export function drawCurve(
     [smooth, measured, each],
     taken,
   );
+  // Under the words of the levels, over which their own words may not lie.
+  drawUprights(painter, theme, plot, marks);
   drawLevels(painter, theme, layout, run, {
     lines: [smooth, measured, each],
     taken: [...taken, ...marks.map((mark) => boxOf(plot, mark))],
   });
-  drawChanges(painter, theme, plot, marks);
+  for (const { at, words, row } of marks) labelAt(painter, theme, plot, at, words, row);
   if (chosen !== null) {
     painter.line(
       [[x(chosen), plot.top] as const, [x(chosen), layout.lane] as const],
@@ -174,8 +176,8 @@ function drawLevels(
   });
 }
 
-/** Changes of the settings: an upright line each, and its words above those that they would lie on. */
-function drawChanges(
+/** Changes of the settings: an upright line each. */
+function drawUprights(
   painter: Painter,
   theme: FigureTheme,
   plot: CurveLayout['plot'],
@@ -190,7 +192,6 @@ function drawChanges(
       );
     }
   }
-  for (const { at, words, row } of marks) labelAt(painter, theme, plot, at, words, row);
 }
 
 /** A change, and the row of its words. */

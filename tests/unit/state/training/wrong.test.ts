@@ -242,6 +242,32 @@ describe('memory and room', () => {
     expect(kept).toBe(0);
   });
 
+  it('and so are those that go while the page is open, as long as it is', async () => {
+    let kept = 0;
+    const browser = noting(
+      () => kept,
+      (now) => (kept = now),
+    );
+    const hearers: (() => void)[] = [];
+    const see = (): void => hearers.forEach((hear) => hear());
+    const { training, trainer, facts } = open({
+      browser: { ...browser, onSight: (hear) => hearers.push(hear) },
+    });
+    trainer.runs = [recordOf(settings, { state: 'done' })];
+    training.actions.start();
+    await settle();
+    trainer.runs = [];
+    for (const _ of [1, 2]) {
+      see();
+      await settle();
+      expect(facts().runs).toMatchObject({ all: [], missed: 1 });
+    }
+    trainer.runs = [recordOf(settings, { state: 'done' })];
+    see();
+    await settle();
+    expect(facts().runs).toMatchObject({ missed: 0 });
+  });
+
   it('runs that somebody deleted are not', async () => {
     let kept = 0;
     const { training, trainer, facts } = open({
