@@ -42,8 +42,8 @@ export function ExplainLine(): ReactNode {
               onClick={() => actions.learn(readLesson())}
             >
               Start the lessons
-            </button>{' '}
-            in ten minutes, from pieces of text to layers.
+            </button>
+            : twelve short steps from pieces of text to layers, ten minutes in all.
           </span>
         ) : (
           !hidden &&

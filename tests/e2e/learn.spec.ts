@@ -237,7 +237,7 @@ async function play(page: Page, hand: Hand, { steps, looked }: Played): Promise<
   }
   await expect(card(page).getByRole('heading')).toContainText('The two questions again');
   await hand.press(card(page).getByRole('radio', { name: 'It has the next piece alone' }));
-  await hand.press(card(page).getByRole('radio', { name: /^Where it looks does not tell/u }));
+  await hand.press(card(page).getByRole('radio', { name: /^From where it looks/u }));
   await hand.press(card(page).getByRole('button', { name: 'To the sheet' }));
   const [sheet, both] = [
     card(page).getByRole('table').first(),

@@ -125,6 +125,22 @@ export function Matrix({
               row,
               cursor: inside,
             }),
+          // Renderings come with the rows of all heads and their scores, too. What is shown of a map is said by its window.
+          hangsOn: [
+            map,
+            pieces,
+            rest,
+            inside?.q,
+            inside?.k,
+            state.view.scale,
+            shown.size,
+            shown.block,
+            shown.firstRow,
+            shown.firstColumn,
+            shown.sink?.token,
+            layout.left,
+            layout.cell,
+          ],
           facts: {
             head: `${map.layer}.${map.head}`,
             // Where cells stand, for whoever reads the picture.

@@ -13,6 +13,8 @@ export interface Drawing {
   readonly paint: (painter: Painter, theme: FigureTheme) => void;
   /** What is drawn, for whoever reads the page: becomes `data-…` of the canvas. */
   readonly facts?: Readonly<Record<string, string | number>>;
+  /** All that the picture hangs on, but for the theme: where each is what it was, nothing is painted. Absent: always. */
+  readonly hangsOn?: readonly unknown[];
 }
 
 interface PlotProps extends Omit<ComponentProps<'canvas'>, 'ref' | 'width' | 'height'> {
@@ -26,6 +28,7 @@ export function Plot({ theme, watch, draw, ...rest }: PlotProps): ReactNode {
   const { store } = useApp();
   const canvas = useRef<HTMLCanvasElement>(null);
   const latest = useRef({ watch, paint: () => {} });
+  const painted = useRef<readonly unknown[]>([]);
 
   useLayoutEffect(() => {
     const paint = (): void => {
@@ -33,6 +36,10 @@ export function Plot({ theme, watch, draw, ...rest }: PlotProps): ReactNode {
       if (element === null || theme === null) return;
       const drawing = draw(store.getState());
       if (drawing === null || drawing.width <= 0) return;
+      const { width, height, hangsOn } = drawing;
+      const now = [element, theme, devicePixelRatio, width, height, ...(hangsOn ?? [{}])];
+      if (now.every((one, i) => Object.is(one, painted.current[i]))) return;
+      painted.current = now;
       paintCanvas(element, drawing, theme, (painter) => drawing.paint(painter, theme));
       const drawn = Number(element.dataset.drawn ?? 0) + 1;
       Object.assign(element.dataset, drawing.facts, { drawn: String(drawn) });

@@ -64,12 +64,22 @@ export function BothQuestions({
         </fieldset>
       ))}
       <p className={css.deeds}>
-        <button className={controls.primary} type="submit" aria-disabled={!isWhole}>
+        <button
+          className={controls.primary}
+          type="submit"
+          aria-disabled={!isWhole}
+          aria-describedby={isWhole ? undefined : 'both-first'}
+        >
           {when === 'before' ? 'Begin' : 'To the sheet'}
         </button>
         <button className={css.skip} type="button" onClick={() => give({})}>
           Skip
         </button>
+        {!isWhole && (
+          <span className={controls.quiet} id="both-first">
+            Answer both, or skip them.
+          </span>
+        )}
       </p>
     </form>
   );

@@ -28,21 +28,23 @@ export interface Twice {
   readonly answer: string;
 }
 
-const CANNOT = 'Where it looks does not tell';
+const CANNOT = 'From where it looks that cannot be said';
+/** Neither right nor not. */
+export const UNSURE = 'I do not know';
 
 export const TWICE: readonly Twice[] = [
   {
     id: ONE.id,
     question:
       'A language model has written the first word of a sentence. How much of the rest does it have ready?',
-    choices: [YES, SOME, NO],
+    choices: [YES, SOME, NO, UNSURE],
     answer: NO,
   },
   {
     id: OFF.id,
     question:
-      'One head gives nearly all of its attention to one word. Does the model’s guess depend on that look?',
-    choices: ['Yes, or it would look elsewhere', 'No, where it looks changes nothing', CANNOT],
+      'To guess the next word, a model looks back at those before. A part of it looks at one word and hardly at another. Does the guess hang on that word?',
+    choices: ['Yes, or it would look elsewhere', 'No, looking changes nothing', CANNOT, UNSURE],
     answer: CANNOT,
   },
 ];

@@ -1,13 +1,14 @@
 // The learner's answers in words, to take away.
 import type { Answered } from '../../state/lessonNotes.ts';
-import { idOf, LESSONS, TWICE } from './lessons.ts';
+import { idOf, LESSONS, TWICE, UNSURE } from './lessons.ts';
 
 const NOTHING: Answered = { said: '', answer: '', learned: '' };
 const orDash = (words: string): string => (words === '' ? '–' : words);
 
 /** Whether what was said is right, in words; nothing where nothing was said, or where no answer is right. */
 function verdictOf(answered: Answered | undefined, isOwn = false): '' | 'right' | 'not right' {
-  if (isOwn || answered === undefined || answered.said === '' || answered.answer === '') return '';
+  if (isOwn || answered === undefined || answered.answer === '') return '';
+  if (['', UNSURE].includes(answered.said)) return '';
   return answered.said === answered.answer ? 'right' : 'not right';
 }
 
