@@ -25,21 +25,55 @@ export function createChip(
   return chip;
 }
 
-/** Where byte tokens complete a character, the last of them shows it. */
+interface Whole {
+  /** Its letters, with the space that its first token may begin with. */
+  readonly letters: string;
+  /** The first of its tokens. */
+  readonly from: number;
+}
+
+/** The character, rarely more of them, that the byte token at `index` completes; null where it completes none. */
+function completedBy(pieces: readonly TokenPiece[], index: number): Whole | null {
+  // The fewest that make a character: those before them made characters of their own.
+  for (let from = index; from >= Math.max(0, index - BYTES_BACK); from--) {
+    if (!isBroken(pieces[from])) return null;
+    const bytes = pieces.slice(from, index + 1).flatMap((p) => [...p.bytes]);
+    const letters = decode(bytes) ?? '';
+    if (letters.trim() !== '') return { letters, from };
+  }
+  return null;
+}
+
+/** Where byte tokens complete a character, the last of them shows it, and where it is read those before it show nothing. */
 function showWhole(chip: HTMLElement, pieces: readonly TokenPiece[], index: number): void {
   const piece = pieces[index];
   if (piece === undefined || !isBroken(piece)) return;
-  // The fewest that make a character: those before them made characters of their own.
-  for (let from = index; from >= Math.max(0, index - BYTES_BACK); from--) {
-    if (!isBroken(pieces[from])) return;
-    const bytes = pieces.slice(from, index + 1).flatMap((p) => [...p.bytes]);
-    const whole = decode(bytes)?.trim() ?? '';
-    if (whole === '') continue;
-    const word = chip.firstElementChild;
-    if (word instanceof HTMLElement) word.dataset.whole = whole;
-    chip.setAttribute('aria-label', `${whole}, bytes ${formatBytesHex(piece)}`);
+  const whole = completedBy(pieces, index);
+  if (whole !== null) {
+    const letters = document.createElement('span');
+    letters.className = css.letters ?? '';
+    letters.textContent = whole.letters;
+    letters.dataset.whole = whole.letters.trim();
+    chip.firstElementChild?.append(letters);
+    chip.classList.add(css.whole ?? '');
+    chip.setAttribute('aria-label', `${whole.letters.trim()}, bytes ${formatBytesHex(piece)}`);
     return;
   }
+  for (let to = index + 1; to <= index + BYTES_BACK && isBroken(pieces[to]); to++) {
+    const from = completedBy(pieces, to)?.from ?? Infinity;
+    if (from <= index) chip.classList.add(css.part ?? '');
+    if (from < Infinity) return;
+  }
+}
+
+/** A token that came completes a character: those that were drawn before it are parts of it from now on. */
+export function markParts(
+  chips: ReadonlyMap<number, HTMLElement>,
+  pieces: readonly TokenPiece[],
+  index: number,
+): void {
+  const from = isBroken(pieces[index]) ? (completedBy(pieces, index)?.from ?? index) : index;
+  for (let i = from; i < index; i++) chips.get(i)?.classList.add(css.part ?? '');
 }
 
 /** Whitespace stays real, so that copied text is the text; its marks are drawn over it. */
@@ -54,7 +88,10 @@ function fill(chip: HTMLElement, piece: TokenPiece, isNamed: boolean): void {
   }
   if (isBroken(piece)) {
     chip.classList.add(css.bytes ?? '');
-    word.textContent = formatBytesHex(piece);
+    const hex = document.createElement('span');
+    hex.className = css.hex ?? '';
+    hex.textContent = formatBytesHex(piece);
+    word.append(hex);
     chip.setAttribute('aria-label', `bytes ${formatBytesHex(piece)}`);
     chip.append(word);
     return;

@@ -4,7 +4,7 @@
 // A segment that goes on in the middle of a paragraph begins on the line on which the one before it ended, behind a
 // lead of that line's width: so a paragraph of a million tokens has the lines that it would have in one piece.
 import type { TokenPiece } from '../api.ts';
-import { createChip, isBroken } from './chip.ts';
+import { createChip, isBroken, markParts } from './chip.ts';
 import css from './TextStage.module.css';
 import {
   cutSegments,
@@ -137,6 +137,7 @@ export function createTextWindow(options: TextWindowOptions) {
       if (caret.parentElement === one.paragraph) caret.before(chip);
       else one.paragraph.append(chip);
       chips.set(one.end, chip);
+      markParts(chips, texts, one.end);
       if (isBlank(segment, one)) one.paragraph.classList.add(css.blank ?? '');
       fresh.push(one.end);
     }

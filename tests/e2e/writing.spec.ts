@@ -70,13 +70,19 @@ test.describe('writing', () => {
     await button(page, 'Undo').click();
     await expect(chips(page)).toHaveCount(10);
 
-    // An emoji over several tokens shows its bytes, and comes back whole.
+    // An emoji over several tokens is read as what it is, shows its bytes in pieces, and comes back whole.
     const text = 'A 🦊 said: naïve  café\n\nyes';
     await writePrompt(page, text);
     await expect(readout(page)).toContainText('tokens');
     const bytes = page.locator('[data-i][aria-label^="bytes"]');
-    await expect(bytes.first()).toBeVisible();
     expect(await bytes.count()).toBeGreaterThan(1);
+    const read = async (): Promise<string> => page.getByTestId('text').innerText();
+    await page.getByRole('radio', { name: 'plain', exact: true }).check({ force: true });
+    expect((await read()).replaceAll(/\s+/gu, ' ')).toContain('A 🦊 said: naïve café yes');
+    await expect(bytes.first()).toBeHidden();
+    await page.getByRole('radio', { name: 'pieces', exact: true }).check({ force: true });
+    await expect(bytes.first()).toBeVisible();
+    expect(await read()).toMatch(/F0\s*9F.*🦊/su);
     await expect(page.locator('[data-whole="🦊"]')).toHaveCount(1);
     // Of several in a row each shows its own, and nobody else's.
     await prompt(page).fill('قديم 日本');
