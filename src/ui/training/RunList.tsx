@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import type { RunFacts } from '../../api.ts';
+import { canSimplyGoOn } from '../../state/training/kept.ts';
 import { isBusy, liveOf } from '../../state/training/live.ts';
 import { pairsOf } from '../../state/training/pairs.ts';
 import controls from '../controls.module.css';
@@ -206,7 +207,7 @@ function Run({
         </fieldset>
       ) : (
         <div className={css.runTools}>
-          {!busy && !elsewhere && step < max_steps && (
+          {!busy && !elsewhere && (now ? canSimplyGoOn(now) : step < max_steps) && (
             <button
               className={controls.link}
               type="button"
