@@ -379,5 +379,7 @@ function summary(length: number, generating: boolean, run: AppState['run']['last
     replaced: 'the model was loaded anew',
     failed: 'an error ended it',
   }[run.reason];
-  return `${tokens}, ${formatCount(run.tokens)} new: ${why}. Seed ${run.seed}${run.tokensPerSecond > 0 ? `, ${formatSpeed(run.tokensPerSecond)}` : ''}.`;
+  // One token by its button is as long as it was asked for.
+  const end = run.tokens === 1 && run.reason === 'length' ? '' : `: ${why}`;
+  return `${tokens}, ${formatCount(run.tokens)} new${end}. Seed ${run.seed}${run.tokensPerSecond > 0 ? `, ${formatSpeed(run.tokensPerSecond)}` : ''}.`;
 }

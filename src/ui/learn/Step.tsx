@@ -55,9 +55,11 @@ export function Step({
     const { dataset } = document.documentElement;
     dataset.lesson = lesson.shows.join(' ');
     dataset.about = lesson.about;
+    dataset.step = lesson.id;
     return () => {
       delete dataset.lesson;
       delete dataset.about;
+      delete dataset.step;
     };
   }, [lesson]);
   useLayoutEffect(() => {
@@ -164,11 +166,14 @@ export function Step({
                 You said: <b>{said}</b>.
               </>
             )}{' '}
-            {found !== undefined && (
-              <>
-                It is: <b>{found.answer}</b>.
-              </>
-            )}{' '}
+            {found !== undefined &&
+              (lesson.isOwn !== true && said === found.answer ? (
+                'That is right.'
+              ) : (
+                <>
+                  {lesson.isOwn === true ? 'Likeliest is' : 'It is'}: <b>{found.answer}</b>.
+                </>
+              ))}{' '}
             {ofWritten}
           </p>
           <p className={css.gesture} hidden={isDone}>
@@ -313,15 +318,19 @@ function liftAboveCard(presses: string): void {
 
 const isPhone = (): boolean => matchMedia('(max-width: 799px)').matches;
 
-/** Brings into sight, on a phone, what was opened in the lens. */
+/** Brings into sight, on a phone, what was opened in the lens, and what a sweep has found. */
 function useOpened(opens: string | undefined): void {
   const { store } = useApp();
   useEffect(() => {
     if (opens === undefined) return;
     return store.subscribe((now, before) => {
-      if (now.lens.at === before.lens.at || now.lens.at === null || !isPhone()) return;
+      if (!isPhone()) return;
       // Once it is drawn.
-      requestAnimationFrame(() => document.querySelector(opens)?.scrollIntoView());
+      if (now.lens.at !== before.lens.at && now.lens.at !== null) {
+        requestAnimationFrame(() => document.querySelector(opens)?.scrollIntoView());
+      } else if (before.parts.sweep?.running === true && now.parts.sweep?.running === false) {
+        requestAnimationFrame(() => liftAboveCard(opens));
+      }
     });
   }, [opens, store]);
 }

@@ -28,7 +28,7 @@ export interface Twice {
   readonly answer: string;
 }
 
-const CANNOT = 'From where it looks that cannot be said';
+const CANNOT = 'It may or may not: looking does not tell';
 /** Neither right nor not. */
 export const UNSURE = 'I do not know';
 
@@ -43,7 +43,7 @@ export const TWICE: readonly Twice[] = [
   {
     id: OFF.id,
     question:
-      'To guess the next word, a model looks back at those before. A part of it looks at one word and hardly at another. Does the guess hang on that word?',
+      'To guess the next word, a model looks back at those before. A part of it looks almost only at one of them. Does the guess hang on that one?',
     choices: ['Yes, or it would look elsewhere', 'No, looking changes nothing', CANNOT, UNSURE],
     answer: CANNOT,
   },

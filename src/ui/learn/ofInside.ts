@@ -38,7 +38,7 @@ export const LOOKS: Lesson = {
   title: 'Where it looks',
   prompt: ASKED.text,
   words:
-    'To go on, the model looks back at the pieces before. It has many heads for that, each with a way of its own; here is one of them.',
+    'To go on, the model looks back at the pieces before. It has many heads for that, each with a way of its own. Here is one: a row for each piece, and the darker a square, the more it looks there.',
   question: 'From “she”, this head looks at one word above all. At which, do you think?',
   shows: ['composer', 'text', 'inside'],
   covers: ['text', 'inside'],
@@ -60,8 +60,8 @@ export const LOOKS: Lesson = {
       choices: [ASKED.word, 'had', 'ring', 'and'],
       answer: ASKED.word,
       sentence:
-        `Head ${headName(found.head)} looks back at whoever is spoken of: from “she” at “${ASKED.word}” with ${asked ?? ''} of its attention, past “ring”; ` +
-        `from “who” in “${LATER.text}” at “${LATER.word}” with ${later ?? ''}, not at “wood”. Nobody told it what a noun is.`,
+        `Head ${headName(found.head)} looks from “she” at “${ASKED.word}” with ${asked ?? ''} of its attention, past “ring”; ` +
+        `from “who” in “${LATER.text}” at “${LATER.word}” with ${later ?? ''}, not at “wood”. In such sentences it finds who is spoken of; nobody told it what a noun is.`,
     };
   },
 };
@@ -89,8 +89,8 @@ export const LOOKERS: Lesson = {
   title: 'Many lookers',
   prompt: SPEECH,
   words:
-    'All heads look at the same time. Each tile is one of them, and shows where it looks from the last piece, “you”.',
-  question: 'How many of its heads look above all at the verb, “said”?',
+    'The model is a stack of layers, each with its heads. Each tile below is a head, and shows where it looks from the last piece, “you”; each row of tiles is a layer, and reads what the rows above have made.',
+  question: 'How many of all heads look above all at the verb, “said”?',
   shows: ['composer', 'text', 'inside'],
   covers: ['text', 'inside'],
   about: 'inside',
@@ -127,7 +127,7 @@ export const LAYERS: Lesson = {
   title: 'Layer by layer',
   prompt: 'The king said to his daughter,',
   words:
-    'The guess is not there at once: each layer of the model adds something to it. The lens shows what it would say after each.',
+    'The guess is not there at once: each layer, with its heads, adds something to it. The lens shows what the model would say after each.',
   question: 'After which of its layers does it first say what it says in the end?',
   shows: ['composer', 'inside'],
   covers: ['inside'],
@@ -159,7 +159,7 @@ export const LAYERS: Lesson = {
       answer: `layer ${first}`,
       sentence:
         `After layer ${first - 1} it still says ${name(tokens[settled - 1])}. From layer ${first} on it is ${name(last)}, ` +
-        `${formatPercent(Math.exp(logprobs[depths - 1] ?? 0))} in the end. A guess grows; the first layers know little of it.`,
+        `${formatPercent(Math.exp(logprobs[depths - 1] ?? 0))} in the end. A guess is built layer by layer, and may be thrown over; the first ones know little of it.`,
     };
   },
 };
@@ -180,6 +180,7 @@ export const OFF: Lesson = {
   panel: 'parts',
   gesture: 'Now switch each part off in turn.',
   presses: '[data-sweep]',
+  opens: '[data-tells]',
   deeds: [],
   async measure(ask, _, sweep) {
     const ids = await idsOf(ask, this.prompt);
@@ -209,15 +210,14 @@ export const OFF: Lesson = {
     return {
       choices: [...two.map(named), 'Both matter alike'],
       answer: named(strongest),
-      gesture: `Now press “Switch each part off in turn”; when it is through, switch off the head that it names, ${s}.`,
+      gesture: `Now press “Switch each part off in turn”. When it is through, switch off the head that it names, ${s}, and read what the guess becomes; then that one on again, and ${i} off.`,
       deeds: [
         ({ parts: { sweep: now } }) =>
           isOfProbability(now) &&
           !now.running &&
           now.done === now.deltas.length + now.wholes.length,
-        ({ view: { off } }) =>
-          off.length === 1 &&
-          off.every((part) => part.part === 'head' && isHead(part, strongest.head)),
+        isAloneOff(strongest.head),
+        isAloneOff(sharpest.head),
       ],
       sentence:
         `${quoteToken(first.piece)} has ${formatPercent(Math.exp(base))}. Without head ${i} it has ${left(sharpest.delta)}, without head ${s} only ${left(strongest.delta)}; ` +
@@ -235,7 +235,7 @@ export const BREAK: Lesson = {
   title: 'Break it',
   prompt: 'The king said to his daughter,',
   words:
-    'Now off with all heads at once: a model without any attention. What is left are its MLPs, one in each layer: an MLP works on each piece by itself, and sees no other.',
+    'What if all heads are off at once? Then there is no attention, and what is left of each layer is its MLP, the part behind the heads.',
   question: 'Without attention, what does it still know of this text?',
   shows: ['composer', 'inside'],
   covers: ['inside'],
@@ -270,14 +270,14 @@ export const BREAK: Lesson = {
     const mlp =
       most < without.klBits || next > most / 10
         ? ''
-        : ` The MLP of layer ${bits.indexOf(most)}, off alone, moves it further: ${most.toFixed(1)} bits.`;
+        : ` (The MLP of layer ${bits.indexOf(most)}, off alone, changes the guess still more: both are needed.)`;
     return {
       choices: [ALL, LAST, FIRST],
       answer: LAST,
       sentence:
         `The last piece alone. After a comma it says ${quoteToken(after.piece)}, ${formatPercent(after.after)}, whatever stands before; ` +
-        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. The guess moved by ${without.klBits.toFixed(1)} bits.${mlp} ` +
-        'Attention fetches from other pieces; an MLP then works out, at each piece alone, what to make of it.',
+        `with attention it is ${quoteToken(before.piece)}, ${formatPercent(before.before)}. ` +
+        `Attention fetches from other pieces; an MLP then works out, at each piece alone, what to make of it.${mlp}`,
     };
   },
 };
@@ -292,6 +292,11 @@ const NOWHERE: Look = { at: 0, weight: 0 };
 
 const isHead = ({ layer, head = 0 }: PartOff, one: HeadRef): boolean =>
   isSameHead({ layer, head }, one);
+
+const isAloneOff =
+  (head: HeadRef): Deed =>
+  ({ view: { off } }) =>
+    off.length === 1 && off.every((part) => part.part === 'head' && isHead(part, head));
 
 /** All attention is off, and nothing else. */
 function isWholeOff(off: readonly PartOff[], { model }: AppState): boolean {

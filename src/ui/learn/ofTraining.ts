@@ -13,6 +13,8 @@ export const YEAR: Lesson = {
   id: 'year',
   title: 'In the year 2050',
   prompt: `${BEFORE} ${NEW}`,
+  // What was to be looked at stays in sight.
+  settings: { max_new_tokens: 30 },
   words:
     'All that a model knows comes from the texts it was trained on. The story model read tales from before 1929.',
   question: `After “${BEFORE}”: which word does it find likelier, “${NEW}” or “${OLD}”?`,
@@ -60,7 +62,7 @@ export const OTHERS: Lesson = {
   title: 'Other languages',
   prompt: TONGUES.map(({ words }) => words).join(', '),
   words:
-    'The pieces were chosen once, before training, so that the texts of that time need few of them.',
+    'The pieces were chosen once, before training, so that the texts it was to learn from need few of them.',
   question: 'The old king in English, German and Russian: which takes the most pieces?',
   shows: ['composer', 'text'],
   covers: ['text'],

@@ -18,7 +18,8 @@ export const PIECES: Lesson = {
   id: 'pieces',
   title: 'Pieces',
   prompt: 'Rumpelstiltskin',
-  words: 'The model reads no letters. It cuts a text into pieces that it knows, often whole words.',
+  words:
+    'The model reads no letters. It cuts a text into pieces that it knows, often whole words. They are called tokens.',
   question: 'Into how many pieces does it cut “Rumpelstiltskin”?',
   shows: ['composer', 'text'],
   covers: ['text'],
@@ -67,10 +68,12 @@ export const GUESS: Lesson = {
       answer: `${quoteToken(first.piece)}, ${formatPercent(first.rawProbability)}`,
       sentence:
         `The model does what you just did, for all ${formatCount(vocabSize)} pieces at once: ` +
-        `${quoteToken(first.piece)} ${formatPercent(first.rawProbability)}, ${quoteToken(second.piece)} ${formatPercent(second.rawProbability)}, and so on down.`,
+        `${quoteToken(first.piece)} ${formatPercent(first.rawProbability)}, ${quoteToken(second.piece)} ${formatPercent(second.rawProbability)}, and so on down. ` +
+        `Now that a piece was taken, the list is its guess at what comes after that one.`,
       ofWritten: async (written) => {
         const word = written.trim().split(/\s+/u)[0] ?? '';
-        if (word === '') return '';
+        // What everybody writes stands there already.
+        if (word === '' || word === first.piece.text.trim()) return '';
         const pieces = await piecesOf(ask, word);
         const bits = await surpriseOf(ask, this.prompt, ` ${word}`);
         const cut = pieces.length === 1 ? '' : ` (${pieces.length} pieces)`;
@@ -88,6 +91,7 @@ export const ONE: Lesson = {
   id: 'one',
   title: 'One at a time',
   prompt: 'The wolf came to the door and',
+  settings: PLAIN,
   words:
     'A guess is not a text yet. How does the model get from one to the other? Here it is about to go on after “and”.',
   question: 'As it goes on, how much of what comes does it have ready?',
@@ -117,12 +121,14 @@ export const ONE: Lesson = {
       choices: [YES, SOME, NO],
       answer: NO,
       sentence:
-        `Only the next piece, each time. What follows hangs on the draw: behind ${quoteToken(first.piece)} ` +
-        `${quoteToken(one.piece)} is likeliest, behind ${quoteToken(second.piece)} it is ${quoteToken(other.piece)}.`,
+        `Only the next piece, each time: one is drawn from the list, and then it guesses anew. Had it drawn ${quoteToken(first.piece)} after “and”, ` +
+        `${quoteToken(one.piece)} would have been likeliest to come next; had it drawn ${quoteToken(second.piece)}, ${quoteToken(other.piece)}.`,
     };
   },
 };
 
+/** Tokens that are read at a glance. */
+const SHORT = 12;
 const COLD = 0.2;
 const HOT = 2;
 const FEW = 3;
@@ -132,17 +138,19 @@ export const DICE: Lesson = {
   id: 'dice',
   title: 'Dice',
   prompt: 'Once upon a time there was a little fox who',
-  settings: PLAIN,
+  settings: { ...PLAIN, max_new_tokens: SHORT },
   words:
     'The model gives odds, dice decide. Temperature bends the odds before the dice are thrown.',
-  question: `At a low temperature, ${COLD}: what becomes of the first bar?`,
+  question: `At a low temperature, ${COLD}: what becomes of the longest bar in the list?`,
   shows: ['composer', 'sampler', 'text', 'next'],
   covers: ['next'],
   about: 'sampler',
-  gesture: `Now move the temperature down to ${COLD}, then up to ${HOT}, and watch the bars. Then set top-k to ${FEW}: who is left?`,
+  gesture: `Now set the temperature to ${COLD}, watch the bars, and press Generate; then to ${HOT}, and Generate again. Then set top-k to ${FEW}: who is left?`,
   deeds: [
     ({ run }) => run.settings.temperature <= 1.5 * COLD,
     ({ run }) => run.settings.temperature >= 0.9 * HOT,
+    // Both times.
+    ({ text, busy }, then) => text.length > then.text.length + SHORT && !busy.has('run'),
     ({ run }) => run.settings.top_k === FEW,
   ],
   async measure(ask, sampling) {
@@ -159,8 +167,8 @@ export const DICE: Lesson = {
       choices: ['It gets longer', 'It gets shorter', 'It stays as it is'],
       answer: 'It gets longer',
       sentence:
-        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}; cold, at ${COLD}, the dice give it ${formatPercent(low)}, hot, at ${HOT}, only ${formatPercent(high)}. ` +
-        `Top-k and top-p cut the list before: a k of ${FEW} leaves the ${FEW} likeliest, a p of ${SHARE} the likeliest that have ${100 * SHARE} % together, here ${formatCount(kept)}.`,
+        `The model gives ${quoteToken(first.piece)} ${formatPercent(plain)}; cold, at ${COLD}, the dice give it ${formatPercent(low)}, and the text plays safe; hot, at ${HOT}, only ${formatPercent(high)}, and it runs wild. ` +
+        `Top-k and top-p cut the list before the dice are thrown: a k of ${FEW} leaves the ${FEW} likeliest, a p of ${SHARE} the likeliest that have ${100 * SHARE} % together, here ${formatCount(kept)}.`,
     };
   },
 };
@@ -175,7 +183,8 @@ export const SURPRISE: Lesson = {
   shows: ['composer', 'text', 'next'],
   covers: ['text', 'next'],
   about: 'text',
-  gesture: 'Now click the word with the thickest line, then take another candidate from the list.',
+  gesture:
+    'The thicker its line, the less a piece was expected. Now click the word with the thickest, then take another candidate from the list.',
   deeds: [({ text }, then) => text.prompt !== then.text.prompt && text.tokenised],
   async measure(ask) {
     const pieces = await ask('tokenize', { text: this.prompt });
@@ -203,7 +212,7 @@ export const SURPRISE: Lesson = {
       answer: most.name,
       sentence:
         `A thick line is a word that it did not expect: “${most.name}” has ${most.bits.toFixed(1)} bits, as surprising as one case in ` +
-        `${formatCount(rounded(2 ** most.bits))}; “${least.name}” has ${least.bits.toFixed(1)}. Change one word, and the text goes another way.`,
+        `${formatCount(rounded(2 ** most.bits))}; “${least.name}” has ${least.bits.toFixed(1)}. With another word in its place, what comes after it is guessed anew.`,
     };
   },
 };

@@ -82,6 +82,7 @@ export function SweepBox(): ReactNode {
               <button
                 className={controls.button}
                 type="button"
+                data-tells=""
                 onClick={() => actions.togglePart(switchable)}
               >
                 Switch {partWords(switchable)} off
