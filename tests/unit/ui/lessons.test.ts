@@ -12,7 +12,7 @@ import { FIRST_VIEW } from '../../../src/state/view.ts';
 import { DEFAULT_SETTINGS, toSamplingOptions } from '../../../src/state/settings.ts';
 import { lowbias32 } from '../../support/random.ts';
 import type { Ask, Lesson, Measured, Sweep } from '../../../src/ui/learn/lesson.ts';
-import { idOf, LESSONS, TWICE } from '../../../src/ui/learn/lessons.ts';
+import { idOf, LESSONS, TWICE, UNSURE } from '../../../src/ui/learn/lessons.ts';
 import { toWords } from '../../../src/ui/learn/sheet.ts';
 
 const SAMPLING = toSamplingOptions(DEFAULT_SETTINGS);
@@ -378,6 +378,9 @@ describe('on the model that comes with the page', () => {
       `${one.question}\nI said before: ${one.choices[0]} (not right)\nI said after: ${one.choices[2]} (right)\nIt is: ${one.answer}`,
     );
     for (const { choices, answer } of TWICE) expect(choices).toContain(answer);
+    // Who does not know has said nothing wrong.
+    expect(one.choices[3]).toBe(UNSURE);
+    expect(toWords({ [idOf(one, 'before')]: said(3) }, '')).toContain(`before: ${UNSURE}\n`);
   });
 });
 
