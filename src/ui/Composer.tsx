@@ -72,6 +72,8 @@ export function Composer(): ReactNode {
       <ul className={css.examples} aria-label="Example prompts" hidden={readsIds}>
         {s.starts
           .filter((example) => example !== s.prompt)
+          // As many for a prompt of one's own: with one more the page would move under whoever types its first letter.
+          .slice(0, s.starts.length - 1)
           .map((example) => (
             <li key={example}>
               <button

@@ -227,6 +227,8 @@ function Bars({
                       aria-disabled={onChoose === undefined}
                       title={`Put ${quoteToken(c.piece)} here (id ${c.piece.id})`}
                       onClick={({ detail }) => {
+                        // The second of a double click would take whatever stands in this row by then.
+                        if (detail > 1) return;
                         if (detail === 0) chosenFrom.current = d;
                         onChoose?.(c);
                       }}

@@ -51,7 +51,9 @@ export function Writer(props: WriterProps): ReactNode {
 export function WritingWords(): ReactNode {
   return (
     <>
-      <p>What stands after the caret stays. Generate goes on at the end of the text.</p>
+      <p>
+        What stands after the caret stays while you type. Generate goes on at the end of the text.
+      </p>
       <p className={css.keys}>
         <kbd>{isMac() ? '⌘' : 'Ctrl'}</kbd> <kbd>Enter</kbd> Generate · <kbd>Esc</kbd> as it was ·{' '}
         <kbd>Tab</kbd> done

@@ -1,5 +1,6 @@
 // Where the places of a text are on the screen, and which place is where somebody points: by the letters of its chips, so
 // that it is right however the text is set.
+import css from '../TextStage.module.css';
 import type { TextView } from '../textView.ts';
 import { hasLetters, snap, tokenAt, type Plain } from './plain.ts';
 
@@ -27,7 +28,10 @@ export function createPlaces(list: HTMLElement, view: TextView, plain: () => Pla
       const box = (chip.firstElementChild ?? chip).getBoundingClientRect();
       return { left: signs > 0 ? box.right : box.left, top: box.top, height: box.height };
     }
-    const box = [...letter.getClientRects()].at(-1);
+    // A line's end has its sign before it, and is of one piece with it.
+    const { parentElement: of } = letter.startContainer;
+    const isSigned = of?.className === css.newline;
+    const box = isSigned ? of?.getClientRects()[0] : [...letter.getClientRects()].at(-1);
     return box === undefined ? null : { left: box.left, top: box.top, height: box.height };
   }
 
