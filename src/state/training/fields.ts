@@ -309,7 +309,7 @@ export function conflicts({
   const found: Record<string, string> = {};
   const number = (name: string): number => Number(args[name] ?? 0);
   if (model.n_embd % model.n_head !== 0) {
-    // Whichever of them somebody is at: both say what would do.
+    // Whichever of the two somebody is at says it.
     const { n_embd, n_head } = model;
     const near = Math.max(1, Math.round(n_embd / n_head)) * n_head;
     found['n_embd'] =

@@ -15,7 +15,7 @@ import controls from '../controls.module.css';
 import { formatCount } from '../format.ts';
 import { formatSize } from '../models/words.ts';
 import { useTrainingFacts } from './context.ts';
-import { measuredOf, memoryOf } from './obstacle.ts';
+import { measuredOf, draftMemory } from './obstacle.ts';
 import css from './training.module.css';
 import { deviceTitle, formatDuration, sizeWords, textTitle } from './words.ts';
 
@@ -41,7 +41,7 @@ export function GoWords(): ReactNode {
     draft: s.draft,
     text: s.text,
     cost: s.cost,
-    memory: memoryOf(s),
+    memory: draftMemory(s),
   }));
   const { settings, preset } = draft;
   const steps = Number(settings.arguments['max_steps']);
@@ -70,7 +70,7 @@ export function GoWords(): ReactNode {
 /** Whether the browser has room for what it keeps, and the device time for it. */
 export function Room(): ReactNode {
   const { draft, text, cost, other, memory } = useTrainingFacts((s) => ({
-    memory: memoryOf(s),
+    memory: draftMemory(s),
     draft: s.draft,
     text: s.text,
     cost: s.cost,

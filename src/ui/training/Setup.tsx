@@ -6,7 +6,7 @@ import { later } from '../later.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { Fields } from './Fields.tsx';
 import { GoWords, Room } from './GoWords.tsx';
-import { memoryOf, obstacleOf } from './obstacle.ts';
+import { draftMemory, obstacleOf } from './obstacle.ts';
 import { Problem } from './Problem.tsx';
 import css from './training.module.css';
 import { SizeChoice } from './SizeChoice.tsx';
@@ -91,7 +91,7 @@ function Refused(): ReactNode {
     settings: s.draft.settings,
     error: s.watch.error,
     estimate: s.cost.estimate,
-    memory: memoryOf(s),
+    memory: draftMemory(s),
   }));
   const refused = estimate.at === 'failed' ? estimate.error : null;
   const isOut = [error?.code, refused?.code].includes('device/out-of-memory');

@@ -15,7 +15,7 @@ import { later } from '../later.ts';
 import { formatSize } from '../models/words.ts';
 import { useTraining, useTrainingFacts } from './context.ts';
 import { GoOnCards } from './GoOn.tsx';
-import { measuredOf, memoryOf as plannedOf } from './obstacle.ts';
+import { draftMemory, measuredOf } from './obstacle.ts';
 import { Parameters } from './Parameters.tsx';
 import { TorchSwitch } from './TorchSwitch.tsx';
 import css from './training.module.css';
@@ -36,7 +36,7 @@ export function SizeChoice(): ReactNode {
     cost: costs,
     memory,
   } = useTrainingFacts((s) => ({
-    memory: plannedOf(s),
+    memory: draftMemory(s),
     settings: s.draft.settings,
     preset: s.draft.preset,
     ownTokenizer: s.draft.ownTokenizer,

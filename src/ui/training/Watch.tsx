@@ -251,29 +251,29 @@ function Controls(): ReactNode {
             <Mark small /> Look inside
           </button>
         )}
-      {(at === 'paused' || at === 'resting') && busy === null && isOurs && run.step > 0 && (
-        <>
-          {isChanging ? (
-            <otherRate.Part
-              run={run}
-              close={() => {
-                flushSync(() => setIsChanging(false));
-                change.current?.focus();
-              }}
-            />
-          ) : (
-            <button
-              ref={change}
-              className={controls.button}
-              type="button"
-              aria-expanded={false}
-              onClick={() => setIsChanging(true)}
-            >
-              {run.step >= run.max_steps ? 'Train on' : 'Change'}…
-            </button>
-          )}
-        </>
-      )}
+      {(at === 'paused' || at === 'resting') &&
+        busy === null &&
+        isOurs &&
+        run.step > 0 &&
+        (isChanging ? (
+          <otherRate.Part
+            run={run}
+            close={() => {
+              flushSync(() => setIsChanging(false));
+              change.current?.focus();
+            }}
+          />
+        ) : (
+          <button
+            ref={change}
+            className={controls.button}
+            type="button"
+            aria-expanded={false}
+            onClick={() => setIsChanging(true)}
+          >
+            {run.step >= run.max_steps ? 'Train on' : 'Change'}…
+          </button>
+        ))}
       {at !== 'nothing' && (
         <button className={css.newHere} type="button" onClick={() => actions.close()}>
           New run

@@ -38,14 +38,14 @@ export function obstacleOf(
       return wrong(`${what} cannot be read yet.`);
     }
     case 'here': {
-      const words = whyNothing(read.value, draft.settings) ?? memoryOf(state)?.problem ?? null;
+      const words = whyNothing(read.value, draft.settings) ?? draftMemory(state)?.problem ?? null;
       return words === null ? null : wrong(words);
     }
   }
 }
 
 /** As the measurement found it; what is too large for one was counted. Null before. */
-export function memoryOf({
+export function draftMemory({
   cost: { estimate, planned },
   draft: { preset },
   drawing: { plan },
