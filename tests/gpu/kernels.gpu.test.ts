@@ -142,6 +142,25 @@ describe('linear', () => {
     }
   }
 
+  it('adds no more than 192 products up before it adds sums', async () => {
+    const device = await gpuDevice();
+    const [rows, k, n] = [3, 3072, 8];
+    await expectMeaning(
+      device,
+      'equal products, of which a chain errs to one side',
+      (d, enc, arena) => {
+        const x = arena.upload('x', [rows, k], 'f32', new Float32Array(rows * k).fill(0.1));
+        const weight = createWeightMatrix(d, arena, 'weight', n, k, 'f32');
+        writeRows(arena, weight, 0, new Float32Array(n * k).fill(0.7));
+        const zero = arena.zeros('zero', [n], 'f32');
+        const out = arena.zeros('out', [rows, n], 'f32');
+        linear(enc, { x, weight, bias: [zero], scale: zero, out }, { rows });
+        return { out, count: rows * n };
+      },
+      1e-4,
+    );
+  });
+
   it('splits the rows of a weight that is larger than a binding, and gives the same numbers', async () => {
     const device = await gpuDevice();
     const [rows, k, n] = [3, 64, 200];

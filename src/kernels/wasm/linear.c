@@ -13,6 +13,7 @@
 // A piece is some of the columns, for all rows. Four rows of weights are read at once, for two rows of x where
 // there are two; packed ones are unpacked once for all rows. A single row takes eight rows of weights a turn:
 // memory is what it waits for. Every output is one sum in one order, whatever the tile and the thread.
+// Sums are taken in blocks, see simd.h.
 // Source: GPT-2's Conv1D, nn.Linear; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415.
 #include "activations.h"
 #include "weights.h"
@@ -165,6 +166,37 @@ INLINE void finish(const Linear *p, u32 c4, u32 end4) {
   }
 }
 
+#define ROW(i) ((const f32x4u *)(w + (i) * bytes))
+
+/** One row of x by eight of weights, `count` vectors of each: a block, or all. */
+INLINE void dots8(const f32x4 *x, const char *w, u32 bytes, u32 count, f32x4 *y0, f32x4 *y1) {
+  f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+  for (u32 k = 0; k < count; k++) {
+    f32x4 v = x[k];
+    a0 += v * ROW(0)[k];
+    a1 += v * ROW(1)[k];
+    a2 += v * ROW(2)[k];
+    a3 += v * ROW(3)[k];
+    a4 += v * ROW(4)[k];
+    a5 += v * ROW(5)[k];
+    a6 += v * ROW(6)[k];
+    a7 += v * ROW(7)[k];
+  }
+  *y0 = sums4(a0, a1, a2, a3);
+  *y1 = sums4(a4, a5, a6, a7);
+}
+
+/** The same for more than a block: apart, because the loop of those with one lost a twentieth to its registers. */
+ONCE static void eightLong(const f32x4 *x, const char *w, u32 bytes, u32 k4, f32x4 *y) {
+  f32x4 y0, y1;
+  y[0] = y[1] = all(0);
+  for (u32 from = 0; from < k4; from += BLOCK4) {
+    dots8(x + from, w + from * 16, bytes, blockAt(from, k4), &y0, &y1);
+    y[0] += y0;
+    y[1] += y1;
+  }
+}
+
 /** A single row of x by the columns from 4 · c4 on. */
 INLINE void oneRow(const Linear *p, u32 c4, u32 end4) {
   const float *x = p->x + p->xStart * p->K;
@@ -180,23 +212,10 @@ INLINE void oneRow(const Linear *p, u32 c4, u32 end4) {
     for (; c4 < end4; c4++, w += 4 * bytes) out[c4] = int8s4(p->xInt8, w, bytes, groups);
     return;
   }
-#define ROW(i) ((const f32x4u *)(w + (i) * bytes))
   for (; c4 + 1 < end4; c4 += 2, w += 8 * bytes) {
     // Eight rows at once: not every sum has a register, but memory is read from more places.
-    f32x4 a0 = all(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-    for (u32 k = 0; k < k4; k++) {
-      f32x4 v = ((const f32x4 *)x)[k];
-      a0 += v * ROW(0)[k];
-      a1 += v * ROW(1)[k];
-      a2 += v * ROW(2)[k];
-      a3 += v * ROW(3)[k];
-      a4 += v * ROW(4)[k];
-      a5 += v * ROW(5)[k];
-      a6 += v * ROW(6)[k];
-      a7 += v * ROW(7)[k];
-    }
-    out[c4] = sums4(a0, a1, a2, a3);
-    out[c4 + 1] = sums4(a4, a5, a6, a7);
+    if (k4 <= BLOCK4) dots8((const f32x4 *)x, w, bytes, k4, out + c4, out + c4 + 1);
+    else eightLong((const f32x4 *)x, w, bytes, k4, out + c4);
   }
   if (c4 < end4) out[c4] = dots4((const f32x4u *)x, ROW(0), ROW(1), ROW(2), ROW(3), k4);
 }
@@ -214,10 +233,7 @@ INLINE void manyRows(const Linear *p, u32 c4, u32 end4, float *scratch) {
     const f32x4u *x = (const f32x4u *)(p->x + p->xStart * K);
     u32 r = 0;
     for (; r + 1 < p->rows; r += 2, x += 2 * k4) {
-      f32x4 y0, y1;
-      dots2x4(x, x + k4, w0, w1, w2, w3, k4, &y0, &y1);
-      *outOf(p, r, c4) = y0;
-      *outOf(p, r + 1, c4) = y1;
+      dots2x4(x, x + k4, w0, w1, w2, w3, k4, outOf(p, r, c4), outOf(p, r + 1, c4));
     }
     if (r < p->rows) *outOf(p, r, c4) = dots4(x, w0, w1, w2, w3, k4);
   }

@@ -251,8 +251,8 @@ function Outcome({ preset }: { readonly preset: SourcePreset }): ReactNode {
       {isWhole && (
         <p className={css.note}>
           The last digits of the smallest, −1.2084e−03, are beyond what float32 tells: with the same
-          weights and masks it is −1.2082e−03 in float64. Devices that take sums in another order
-          differ there first.
+          weights and masks it is −1.2082e−03 in float64. A GPU that takes sums in another order
+          differs there first.
         </p>
       )}
     </div>

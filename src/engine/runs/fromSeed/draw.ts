@@ -1,5 +1,6 @@
 // The notebook's model drawn from its seed, as the page follows it.
-import type { DrawEvent, DrawRequest, LogitsRow } from '../../../api.ts';
+import type { DeviceRequest, DrawEvent, DrawRequest, LogitsRow } from '../../../api.ts';
+import { EngineError } from '../../../errors.ts';
 import type { Device } from '../../../gpu/device.ts';
 import { openDevice } from '../../load/openDevice.ts';
 import type { ProcessorOptions } from '../../load/processor.ts';
@@ -24,7 +25,7 @@ export async function* draw(
   const news = new Queue<DrawEvent>();
   const begin = performance.now();
   yield { type: 'preparing', what: 'Taking memory', share: null };
-  const opened = await openDevice(device, { processor });
+  const opened = await openExact(device, processor);
   try {
     const tell = (event: DrawEvent): void => news.push(event);
     const drawing =
@@ -45,6 +46,21 @@ export async function* draw(
   } finally {
     opened.dispose();
   }
+}
+
+/** A device; the processor's kernels are those that give the same numbers everywhere, where they run: they are compared. */
+async function openExact(
+  wish: DeviceRequest,
+  processor: ProcessorOptions | undefined,
+): Promise<Device> {
+  if (processor?.wasm === undefined) {
+    try {
+      return await openDevice(wish, { processor: { ...processor, wasm: 'exact' } });
+    } catch (error) {
+      if (!(error instanceof EngineError && error.code === 'options/wasm')) throw error;
+    }
+  }
+  return openDevice(wish, { processor });
 }
 
 async function whole(
