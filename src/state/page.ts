@@ -8,6 +8,7 @@ import { whyOf } from './facts/model.ts';
 import { isNameless, type Wish } from './facts/models.ts';
 import type { Problem, Theme, Work } from './facts/page.ts';
 import type { NextFacts, RunEnd } from './facts/run.ts';
+import { createGather } from './gather.ts';
 import { meanWhatIsHere } from './meant.ts';
 import { identityOf, type ModelName } from './modelName.ts';
 import type { Looked } from './persist.ts';
@@ -68,6 +69,7 @@ export function createPage(options: PageOptions) {
   const door = openDoor(store);
   const { get, together } = door;
   const engine = meanWhatIsHere(options.engine, get);
+  const answers = createGather(together);
   const [setView, setPage, setBusy] = [door.pen('view'), door.pen('page'), door.pen('busy')];
 
   const context: PageContext = {
@@ -76,6 +78,7 @@ export function createPage(options: PageOptions) {
     text,
     get,
     together,
+    answers,
     answerable: () => get().model.at === 'here' && get().text.tokenised,
     off: () => get().run.off ?? get().view.off,
     look,
@@ -217,6 +220,7 @@ export function createPage(options: PageOptions) {
   }
 
   function cancelPanels(): void {
+    answers.end();
     for (const { slice } of slices) slice.cancel();
   }
 
@@ -248,6 +252,7 @@ export function createPage(options: PageOptions) {
     look(VIEW.fit(get().view, now));
     // What was recorded of the story stays as well until the model has answered.
     const isGoingOn = isStep || (before === null && storyEpoch === text.epoch);
+    if (isStep) answers.begin();
     for (const { slice } of slices) (isGoingOn ? (slice.turn ?? slice.reset) : slice.reset)?.();
     run.takeDefaults();
     const known = text.promptCount > 0 || (text.pieces.length > 0 && prompt === '');

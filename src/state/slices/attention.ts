@@ -35,11 +35,13 @@ const LANES = [
 
 /** While tokens stream: how old an answer may be before it is asked for again. */
 const STREAM_MS = { rows: 250, map: 1000, atlas: 1000 } as const;
+/** What may take its time takes all cores: after a step of a run the page draws first. */
+const REST_MS = 250;
 /** Maps that are kept, in weights: all heads of a short text, a few of a long one. */
 const CACHED_WEIGHTS = 6_000_000;
 
 export function createAttention(context: SliceContext<'attention'>) {
-  const { engine, store, text, get, set, look, sees, together } = context;
+  const { engine, store, text, get, set, look, sees, together, answers } = context;
   /** Asking costs a stream a seventh of its time; how old an answer may be, its kind says. */
   const pace = createPace({ backOff: 6, leastMs: 0 });
 
@@ -55,6 +57,8 @@ export function createAttention(context: SliceContext<'attention'>) {
   let atlasOf = '';
   /** Tokens of the text whose heads have names. */
   let namedOf = 0;
+  let restUntil = -Infinity;
+  let resting: ReturnType<typeof setTimeout> | undefined;
   const failed = new Set<string>();
   /** The question of each lane that is on its way. */
   const running = new Map<(typeof LANES)[number], AbortController>();
@@ -116,8 +120,10 @@ export function createAttention(context: SliceContext<'attention'>) {
     // Scores are read from the atlas too, but only once nothing streams.
     const wantsAtlas = !streaming || state.view.mode === 'patterns';
     if (wantsAtlas && atlasOf !== atlasKey() && due('atlas', false)) found.push(atlasNeed());
-    if (!streaming && namedOf !== length) found.push(namesNeed());
-    if (probed !== state.model.here && !streaming) found.push(probeNeed());
+    if (!streaming && now >= restUntil) {
+      if (namedOf !== length) found.push(namesNeed());
+      if (probed !== state.model.here) found.push(probeNeed());
+    }
     // A stream has time for one question: the most urgent kind alone would keep all others waiting.
     const overdue = (kind: Kind): number =>
       kind === 'probe' || kind === 'names' ? 0 : now - last[kind] - STREAM_MS[kind];
@@ -166,6 +172,14 @@ export function createAttention(context: SliceContext<'attention'>) {
     running.delete(lane);
     // A stream calls again with its next token.
     if (!get().busy.has('run')) pump();
+    if (isAnswered()) answers.end();
+  }
+
+  /** Whether all that is there soon has come: names and the probe take their time. */
+  function isAnswered(): boolean {
+    const { length } = text.pieces;
+    const isKnown = rowsOf !== '' && atlasOf === atlasKey();
+    return isKnown && shownHeads(headsOf(get())).every((ref) => seenOf(ref) >= length);
   }
 
   /** Asks, and drops the answer where the text or the parts have changed. */
@@ -193,7 +207,7 @@ export function createAttention(context: SliceContext<'attention'>) {
         const { firstIndex } = rows;
         rowsOf = rowsKey(query, firstIndex);
         together(() => {
-          set({ rows });
+          answers.tell(() => set({ rows }));
           // A stream says itself where its window begins.
           if (!get().busy.has('run')) sees(firstIndex);
         });
@@ -215,7 +229,7 @@ export function createAttention(context: SliceContext<'attention'>) {
         if (map === null) return;
         remember(ref, map, seen);
         together(() => {
-          publishMaps();
+          answers.tell(publishMaps);
           if (!get().busy.has('run')) sees(map.firstIndex);
         });
       },
@@ -234,7 +248,7 @@ export function createAttention(context: SliceContext<'attention'>) {
         const atlas = await fresh(engine.ask('atlas', { ...looked(), cells }, signal), signal);
         if (atlas === null) return;
         atlasOf = key;
-        set({ atlas });
+        answers.tell(() => set({ atlas }));
       },
     };
   }
@@ -359,6 +373,12 @@ export function createAttention(context: SliceContext<'attention'>) {
       rowsOf = '';
       atlasOf = '';
       forgetNames();
+      restUntil = performance.now() + REST_MS;
+      clearTimeout(resting);
+      resting = setTimeout(() => {
+        restUntil = -Infinity;
+        if (!get().busy.has('run')) pump();
+      }, REST_MS);
     },
     reset() {
       about = null;

@@ -11,7 +11,7 @@ export const TOP = 20;
 const SCORE_DELAY_MS = 250;
 
 export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
-  const { engine, text, get, set, together } = context;
+  const { engine, text, get, set, together, answers } = context;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** What the bars that are shown answer; null where a run showed them, or another model. */
   let answered: readonly unknown[] | null = null;
@@ -32,7 +32,7 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
       const result = await engine.ask('distribution', input, signal);
       if (signal.aborted || text.epoch !== epoch || get().busy.has('run')) return;
       answered = asked;
-      together(() => {
+      const show = (): void => {
         set({ distribution: result, at, epoch });
         if (at !== text.pieces.length) return;
         writing.costs(result.computed ?? null);
@@ -40,7 +40,10 @@ export function createNext(context: SliceContext<'next'>, writing: TextSlice) {
         if (firstVisible === undefined) return;
         writing.sees(firstVisible);
         if (text.promptCount === text.pieces.length) writing.dropped(firstVisible);
-      });
+      };
+      answers.tell(() => together(show));
+      // Only the view of attention asks for more that is there as soon.
+      if (get().view.panel !== 'attention') answers.end();
     } catch (error) {
       if (!signal.aborted) context.report(error, 'panels');
     }

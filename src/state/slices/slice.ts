@@ -3,6 +3,7 @@
 import type { Engine, PartOff } from '../../api.ts';
 import type { Door, Facts } from '../door.ts';
 import type { Problem, Work } from '../facts/page.ts';
+import type { Gather } from '../gather.ts';
 import type { AppState, AppStore } from '../store.ts';
 import type { TokenText } from '../tokenText.ts';
 import type { View } from '../view.ts';
@@ -15,6 +16,8 @@ export interface PageContext {
   readonly text: TokenText;
   readonly get: Door['get'];
   readonly together: Door['together'];
+  /** Answers about another step of a run wait for each other, so that what is looked at changes once. */
+  readonly answers: Pick<Gather, 'tell' | 'end'>;
   /** Whether the engine can be asked about the text as it stands. */
   readonly answerable: () => boolean;
   /** Parts that are off now, for every question about the text. */

@@ -18,7 +18,28 @@ export function paintCanvas(
   canvas.style.height = `${size.height}px`;
   const context = canvas.getContext('2d');
   if (context === null) return;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, size.width, size.height);
-  draw(createCanvasPainter(context, theme.fonts));
+  const pen = penOf(pixelWidth, pixelHeight) ?? context;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, size.width, size.height);
+  draw(createCanvasPainter(pen, theme.fonts));
+  if (pen === context) return;
+  context.clearRect(0, 0, pixelWidth, pixelHeight);
+  context.drawImage(pen.canvas, 0, 0, pixelWidth, pixelHeight, 0, 0, pixelWidth, pixelHeight);
+}
+
+let own: OffscreenCanvasRenderingContext2D | null | undefined;
+
+/**
+ * A canvas out of the page, that all charts are drawn on one after the other: each word that is written on one in the page
+ * has the browser lay out whatever changed before it. Null where there is none.
+ */
+function penOf(width: number, height: number): OffscreenCanvasRenderingContext2D | null {
+  own ??=
+    typeof OffscreenCanvas === 'undefined'
+      ? null
+      : new OffscreenCanvas(width, height).getContext('2d');
+  if (own === null) return null;
+  if (own.canvas.width < width) own.canvas.width = width;
+  if (own.canvas.height < height) own.canvas.height = height;
+  return own;
 }

@@ -38,6 +38,7 @@ function createToy({ looked = null }: { looked?: Looked | null } = {}) {
   const probes: unknown[] = [];
   let here: LoadedModel | null = null;
   let answers = true;
+  let heldBack = '';
   const engine = {
     load: (source: string, options: LoadOptions = {}) =>
       new Promise<LoadedModel>((resolve, reject) => {
@@ -58,7 +59,8 @@ function createToy({ looked = null }: { looked?: Looked | null } = {}) {
       }
       if (question === 'findStored') return Promise.resolve(null);
       if (question === 'headNames' && answers) return Promise.resolve({ nLayer: 0 });
-      if (question === 'atlas' && answers) return Promise.resolve({ cells: 1 });
+      if (question === 'atlas' && answers && heldBack !== 'atlas')
+        return Promise.resolve({ cells: 1 });
       if (question === 'attentionRows' && answers) return Promise.resolve({ firstIndex: 0 });
       if (question !== 'attention' || !answers) {
         return new Promise((_, reject) => {
@@ -82,6 +84,7 @@ function createToy({ looked = null }: { looked?: Looked | null } = {}) {
     asked,
     front,
     silence: () => (answers = false),
+    holdBack: (question: string) => (heldBack = question),
     /** Ends the last load. */
     async arrive(error?: EngineError): Promise<void> {
       const count = loads.length;
@@ -182,6 +185,34 @@ describe('a step of a run', () => {
     // Another head of the step before is not there, and is not made up.
     toy.actions.focusHead({ layer: 0, head: 0 });
     expect(toy.state().attention.maps).toHaveLength(2);
+  });
+
+  it('changes rows, maps and atlas in one change, and asks for names when that is drawn', async () => {
+    const toy = await lookingAtStep0();
+    await vi.waitFor(() => expect(toy.asked).toContain('headNames'));
+    toy.asked.length = 0;
+    const changes: string[][] = [];
+    toy.store.subscribe(({ attention: now }, { attention: old }) => {
+      const parts = (['rows', 'maps', 'atlas'] as const).filter((part) => now[part] !== old[part]);
+      if (parts.length > 0) changes.push(parts);
+    });
+    toy.actions.lookAt({ id: RUN, step: 5 }, 'Fox tales');
+    await toy.arrive();
+    await vi.waitFor(() => expect(toy.front()?.weights[0]).toBe(5));
+    expect(changes).toEqual([['rows', 'maps', 'atlas']]);
+    expect(toy.asked).not.toContain('headNames');
+    await vi.waitFor(() => expect(toy.asked).toContain('headNames'));
+  });
+
+  it('shows what has come where the rest of it takes long', async () => {
+    const toy = await lookingAtStep0();
+    await vi.waitFor(() => expect(toy.state().attention.atlas).not.toBeNull());
+    toy.holdBack('atlas');
+    const { atlas } = toy.state().attention;
+    toy.actions.lookAt({ id: RUN, step: 5 }, 'Fox tales');
+    await toy.arrive();
+    await vi.waitFor(() => expect(toy.front()?.weights[0]).toBe(5));
+    expect(toy.state().attention.atlas).toBe(atlas);
   });
 
   it('gives way to another model like any other', async () => {

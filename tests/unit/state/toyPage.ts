@@ -5,6 +5,7 @@ import { createPage } from '../../../src/state/page.ts';
 import type { ModelFacts } from '../../../src/state/facts/model.ts';
 import type { Looked, Saved } from '../../../src/state/persist.ts';
 import { openDoor, type Facts } from '../../../src/state/door.ts';
+import { createGather } from '../../../src/state/gather.ts';
 import type { PageContext, SliceContext } from '../../../src/state/slices/slice.ts';
 import { createAppStore, type AppState, type AppStore } from '../../../src/state/store.ts';
 import type { TokenText } from '../../../src/state/tokenText.ts';
@@ -36,6 +37,7 @@ export function createContext(engine: Engine, store: AppStore, text: TokenText) 
     text,
     get,
     together,
+    answers: createGather(together),
     answerable: () => true,
     off: () => get().view.off,
     look: pen('view'),
