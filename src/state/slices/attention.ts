@@ -248,7 +248,7 @@ export function createAttention(context: SliceContext<'attention'>) {
         const atlas = await fresh(engine.ask('atlas', { ...looked(), cells }, signal), signal);
         if (atlas === null) return;
         atlasOf = key;
-        answers.tell(() => set({ atlas }));
+        answers.tell(() => set(namedOf === 0 ? { atlas, names: null } : { atlas }));
       },
     };
   }
@@ -372,7 +372,9 @@ export function createAttention(context: SliceContext<'attention'>) {
       failed.clear();
       rowsOf = '';
       atlasOf = '';
-      forgetNames();
+      // An atlas that still shows the step before has its names as long.
+      if (isOpen()) namedOf = 0;
+      else forgetNames();
       restUntil = performance.now() + REST_MS;
       clearTimeout(resting);
       resting = setTimeout(() => {
