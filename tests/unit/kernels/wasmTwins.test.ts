@@ -43,7 +43,7 @@ function padded(rows: number, stride: number, width: number, seed: number): Floa
 describe('linear', () => {
   let cases = 0;
   for (const format of WEIGHT_FORMATS) {
-    for (const k of [8, 40, 192, 776]) {
+    for (const k of [8, 40, 192, 768, 776]) {
       it(`multiplies by ${k} columns in ${format}, whatever the rows`, async () => {
         for (const rows of [1, 2, 3, 5, 16]) {
           for (const n of [8, 12, 264]) {
