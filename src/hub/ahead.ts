@@ -22,7 +22,7 @@ interface AheadOptions {
   readonly waitMs?: number;
   /** The same after a run's first, which may be all that is wanted. In ms. */
   readonly firstMs?: number;
-  /** Of all steps together. */
+  /** Of all steps together: those of a run of a million parameters, in halves. */
   readonly mostBytes?: number;
 }
 
@@ -36,7 +36,7 @@ export class Ahead {
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ waitMs = 400, firstMs = 1500, mostBytes = 32 << 20 }: AheadOptions = {}) {
+  constructor({ waitMs = 400, firstMs = 1500, mostBytes = 64 << 20 }: AheadOptions = {}) {
     this.#waitMs = waitMs;
     this.#firstMs = firstMs;
     this.#mostBytes = mostBytes;

@@ -149,8 +149,8 @@ function useScene(): () => Scene {
   };
 }
 
+// Not the model: how many heads it has is rendered, and another step of the same run says nothing until its rows come.
 const watchAtlas = (s: AppState): readonly unknown[] => [
-  modelOf(s),
   s.attention.rows,
   s.attention.atlas,
   s.attention.names,
