@@ -338,7 +338,9 @@ export interface StepReading {
   readonly tokens: readonly TokenPiece[];
   /** ln p of each token after those before it; NaN for the first. */
   readonly logprobs: Float32Array;
-  /** What may come next, as the model has it (temperature 1), the most probable first. */
+  /** The token, from 0, after which candidates were asked for. */
+  readonly at: number;
+  /** What may come after it, as the model has it (temperature 1), the most probable first. */
   readonly top: readonly Candidate[];
   /** Of the head that was asked for. */
   readonly attention: AttentionMap | null;
@@ -472,6 +474,8 @@ export interface TrainerQuestions {
       text: string;
       /** Candidates; 10 by default. */
       top?: number;
+      /** The token, from 0, after which they are asked for; the last by default, and where the text has fewer. */
+      at?: number;
       head?: { layer: number; head: number };
     };
     answer: StepReading;

@@ -36,7 +36,7 @@ export class Readings {
 
   async #read(
     id: string,
-    { step, text, top = TOP, head }: Asked,
+    { step, text, top = TOP, at = Infinity, head }: Asked,
     signal: AbortSignal | undefined,
   ): Promise<StepReading> {
     signal?.throwIfAborted();
@@ -45,12 +45,14 @@ export class Readings {
     const looked = { ids: tokens.map((piece) => piece.id), off: [] };
     const { logprobs } = await answer(model, 'score', looked, signal);
     const options = { ...DEFAULT_OPTIONS, do_sample: true, temperature: 1, top_k: 0 };
-    const next = await answer(model, 'distribution', { ...looked, options, top }, signal);
+    const last = Math.min(at, tokens.length - 1);
+    const before = { ...looked, ids: looked.ids.slice(0, last + 1) };
+    const next = await answer(model, 'distribution', { ...before, options, top }, signal);
     const attention =
       head && tokens.length > 0
         ? await answer(model, 'attention', { ...looked, ...head }, signal)
         : null;
-    return { step, tokens, logprobs, top: next.top, attention };
+    return { step, tokens, logprobs, at: last, top: next.top, attention };
   }
 
   async #model(id: string, step: number): Promise<GPT2> {

@@ -22,6 +22,8 @@ export interface BesideRequest {
   readonly id: string;
   readonly steps: readonly [number, number];
   readonly text: string;
+  /** The token, from 0, that is looked at; the last by default. */
+  readonly at?: number;
   readonly head: { readonly layer: number; readonly head: number };
 }
 
@@ -45,12 +47,12 @@ export function createLooked({ trainer, get, set }: TrainingContext<'looked'>) {
         }
       },
       /** Reads a text with two steps, beside what the page and the run do; an older question is let go. */
-      async readBeside({ id, steps, text, head }: BesideRequest): Promise<void> {
+      async readBeside({ id, steps, ...asked }: BesideRequest): Promise<void> {
         reading.abort();
         const mine = new AbortController();
         reading = mine;
         const ask = (step: number) =>
-          trainer().ask('readAt', { id, step, text, head, top: TOP }, mine.signal);
+          trainer().ask('readAt', { id, step, ...asked, top: TOP }, mine.signal);
         try {
           const beside = await Promise.all([ask(steps[0]), ask(steps[1])]);
           if (reading === mine) set({ beside, refused: null });

@@ -31,10 +31,11 @@ export function Beside({
     beside: s.looked.beside,
     refused: s.looked.refused,
   }));
-  const { layer, head, first, rests } = useFacts((s) => ({
+  const { layer, head, first, selected, rests } = useFacts((s) => ({
     layer: s.view.layer,
     head: s.view.head,
     first: s.text.firstVisible,
+    selected: s.view.selected,
     rests: s.text.tokenised && !s.busy.has('run'),
     epoch: s.text.epoch,
     length: s.text.length,
@@ -47,13 +48,20 @@ export function Beside({
       : (others.at(at < Number(others.at(-1)) ? -1 : 0) ?? at);
   // What the model sees of it: the rest says nothing to either.
   const words = toPlainText(text.pieces.slice(first));
+  const token = selected === null || selected < first ? undefined : selected - first;
   useEffect(() => {
     // A text that is being written is read once it rests.
     if (!rests || words === '') return;
     // The earlier one stands first, whichever is here.
     const both = [Math.min(at, other), Math.max(at, other)] as const;
-    void actions.readBeside({ id, steps: both, text: words, head: { layer, head } });
-  }, [actions, id, at, other, words, rests, layer, head]);
+    void actions.readBeside({
+      id,
+      steps: both,
+      text: words,
+      ...(token !== undefined && { at: token }),
+      head: { layer, head },
+    });
+  }, [actions, id, at, other, words, token, rests, layer, head]);
   useEffect(() => () => actions.endBeside(), [actions]);
 
   return (

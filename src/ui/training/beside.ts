@@ -34,15 +34,17 @@ export function besideRows(
     .slice(0, most);
 }
 
-/** `Step 20 expects “a” (4 %) next, step 1,500 “o” (99 %).` */
+/** `At step 20 it expects “a” next (4 %), at step 1,500 “o” (99 %).`; of a token before the last, after which. */
 export function besideFinding([first, second]: readonly [StepReading, StepReading]): string {
   const [a, b] = [first.top[0], second.top[0]];
   if (a === undefined || b === undefined) return '';
   const step = ({ step: made }: StepReading): string => `step ${formatCount(made)}`;
   const [p, q] = [formatPercent(a.rawProbability), formatPercent(b.rawProbability)];
+  const isLast = first.at === first.tokens.length - 1;
+  const where = isLast ? 'next' : `after ${namesOf(first.tokens).quoted(first.at)}`;
   return a.piece.id === b.piece.id
-    ? `Both expect ${quoteToken(a.piece)} next: ${p} at ${step(first)}, ${q} at ${step(second)}.`
-    : `At ${step(first)} it expects ${quoteToken(a.piece)} next (${p}), at ${step(second)} ${quoteToken(b.piece)} (${q}).`;
+    ? `Both expect ${quoteToken(a.piece)} ${where}: ${p} at ${step(first)}, ${q} at ${step(second)}.`
+    : `At ${step(first)} it expects ${quoteToken(a.piece)} ${where} (${p}), at ${step(second)} ${quoteToken(b.piece)} (${q}).`;
 }
 
 /** Cells a side, and CSS pixels, that a map has at most. */
@@ -51,7 +53,7 @@ const MOST_SIDE = 340;
 
 /** A head's map of a text at a step. */
 export function mapFigure(
-  { step, tokens }: StepReading,
+  { step, tokens, at }: StepReading,
   map: AttentionMap,
   scale: 'sqrt' | 'linear',
 ): Figure {
@@ -59,8 +61,7 @@ export function mapFigure(
   const { quoted, axis } = namesOf(tokens);
   const shown = wholeOf(map, MOST_CELLS);
   const labels = Array.from({ length: shown.size }, (_, i) => axis(rowToken(shown, i)));
-  const last = firstIndex + size - 1;
-  const links = strongest(map, last);
+  const links = strongest(map, at);
   const [most] = links;
   const all = Array.from({ length: size }, (_, i) => axis(firstIndex + i));
   const layout = (width: number) => layoutMatrix(shown.size, width, Math.min(width, MOST_SIDE));
@@ -70,9 +71,9 @@ export function mapFigure(
     finding:
       most === undefined
         ? 'There is nothing to look at.'
-        : `${quoted(last)} looks most at ${quoted(most.index)}, ${formatPercent(most.weight)}.`,
+        : `${quoted(at)} looks most at ${quoted(most.index)}, ${formatPercent(most.weight)}.`,
     table: () => ({
-      caption: `Head ${layer}.${head} at step ${formatCount(step)}: what ${quoted(last)} (token ${last + 1}) looks at, the strongest first.`,
+      caption: `Head ${layer}.${head} at step ${formatCount(step)}: what ${quoted(at)} (token ${at + 1}) looks at, the strongest first.`,
       columns: ['Rank', 'Token', 'Looks at', 'Weight'],
       rows: links.map(({ index, weight }, i) => [i + 1, index + 1, axis(index), weight]),
     }),
@@ -92,7 +93,7 @@ export function mapFigure(
         columnLabels: labels,
         sinkLabel: '',
         scale,
-        row: shown.size - 1,
+        row: Math.floor((at - shown.firstRow) / shown.block),
         cursor: null,
       }),
   };

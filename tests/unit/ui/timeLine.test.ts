@@ -279,10 +279,11 @@ describe('a ridge', () => {
 });
 
 describe('two steps beside each other', () => {
-  const reading = (step: number, top: Readonly<Record<string, number>>): StepReading =>
+  const reading = (step: number, top: Readonly<Record<string, number>>, at = 5): StepReading =>
     ({
       step,
       tokens: [...'krbt|k'].map(toPiece),
+      at,
       top: Object.entries(top).map(([sign, rawProbability]) => ({
         piece: toPiece(sign),
         rawProbability,
@@ -311,6 +312,9 @@ describe('two steps beside each other', () => {
       'Both expect “r” next: 99 % at step 1,500, 50 % at step 7.',
     );
     expect(besideFinding([late, reading(7, {})])).toBe('');
+    expect(plain(besideFinding([reading(20, { a: 0.1 }, 2), reading(1500, { t: 0.9 }, 2)]))).toBe(
+      'At step 20 it expects “a” after “b” (10 %), at step 1,500 “t” (90 %).',
+    );
   });
 
   test('have a head’s map each, as figures of all weights', () => {
@@ -319,6 +323,9 @@ describe('two steps beside each other', () => {
     const map = { layer: 1, head: 2, size: 6, firstIndex: 0, weights };
     const figure = mapFigure(late, map, 'sqrt');
     expect(plain(figure.finding)).toBe('“k” looks most at “r”, 75 %.');
+    const of = mapFigure({ ...late, at: 4 }, { ...map, weights: weights.with(4 * 6, 0.9) }, 'sqrt');
+    expect(plain(of.finding)).toBe('“|” looks most at “k”, 90 %.');
+    expect(of.table().rows).toHaveLength(5);
     expect(figure.title).toBe('Head 1.2 at step 1,500');
     expect(figure.table().rows).toHaveLength(6);
     expect(figure.data().values).toHaveLength(36);

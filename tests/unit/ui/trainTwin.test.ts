@@ -200,6 +200,7 @@ describe('what comes next', () => {
       tokens: [],
       logprobs: new Float32Array(),
       top,
+      at: 0,
       attention: null,
     });
     const figure = nextFigure(
@@ -238,6 +239,7 @@ describe('surprise', () => {
     tokens: logprobs.map((_, i) => pieceOf(i, `t${i}`)),
     logprobs: Float32Array.from(logprobs),
     top: [],
+    at: 0,
     attention: null,
   });
   const LN2 = Math.LN2;

@@ -314,6 +314,12 @@ describe('a twin', () => {
     expect(equal.logprobs).toEqual(knows.logprobs);
     expect(equal.attention?.weights).toEqual(knows.attention?.weights);
     expect(knows.tokens).toHaveLength(13);
+    // Candidates after a token before the last are those of the text up to it; the map is of all of it.
+    const inside = await trainer.ask('readAt', { id, ...asked, at: 3 });
+    const cut = await trainer.ask('readAt', { id, ...asked, text: 'cat:' });
+    expect([inside.at, knows.at, cut.at]).toEqual([3, 12, 3]);
+    expect(inside.top).toEqual(cut.top);
+    expect(inside.attention).toEqual(knows.attention);
     const receipts = await Promise.all(
       [id, idOf(same), idOf(without)].map((run) => trainer.ask('receipt', { id: run })),
     );

@@ -33,6 +33,7 @@ const TWIN = recordOf(
   },
 );
 const reading = (step: number): StepReading => ({
+  at: 0,
   step,
   tokens: [],
   logprobs: new Float32Array(),
