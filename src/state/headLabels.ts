@@ -224,6 +224,12 @@ export function whereNamed(names: HeadNames): string {
     : `on the line ${on.trim()} (it stands in for a short text)`;
 }
 
+/** That text, as the head of a column. */
+export function namedBy(names: HeadNames | null): string {
+  if (names?.standIn === undefined) return 'This text';
+  return names.standIn.on?.trim() ?? 'A fixed text';
+}
+
 /** “Head 4.1 — induction: it looks at what followed …; in this text 0.83, 0.02 with …”. */
 export function headSentence(names: HeadNames | null, layer: number, head: number): string {
   const which = `Head ${layer}.${head}`;
@@ -234,10 +240,12 @@ export function headSentence(names: HeadNames | null, layer: number, head: numbe
   return `${which} — ${nameWords(label)}: it ${KINDS[label.name].meaning}; ${whereNamed(names)} ${scores}.`;
 }
 
-/** What a head without a name comes nearest to. */
+/** What a head without a name comes nearest to, and what it may do all the same: the text has too few rows to show it. */
 export function nearestWords(names: HeadNames, { strongest }: HeadLabel, scores: string): string {
   const nearest = strongest === null ? MIXED.words : KINDS[strongest].words;
-  return `${whereNamed(names)} no name stands out from chance (nearest: ${nearest} ${scores})`;
+  const open = HABITS.filter((habit) => Number.isNaN(names.ceiling[habit]));
+  const rest = open.length === 0 ? '' : `; not measured: ${open.map(labelWords).join(', ')}`;
+  return `${whereNamed(names)} no name stands out from chance (nearest: ${nearest} ${scores}${rest})`;
 }
 
 export function formatScore(score: number): string {

@@ -17,6 +17,11 @@ import { readRows, SHUFFLES, type LayerKeys } from './shuffledHeads.ts';
 
 /** Rows that can show a habit, for its score to say something: a head that does a thing seven times has no habit. */
 export const LEAST_ROWS = 16;
+/**
+ * Fewer do for what needs copies where these are of as many different tokens: each sends a head to a place of its own, so
+ * that no token it happens to look at helps it. Heads in no order come to 0.17 at most. A task's line has just these.
+ */
+const LEAST_COPIED = 10;
 /** And rows behind a word of its own. */
 const LEAST_ROWS_OF_A_WORD = 3;
 /** Different words that make a habit: any head looks at one word that happens to fit its query. */
@@ -183,6 +188,8 @@ export class NameSheet {
   /** Of every shuffle of every head. */
   readonly #all: Record<Habit, number[]>;
   readonly #words: (readonly string[])[];
+  /** Rows that what needs copies needs. */
+  readonly #leastCopies: number;
   /** For each row that is looked at, the places of earlier copies of its token. */
   readonly #copies = new Map<number, readonly number[]>();
 
@@ -196,6 +203,8 @@ export class NameSheet {
     this.#nLayer = nLayer;
     this.#nHead = nHead;
     this.#ids = ids;
+    const copied = new Set(ids.filter((id, t) => ids.indexOf(id) < t)).size;
+    this.#leastCopies = copied < LEAST_COPIED ? LEAST_ROWS : LEAST_COPIED;
     this.#marks = marksOf(texts);
     this.#own = own;
     this.#words = Array.from({ length: nLayer * nHead }, () => []);
@@ -209,7 +218,8 @@ export class NameSheet {
   async add(layer: number, keys: LayerKeys, signal?: AbortSignal): Promise<void> {
     const tallies = Array.from(
       { length: this.#nHead * (1 + SHUFFLES) },
-      (_, i) => new Tally(this.#own.words[layer * this.#nHead * (1 + SHUFFLES) + i]),
+      (_, i) =>
+        new Tally(this.#own.words[layer * this.#nHead * (1 + SHUFFLES) + i], this.#leastCopies),
     );
     await readRows(
       keys,
@@ -266,11 +276,13 @@ export class NameSheet {
 /** Sums over the rows of one head, or of one shuffle. */
 class Tally {
   readonly #own: ReadonlySet<string>;
+  readonly #leastCopies: number;
   readonly #sums = new Map<Habit, { sum: number; rows: number }>();
   readonly #words = new Map<string, { sum: number; rows: number }>();
 
-  constructor(own: ReadonlySet<string>) {
+  constructor(own: ReadonlySet<string>, leastCopies: number) {
     this.#own = own;
+    this.#leastCopies = leastCopies;
   }
 
   add(t: number, weights: Float64Array, marks: Marks, copies: readonly number[]): void {
@@ -311,7 +323,8 @@ class Tally {
       return this.ownWords().length < LEAST_WORDS ? 0 : mean(means.map(([, share]) => share));
     }
     const { sum, rows } = this.#sums.get(habit) ?? { sum: 0, rows: 0 };
-    return rows < LEAST_ROWS ? Number.NaN : sum / rows;
+    const least = habit === 'duplicate' || habit === 'induction' ? this.#leastCopies : LEAST_ROWS;
+    return rows < least ? Number.NaN : sum / rows;
   }
 
   /** Those that have their share, the largest first. */

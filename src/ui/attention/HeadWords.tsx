@@ -7,6 +7,7 @@ import {
   formatScore,
   headSentence,
   labelWords,
+  namedBy,
   scoreOf,
   shuffledOf,
 } from '../../state/headLabels.ts';
@@ -170,18 +171,23 @@ function Legend(): ReactNode {
   );
 }
 
-/** All scores of the head: in this text, beside its control, and on the text of the probe. */
+/** All scores of the head: in the text that names are of, beside its control, and on the text of the probe. */
 function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
   const { probe, names } = useFacts((s) => ({
     probe: s.attention.probe,
     names: s.attention.names,
   }));
+  const named = namedBy(names);
+  const probed = probe?.on === undefined ? 'Random tokens' : probe.on.trim();
+  // Where the probe's line stands in for a short text, one column has all that was measured on it.
+  const isOther = probed !== named;
   const scoresOf = (habit: Habit): readonly number[] => {
     const own =
       probe === null || !isBehaviour(habit) ? Number.NaN : scoreOf(probe, habit, layer, head);
-    if (names === null) return [Number.NaN, Number.NaN, Number.NaN, own];
+    const others = isOther ? [own] : [];
+    if (names === null) return [Number.NaN, Number.NaN, Number.NaN, ...others];
     const itself = scoreOf(names, habit, layer, head);
-    return [itself, shuffledOf(names, habit, layer, head), names.ceiling[habit], own];
+    return [itself, shuffledOf(names, habit, layer, head), names.ceiling[habit], ...others];
   };
   return (
     <details className={css.scores}>
@@ -192,10 +198,10 @@ function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
         <thead>
           <tr>
             <th scope="col">Habit</th>
-            <th scope="col">This text</th>
+            <th scope="col">{named}</th>
             <th scope="col">Keys shuffled</th>
             <th scope="col">Any shuffled head</th>
-            <th scope="col">{probe?.on === undefined ? 'Random tokens' : probe.on.trim()}</th>
+            {isOther && <th scope="col">{probed}</th>}
           </tr>
         </thead>
         <tbody>
@@ -213,8 +219,9 @@ function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
         </tbody>
       </table>
       <p>
-        Two middle columns: at most, with the rows of the head’s key matrix shuffled eight times,
-        and in any head of the model. A name stands where a head is clearly above both.
+        Shuffled: at most, with the rows of the head’s key matrix shuffled eight times, and in any
+        head of the model. A name stands where a head is clearly above both. A dash: the text has
+        too few tokens that can show it.
       </p>
     </details>
   );

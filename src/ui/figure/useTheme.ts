@@ -1,4 +1,5 @@
-// The design tokens as a canvas can use them: resolved for light or dark, read again when that changes.
+// The design tokens as a canvas can use them: resolved for light or dark, read again when that changes, or the screen:
+// one with more pixels has what hangs on the theme drawn again.
 import { useEffect, useState, type RefObject } from 'react';
 import type { FigureTheme } from './figure.ts';
 
@@ -12,13 +13,22 @@ export function useTheme(host: RefObject<HTMLElement | null>): FigureTheme | nul
     const read = (): void => {
       if (host.current !== null) setTheme(readTheme(host.current));
     };
-    read();
     const query = matchMedia('(prefers-color-scheme: dark)');
     query.addEventListener('change', read);
+    // A query is of one ratio: the next change needs another.
+    let screen: MediaQueryList | null = null;
+    const onScreen = (): void => {
+      screen?.removeEventListener('change', onScreen);
+      screen = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+      screen.addEventListener('change', onScreen);
+      read();
+    };
+    onScreen();
     const observer = new MutationObserver(read);
     observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     return () => {
       query.removeEventListener('change', read);
+      screen?.removeEventListener('change', onScreen);
       observer.disconnect();
     };
   }, [host]);

@@ -221,6 +221,13 @@ describe('in a model that has learned nothing', () => {
             expect(labelHead(names, Math.floor(i / 12), i % 12).name).toBe('mixed');
           }
         }
+        // Eleven tokens and the same again, as short as a task's line: no head copies, none is said to.
+        const [passage] = await passages(engine);
+        const once = [...new Set(passage)].slice(0, 11);
+        const { scores } = await engine.ask('headNames', { ids: [...once, ...once] });
+        for (const score of [...scores.induction, ...scores.duplicate]) {
+          expect(score).toBeLessThan(0.25);
+        }
       } finally {
         await engine.dispose();
       }
