@@ -49,7 +49,7 @@ export function Chart<S = AppState>({
   const theme = useTheme(host);
   const width = useWidth(host);
   const draw = useRef(() => {});
-  /** The facts that the canvas shows. */
+  /** What the canvas shows: its pixels, and the facts. */
   const drawn = useRef<readonly unknown[]>([]);
 
   useEffect(() => {
@@ -62,7 +62,7 @@ export function Chart<S = AppState>({
     draw.current = () => {
       if (canvas.current === null || theme === null || width === 0) return;
       paintCanvas(canvas.current, size(width), theme, (painter) => paint(painter, theme, width));
-      drawn.current = watch(store.getState());
+      drawn.current = [devicePixelRatio, ...watch(store.getState())];
     };
     draw.current();
   });
@@ -76,7 +76,9 @@ export function Chart<S = AppState>({
     let timer: ReturnType<typeof setTimeout> | undefined;
     let last = -Infinity;
     const isDrawn = (): boolean =>
-      watched.current(store.getState()).every((fact, i) => Object.is(fact, drawn.current[i]));
+      [devicePixelRatio, ...watched.current(store.getState())].every((fact, i) =>
+        Object.is(fact, drawn.current[i]),
+      );
     const unsubscribe = store.subscribe(() => {
       if (frame !== 0 || timer !== undefined || isDrawn()) return;
       const wait = last + pauseMs - performance.now();
