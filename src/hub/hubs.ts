@@ -54,7 +54,7 @@ export async function openRun(
     if (store.kind === 'opfs') ahead.readFrom(store, identity);
     return openKept(source, stored, store.kind, options);
   }
-  throw new EngineError(`There is no checkpoint of step ${run.step} of the run ${run.id} here.`, {
+  throw new EngineError(`There is no checkpoint of step ${run.step} of this run here.`, {
     code: 'storage/key',
     hint: 'It may have been deleted, to make room for later ones: look at what the run has.',
   });
@@ -120,7 +120,10 @@ async function storeFor(
 /** All that came from elsewhere: checkpoints of a run are its own matter, and nobody could fetch them again. */
 async function listFetched(store: ModelStore | null): Promise<StoredFacts[]> {
   const all = (await store?.list()) ?? [];
-  return all.filter(({ manifest }) => manifest?.identity.kind !== 'run');
+  return all.filter(({ key, manifest, bytes }) =>
+    // A browser that gave up what it kept may leave empty folders of what were checkpoints.
+    manifest ? manifest.identity.kind !== 'run' : bytes > 0 || !key.startsWith('run~'),
+  );
 }
 
 /** Every model that is kept here, whole or in part, the last used first. */

@@ -15,7 +15,7 @@ export function openKept(
   const { id, step } = stored.manifest.identity;
   const name = `checkpoint-${step}`;
   const gone = (file: string): EngineError =>
-    new EngineError(`${file} of ${id}/${name} is gone.`, {
+    new EngineError(`${file} of ${name} is gone.`, {
       code: 'storage/gone',
       hint: 'It was deleted, perhaps in another tab or program: choose another checkpoint of this run.',
     });

@@ -470,7 +470,7 @@ describe('kept checkpoints', () => {
     await store.remove(3);
     expect(await errorOf(GPT2.from_pretrained('', { ...options, run }))).toMatchObject({
       code: 'storage/key',
-      message: 'There is no checkpoint of step 3 of the run tales here.',
+      message: 'There is no checkpoint of step 3 of this run here.',
     });
   });
 
