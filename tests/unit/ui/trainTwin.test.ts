@@ -321,6 +321,13 @@ describe('heads', () => {
     expect(headsFinding(headRows(one, one), NAMES)).toBe(
       'Differs by exactly 0: every score of all 2 heads is the same number.',
     );
+    // Where nothing differs, the highest score says what a head is.
+    const other = scoresOf([0.1, 0.2], [0.5, 0.3]);
+    const named = [one, other].map((of) => headRows(of, of).map(({ behaviour }) => behaviour));
+    expect(named).toEqual([
+      ['induction', 'induction'],
+      ['previous', 'previous'],
+    ]);
     expect(headsFinding([], NAMES)).toContain('No head was scored');
   });
 });

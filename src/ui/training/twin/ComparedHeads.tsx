@@ -46,7 +46,7 @@ export function ComparedHeads({
               <thead>
                 <tr>
                   <th scope="col">Head</th>
-                  <th scope="col">What it does</th>
+                  <th scope="col">Differs most in</th>
                   <th scope="col" data-of="first">
                     <span className={css.measure}>score</span> {names.first}
                   </th>

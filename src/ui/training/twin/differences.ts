@@ -157,7 +157,7 @@ export interface HeadRow {
 
 const BEHAVIOURS = ['previous', 'first', 'duplicate', 'induction', 'local', 'broad'] as const;
 
-/** Of each head the score in which both are furthest apart; the heads that differ most first. */
+/** Of each head the score in which both are furthest apart, its highest where none is; the heads that differ most first. */
 export function headRows(first: HeadScores, twin: HeadScores): readonly HeadRow[] {
   const rows: HeadRow[] = [];
   for (let i = 0; i < first.nLayer * first.nHead; i++) {
@@ -169,7 +169,7 @@ export function headRows(first: HeadScores, twin: HeadScores): readonly HeadRow[
       first: first.scores[behaviour][i] ?? Number.NaN,
       twin: twin.scores[behaviour][i] ?? Number.NaN,
     })).filter((row) => !Number.isNaN(row.first) && !Number.isNaN(row.twin));
-    const most = scores.toSorted((a, b) => apart(b) - apart(a))[0];
+    const most = scores.toSorted((a, b) => apart(b) - apart(a) || b.first - a.first)[0];
     if (most !== undefined) rows.push(most);
   }
   return rows.toSorted((a, b) => apart(b) - apart(a));
