@@ -240,12 +240,12 @@ export function headSentence(names: HeadNames | null, layer: number, head: numbe
   return `${which} — ${nameWords(label)}: it ${KINDS[label.name].meaning}; ${whereNamed(names)} ${scores}.`;
 }
 
-/** What a head without a name comes nearest to, and what it may do all the same: the text has too few rows to show it. */
+/** What a head without a name comes nearest to. What the text has too few rows for may be what it does all the same. */
 export function nearestWords(names: HeadNames, { strongest }: HeadLabel, scores: string): string {
   const nearest = strongest === null ? MIXED.words : KINDS[strongest].words;
-  const open = HABITS.filter((habit) => Number.isNaN(names.ceiling[habit]));
-  const rest = open.length === 0 ? '' : `; not measured: ${open.map(labelWords).join(', ')}`;
-  return `${whereNamed(names)} no name stands out from chance (nearest: ${nearest} ${scores}${rest})`;
+  const { length } = HABITS.filter((habit) => !Number.isNaN(names.ceiling[habit]));
+  const none = length === HABITS.length ? 'no name' : `none of ${length} names measured`;
+  return `${whereNamed(names)} ${none} stands out from chance (nearest: ${nearest} ${scores})`;
 }
 
 export function formatScore(score: number): string {

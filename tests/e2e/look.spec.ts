@@ -69,6 +69,14 @@ test('a run is looked into: its steps by the keyboard, the same token and head, 
   const words = page.getByTestId('head-sentence');
   // The measure that the ridge has, on the line of the task.
   await expect(words).toContainText('on the line jxqkvbzmwp|jxqkvbzmwp');
+  // The line is the head of its column, as long a word as it is, and the page is as wide as before.
+  const scores = page.getByText(/^Scores of head/u);
+  await scores.click();
+  await untilSeen(page.getByRole('columnheader', { name: 'jxqkvbzmwp|jxqkvbzmwp' }));
+  expect(
+    await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+  ).toBeLessThanOrEqual(0);
+  await scores.click();
   const pixels = async (): Promise<number> => (await readPixels(mapCanvas(page).first())).print;
   const last = await pixels();
   const text = await prompt(page).inputValue();
