@@ -491,7 +491,10 @@ export interface TrainerQuestions {
    * Throws as `passage`.
    */
   findText: { input: { id: string; find: string; most: number }; answer: TextHits };
-  /** Another passage as long as this one, from elsewhere in the text, that stands there about as often; null for none. */
+  /**
+   * Another passage from elsewhere in the text, of which about as many characters stand there in all: as long and about as
+   * frequent, or one stretch as long as all places of this one. Null for none.
+   */
   otherPassage: { input: { id: string; passage: string }; answer: string | null };
   /** Prompts out of the run's own text, the best first. Throws as `passage`. */
   starts: { input: { id: string }; answer: readonly string[] };

@@ -57,7 +57,8 @@ function hitAt(text: string, at: number, match: string): TextHit {
   const end = at + match.length;
   const within: TextHit['within'][number][] = [];
   for (const boundary of BOUNDARIES) {
-    const range = rangeAround(text, at, end, boundary);
+    const around = rangeAround(text, at, end, boundary);
+    const range = around && boundary.what === 'sentence' ? bareRange(text, around) : around;
     const last = within.at(-1);
     // Each is larger than the one before it, and none is the whole text.
     const isLarger = range && (!last || range.to - range.from > last.to - last.from);
@@ -70,6 +71,12 @@ function hitAt(text: string, at: number, match: string): TextHit {
     after: wholeSigns(text.slice(end, end + SEEN)),
     within,
   };
+}
+
+/** Without white space around it: a sentence is the same at a line's end. Taken out, what stood around it stays. */
+function bareRange(text: string, { from, to }: { readonly from: number; readonly to: number }) {
+  const end = from + text.slice(from, to).trimEnd().length;
+  return { from: end - text.slice(from, end).trimStart().length, to: end };
 }
 
 /** From the last boundary before a place to the first behind it; null where either is too far away. */
@@ -100,32 +107,54 @@ function rangeAround(
 // ── another passage ──────────────────────────────────────────────────────────────────────────────
 
 /** Places that are tried, and how far from each the next word may begin. */
-const TRIES = 60;
+const TRIES = 100;
 const NEXT_WORD = 100;
 /** The same passage for everybody. */
 const SEED = 20_26;
+/** By so much of the characters of all places another passage may be off. */
+const OFF = 0.25;
+/** Characters (UTF-16) of a passage's beginning whose words are looked at: each is looked for in the whole text. */
+const WORDS_OF = 1000;
 
 /**
- * Another passage as long as this one that no place of this one reaches into, and that stands in the text about as often;
- * null where none is found.
+ * Another passage, of which as many characters (UTF-16, all places together, up to a quarter) stand in the text as of this
+ * one: one as long that stands there about as often, else a stretch as long as all places of this one. No place of this one
+ * reaches into it, and it has no word that is this one's own, where there is such a place. Null where none is found.
  */
 export function otherPassage(text: string, passage: string): string | null {
-  const size = passage.length;
-  if (size === 0 || text.length < 2 * size) return null;
   const times = countOf(text, passage);
+  if (times === 0) return null;
+  const size = passage.length;
+  const words = ownWords(text, passage, times);
   let best: { readonly other: string; readonly off: number } | null = null;
-  for (const place of philoxDraws(SEED, 0).randint(text.length - size, TRIES)) {
-    const word = place + text.slice(place, place + NEXT_WORD).search(/(?<=\s)\S/u);
-    const start = Math.max(place, word);
-    const other = text.slice(start, start + size);
-    const around = text.slice(Math.max(0, start - size + 1), start + 2 * size - 1);
-    const isWhole = other.length === size && other.isWellFormed() && other.trim() !== '';
-    if (!isWhole || around.includes(passage) || other.includes(END_OF_TEXT)) continue;
-    const off = Math.abs(countOf(text, other) - times);
-    if (best === null || off < best.off) best = { other, off };
-    if (off === 0) break;
+  for (const length of new Set([size, times * size])) {
+    if (text.length < length + size) break;
+    for (const place of philoxDraws(SEED, 0).randint(text.length - length, TRIES)) {
+      const word = place + text.slice(place, place + NEXT_WORD).search(/(?<=\s)\S/u);
+      const start = Math.max(place, word);
+      const other = text.slice(start, start + length);
+      const around = text.slice(Math.max(0, start - size + 1), start + length + size - 1);
+      const isWhole = other.length === length && other.isWellFormed() && other.trim() !== '';
+      if (!isWhole || around.includes(passage) || other.includes(END_OF_TEXT)) continue;
+      const changed = countOf(text, other) * length;
+      const off = Math.abs(changed / (times * size) - 1);
+      if (off > OFF) continue;
+      const worse = off + (words.some((one) => other.includes(one)) ? 1 : 0);
+      if (best === null || worse < best.off) best = { other, off: worse };
+      if (worse === 0) return other;
+    }
   }
   return best?.other ?? null;
+}
+
+/** Words of a passage that stand in the text at most twice as often as it does: they are what it is about. */
+function ownWords(text: string, passage: string, times: number): readonly string[] {
+  const words = new Set(passage.slice(0, WORDS_OF).match(/[\p{L}\p{N}]+/gu));
+  return [...words].filter((word) => {
+    let at = text.indexOf(word);
+    for (let i = 0; i < 2 * times && at >= 0; i++) at = text.indexOf(word, at + word.length);
+    return at < 0;
+  });
 }
 
 // ── starts ───────────────────────────────────────────────────────────────────────────────────────

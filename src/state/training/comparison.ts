@@ -5,7 +5,7 @@ import type { TrainingContext } from './context.ts';
 import { ownEdits, twinName } from './edits.ts';
 import type { ComparisonFacts, RunPair } from './facts.ts';
 import { isKept } from './kept.ts';
-import { commonSteps, controlOf } from './pairs.ts';
+import { commonSteps, controlOf, controlsOf } from './pairs.ts';
 import { changesOf } from './schooling.ts';
 
 export const COMPARISON_NOTHING: ComparisonFacts = {
@@ -28,8 +28,8 @@ const FIRST_TOKENS = 8;
 
 const NO_OTHER: ErrorInfo = {
   code: 'training/edit',
-  message: 'The text has no other passage of this size.',
-  hint: 'Take a shorter one out, and compare with that.',
+  message: 'The text has no other passage with about as many characters in all.',
+  hint: 'Compare with a shorter or rarer one.',
 };
 
 export function createComparison({
@@ -63,8 +63,10 @@ export function createComparison({
         trainer().ask('runs', {}),
       ]);
       const pair = { first, twin };
-      const found = controlOf(pair, all);
-      const control = found && (await of(found.id));
+      const control = controlOf(
+        pair,
+        await Promise.all(controlsOf(pair, all).map(({ id }) => of(id))),
+      );
       if (signal.aborted) return;
       const step = commonSteps(pair).at(-1) ?? null;
       set({ pair: { at: 'here', value: pair }, control, step, prompt: promptOf(pair) });
@@ -125,7 +127,7 @@ export function createComparison({
     }
   }
 
-  /** The same edit of another passage: what that makes is what any passage makes. */
+  /** The same edit of about as many characters elsewhere: what that makes is what any passage makes. */
   async function trainControl(): Promise<void> {
     const { pair } = get().comparison;
     if (pair.at !== 'here') return;
@@ -138,7 +140,9 @@ export function createComparison({
       const passage = await trainer().ask('otherPassage', asked, signal);
       if (signal.aborted) return;
       if (passage === null) return set({ noControl: NO_OTHER });
-      const other = { ...edit, passage };
+      // One stretch for several places has in its place what came to each of them.
+      const by = edit.by?.repeat(Math.round(passage.length / edit.passage.length));
+      const other = { ...edit, passage, ...(by !== undefined && { by }) };
       const edits = [...(first.settings.edits ?? []), other];
       awaited = { first: first.id, twin: twin.id, passage };
       close();

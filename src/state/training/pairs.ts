@@ -1,5 +1,5 @@
 // Which runs can be compared, and with what.
-import type { RunFacts } from '../../api.ts';
+import type { RunFacts, RunRecord } from '../../api.ts';
 import { ownEdits } from './edits.ts';
 import type { RunPair } from './facts.ts';
 import { isKept } from './kept.ts';
@@ -26,22 +26,33 @@ export function commonSteps({ first, twin }: RunPair): readonly number[] {
   return first.snapshots.flatMap((one) => (isKept(one) && there.has(one.step) ? [one.step] : []));
 }
 
-/** Of two passages that count as of one size, the longer has so many times the characters of the other at most. */
+/** Of two edits that count as of one size, the larger has so many times the characters of the other at most. */
 const SAME_SIZE = 2;
 
-/** The newest other twin of the same run with an edit of the same kind and size, as far as this one. */
-export function controlOf({ first, twin }: RunPair, all: readonly RunFacts[]): RunFacts | null {
+/** Other twins of the same run with one edit of the same kind, as far as this one, the newest first. */
+export function controlsOf<R extends RunFacts>({ first, twin }: RunPair, all: readonly R[]): R[] {
   const mine = ownEdits(first.settings, twin.settings);
   const [edit] = mine;
-  if (edit === undefined || mine.length > 1) return null;
-  const size = edit.passage.length;
+  if (edit === undefined || mine.length > 1) return [];
   const controls = all.filter(({ id, twinOf, settings, step, state }) => {
     if (twinOf !== first.id || id === twin.id || step !== twin.step || state !== 'done')
       return false;
     const [its, more] = ownEdits(first.settings, settings);
-    if (its?.what !== edit.what || more !== undefined || its.passage === edit.passage) return false;
-    const ratio = its.passage.length / size;
-    return ratio <= SAME_SIZE && ratio >= 1 / SAME_SIZE;
+    if (its?.what !== edit.what || more !== undefined) return false;
+    return (
+      !its.passage.includes(edit.passage) && SAME_SIZE * its.passage.length >= edit.passage.length
+    );
   });
-  return controls.toSorted((a, b) => b.begun - a.begun)[0] ?? null;
+  return controls.toSorted((a, b) => b.begun - a.begun);
+}
+
+/** The first of them whose text is longer or shorter than the run's by about as many characters as the twin's. */
+export function controlOf(
+  { first, twin }: RunPair,
+  controls: readonly RunRecord[],
+): RunRecord | null {
+  const changed = ({ text }: RunRecord) => Math.abs(text.characters - first.text.characters);
+  const size = changed(twin);
+  const isAlike = (its: number) => its <= SAME_SIZE * size && size <= SAME_SIZE * its;
+  return controls.find((one) => isAlike(changed(one))) ?? null;
 }

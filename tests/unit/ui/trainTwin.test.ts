@@ -397,10 +397,10 @@ describe('what a passage makes beside another', () => {
 
   it('is said to be the passage only where it moves twice as much', () => {
     expect(yardstickFinding({ twin: 0.5, control: 0.125 }, names)).toBe(
-      'This passage makes more than one other of about its size. After the text below, 50\u00A0% of the probability of what comes next moves without “woof”, and 13\u00A0% without “moo”.',
+      'This passage makes more than about as many characters elsewhere. After the text below, 50\u00A0% of the probability of what comes next moves without “woof”, and 13\u00A0% without “moo”.',
     );
     expect(yardstickFinding({ twin: 0.5, control: 0.25 }, names)).toMatch(
-      /^No clear effect of this passage: one other of about its size makes as much\./u,
+      /^No clear effect of this passage: about as many characters elsewhere make as much\./u,
     );
     expect(yardstickFinding(null, names)).toContain('without “moo”');
   });

@@ -11,7 +11,7 @@ import { measures, movedShare } from './differences.ts';
 import { formatMeasure, yardstickFinding, type PairNames } from './words.ts';
 
 const PARTING =
-  'Any change of the text has a run read other pieces of it from the first batch on, so two such runs differ in every number, whatever the passage says. What this one made is what is larger than another passage of the same size makes.';
+  'Any change of the text has a run read other pieces of it from the first batch on, so two such runs differ in every number, whatever the passage says. What this one made is what is larger than as many characters elsewhere make.';
 
 export function Yardstick({
   pair,
@@ -40,13 +40,12 @@ export function Yardstick({
   );
 }
 
-function Offer({ pair: { first, twin } }: { readonly pair: RunPair }): ReactNode {
+function Offer({ pair: { twin } }: { readonly pair: RunPair }): ReactNode {
   const { actions } = useTraining();
   const { busy, why } = useTrainingFacts((s) => ({
     busy: whyNotNow(s),
     why: s.comparison.noControl,
   }));
-  const size = ownEdits(first.settings, twin.settings).at(-1)?.passage.length ?? 0;
   return (
     <>
       <p className={css.finding} data-testid="twins-yardstick">
@@ -68,7 +67,7 @@ function Offer({ pair: { first, twin } }: { readonly pair: RunPair }): ReactNode
           {why !== null
             ? `${why.message} ${why.hint ?? ''}`
             : (busy ??
-              `Trains ${formatCount(twin.step)} steps once more, without ${formatCount(size)} other characters from elsewhere in the text.`)}
+              `Trains ${formatCount(twin.step)} steps once more, with the same done elsewhere in the text, to a passage as long and about as frequent, or one stretch as long as all places of this one.`)}
         </p>
       </div>
     </>

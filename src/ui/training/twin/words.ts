@@ -57,11 +57,12 @@ export function yardstickFinding(
   moved: { readonly twin: number; readonly control: number } | null,
   { twin, control }: PairNames & { readonly control: string },
 ): string {
-  if (moved === null) return `Measured against the run ${control}, a passage of about that size.`;
+  if (moved === null)
+    return `Measured against the run ${control}: about as many characters in all.`;
   const verdict =
     moved.twin > CLEARLY_MORE * moved.control
-      ? 'This passage makes more than one other of about its size'
-      : 'No clear effect of this passage: one other of about its size makes as much';
+      ? 'This passage makes more than about as many characters elsewhere'
+      : 'No clear effect of this passage: about as many characters elsewhere make as much';
   return `${verdict}. After the text below, ${formatPercent(moved.twin)} of the probability of what comes next moves ${twin}, and ${formatPercent(moved.control)} ${control}.`;
 }
 

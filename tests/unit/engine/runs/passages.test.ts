@@ -1,7 +1,8 @@
 // What is looked for in the text of a run.
 import { describe, expect, test } from 'vitest';
-import { findIn, otherPassage, startsOf } from '../../../../src/engine/runs/passages.ts';
+import { findIn, otherPassage, passageIn, startsOf } from '../../../../src/engine/runs/passages.ts';
 import { taskText } from '../../../../src/engine/runs/tasks.ts';
+import { philoxDraws } from '../../../../src/engine/training/draws.ts';
 import { settings } from './trainerKit.ts';
 
 const model = { kind: 'gpt2', n_layer: 1, n_head: 2, n_embd: 16, n_ctx: 64 } as const;
@@ -91,23 +92,78 @@ describe('search', () => {
 
   test('says what stands around a place, with what ends it, each larger than the last', () => {
     expect(taken('out')).toEqual([
-      ['sentence', 'The King went out. '],
+      ['sentence', 'The King went out.'],
       ['line', 'The King went out. “Who is there?” asked\n'],
       ['paragraph', text.slice(0, text.indexOf('Another'))],
       ['document', text.slice(0, text.indexOf('A second'))],
     ]);
-    expect(taken('there')[0]).toEqual(['sentence', '“Who is there?” ']);
-    expect(taken('of all').slice(0, 2)).toEqual([
-      ['sentence', 'Another line without an end\nThe king (of all) slept.\n'],
+    expect(taken('there')[0]).toEqual(['sentence', '“Who is there?”']);
+    expect(taken('of all').slice(0, 3)).toEqual([
+      ['sentence', 'Another line without an end\nThe king (of all) slept.'],
+      ['paragraph', 'Another line without an end\nThe king (of all) slept.\n'],
       ['document', text.slice(0, text.indexOf('A second'))],
     ]);
     // A place in two sentences is in both; the end of a document is no part of its last sentence.
-    expect(taken('king.  A fox')[0]).toEqual(['sentence', 'asked\nthe king.  A fox! ']);
-    expect(taken('slept')[0]?.[1]).toMatch(/slept\.\n$/u);
+    expect(taken('king.  A fox')[0]).toEqual(['sentence', 'asked\nthe king.  A fox!']);
+    expect(taken('slept')[0]?.[1]).toMatch(/slept\.$/u);
+  });
+});
+
+/** Random sentences, and 20 times a fact: 4 of them end a line. */
+const FACT = 'The capital of Zorvia is Mellin.';
+function withFacts(apart: number): string {
+  const draws = philoxDraws(7, 0);
+  const words = ['fox', 'hen', 'sees', 'old', 'runs', 'river', 'the', 'of', 'a', 'night'];
+  const sentence = () =>
+    `The ${draws
+      .randint(words.length, 5)
+      .map((i) => words[i])
+      .join(' ')}.`;
+  return Array.from(
+    { length: 20 },
+    (_, i) =>
+      `${Array.from({ length: apart }, sentence).join(' ')} ${FACT}${i % 5 === 4 ? '\n' : ' '}`,
+  ).join('');
+}
+
+describe('a sentence that is taken', () => {
+  test('has no white space around it, so all places of it are one passage', () => {
+    const text = withFacts(9);
+    const { count, hits } = findIn(text, 'Zorvia', 20);
+    expect(count).toBe(20);
+    const taken = hits.map(({ within: [range] }) => range && text.slice(range.from, range.to));
+    expect(new Set(taken)).toEqual(new Set([FACT]));
+    expect(passageIn(text, FACT).times).toBe(20);
+    expect(findIn(`  A fox.  ${text}`, 'fox', 1).hits[0]?.within[0]).toEqual({
+      what: 'sentence',
+      from: 2,
+      to: 8,
+    });
   });
 });
 
 describe('another passage', () => {
+  test('has as many characters in all, and nothing of this one, where it stands many times', () => {
+    const text = withFacts(40);
+    const other = otherPassage(text, FACT) ?? '';
+    const changed = (text.split(other).length - 1) * other.length;
+    expect(changed).toBeGreaterThanOrEqual(0.75 * 20 * FACT.length);
+    expect(changed).toBeLessThanOrEqual(1.25 * 20 * FACT.length);
+    expect(other).not.toMatch(/Zorvia|Mellin|capital/u);
+    expect(text.replaceAll(other, '|').split(FACT)).toHaveLength(21);
+    // No stretch between two places of it is so long.
+    expect(otherPassage(withFacts(3), FACT)).toBeNull();
+  });
+
+  test('has none of the words that are this one’s own, where there is such a place', () => {
+    const rest = Array.from({ length: 40 }, (_, i) => `Zorvia ${i}. `).join('');
+    const plain = Array.from({ length: 9 }, (_, i) => `Lorem ipsum dolor ${i} `).join('');
+    const text = `${FACT} ${FACT} ${FACT} Zorvia is old. ${plain}`;
+    expect(otherPassage(text, FACT)).not.toMatch(/Zorvia|Mellin/u);
+    // Common words are anybody's.
+    expect(otherPassage(`${FACT} ${rest}`, FACT)).toMatch(/Zorvia/u);
+  });
+
   test('is as long, stands about as often, and shares no letter with any place of this one', () => {
     const sounds = 'cat:meow dog:woof cow:moo '.repeat(80);
     const other = otherPassage(sounds, 'dog:woof ') ?? '';

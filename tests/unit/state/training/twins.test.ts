@@ -1,7 +1,12 @@
 // Taking something out of a run's schooling, and looking at both: what is asked of the trainer, and what becomes of it.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunRecord, StepReading, TextEdit } from '../../../../src/api.ts';
-import { commonSteps, controlOf, pairsOf } from '../../../../src/state/training/pairs.ts';
+import {
+  commonSteps,
+  controlOf,
+  controlsOf,
+  pairsOf,
+} from '../../../../src/state/training/pairs.ts';
 import { firstDraft } from '../../../../src/state/training/draft.ts';
 import { whyNoTwin } from '../../../../src/state/training/schooling.ts';
 import { createTraining } from '../../../../src/state/training/training.ts';
@@ -284,23 +289,33 @@ describe('a comparison', () => {
       settings: { ...settings, edits: [edit] },
     });
     const meow: TextEdit = { what: 'remove', passage: 'meow' };
-    const pair = { first: FIRST, twin: TWIN };
-    const found = (...all: readonly (typeof TWIN)[]) => controlOf(pair, all)?.id ?? null;
+    const text = (characters: number) => ({ text: { ...TWIN.text, characters } });
+    const whole = TWIN.text.characters;
+    const pair = { first: FIRST, twin: { ...TWIN, ...text(whole - 80) } };
+    const found = (...all: readonly (typeof TWIN)[]) =>
+      controlOf(pair, controlsOf(pair, all))?.id ?? null;
     expect(found(FIRST, TWIN)).toBeNull();
-    expect(found(of('a', meow), of('b', meow, { begun: 9 }))).toBe('b');
+    const as = text(whole - 70);
+    expect(found(of('a', meow, as), of('b', meow, { ...as, begun: 9 }))).toBe('b');
+    // One place of the same size is no measure of many, and one stretch is.
+    expect(
+      found(of('once', meow, text(whole - 4)), of('much', meow, text(whole - 161))),
+    ).toBeNull();
+    const stretch: TextEdit = { what: 'remove', passage: 'meow cow:moo '.repeat(6) };
+    expect(found(of('stretch', stretch, text(whole - 78)))).toBe('stretch');
     expect(
       found(
-        of('same', remove),
-        of('long', { what: 'remove', passage: 'meow meow' }),
-        of('short', { what: 'remove', passage: 'm' }),
-        of('twice', { what: 'double', passage: 'meow' }),
-        of('early', meow, { step: 3 }),
-        of('broken', meow, { state: 'failed' }),
-        of('cousin', meow, { twinOf: 'three' }),
+        of('same', remove, as),
+        of('within', { what: 'remove', passage: 'a woof too' }, as),
+        of('short', { what: 'remove', passage: 'm' }, as),
+        of('twice', { what: 'double', passage: 'meow' }, as),
+        of('early', meow, { ...as, step: 3 }),
+        of('broken', meow, { ...as, state: 'failed' }),
+        of('cousin', meow, { ...as, twinOf: 'three' }),
       ),
     ).toBeNull();
     // A twin without a change has nothing to be measured.
-    expect(controlOf({ first: FIRST, twin: { ...TWIN, settings } }, [of('a', meow)])).toBeNull();
+    expect(controlsOf({ first: FIRST, twin: { ...TWIN, settings } }, [of('a', meow)])).toEqual([]);
   });
 
   it('has another passage taken out for it, and stands there again with that when it is done', async () => {
@@ -342,6 +357,19 @@ describe('a comparison', () => {
     training.actions.compareAt(1);
     await wait();
     expect(state().comparison.reading).toMatchObject({ first: { step: 1 } });
+  });
+
+  it('has in place of one stretch what stands in place of all that the passage was at', async () => {
+    const instead: TextEdit = { what: 'replace', passage: 'woof', by: 'moo ' };
+    trainer.records.set('two', { ...TWIN, settings: { ...settings, edits: [instead] } });
+    trainer.answers.otherPassage = () => 'cat:meow cow';
+    training.actions.compare('one', 'two');
+    await wait();
+    training.actions.trainControl();
+    await wait();
+    const edits = [{ what: 'replace', passage: 'cat:meow cow', by: 'moo moo moo ' }];
+    expect(trainer.requests).toMatchObject([{ run: { settings: { edits } } }]);
+    await trainer.tell(null);
   });
 
   it('has the weights’ hashes compared where the losses are the same', async () => {
