@@ -214,13 +214,15 @@ export const VIEW = {
   fit(view: View, model: ModelSummary): View {
     const isThere = ({ layer, head = 0 }: { layer: number; head?: number }): boolean =>
       layer < model.nLayer && head < model.nHead;
-    const pins = view.pins.filter(isThere);
+    // What stays as it is stays the same: whoever has asked with it need not ask again, nor draw.
+    const kept = <T extends { layer: number; head?: number }>(all: readonly T[]): readonly T[] =>
+      all.every(isThere) ? all : all.filter(isThere);
+    const pins = kept(view.pins);
     const front = isThere(view) ? view : pins.at(-1);
     return {
       ...view,
       pins,
-      // What stays as it is stays the same: whoever has asked with it need not ask again.
-      off: view.off.every(isThere) ? view.off : view.off.filter(isThere),
+      off: kept(view.off),
       layer: front?.layer ?? Math.min(view.layer, model.nLayer - 1),
       head: front?.head ?? Math.min(view.head, model.nHead - 1),
     };

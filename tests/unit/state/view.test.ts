@@ -71,5 +71,10 @@ describe('a view', () => {
       layer: 1,
       head: 1,
     });
+    // Of a model that has them all both lists stay the same ones: what follows them is neither asked nor drawn again.
+    const all = { ...FIRST_VIEW, pins, off };
+    const fitted = VIEW.fit(all, { nLayer: 10, nHead: 5 } as ModelSummary);
+    expect(fitted.pins).toBe(pins);
+    expect(fitted.off).toBe(off);
   });
 });
