@@ -42,7 +42,7 @@ async function longTasks(page: Page, act: () => Promise<void>): Promise<number[]
 
 /**
  * From a press on the slider until the atlas is drawn for the last time before heads get their names again, which are asked
- * for when it is: once for each of `keys`. The step that went may be drawn once more meanwhile, without its names.
+ * for when it is: once for each of `keys`.
  */
 async function moves(page: Page, keys: readonly string[]): Promise<number[]> {
   const slider = page.getByRole('slider', { name: 'Step of the run' });

@@ -34,7 +34,7 @@ export function besideRows(
     .slice(0, most);
 }
 
-/** `At step 20 it expects “a” next (4 %), at step 1,500 “o” (99 %).`; of a token before the last, after which. */
+/** `At step 20 it expects “a” next (4 %), at step 1,500 “o” (99 %).`; where the token is not the last, `after “b”`. */
 export function besideFinding([first, second]: readonly [StepReading, StepReading]): string {
   const [a, b] = [first.top[0], second.top[0]];
   if (a === undefined || b === undefined) return '';
