@@ -51,16 +51,24 @@ function arrange(
   rowOf: Places,
   columnOf: Places,
 ): void {
-  const rows = Int32Array.from({ length: outputs }, (_, n) => rowOf(n) * targetColumns);
-  const columns = Int32Array.from({ length: inputs }, (_, k) => columnOf(k));
+  if (!inputFirst && columnOf === inPlace) {
+    for (let n = 0; n < outputs; n++) {
+      target.set(source.subarray(n * inputs, (n + 1) * inputs), rowOf(n) * targetColumns);
+    }
+    return;
+  }
+  const columns = new Int32Array(inputs);
+  for (let k = 0; k < inputs; k++) columns[k] = columnOf(k);
   if (!inputFirst) {
     for (let n = 0; n < outputs; n++) {
-      const row = rows[n];
+      const row = rowOf(n) * targetColumns;
       const from = n * inputs;
       for (let k = 0; k < inputs; k++) target[row + columns[k]] = source[from + k];
     }
     return;
   }
+  const rows = new Int32Array(outputs);
+  for (let n = 0; n < outputs; n++) rows[n] = rowOf(n) * targetColumns;
   const tile = 32;
   for (let n0 = 0; n0 < outputs; n0 += tile) {
     const n1 = Math.min(outputs, n0 + tile);
@@ -90,16 +98,22 @@ function checkFinite(name: string, values: Float32Array, from: number): void {
 const PIECE_ELEMENTS = 1 << 20;
 
 /**
- * Zeros to arrange values in, in one buffer that is used again: what a fresh one for every matrix leaves to
+ * Room to arrange values in, in one buffer that is used again: what a fresh one for every matrix leaves to
  * the collector is soon larger than all that is in use.
  */
 class Scratch {
-  #buffer = new ArrayBuffer(0);
+  #room: Float32Array;
 
-  /** Good until the next are taken. */
-  take(length: number): Float32Array<ArrayBuffer> {
-    if (this.#buffer.byteLength < 4 * length) this.#buffer = new ArrayBuffer(4 * length);
-    return new Float32Array(this.#buffer, 0, length).fill(0);
+  /** `length` floats will do for most. */
+  constructor(length: number) {
+    this.#room = new Float32Array(length);
+  }
+
+  /** For `length` values of which `count` will be written; zeros where those are not all. Good until the next are taken. */
+  take(length: number, count: number): Float32Array {
+    if (this.#room.length < length) this.#room = new Float32Array(length);
+    const room = this.#room.subarray(0, length);
+    return count < length ? room.fill(0) : room;
   }
 }
 
@@ -175,10 +189,10 @@ export async function fillAll(
   signal?: AbortSignal,
 ): Promise<void> {
   const placings = new Map<string, Placing>();
-  const scratch = new Scratch();
   // Memory that nothing comes to lie in costs a small model more time than its weights.
   const largest = Math.max(0, ...[...source.shapes.values()].map(elementCount));
   const room = new Float32Array(Math.min(PIECE_ELEMENTS, largest));
+  const scratch = new Scratch(room.length);
   const read = async (name: string, from = 0, count?: number): Promise<Float32Array> => {
     const values = await source.read(name, from, count, room);
     checkFinite(name, values, from);
@@ -203,8 +217,13 @@ export async function fillAll(
         signal?.throwIfAborted();
         const count = Math.min(step, rows - row);
         const values = await read(name, row * width, count * width);
-        const padded = scratch.take(count * spec.padded[1]);
-        arrange(padded, spec.padded[1], values, count, width, false, inPlace, spec.columnOf);
+        const columns = spec.padded[1];
+        if (columns === width && spec.columnOf === inPlace) {
+          writeRows(arena, matrix, row, values);
+          continue;
+        }
+        const padded = scratch.take(count * columns, values.length);
+        arrange(padded, columns, values, count, width, false, inPlace, spec.columnOf);
         writeRows(arena, matrix, row, padded);
       }
     });
@@ -222,7 +241,8 @@ export async function fillAll(
     for (const { name, rowOf } of stored) {
       placings.set(name, async () => {
         // Other matrices may come between the parts of this one.
-        padded ??= stored.length === 1 ? scratch.take(size) : new Float32Array(size);
+        padded ??=
+          stored.length === 1 ? scratch.take(size, outputs * inputs) : new Float32Array(size);
         for (let row = 0; row < rows; row += step) {
           signal?.throwIfAborted();
           const count = Math.min(step, rows - row);

@@ -37,10 +37,14 @@ function layoutOf(
   names: Names,
   norm: NormNames = TORCH_NORM,
 ): Layout {
+  /** Every load asks for each of them several times. */
+  const known = new Map<string, readonly string[]>();
   return {
     name,
     storesInputFirst,
     namesOf(path) {
+      const before = known.get(path);
+      if (before) return before;
       const [, module = path, leaf] = /^(.+)\.(weight|bias)$/.exec(path) ?? [];
       const [block = ''] = /(?<=^h\.)\d+/.exec(module) ?? [];
       const key = module.replace(/^h\.\d+/, 'h.*');
@@ -48,7 +52,11 @@ function layoutOf(
       if (stored === undefined) throw new Error(`No parameter has the path ${path}.`);
       const kind = leaf === 'bias' ? 'bias' : 'weight';
       const last = /ln[12F]$/.test(key) ? norm[kind] : kind;
-      return [stored].flat().map((template) => template.replace('*', block).replace('@', last));
+      const found = [stored]
+        .flat()
+        .map((template) => template.replace('*', block).replace('@', last));
+      known.set(path, found);
+      return found;
     },
   };
 }

@@ -51,7 +51,9 @@ function piecesOf(model: GPT2, ids: readonly number[]): TokenPiece[] {
 function later<Asked extends unknown[], A>(
   load: () => Promise<(...asked: Asked) => Promise<A>>,
 ): (...asked: Asked) => Promise<A> {
-  return async (...asked) => (await load())(...asked);
+  let loaded: ((...asked: Asked) => Promise<A>) | null = null;
+  // Asking for a module that is there takes a millisecond each time.
+  return async (...asked) => (loaded ??= await load())(...asked);
 }
 
 /** Whether nobody waits for the answer: it gives way to all others. */

@@ -32,6 +32,7 @@ import { Plot, type Drawing } from './Plot.tsx';
 import { Standouts } from './Standouts.tsx';
 import { headHere } from './rowReading.ts';
 import { headRowOf, toScene, type Scene } from './scene.ts';
+import { useKeptHeight } from '../useKeptHeight.ts';
 import { useSpace } from '../useSpace.ts';
 import { atlasFinding, namesOf, topKey } from './words.ts';
 import { modelOf } from '../../state/facts/model.ts';
@@ -44,12 +45,17 @@ const LEAST_ROOM = 196;
 const PHONE_TILE = 27;
 
 export function Atlas({ theme }: { readonly theme: FigureTheme | null }): ReactNode {
+  const { outer, inner } = useKeptHeight();
   return (
     <section className={css.overview} aria-label="All heads">
       <AtlasBar />
       <Tiles theme={theme} />
-      <Finding />
-      <AtlasLegend />
+      <div ref={outer}>
+        <div ref={inner} className={css.words}>
+          <Finding />
+          <AtlasLegend />
+        </div>
+      </div>
       <Standouts />
       <Tools />
     </section>

@@ -17,7 +17,7 @@ import { Arcs, type Stretch } from './Arcs.tsx';
 import css from './attention.module.css';
 import { arcsFigure, matrixFigure, wholeOf } from './figures.ts';
 import { FocusBar } from './FocusBar.tsx';
-import { HeadWords } from './HeadWords.tsx';
+import { HeadWords, Scores } from './HeadWords.tsx';
 import { Matrix } from './Matrix.tsx';
 import { cellsThatFit, type Cell } from './matrixDrawing.ts';
 import { Minimap } from './Minimap.tsx';
@@ -173,6 +173,8 @@ function Heads({
           <HeadWords {...{ map, pieces, query, shown, inside }} />
         </div>
       )}
+      {/* Five columns: never in the narrow one beside a map. */}
+      <Scores of={map} />
       {windowed && (
         <div className={css.windowRow}>
           {!whole && (

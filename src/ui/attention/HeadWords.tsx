@@ -14,6 +14,7 @@ import {
 import { useApp, useFacts } from '../context.ts';
 import { formatPercent } from '../format.ts';
 import { inHand } from '../inHand.ts';
+import { useKeptHeight } from '../useKeptHeight.ts';
 import { Word } from '../words/Word.tsx';
 import css from './attention.module.css';
 import type { Cell } from './matrixDrawing.ts';
@@ -55,24 +56,30 @@ export function HeadWords({
   const end = map.firstIndex + map.size;
   // What the map does not know yet was written after it came.
   const known = query < end ? pieces : text.pieces;
+  const { outer, inner } = useKeptHeight();
   return (
     <>
-      <Sentence {...{ row, query }} pieces={known} isBefore={query < map.firstIndex} />
-      <p className={css.named} data-testid="head-sentence">
-        {row === null ? headSentence(names, map.layer, map.head) : headHere(names, map, row, known)}
-      </p>
-      <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
-        {inside !== null
-          ? cellWords(map, pieces, shown, inside)
-          : query < end
-            ? inHand(
-                'Point at a word of the text or at the map: what it looks at is tinted in the text.',
-                'Tap a word of the text or a cell of the map: what it looks at is tinted in the text.',
-              )
-            : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
-      </p>
+      <div ref={outer}>
+        <div ref={inner} className={css.words}>
+          <Sentence {...{ row, query }} pieces={known} isBefore={query < map.firstIndex} />
+          <p className={css.named} data-testid="head-sentence">
+            {row === null
+              ? headSentence(names, map.layer, map.head)
+              : headHere(names, map, row, known)}
+          </p>
+          <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
+            {inside !== null
+              ? cellWords(map, pieces, shown, inside)
+              : query < end
+                ? inHand(
+                    'Point at a word of the text or at the map: what it looks at is tinted in the text.',
+                    'Tap a word of the text or a cell of the map: what it looks at is tinted in the text.',
+                  )
+                : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
+          </p>
+        </div>
+      </div>
       <Legend />
-      <Scores of={map} />
     </>
   );
 }
@@ -172,7 +179,7 @@ function Legend(): ReactNode {
 }
 
 /** All scores of the head: in the text that names are of, beside its control, and on the text of the probe. */
-function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
+export function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
   const { probe, names } = useFacts((s) => ({
     probe: s.attention.probe,
     names: s.attention.names,

@@ -5,7 +5,7 @@ import { useApp } from '../context.ts';
 import type { FigureTheme } from '../figure/figure.ts';
 import { tokenAxisLabel } from '../format.ts';
 import css from './attention.module.css';
-import { cellAt, layoutMatrix, paintMatrix, type Cell } from './matrixDrawing.ts';
+import { cellAt, layoutMatrix, paintMatrix, usedWidth, type Cell } from './matrixDrawing.ts';
 import { Plot } from './Plot.tsx';
 import { columnToken, lastColumn, rowToken, SINK, type Shown } from './weights.ts';
 
@@ -113,7 +113,7 @@ export function Matrix({
         theme={theme}
         watch={(s) => [s.view.scale]}
         draw={(state) => ({
-          width: layout.width,
+          width: usedWidth(layout),
           height: layout.height,
           paint: (painter, colours) =>
             paintMatrix(painter, colours, layout, {

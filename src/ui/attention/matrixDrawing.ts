@@ -38,6 +38,8 @@ export interface MatrixLayout {
 
 const LABEL_PX = 11;
 const MOST_CELL = 30;
+/** A text of so few tokens does not push what stands beside its map with each. */
+const FEW_CELLS = 6;
 /** Below this a cell is hard to point at. */
 const LEAST_CELL = 2;
 /** Where a little less lets the whole text be seen, cells get as small as this. */
@@ -94,6 +96,11 @@ export function layoutMatrix(
     width,
     height: Math.ceil(side + TOP + labels),
   };
+}
+
+/** What the map needs of its width: the rest is for what stands beside it. */
+export function usedWidth({ left, side, width }: MatrixLayout): number {
+  return Math.min(width, Math.ceil(left + Math.max(side, FEW_CELLS * MOST_CELL) + RIGHT));
 }
 
 export function cellAt(layout: MatrixLayout, shown: Shown, x: number, y: number): Cell | null {

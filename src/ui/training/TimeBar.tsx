@@ -82,7 +82,7 @@ export function TimeBar({
           <span className={css.step} data-testid="time-step">
             step {formatCount(shown)} of {formatCount(run.isLive ? run.max_steps : last)}
           </span>
-          <span className={css.step}>{lossWords(run, shown)}</span>
+          <span className={css.step}>{lossWords(run, shown) || 'loss of this step –'}</span>
         </div>
         <Line {...{ run, steps, shown, last, go }} />
         <div className={css.buttons}>

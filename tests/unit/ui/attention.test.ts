@@ -14,6 +14,7 @@ import {
   cellsThatFit,
   labelled,
   layoutMatrix,
+  usedWidth,
   paintMatrix,
   paintMinimap,
 } from '../../../src/ui/attention/matrixDrawing.ts';
@@ -265,6 +266,11 @@ describe('a window of a long map', () => {
     const at = (k: number): number => layout.left + (k + 0.5) * layout.cell;
     expect(cellAt(layout, shown, at(20), layout.top + 1)).toEqual({ q: 0, k: 20 });
     expect(cellAt(layout, shown, at(21), layout.top + 1)).toBeNull();
+  });
+
+  test('leaves what few tokens do not need, the same for up to six', () => {
+    const used = (size: number): number => usedWidth(layoutMatrix(size, 400, 400));
+    expect([1, 6, 7, 64].map(used)).toEqual([264, 264, 294, 400]);
   });
 
   test('keeps the first token as a column of its own, which can be pointed at', () => {
