@@ -90,6 +90,29 @@ test('a run is looked into: its steps by the keyboard, the same token and head, 
   await expect(words).toContainText(head ?? '?');
   await expect(prompt(page)).toHaveValue(text);
 
+  // Whatever a step says, nothing moves for it: not the line under the thumb that is dragged, not what stands below.
+  const places = (): Promise<unknown> =>
+    page.evaluate(() =>
+      [
+        'header [aria-label^="Keyboard shortcuts"]',
+        '[data-testid="time-bar"] [role="slider"], [data-testid="time-bar"] [type="range"]',
+        '[data-testid="heatmap"]',
+        '[aria-label="Shade"]',
+        'main',
+      ].map((one) => {
+        const { x, y, width, height } = document.querySelector(one)!.getBoundingClientRect();
+        return [one, x, y + scrollY, width, height];
+      }),
+    );
+  await slider(page).press('End');
+  await expect(model(page)).toHaveText(/step 60$/u);
+  await expect.poll(pixels).toBe(last);
+  const before = await places();
+  await slider(page).press('Home');
+  await expect(model(page)).toHaveText(/step 0$/u);
+  await expect.poll(pixels).toBe(first);
+  expect(await places()).toEqual(before);
+
   // Two steps on by arrows, back to the end: the picture of before.
   await slider(page).press('ArrowRight');
   await slider(page).press('ArrowRight');
