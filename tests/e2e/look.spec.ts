@@ -122,6 +122,16 @@ test('a run is looked into: its steps by the keyboard, the same token and head, 
   await expect.poll(pixels).toBe(last);
   expect(first).not.toBe(last);
 
+  // On a phone the slider stays in sight with the heads that it moves.
+  const desktop = page.viewportSize();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByTestId('atlas-finding').evaluate((element) => {
+    scrollTo(0, element.getBoundingClientRect().bottom + scrollY - innerHeight);
+  });
+  await expect(slider(page)).toBeInViewport({ ratio: 1 });
+  await expect(page.getByTestId('atlas')).toBeInViewport({ ratio: 1 });
+  if (desktop !== null) await page.setViewportSize(desktop);
+
   // No link names it; the tab comes back to it.
   expect(page.url()).not.toContain('seen');
   await page.reload();

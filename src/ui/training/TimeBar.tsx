@@ -77,14 +77,16 @@ export function TimeBar({
   return (
     <>
       <section className={css.bar} aria-label="Training time" data-sticky data-testid="time-bar">
-        <div className={css.head}>
-          <b className={css.name}>{run.name}</b>
-          <span className={css.step} data-testid="time-step">
-            step {formatCount(shown)} of {formatCount(run.isLive ? run.max_steps : last)}
-          </span>
-          <span className={css.step}>{lossWords(run, shown) || 'loss of this step –'}</span>
+        <div className={css.front}>
+          <div className={css.head}>
+            <b className={css.name}>{run.name}</b>
+            <span className={css.step} data-testid="time-step">
+              step {formatCount(shown)} of {formatCount(run.isLive ? run.max_steps : last)}
+            </span>
+            <span className={css.step}>{lossWords(run, shown) || 'loss of this step –'}</span>
+          </div>
+          <Line {...{ run, steps, shown, last, go }} />
         </div>
-        <Line {...{ run, steps, shown, last, go }} />
         <div className={css.buttons}>
           <Play {...{ steps, shown, go }} waits={waits} />
           {run.isLive && (
