@@ -1,6 +1,10 @@
 // Steps of the run that is looked into, read ahead into memory: whoever moves through them waits for no disk. A browser
-// hands out a file of two megabytes in as much time as it takes to compute with it.
+// hands out a file of two megabytes in as much time as it takes to compute with it. Then their weights are arranged as the
+// model that is here has its own, so that a move copies them.
+import { afterOthers } from '../breath.ts';
 import { inMemory } from '../formats/byteSource.ts';
+import { streamSafetensors } from '../formats/safetensorsSource.ts';
+import type { Alike } from '../formats/tensorSource.ts';
 import type { ModelStore, RunIdentity, StoredModel } from '../kept/store.ts';
 import { WEIGHTS } from './modelFolder.ts';
 
@@ -15,6 +19,13 @@ interface Held {
   readonly bytes: number;
   /** Whether the store has it as it was before it was read. */
   readonly isStill: () => Promise<boolean>;
+  arranged?: ReturnType<Alike['arranged']>;
+}
+
+/** How steps of this run are arranged for the model that is here. */
+interface Recipe {
+  readonly key: string;
+  readonly arrange: Parameters<Alike['teach']>[1];
 }
 
 interface AheadOptions {
@@ -24,22 +35,32 @@ interface AheadOptions {
   readonly firstMs?: number;
   /** Of all steps together: those of a run of a million parameters, in halves. */
   readonly mostBytes?: number;
+  /** Of what is arranged: floats of the nearest steps. */
+  readonly mostArranged?: number;
 }
 
 export class Ahead {
   readonly #waitMs: number;
   readonly #firstMs: number;
   readonly #mostBytes: number;
+  readonly #mostArranged: number;
+  #recipe: Recipe | null = null;
   #run = '';
   /** By step. */
   #held = new Map<number, Held>();
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ waitMs = 400, firstMs = 1500, mostBytes = 64 << 20 }: AheadOptions = {}) {
+  constructor({
+    waitMs = 400,
+    firstMs = 1500,
+    mostBytes = 64 << 20,
+    mostArranged = 64 << 20,
+  }: AheadOptions = {}) {
     this.#waitMs = waitMs;
     this.#firstMs = firstMs;
     this.#mostBytes = mostBytes;
+    this.#mostArranged = mostArranged;
   }
 
   /**
@@ -57,11 +78,29 @@ export class Ahead {
     return null;
   }
 
+  /** For whoever loads `stored`, which was taken from here or from the store. */
+  alikeOf({ id, step }: RunIdentity, stored: KeptStep): Alike {
+    return {
+      arranged: (key) => {
+        const held = this.#run === id && this.#recipe?.key === key && this.#held.get(step);
+        return held && held.step === stored ? held.arranged : undefined;
+      },
+      teach: (key, arrange) => {
+        if (this.#run !== id || this.#recipe?.key === key) return;
+        this.#recipe = { key, arrange };
+        for (const held of this.#held.values()) held.arranged = undefined;
+      },
+    };
+  }
+
   /** Reads the other steps of that run, the nearest first, as far as there is room. */
   readFrom(store: ModelStore, { id, step }: RunIdentity): void {
     this.#reading.abort();
     const isFirst = this.#run !== id;
-    if (isFirst) this.#held.clear();
+    if (isFirst) {
+      this.#held.clear();
+      this.#recipe = null;
+    }
     this.#run = id;
     this.#reading = new AbortController();
     const { signal } = this.#reading;
@@ -81,14 +120,37 @@ export class Ahead {
     const order = steps.map((_, i) => i);
     const at = steps.findIndex((step) => step >= from);
     order.sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
+    const nearest = order.map((i) => steps[i] ?? 0);
     let room = this.#mostBytes;
-    for (const step of order.map((i) => steps[i] ?? 0)) {
+    for (const step of nearest) {
       if (signal.aborted) return;
       if (room > 0) {
         room -= this.#held.get(step)?.bytes ?? (await this.#read(store, { id, step }, room));
       }
       // What is further away than there is room for gives way.
       if (room <= 0) this.#held.delete(step);
+    }
+    await this.#arrange(nearest, signal);
+  }
+
+  async #arrange(nearest: readonly number[], signal: AbortSignal): Promise<void> {
+    let room = this.#mostArranged;
+    // A key leads to the first and to the last as well.
+    for (const step of new Set([Math.min(...nearest), Math.max(...nearest), ...nearest])) {
+      const held = this.#held.get(step);
+      if (!held) continue;
+      if (room > 0 && !held.arranged) {
+        // Each takes some milliseconds, which whoever asks for something has to wait for.
+        await new Promise<void>((resolve) => afterOthers(resolve));
+        const recipe = this.#recipe;
+        if (signal.aborted || !recipe) return;
+        const file = await held.step.open(WEIGHTS);
+        const arranged = file && (await recipe.arrange(await streamSafetensors(file, WEIGHTS)));
+        if (this.#recipe !== recipe) return;
+        held.arranged = arranged ?? undefined;
+      }
+      if (room <= 0) held.arranged = undefined;
+      room -= held.arranged?.bytes ?? 0;
     }
   }
 

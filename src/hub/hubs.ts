@@ -52,7 +52,7 @@ export async function openRun(
   if (store && stored?.manifest.complete) {
     // A directory of Node's answers at once.
     if (store.kind === 'opfs') ahead.readFrom(store, identity);
-    return openKept(source, stored, store.kind, options);
+    return openKept(source, stored, store.kind, options, ahead.alikeOf(identity, stored));
   }
   throw new EngineError(`There is no checkpoint of step ${run.step} of this run here.`, {
     code: 'storage/key',

@@ -2,6 +2,7 @@
 import { EngineError } from '../errors.ts';
 import type { ByteSource } from '../formats/byteSource.ts';
 import { streamWeights } from '../formats/shards.ts';
+import type { Alike } from '../formats/tensorSource.ts';
 import type { KeptStep } from './ahead.ts';
 import { type FolderOptions, type ModelFolder, WEIGHTS, onThisMachine } from './modelFolder.ts';
 
@@ -11,6 +12,7 @@ export function openKept(
   stored: KeptStep,
   keptIn: 'opfs' | 'directory' | 'memory',
   { signal }: FolderOptions,
+  alike?: Alike,
 ): ModelFolder {
   const { id, step } = stored.manifest.identity;
   const name = `checkpoint-${step}`;
@@ -42,7 +44,10 @@ export function openKept(
       if (!bytes && !optional) throw gone(file);
       return bytes;
     },
-    openWeights: async () => streamWeights(await open(WEIGHTS), WEIGHTS),
+    async openWeights() {
+      const weights = await streamWeights(await open(WEIGHTS), WEIGHTS);
+      return { ...weights, tensors: { ...weights.tensors, alike } };
+    },
     openAdapter: () => Promise.resolve(null),
   };
 }

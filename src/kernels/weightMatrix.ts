@@ -35,14 +35,18 @@ export interface WeightPart {
 }
 
 /** Rows of `columns` values that one binding can show, a multiple of 8. */
-function rowsPerPart(device: Device, columns: number, format: WeightFormat): number {
+function rowsPerPart(
+  device: Pick<Device, 'traits'>,
+  columns: number,
+  format: WeightFormat,
+): number {
   const rows = Math.floor(device.traits.maxBindingBytes / bytesOf(columns, [columns], format));
   return Math.max(8, rows - (rows % 8));
 }
 
 /** The parts that `createWeightMatrix` would make, without their memory: enough to compile for. */
 export function planWeightMatrix(
-  device: Device,
+  device: Pick<Device, 'traits'>,
   rows: number,
   columns: number,
   format: WeightFormat,
@@ -66,8 +70,8 @@ export function planTensor(shape: readonly number[], format: Format): Tensor {
  * binding limit asks for.
  */
 export function createWeightMatrix(
-  device: Device,
-  arena: Arena,
+  device: Pick<Device, 'traits'>,
+  arena: Pick<Arena, 'zeros'>,
   label: string,
   rows: number,
   columns: number,
@@ -83,7 +87,7 @@ export function createWeightMatrix(
 
 /** Overwrites whole rows from `firstRow` on, rounded to the matrix's format. */
 export function writeRows(
-  arena: Arena,
+  arena: Pick<Arena, 'write'>,
   matrix: WeightMatrix,
   firstRow: number,
   values: Float32Array,

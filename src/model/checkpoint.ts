@@ -144,8 +144,8 @@ type Placing = (name: string) => Promise<void>;
 
 /** Parameters of zeros on a device, named as a checkpoint names them. */
 export function zeroParameters(
-  device: Device,
-  arena: Arena,
+  device: Pick<Device, 'traits'>,
+  arena: Pick<Arena, 'zeros'>,
   layout: Layout,
   config: GptConfig,
   format: WeightFormat,
@@ -163,7 +163,7 @@ export function zeroParameters(
  * Throws `checkpoint/not-finite`.
  */
 export async function fillParameters(
-  arena: Arena,
+  arena: Pick<Arena, 'write'>,
   parameters: Parameters,
   source: TensorSource,
   layout: Layout,
@@ -182,7 +182,7 @@ export async function fillParameters(
 
 /** As `fillParameters`, for whatever lies as parameters do. */
 export async function fillAll(
-  arena: Arena,
+  arena: Pick<Arena, 'write'>,
   fillings: readonly (MatrixFilling | VectorFilling)[],
   source: TensorSource,
   onTensor: (name: string) => void = () => {},

@@ -3,6 +3,7 @@ import type { Assumption, Dtype } from '../api.ts';
 import type { TensorSource } from '../formats/tensorSource.ts';
 import type { Device } from '../gpu/device.ts';
 import type { WeightFormat } from '../kernels/weightMatrix.ts';
+import type { Arranged } from './arranged.ts';
 import { fillParameters, planParameters, zeroParameters } from './checkpoint.ts';
 import { type GptConfig, checkConfig } from './config.ts';
 import type { ConfigFile } from './configFile.ts';
@@ -11,9 +12,12 @@ import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
 import type { LayoutName } from './layouts.ts';
 import { type Checkpoint, configOf, recognise } from './openCheckpoint.ts';
-import { parameterBytes } from './parameters.ts';
+import { parameterBytes, parameterTable } from './parameters.ts';
 import { Session } from './session.ts';
 import { notesOnUnused } from './unused.ts';
+
+/** A large model has its room when it is asked for. */
+const MOST_ROOM = 16 << 20;
 
 export interface LoadGptOptions {
   /** Left out, it is what suits the device. */
@@ -80,15 +84,36 @@ export async function loadGpt(
     let done = 0;
     const read = sampled(source);
     const parameters = zeroParameters(device, arena, layout, config, FORMATS[dtype]);
-    await fillParameters(
-      arena,
-      parameters,
-      read.source,
-      layout,
-      config,
-      () => options.onTensor?.(++done, source.shapes.size),
-      options.signal,
-    );
+    // What is to be rounded or uploaded would not wait less for it.
+    const isPlain = device.summary.kind === 'cpu' && dtype === 'fp32' && questions.length === 0;
+    const alike = isPlain ? stored.alike : undefined;
+    const key = JSON.stringify([layout.name, config]);
+    const ahead = alike?.arranged(key) as Arranged | undefined;
+    if (ahead) {
+      await read.all(parameterTable(config).flatMap(({ path }) => layout.namesOf(path)));
+      ahead.put(arena, parameters);
+    } else {
+      await fillParameters(
+        arena,
+        parameters,
+        read.source,
+        layout,
+        config,
+        () => options.onTensor?.(++done, source.shapes.size),
+        options.signal,
+      );
+    }
+    const { traits } = device;
+    if (alike && !ahead) takeRoom(device, parameterBytes(config, 'fp32'));
+    alike?.teach(key, async (other) => {
+      const { arrangeAhead } = await import('./arranged.ts');
+      const found = recognise(other, file);
+      return arrangeAhead(config, async (memory) => {
+        const zeros = zeroParameters({ traits }, memory, layout, config, 'f32');
+        await fillParameters(memory, zeros, found.source, layout, config);
+        return zeros;
+      });
+    });
     model = new Gpt(device, arena, config, parameters);
     // Every text needs it: where there is no memory for it, the model is of no use.
     model.workspace.take(1);
@@ -115,6 +140,17 @@ export async function loadGpt(
     arena.dispose();
     throw error;
   }
+}
+
+/**
+ * Another one that is alike comes beside this one, into memory that no system gives before it is written to, page by page,
+ * which takes longer than the copy. What was written once is at hand.
+ */
+function takeRoom(device: Device, bytes: number): void {
+  if (bytes > MOST_ROOM) return;
+  const arena = device.createArena('room');
+  arena.upload('room', [bytes / 4], 'f32', new Float32Array(bytes / 4));
+  arena.dispose();
 }
 
 /** What a text has to fit. */

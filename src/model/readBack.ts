@@ -44,7 +44,11 @@ export async function readVector(
 }
 
 /** The way back: a whole vector, padding included, into the tensors in which it lies. */
-export function writeVector(arena: Arena, tensors: readonly Tensor[], values: Float32Array): void {
+export function writeVector(
+  arena: Pick<Arena, 'write'>,
+  tensors: readonly Tensor[],
+  values: Float32Array,
+): void {
   let at = 0;
   for (const tensor of tensors) {
     const [length] = tensor.shape;

@@ -235,7 +235,11 @@ export function createPage(options: PageOptions) {
     const prompt = writing.fit(now, before, get().model.here?.wish.texts?.starts[0]);
     const isSame = before !== null && identityOf(before) === identityOf(now);
     // Of one run: who looks at a step looks at the same token and the same head of the other.
-    const isStep = isSame && before.fingerprint !== now.fingerprint;
+    // A fingerprint does not tell the first steps apart, whose rate is next to nothing.
+    const isStep =
+      isSame &&
+      (before.fingerprint !== now.fingerprint ||
+        before.origin?.run?.step !== now.origin?.run?.step);
     check.reset(now);
     saving.reset();
     if (!isSame || isStep) measured.forget();

@@ -67,18 +67,18 @@ export function HeadWords({
               ? headSentence(names, map.layer, map.head)
               : headHere(names, map, row, known)}
           </p>
-          <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
-            {inside !== null
-              ? cellWords(map, pieces, shown, inside)
-              : query < end
-                ? inHand(
-                    'Point at a word of the text or at the map: what it looks at is tinted in the text.',
-                    'Tap a word of the text or a cell of the map: what it looks at is tinted in the text.',
-                  )
-                : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
-          </p>
         </div>
       </div>
+      <p className={css.cell} id="attention-cell" aria-live={generating ? 'off' : 'polite'}>
+        {inside !== null
+          ? cellWords(map, pieces, shown, inside)
+          : query < end
+            ? inHand(
+                'Point at a word of the text or at the map: what it looks at is tinted in the text.',
+                'Tap a word of the text or a cell of the map: what it looks at is tinted in the text.',
+              )
+            : `The map ends at token ${end}, ${namesOf(pieces).quoted(end - 1)}; it follows in a moment.`}
+      </p>
       <Legend />
     </>
   );

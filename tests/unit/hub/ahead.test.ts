@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { openKeptCheckpoints } from '../../../src/engine/training/keptCheckpoints.ts';
-import { Ahead } from '../../../src/hub/ahead.ts';
+import { writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { Ahead, type KeptStep } from '../../../src/hub/ahead.ts';
 import type { Disk } from '../../../src/kept/disk.ts';
 import { memoryDisk } from '../../../src/kept/memoryDisk.ts';
 import { openDirectory } from '../../../src/kept/nodeFiles.ts';
@@ -92,6 +93,47 @@ test('what was written anew since, or deleted, is not what was read', async () =
   await openKeptCheckpoints(disk, 'run.seen').remove(1);
   expect(await ahead.take(at(1))).toBeNull();
   expect(await ahead.take(at(0))).not.toBeNull();
+});
+
+test('what was read ahead is arranged as the model that is here has its own, the ends first', async () => {
+  const weights = (value: number) =>
+    writeSafetensors(
+      new Map([['w', { dtype: 'F32', shape: [2], data: new Float32Array(2).fill(value) }]]),
+    );
+  for (const step of STEPS) await write(step, weights(step));
+  const ahead = new Ahead({ waitMs: 0, mostArranged: 24 });
+  const made: number[] = [];
+  const teach = (key: string, step: KeptStep): void =>
+    ahead.alikeOf(at(2), step).teach(key, async (source) => {
+      const [value = -1] = await source.read('w');
+      made.push(value);
+      return { bytes: 8, value };
+    });
+  const stored = await store.at(at(2));
+  if (stored === null) throw new Error('There is no step 2.');
+  ahead.readFrom(store, at(0));
+  ahead.readFrom(store, at(2));
+  teach('fox', stored);
+  await vi.waitFor(() => expect(made).toEqual([0, 10, 2]));
+  const arranged = async (step: number, key = 'fox'): Promise<unknown> => {
+    const taken = await ahead.take(at(step));
+    return taken && ahead.alikeOf(at(step), taken).arranged(key);
+  };
+  expect(await arranged(10)).toMatchObject({ value: 10 });
+  expect(await arranged(10, 'owl')).toBeUndefined();
+  // There was room for three, and what came from the store itself is none of them.
+  expect(await arranged(5)).toBeUndefined();
+  expect(ahead.alikeOf(at(2), stored).arranged('fox')).toBeUndefined();
+  // At the other end others are near.
+  ahead.readFrom(store, at(5));
+  await vi.waitFor(() => expect(made).toEqual([0, 10, 2, 5]));
+  expect(await arranged(2)).toBeUndefined();
+  // A model of another form has none of it, and its own from then on.
+  teach('owl', stored);
+  expect(await arranged(10)).toBeUndefined();
+  ahead.readFrom(store, at(5));
+  await vi.waitFor(() => expect(made).toEqual([0, 10, 2, 5, 0, 10, 5]));
+  expect(await arranged(10, 'owl')).toMatchObject({ value: 10 });
 });
 
 test('what is wanted goes before what is read ahead, and there is an end to what is held', async () => {
