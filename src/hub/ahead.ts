@@ -37,6 +37,8 @@ interface AheadOptions {
   readonly mostBytes?: number;
   /** Of what is arranged: floats of the nearest steps. */
   readonly mostArranged?: number;
+  /** Who has not moved for so long has gone elsewhere, and the memory is for others. In ms. */
+  readonly idleMs?: number;
 }
 
 export class Ahead {
@@ -44,23 +46,27 @@ export class Ahead {
   readonly #firstMs: number;
   readonly #mostBytes: number;
   readonly #mostArranged: number;
+  readonly #idleMs: number;
   #recipe: Recipe | null = null;
   #run = '';
   /** By step. */
   #held = new Map<number, Held>();
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor({
     waitMs = 400,
     firstMs = 1500,
     mostBytes = 64 << 20,
     mostArranged = 64 << 20,
+    idleMs = 300_000,
   }: AheadOptions = {}) {
     this.#waitMs = waitMs;
     this.#firstMs = firstMs;
     this.#mostBytes = mostBytes;
     this.#mostArranged = mostArranged;
+    this.#idleMs = idleMs;
   }
 
   /**
@@ -110,6 +116,11 @@ export class Ahead {
       () => void this.#readAll(store, { id, step, signal }).catch(() => {}),
       isFirst ? this.#firstMs : this.#waitMs,
     );
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      this.#reading.abort();
+      this.#held.clear();
+    }, this.#idleMs);
   }
 
   async #readAll(

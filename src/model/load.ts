@@ -149,7 +149,11 @@ export async function loadGpt(
 function takeRoom(device: Device, bytes: number): void {
   if (bytes > MOST_ROOM) return;
   const arena = device.createArena('room');
-  arena.upload('room', [bytes / 4], 'f32', new Float32Array(bytes / 4));
+  try {
+    arena.upload('room', [bytes / 4], 'f32', new Float32Array(bytes / 4));
+  } catch {
+    // This model has its memory; the other one may say what it lacks.
+  }
   arena.dispose();
 }
 

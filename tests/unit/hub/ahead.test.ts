@@ -136,6 +136,17 @@ test('what was read ahead is arranged as the model that is here has its own, the
   expect(await arranged(10, 'owl')).toMatchObject({ value: 10 });
 });
 
+test('what nobody comes back to is given back', async () => {
+  const ahead = new Ahead({ waitMs: 0, idleMs: 500 });
+  ahead.readFrom(store, at(0));
+  ahead.readFrom(store, at(2));
+  await vi.waitFor(() => expect(read).toHaveLength(STEPS.length));
+  await vi.waitFor(async () => expect(await ahead.take(at(2))).toBeNull(), 10_000);
+  // Whoever does come back has it read again.
+  ahead.readFrom(store, at(2));
+  await vi.waitFor(() => expect(read).toHaveLength(2 * STEPS.length));
+});
+
 test('what is wanted goes before what is read ahead, and there is an end to what is held', async () => {
   const ahead = new Ahead({ waitMs: 0, mostBytes: 2500 });
   ahead.readFrom(store, at(1));
