@@ -5,7 +5,12 @@ import { afterOthers } from '../breath.ts';
 import { inMemory } from '../formats/byteSource.ts';
 import { streamSafetensors } from '../formats/safetensorsSource.ts';
 import type { Alike } from '../formats/tensorSource.ts';
-import type { ModelStore, RunIdentity, StoredModel } from '../kept/store.ts';
+import {
+  type ModelStore,
+  type RunIdentity,
+  type StoredModel,
+  hearOfDropped,
+} from '../kept/store.ts';
 import { WEIGHTS } from './modelFolder.ts';
 
 /** A step as it is read: from the store, or from memory. */
@@ -17,8 +22,6 @@ const FILES = [WEIGHTS, 'config.json'];
 interface Held {
   readonly step: KeptStep;
   readonly bytes: number;
-  /** Whether the store has it as it was before it was read. */
-  readonly isStill: () => Promise<boolean>;
   arranged?: ReturnType<Alike['arranged']>;
 }
 
@@ -51,6 +54,8 @@ export class Ahead {
   #run = '';
   /** By step. */
   #held = new Map<number, Held>();
+  /** The step that is being read, as long as it is in the store as it was. */
+  #underWay: { readonly step: number } | null = null;
   #reading = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #idle: ReturnType<typeof setTimeout> | undefined;
@@ -67,21 +72,20 @@ export class Ahead {
     this.#mostBytes = mostBytes;
     this.#mostArranged = mostArranged;
     this.#idleMs = idleMs;
+    // Looking into the store, whether a step is there as it was, takes a browser up to fifty milliseconds.
+    hearOfDropped(({ id, step }) => {
+      if (this.#run !== id) return;
+      this.#held.delete(step);
+      if (this.#underWay?.step === step) this.#underWay = null;
+    });
   }
 
-  /**
-   * A step that was read ahead and is in the store as it was then; else null. A run that went back writes a step anew, and
-   * its manifest last of all.
-   */
-  async take(identity: RunIdentity): Promise<KeptStep | null> {
+  /** A step that was read ahead and is in the store as it was then; else null. */
+  take(identity: RunIdentity): KeptStep | null {
     // Whatever is read ahead now would be in the way of what is wanted.
     this.#reading.abort();
     clearTimeout(this.#timer);
-    const held = this.#run === identity.id ? this.#held.get(identity.step) : undefined;
-    if (!held) return null;
-    if (await held.isStill()) return held.step;
-    this.#held.delete(identity.step);
-    return null;
+    return (this.#run === identity.id && this.#held.get(identity.step)?.step) || null;
   }
 
   /** For whoever loads `stored`, which was taken from here or from the store. */
@@ -172,9 +176,10 @@ export class Ahead {
     room: number,
   ): Promise<number> {
     const identity = { kind: 'run', id, step } as const;
-    const isStill = await store.watch(identity);
+    const mine = { step };
+    this.#underWay = mine;
     const stored = await store.at(identity);
-    if (!isStill || !stored?.manifest.complete) return 0;
+    if (!stored?.manifest.complete) return 0;
     const sizeOf = (file: string): number => stored.manifest.files[file]?.size ?? 0;
     const bytes = FILES.reduce((sum, file) => sum + sizeOf(file), 0);
     if (bytes > room) return bytes;
@@ -184,8 +189,8 @@ export class Ahead {
       if (found?.length !== sizeOf(file)) return 0;
       files.set(file, found);
     }
-    if (this.#run !== id) return 0;
-    this.#held.set(step, { step: inMemoryStep(stored, files), bytes, isStill });
+    if (this.#run !== id || this.#underWay !== mine) return 0;
+    this.#held.set(step, { step: inMemoryStep(stored, files), bytes });
     return bytes;
   }
 }

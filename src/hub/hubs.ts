@@ -48,7 +48,7 @@ export async function openRun(
 ): Promise<ModelFolder> {
   const { store } = await storeFor(options);
   const identity = { kind: 'run', ...run } as const;
-  const stored = store && ((await ahead.take(identity)) ?? (await store.at(identity)));
+  const stored = store && (ahead.take(identity) ?? (await store.at(identity)));
   if (store && stored?.manifest.complete) {
     // A directory of Node's answers at once.
     if (store.kind === 'opfs') ahead.readFrom(store, identity);

@@ -22,8 +22,6 @@ export interface Disk {
   files(folder: string): Promise<Map<string, number>>;
   /** All bytes of a small file, or null where there is none. */
   read(folder: string, file: string): Promise<Uint8Array | null>;
-  /** A look that says, as often as it is asked, whether the file is still the one it is now; null where there is none. */
-  watch(folder: string, file: string): Promise<(() => Promise<boolean>) | null>;
   /** Makes the folder where it is missing; a crash leaves the old file or the new one. Throws `storage/quota`. */
   write(folder: string, file: string, bytes: Uint8Array): Promise<void>;
   /** To be read anywhere and by many; null where there is no such file. */

@@ -17,10 +17,6 @@ export function memoryDisk(): Disk {
     files: async (folder) =>
       new Map([...(folders.get(folder) ?? [])].map(([name, { length }]) => [name, length])),
     read: async (folder, file) => at(folder, file)?.slice() ?? null,
-    async watch(folder, file) {
-      const seen = at(folder, file);
-      return seen && (async () => at(folder, file) === seen);
-    },
     write: async (folder, file, bytes) => put(folder, file, bytes.slice()),
     async open(folder, file) {
       const bytes = at(folder, file);

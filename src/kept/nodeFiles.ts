@@ -134,15 +134,6 @@ export async function openDirectory(directory: string): Promise<Disk> {
       return sizes;
     },
     read: (folder, file) => fs.readFile(path(folder, file)).catch(absent),
-    async watch(folder, file) {
-      const look = () => fs.stat(path(folder, file)).catch(absent);
-      const seen = await look();
-      if (!seen) return null;
-      return async () => {
-        const now = await look();
-        return now?.mtimeMs === seen.mtimeMs && now.size === seen.size;
-      };
-    },
     async write(folder, file, bytes) {
       try {
         await fs.mkdir(path(folder), { recursive: true });

@@ -111,16 +111,6 @@ function createOpfs(
         }
       }
     },
-    async watch(folder, file) {
-      const handle = await handleAt(folder, file);
-      const seen = await handle?.getFile().catch(absent);
-      if (!handle || !seen) return null;
-      // A handle knows its path: from folder to file would be as long a way as reading it.
-      return async () => {
-        const now = await handle.getFile().catch(absent);
-        return now?.lastModified === seen.lastModified && now.size === seen.size;
-      };
-    },
     async write(folder, file, bytes) {
       try {
         const handle = await made(folder, file);

@@ -65,6 +65,8 @@ export interface StoredFacts {
 
 const MANIFEST = 'manifest.json';
 const PART = '.part';
+/** The channel on which every tab and worker hears of steps that are not in the store any more as they were. */
+const DROPPED = 'glass-gpt dropped steps';
 /** A manifest is small; more is none. */
 const MANIFEST_BYTES = 1 << 20;
 
@@ -100,9 +102,12 @@ export class ModelStore {
     return new StoredModel(this.#disk, { ...manifest, identity, complete: whole });
   }
 
-  /** As `Disk.watch` has it, of the manifest, which is written last of all. No other file is looked at. */
-  watch(identity: ModelIdentity): Promise<(() => Promise<boolean>) | null> {
-    return this.#disk.watch(keyOf(identity), MANIFEST);
+  /** Deletes a step of a run, or makes room to write it anew; absent is fine. Whoever asked by `hearOfDropped` hears of it then. */
+  async drop(identity: RunIdentity): Promise<void> {
+    await this.#disk.remove(keyOf(identity));
+    const channel = new BroadcastChannel(DROPPED);
+    channel.postMessage(identity);
+    channel.close();
   }
 
   /** Steps that a run has folders of, ascending; whether they are whole is not looked at. */
@@ -277,6 +282,14 @@ export class StoredModel<I extends ModelIdentity = ModelIdentity> {
     const bytes = new TextEncoder().encode(JSON.stringify(toJson(this.manifest)));
     await this.#disk.write(this.key, MANIFEST, bytes);
   }
+}
+
+/** Calls back for every step that is dropped from now on, in this thread, in other workers and in other tabs. */
+export function hearOfDropped(hear: (identity: RunIdentity) => void): void {
+  const channel = new BroadcastChannel(DROPPED);
+  channel.onmessage = ({ data }: MessageEvent<RunIdentity>) => hear(data);
+  // Node would wait for it to its end.
+  (channel as { unref?: () => void }).unref?.();
 }
 
 /** The lock of whoever writes the model with this key. */

@@ -9,13 +9,19 @@ type Memory = Pick<Arena, 'zeros' | 'write'>;
 export interface Arranged {
   /** That they take. */
   readonly bytes: number;
+  /** What the model is known by that they are of. */
+  readonly fingerprint: string;
   /** Copies them into `parameters` of the same configuration, made by `zeroParameters` on a device of the same traits. */
   readonly put: (arena: Arena, parameters: Parameters) => void;
 }
 
-/** `fill` makes parameters of zeros in the memory that it is given, and fills them; whatever it throws is thrown. */
+/**
+ * `fill` makes parameters of zeros in the memory that it is given, and fills them; whatever it throws is thrown. Then
+ * `fingerprintOf` says what is known of what was read.
+ */
 export async function arrangeAhead(
   config: GptConfig,
+  fingerprintOf: (config: GptConfig) => string,
   fill: (memory: Memory) => Promise<Parameters>,
 ): Promise<Arranged> {
   const values = new Map<Tensor, Float32Array>();
@@ -31,6 +37,7 @@ export async function arrangeAhead(
   });
   const arranged = tensorsOf(parameters, config).map((tensor) => values.get(tensor));
   return {
+    fingerprint: fingerprintOf(config),
     bytes: arranged.reduce((sum, one) => sum + (one?.byteLength ?? 0), 0),
     put: (to, others) =>
       tensorsOf(others, config).forEach((tensor, i) => {

@@ -1,6 +1,5 @@
 // A checkpoint's fingerprint: what it is known by, whatever file, folder or type of numbers it came in.
 import type { TensorSource } from '../formats/tensorSource.ts';
-import { elementCount } from '../gpu/device.ts';
 import type { GptConfig } from './config.ts';
 
 /** Values of each tensor that count: its first. */
@@ -19,29 +18,20 @@ const USUAL: ReadonlyMap<string, unknown> = new Map<keyof GptConfig, unknown>([
  */
 export function sampled(source: TensorSource): {
   readonly source: TensorSource;
-  /** Reads of these tensors what the fingerprint needs, where nobody else will. */
-  readonly all: (names: readonly string[]) => Promise<void>;
   readonly fingerprint: (config: GptConfig) => string;
 } {
   const samples = new Map<string, Uint32Array>();
-  const watched: TensorSource = {
-    ...source,
-    async read(name, from = 0, count, into) {
-      const values = await source.read(name, from, count, into);
-      if (from === 0) {
-        const first = values.slice(0, SAMPLE);
-        samples.set(name, new Uint32Array(first.buffer));
-      }
-      return values;
-    },
-  };
   return {
-    source: watched,
-    async all(names) {
-      for (const name of names) {
-        const count = elementCount(source.shapes.get(name) ?? []);
-        await watched.read(name, 0, Math.min(SAMPLE, count));
-      }
+    source: {
+      ...source,
+      async read(name, from = 0, count, into) {
+        const values = await source.read(name, from, count, into);
+        if (from === 0) {
+          const first = values.slice(0, SAMPLE);
+          samples.set(name, new Uint32Array(first.buffer));
+        }
+        return values;
+      },
     },
     fingerprint(config) {
       const hash = new Hash();

@@ -12,7 +12,7 @@ import { encodePass } from './forward.ts';
 import { Gpt } from './gpt.ts';
 import type { LayoutName } from './layouts.ts';
 import { type Checkpoint, configOf, recognise } from './openCheckpoint.ts';
-import { parameterBytes, parameterTable } from './parameters.ts';
+import { parameterBytes } from './parameters.ts';
 import { Session } from './session.ts';
 import { notesOnUnused } from './unused.ts';
 
@@ -89,10 +89,8 @@ export async function loadGpt(
     const alike = isPlain ? stored.alike : undefined;
     const key = JSON.stringify([layout.name, config]);
     const ahead = alike?.arranged(key) as Arranged | undefined;
-    if (ahead) {
-      await read.all(parameterTable(config).flatMap(({ path }) => layout.namesOf(path)));
-      ahead.put(arena, parameters);
-    } else {
+    if (ahead) ahead.put(arena, parameters);
+    else {
       await fillParameters(
         arena,
         parameters,
@@ -107,10 +105,10 @@ export async function loadGpt(
     if (alike && !ahead) takeRoom(device, parameterBytes(config, 'fp32'));
     alike?.teach(key, async (other) => {
       const { arrangeAhead } = await import('./arranged.ts');
-      const found = recognise(other, file);
-      return arrangeAhead(config, async (memory) => {
+      const { source: watched, fingerprint } = sampled(recognise(other, file).source);
+      return arrangeAhead(config, fingerprint, async (memory) => {
         const zeros = zeroParameters({ traits }, memory, layout, config, 'f32');
-        await fillParameters(memory, zeros, found.source, layout, config);
+        await fillParameters(memory, zeros, watched, layout, config);
         return zeros;
       });
     });
@@ -132,7 +130,7 @@ export async function loadGpt(
       const settled = await settle(model, arena, checkpoint, file, text, options.signal);
       ({ model, assumed } = settled);
     }
-    const fingerprint = read.fingerprint(model.config);
+    const fingerprint = ahead?.fingerprint ?? read.fingerprint(model.config);
     const notes = notesOnUnused(layout, model.config, source.shapes);
     return { model, config: model.config, layout: layout.name, dtype, fingerprint, assumed, notes };
   } catch (error) {

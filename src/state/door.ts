@@ -13,12 +13,31 @@ export interface Door<S = AppState> {
   readonly pen: <N extends keyof S>(name: N) => (facts: Facts<N, S>) => void;
   /** What changes within is one change: nobody sees half of it. */
   readonly together: <T>(change: () => T) => T;
+  /** From now on as within `together`, until what is returned is called. */
+  readonly hold: () => () => void;
 }
 
 export function openDoor<S extends object>(store: StoreApi<S>): Door<S> {
   /** The facts while several parts change. */
   let held: S | null = null;
+  /** Who changes them, one within the other. */
+  let holders = 0;
   const get = (): S => held ?? store.getState();
+
+  function hold(): () => void {
+    holders++;
+    held ??= store.getState();
+    return letGo;
+  }
+
+  function letGo(): void {
+    holders--;
+    if (holders > 0 || held === null) return;
+    const after = held;
+    held = null;
+    if (after !== store.getState()) store.setState(after);
+  }
+
   return {
     get,
     pen: (name) => (facts) => {
@@ -30,16 +49,13 @@ export function openDoor<S extends object>(store: StoreApi<S>): Door<S> {
       else held = next;
     },
     together(change) {
-      if (held !== null) return change();
-      const before = store.getState();
-      held = before;
+      hold();
       try {
         return change();
       } finally {
-        const after = held;
-        held = null;
-        if (after !== before) store.setState(after);
+        letGo();
       }
     },
+    hold,
   };
 }

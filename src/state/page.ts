@@ -69,7 +69,7 @@ export function createPage(options: PageOptions) {
   const door = openDoor(store);
   const { get, together } = door;
   const engine = meanWhatIsHere(options.engine, get);
-  const answers = createGather(together);
+  const answers = createGather(door);
   const [setView, setPage, setBusy] = [door.pen('view'), door.pen('page'), door.pen('busy')];
 
   const context: PageContext = {

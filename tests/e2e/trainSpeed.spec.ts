@@ -45,8 +45,11 @@ async function longTasks(page: Page, act: () => Promise<void>): Promise<number[]
  * for when it is: once for each of `keys`.
  */
 async function moves(page: Page, keys: readonly string[]): Promise<number[]> {
-  const slider = page.getByRole('slider', { name: 'Step of the run' });
+  // Found before: looking for it by its role is work in the page that no reader's hand makes.
+  const slider = await page.getByRole('slider', { name: 'Step of the run' }).elementHandle();
+  if (slider === null) throw new Error('There is no slider.');
   const times: number[] = [];
+  await page.waitForTimeout(1500);
   for (const key of keys) {
     times.push(
       await slider.evaluate(async (element, pressed) => {

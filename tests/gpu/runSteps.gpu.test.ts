@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { LocalEngine } from '../../src/engine/localEngine.ts';
 import { openOpfs } from '../../src/kept/opfs.ts';
 import { MILLION, keepSteps } from '../support/runSteps.ts';
-import { stays } from '../support/stays.ts';
 
 const ID = 'million.seen';
 const STEPS = [0, 1, 10, 100];
@@ -24,11 +23,34 @@ beforeAll(async () => {
 });
 afterAll(clear);
 
-it('a look at a file says whether it is the one it was', async () => {
+it('reads a step from memory without a look into the store, and anew when it was written anew', async () => {
   const disk = await openOpfs();
   if (!disk) throw new Error('This browser keeps no files.');
-  await stays(disk);
-});
+  const engine = new LocalEngine();
+  const looked = vi.spyOn(FileSystemFileHandle.prototype, 'getFile');
+  onTestFinished(() => void vi.restoreAllMocks());
+  const read = async (step: number): Promise<Float32Array> => {
+    await engine.load('', { run: { id: ID, step }, device: 'cpu' });
+    return (await engine.ask('score', { ids: IDS, off: [] })).logprobs;
+  };
+  const [first, ten] = [await read(0), await read(10)];
+  expect(ten).not.toEqual(first);
+  await vi.waitFor(
+    async () => {
+      await read(0);
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      looked.mockClear();
+      await engine.load('', { run: { id: ID, step: 10 }, device: 'cpu' });
+      expect(looked).not.toHaveBeenCalled();
+    },
+    { timeout: 40_000 },
+  );
+  await keepSteps(disk, ID, MILLION, [10], () => 0);
+  await vi.waitFor(async () => expect(await read(10)).toEqual(first), { timeout: 10_000 });
+  await keepSteps(disk, ID, MILLION, [10]);
+  await vi.waitFor(async () => expect(await read(10)).toEqual(ten), { timeout: 10_000 });
+  await engine.dispose();
+}, 90_000);
 
 /** Devices that were asked for, and bytes in buffers that nobody has destroyed. */
 function watchGpu(): { readonly devices: number; readonly bytes: number } {

@@ -43,7 +43,7 @@ function byteTokenizer(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The files of a step: weights that belong to it alone. */
+/** The files of a step: weights that belong to it, or to another one. */
 async function stepFiles(config: GptConfig, step: number): Promise<SavedFile[]> {
   const tokenizerFiles = byteTokenizer();
   const [vocab = '', merges = ''] = tokenizerFiles.values();
@@ -76,7 +76,9 @@ export async function keepSteps(
   id: string,
   config: GptConfig,
   steps: readonly number[],
+  /** The step whose weights are written in the place of a step's own. */
+  weightsOf = (step: number): number => step,
 ): Promise<void> {
   const store = openKeptCheckpoints(disk, id);
-  for (const step of steps) await store.write(step, await stepFiles(config, step));
+  for (const step of steps) await store.write(step, await stepFiles(config, weightsOf(step)));
 }

@@ -36,6 +36,7 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
   }
   const store = new ModelStore(disk);
   const identityOf = (step: number): RunIdentity => ({ kind: 'run', id: run, step });
+  const lock = (step: number): string => lockOf(keyOf(identityOf(step)));
   /** What the names of all its folders begin with. */
   const folders = keyOf(identityOf(0)).slice(0, -1);
   const toCheckpoint = (stored: StoredModel<RunIdentity>): StoredCheckpoint => {
@@ -64,7 +65,7 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
     const stored = await store.at(identityOf(step));
     return stored?.manifest.complete ? toCheckpoint(stored) : null;
   }
-  const remove = (step: number): Promise<void> => disk.remove(keyOf(identityOf(step)));
+  const remove = (step: number): Promise<void> => store.drop(identityOf(step));
   return {
     async take() {
       const release = await takeFreeLock(`glass-gpt checkpoints ${run}`);
@@ -86,12 +87,11 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
       return found.toSorted((a, b) => a.step - b.step);
     },
     async write(step, files, signal) {
-      const key = keyOf(identityOf(step));
-      const release = await takeLock(lockOf(key), () => {}, signal);
+      const release = await takeLock(lock(step), () => {}, signal);
       try {
         // What a page left that was closed while it wrote; another tab's has its lock.
         for (const each of await stepsKept()) {
-          if (!each.complete && !(await isLocked(lockOf(keyOf(identityOf(each.step)))))) {
+          if (!each.complete && !(await isLocked(lock(each.step)))) {
             await remove(each.step);
           }
         }

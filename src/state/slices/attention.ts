@@ -27,11 +27,12 @@ interface Need {
   readonly ask: (signal: AbortSignal) => Promise<void>;
 }
 
-/** What somebody waits for, and what may take its time: the engine lets both take turns. */
-const LANES = [
-  ['rows', 'map'],
-  ['atlas', 'names', 'probe'],
-] as const satisfies readonly (readonly Kind[])[];
+/** What may take its time. */
+const SLOW = 'slow';
+type Lane = 'rows' | 'map' | typeof SLOW;
+
+/** Of each lane one question is on its way, and the engine lets them take turns: a map is asked for beside the rows. */
+const laneOf = (kind: Kind): Lane => (kind === 'rows' || kind === 'map' ? kind : SLOW);
 
 /** While tokens stream: how old an answer may be before it is asked for again. */
 const STREAM_MS = { rows: 250, map: 1000, atlas: 1000 } as const;
@@ -61,7 +62,7 @@ export function createAttention(context: SliceContext<'attention'>) {
   let resting: ReturnType<typeof setTimeout> | undefined;
   const failed = new Set<string>();
   /** The question of each lane that is on its way. */
-  const running = new Map<(typeof LANES)[number], AbortController>();
+  const running = new Map<Lane, AbortController>();
   const last: Record<Kind, number> = {
     rows: -Infinity,
     map: -Infinity,
@@ -141,20 +142,19 @@ export function createAttention(context: SliceContext<'attention'>) {
     return seenOf(ref) < text.pieces.length && !failed.has(need.key) ? [need] : [];
   }
 
-  /** One question a lane at a time; while tokens stream one at all. */
+  /** One question a lane at a time; while tokens stream one at all, what somebody waits for before what takes its time. */
   function pump(): void {
     const streaming = get().busy.has('run');
     if (streaming && running.size > 0) return;
     const wanted = needs();
-    for (const lane of LANES) {
-      const need = wanted.find(({ kind }) => lane.some((one) => one === kind));
-      if (need === undefined || running.has(lane)) continue;
-      void run(lane, need);
-      if (streaming) return;
+    const next = wanted.find(({ kind }) => laneOf(kind) !== SLOW) ?? wanted[0];
+    for (const need of streaming && next ? [next] : wanted) {
+      if (!running.has(laneOf(need.kind))) void run(need);
     }
   }
 
-  async function run(lane: (typeof LANES)[number], need: Need): Promise<void> {
+  async function run(need: Need): Promise<void> {
+    const lane = laneOf(need.kind);
     const controller = new AbortController();
     running.set(lane, controller);
     last[need.kind] = performance.now();

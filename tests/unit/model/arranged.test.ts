@@ -58,19 +58,12 @@ describe.each(devices)('a step that was arranged ahead, in %s', (_, create) => {
     };
     const read = await loadGpt(device, { ...other, alike: run.alike }, file, { dtype: 'fp32' });
     await run.arrange(source);
-    const pieces: number[] = [];
-    const watched: TensorSource = {
+    const unread: TensorSource = {
       ...source,
       alike: run.alike,
-      read: async (...asked) => {
-        const values = await source.read(...asked);
-        pieces.push(values.length);
-        return values;
-      },
+      read: () => Promise.reject(new Error('It was arranged, and is read.')),
     };
-    const ahead = await loadGpt(device, watched, file, { dtype: 'fp32' });
-    // No more than the fingerprint needs.
-    expect(Math.max(...pieces)).toBeLessThanOrEqual(64);
+    const ahead = await loadGpt(device, unread, file, { dtype: 'fp32' });
     const plain = await loadGpt(device, source, file, { dtype: 'fp32' });
     expect(await bitsOf(device, ahead)).toEqual(await bitsOf(device, plain));
     expect(await bitsOf(device, read)).not.toEqual(await bitsOf(device, plain));

@@ -50,3 +50,29 @@ describe('changes that are made together', () => {
     });
   });
 });
+
+describe('changes while somebody holds the door', () => {
+  it('are one change when it is let go, which those within see before', () => {
+    const store = createToy();
+    const { pen, together, hold, get } = openDoor(store);
+    const seen: string[] = [];
+    store.subscribe(({ view, page }) => seen.push(`${view.panel} ${page.announcement}`));
+    let letGo = (): void => {};
+    together(() => {
+      letGo = hold();
+      pen('view')({ panel: 'lens' });
+    });
+    together(() => pen('page')({ announcement: 'open' }));
+    expect(get()).toMatchObject({ view: { panel: 'lens' }, page: { announcement: 'open' } });
+    expect(store.getState().view.panel).not.toBe('lens');
+    expect(seen).toEqual([]);
+    together(() => {
+      letGo();
+      pen('page')({ announcement: 'shut' });
+      expect(seen).toEqual([]);
+    });
+    expect(seen).toEqual(['lens shut']);
+    pen('page')({ announcement: 'later' });
+    expect(seen).toEqual(['lens shut', 'lens later']);
+  });
+});

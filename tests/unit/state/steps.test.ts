@@ -64,7 +64,7 @@ function createToy({ looked = null }: { looked?: Looked | null } = {}) {
       if (question === 'atlas' && answers && heldBack !== 'atlas')
         return Promise.resolve({ cells: 1 });
       if (question === 'attentionRows' && answers) return Promise.resolve({ firstIndex: 0 });
-      if (question !== 'attention' || !answers) {
+      if (question !== 'attention' || !answers || heldBack === 'attention') {
         return new Promise((_, reject) => {
           signal?.addEventListener('abort', () => reject(signal.reason as Error));
         });
@@ -116,14 +116,34 @@ async function lookingAtStep0() {
 }
 
 describe('a step of a run', () => {
-  it.each([1, 2])('leaves the map in its place until its own is there: %d', async (step) => {
+  it.each([1, 2])('comes with its map, its rows and its atlas in one change: %d', async (step) => {
     const toy = await lookingAtStep0();
-    const fronts = new Set<number | undefined>();
-    toy.store.subscribe(({ attention }) => fronts.add(attention.front?.weights[0]));
+    const seen: (readonly unknown[])[] = [];
+    const { rows, atlas } = toy.state().attention;
+    toy.store.subscribe(({ model, attention: now }) =>
+      seen.push([
+        model.here?.wish.run?.step,
+        now.front?.weights[0],
+        now.rows !== rows && now.atlas !== atlas,
+      ]),
+    );
     toy.actions.lookAt({ id: RUN, step }, 'Fox tales');
     await toy.arrive();
-    await vi.waitFor(() => expect(toy.front()?.weights[0]).toBe(step));
-    expect([...fronts]).toEqual([0, step]);
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0));
+    expect(seen[0]).toEqual([step, step, true]);
+  });
+
+  it('comes without its map where that lets one wait, and leaves the other in its place until then', async () => {
+    const toy = await lookingAtStep0();
+    const seen: (readonly unknown[])[] = [];
+    toy.store.subscribe(({ model, attention }) =>
+      seen.push([model.here?.wish.run?.step, attention.front?.weights[0]]),
+    );
+    toy.holdBack('attention');
+    toy.actions.lookAt({ id: RUN, step: 2 }, 'Fox tales');
+    await toy.arrive();
+    await vi.waitFor(() => expect(seen).toContainEqual([2, 0]));
+    for (const each of seen) expect(each).toEqual([2, 0]);
   });
 
   it('comes beside the model that runs, by the name of its run', async () => {

@@ -30,14 +30,15 @@ export function change(store: AppStore, patch: Patch): void {
 
 /** What slices stand on, on an engine that a test made up; what they report is thrown. */
 export function createContext(engine: Engine, store: AppStore, text: TokenText) {
-  const { get, together, pen } = openDoor(store);
+  const door = openDoor(store);
+  const { get, together, pen } = door;
   const context: PageContext = {
     engine,
     store,
     text,
     get,
     together,
-    answers: createGather(together),
+    answers: createGather(door),
     answerable: () => true,
     off: () => get().view.off,
     look: pen('view'),
