@@ -359,6 +359,8 @@ export function createPage(options: PageOptions) {
 
   function changeSettings(patch: Partial<Settings>): void {
     together(() => {
+      // A field that does not show at once what is typed loses it.
+      answers.end();
       run.change(patch);
       replay.departs();
       if (patch.temperature !== undefined) used('temperature');

@@ -80,8 +80,8 @@ export function openKeptCheckpoints(disk: Disk, run: string): CheckpointStore {
     },
     async list() {
       const found: StoredCheckpoint[] = [];
-      for (const { step, complete } of await stepsKept()) {
-        const checkpoint = complete ? await at(step) : null;
+      for (const { step } of await stepsKept()) {
+        const checkpoint = await at(step);
         if (checkpoint) found.push(checkpoint);
       }
       return found.toSorted((a, b) => a.step - b.step);

@@ -146,6 +146,16 @@ describe('a step of a run', () => {
     for (const each of seen) expect(each).toEqual([2, 0]);
   });
 
+  it('does not keep what is typed into a setting from being seen at once', async () => {
+    const toy = await lookingAtStep0();
+    toy.holdBack('attention');
+    toy.actions.lookAt({ id: RUN, step: 2 }, 'Fox tales');
+    await toy.arrive();
+    toy.actions.changeSettings({ temperature: 0.5 });
+    expect(toy.state().run.settings.temperature).toBe(0.5);
+    expect(toy.state().model.here?.wish.run?.step).toBe(2);
+  });
+
   it('comes beside the model that runs, by the name of its run', async () => {
     const toy = createToy();
     void toy.actions.start();
