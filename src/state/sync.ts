@@ -97,6 +97,10 @@ export function startSync(store: AppStore, actions: Actions): void {
     ) {
       address.soon();
     }
+    // Where somebody goes on after a reload: a browser reloads the address as it was when it began to.
+    const isElsewhere =
+      now.view.workspace !== before.view.workspace || now.view.lesson !== before.view.lesson;
+    if (isElsewhere) address.flush();
   });
 
   addEventListener('pagehide', () => {

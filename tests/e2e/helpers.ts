@@ -174,8 +174,13 @@ export async function openMore(page: Page): Promise<void> {
 
 /** Every field of a run, in sight. */
 export async function everySetting(page: Page): Promise<void> {
-  await page.getByText('More settings').click();
-  await page.getByText('Every other setting').click();
+  const rest = page.getByText('Every other setting');
+  // A page that grows at this very moment moves away under the click, as it would under anybody's.
+  await expect(async () => {
+    if (!(await rest.isVisible())) await page.getByText('More settings').click();
+    await expect(rest).toBeVisible({ timeout: 2000 });
+  }).toPass();
+  await rest.click();
 }
 
 export async function setSeed(page: Page, seed: number): Promise<void> {

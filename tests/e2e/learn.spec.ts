@@ -337,7 +337,11 @@ test('lessons by the keyboard, the sheet, a reload, the way out, and a link to a
 
   // Who begins again is asked once, and then has answered nothing.
   await keys.press(page.getByRole('navigation').getByRole('button', { name: 'Learn' }));
-  for (let step = 5; step <= 12; step++) await keys.press(next(page));
+  for (let step = 5; step <= 12; step++) {
+    await keys.press(next(page));
+    // At once: whoever reloads now stays at this step.
+    expect(await page.evaluate(() => location.hash)).toContain(`learn=${step + 1}`);
+  }
   await keys.press(card(page).getByRole('button', { name: 'Skip', exact: true }));
   await expect(card(page).getByText('You answered 0 of 12 questions.')).toBeVisible();
   await keys.press(card(page).getByRole('button', { name: 'Begin again' }));

@@ -283,8 +283,11 @@ export function createRun(options: RunOptions) {
 
   function reset(): void {
     const { settings, notes } = withDefaults(modelOf(get())?.defaults);
+    const { settings: before } = get().run;
+    // Another step of a run brings the same, and whoever shows them has nothing to do.
+    const isSame = JSON.stringify(settings) === JSON.stringify(before);
     together(() => {
-      set({ settings, chosen: false });
+      set({ settings: isSame ? before : settings, chosen: false });
       options.note(notes.filter((words) => !get().page.notes.includes(words)));
     });
   }

@@ -1,5 +1,5 @@
 // What a head does in words and numbers: for one token, for one cell, and by its scores.
-import { useMemo, type ReactNode } from 'react';
+import { useMemo, useState, type ReactNode } from 'react';
 import type { AttentionMap, Behaviour, Habit, TokenPiece } from '../../api.ts';
 import { HABITS } from '../../habits.ts';
 import type { HeadRef } from '../../state/facts/attention.ts';
@@ -178,8 +178,21 @@ function Legend(): ReactNode {
   );
 }
 
-/** All scores of the head: in the text that names are of, beside its control, and on the text of the probe. */
-export function Scores({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
+/** All scores of the head; worked out while somebody has them open. */
+export function Scores({ of }: { readonly of: HeadRef }): ReactNode {
+  const [open, setOpen] = useState(false);
+  return (
+    <details className={css.scores} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        Scores of head {of.layer}.{of.head}
+      </summary>
+      {open && <ScoresTable of={of} />}
+    </details>
+  );
+}
+
+/** In the text that names are of, beside its control, and on the text of the probe. */
+function ScoresTable({ of: { layer, head } }: { readonly of: HeadRef }): ReactNode {
   const { probe, names } = useFacts((s) => ({
     probe: s.attention.probe,
     names: s.attention.names,
@@ -197,10 +210,7 @@ export function Scores({ of: { layer, head } }: { readonly of: HeadRef }): React
     return [itself, shuffledOf(names, habit, layer, head), names.ceiling[habit], ...others];
   };
   return (
-    <details className={css.scores}>
-      <summary>
-        Scores of head {layer}.{head}
-      </summary>
+    <>
       <table>
         <thead>
           <tr>
@@ -230,7 +240,7 @@ export function Scores({ of: { layer, head } }: { readonly of: HeadRef }): React
         head of the model. A name stands where a head is clearly above both. A dash: the text has
         too few tokens that can show it.
       </p>
-    </details>
+    </>
   );
 }
 
