@@ -218,6 +218,15 @@ describe('a step of a run', () => {
     expect(toy.asked.filter((question) => question === 'tokenize')).toHaveLength(tokenised);
   });
 
+  it('that brings the same settings changes none, so that no knob is drawn anew', async () => {
+    const toy = await lookingAtStep0();
+    const { settings } = toy.state().run;
+    toy.actions.lookAt({ id: RUN, step: 5 }, 'Fox tales');
+    await toy.arrive();
+    await vi.waitFor(() => expect(toy.front()?.weights[0]).toBe(5));
+    expect(toy.state().run.settings).toBe(settings);
+  });
+
   it('shows the maps of the step before until it has answered, and no others', async () => {
     const toy = await lookingAtStep0();
     toy.silence();
