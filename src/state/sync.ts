@@ -86,11 +86,12 @@ export function startSync(store: AppStore, actions: Actions): void {
     if (now.model.here !== before.model.here && now.model.here !== null) {
       writeLooked(now.model.here.wish, now.text.own);
     }
+    const isElsewhere =
+      now.view.workspace !== before.view.workspace || now.view.lesson !== before.view.lesson;
     if (
+      isElsewhere ||
       now.text.prompt !== before.text.prompt ||
       now.run.settings !== before.run.settings ||
-      now.view.workspace !== before.view.workspace ||
-      now.view.lesson !== before.view.lesson ||
       now.replay.asRecorded !== before.replay.asRecorded ||
       now.model.here !== before.model.here ||
       now.models.offer !== before.models.offer
@@ -98,8 +99,6 @@ export function startSync(store: AppStore, actions: Actions): void {
       address.soon();
     }
     // Where somebody goes on after a reload: a browser reloads the address as it was when it began to.
-    const isElsewhere =
-      now.view.workspace !== before.view.workspace || now.view.lesson !== before.view.lesson;
     if (isElsewhere) address.flush();
   });
 

@@ -14,7 +14,8 @@ function create() {
   let seen = '';
   store.subscribe(({ said }) => (seen = `${seen}|${said.words}`));
   const pen = door.pen('said');
-  const gather = createGather({ hold: door.hold, together: door.together });
+  const gather = createGather(door);
+  const change = (words: string): void => pen({ words: door.get().said.words + words });
   return {
     gather,
     get seen() {
@@ -22,8 +23,8 @@ function create() {
       seen = '';
       return all;
     },
-    change: (words: string) => pen({ words: door.get().said.words + words }),
-    tell: (words: string) => gather.tell(() => pen({ words: door.get().said.words + words })),
+    change,
+    tell: (words: string) => gather.tell(() => change(words)),
   };
 }
 
