@@ -44,6 +44,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether JSON says the same of both, in the same order: for what one and the same code wrote. */
+export function isSameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** Levels, entries of a level and letters of a text that are quoted: enough to find it again. */
 const MOST_LEVELS = 4;
 const MOST_ENTRIES = 8;

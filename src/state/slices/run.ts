@@ -1,6 +1,7 @@
 // Runs: tokens come one by one and are written into the text. Nothing here copies the text; the store
 // hears of a run once a frame.
 import { toErrorInfo } from '../../errors.ts';
+import { isSameJson } from '../../json.ts';
 import { modelOf } from '../facts/model.ts';
 import type { NextFacts, RunEnd, RunFacts, RunState, Writer } from '../facts/run.ts';
 import { isSameRecipe, runAt, type Recipe } from '../runs.ts';
@@ -285,7 +286,7 @@ export function createRun(options: RunOptions) {
     const { settings, notes } = withDefaults(modelOf(get())?.defaults);
     const { settings: before } = get().run;
     // Another step of a run brings the same, and whoever shows them has nothing to do.
-    const isSame = JSON.stringify(settings) === JSON.stringify(before);
+    const isSame = isSameJson(settings, before);
     together(() => {
       set({ settings: isSame ? before : settings, chosen: false });
       options.note(notes.filter((words) => !get().page.notes.includes(words)));

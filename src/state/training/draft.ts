@@ -1,6 +1,7 @@
 // What somebody chooses before a run: the text, the size, every field; and what the text and a step come to here.
 import type { ErrorInfo, RunSettings, RunText, RunTokenizer, TextFacts } from '../../api.ts';
 import { toErrorInfo } from '../../errors.ts';
+import { isSameJson } from '../../json.ts';
 import type { Browser } from './browser.ts';
 import { csvColumns, longestColumn } from './csv.ts';
 import {
@@ -182,7 +183,7 @@ export function createDraft({
       const facts = await trainer().ask('readText', { text, tokenizer, ...from }, signal);
       if (signal.aborted) return;
       const better = tokenizerFor(text, facts.characters);
-      if (!keepsTokenizer() && !isSame(better, tokenizer)) {
+      if (!keepsTokenizer() && !isSameJson(better, tokenizer)) {
         change({ ...settings(), tokenizer: better });
         await readNow(signal);
         return;
@@ -389,7 +390,7 @@ export function createDraft({
           ownTokenizer: isOwn && !isOfSource(name),
         };
         change(next, facts);
-        if (isSame(next.tokenizer, now.tokenizer)) measure();
+        if (isSameJson(next.tokenizer, now.tokenizer)) measure();
         else read();
       },
       /** In place of a size: the model that the page has loaded, with its own sizes and tokenizer. */
@@ -488,8 +489,4 @@ export function isEmptyText(text: RunText): boolean {
 /** Whether it is about the file itself, and not about what it would be cut with. */
 function isOfFile({ code }: ErrorInfo): boolean {
   return code === 'training/text' || code === 'training/csv' || code === 'text/encoding';
-}
-
-function isSame(a: RunTokenizer, b: RunTokenizer): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

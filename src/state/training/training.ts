@@ -2,6 +2,7 @@
 // page it knows how something is said to those who cannot see it, and how a step of a run is looked at.
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { RunArguments, RunStep, Trainer } from '../../api.ts';
+import { isSameJson } from '../../json.ts';
 import { openDoor } from '../door.ts';
 import type { RunTexts } from '../facts/models.ts';
 import type { AppState } from '../store.ts';
@@ -257,8 +258,7 @@ export function createTraining({
         if (Object.keys(problemsOf(now)).length > 0 || watch.isBusy()) return;
         if (text.read.at !== 'here' || whyNothing(text.read.value, now.settings) !== null) return;
         draft.actions.dismissLink();
-        const isLinked =
-          came !== null && JSON.stringify(came.settings) === JSON.stringify(now.settings);
+        const isLinked = came !== null && isSameJson(came.settings, now.settings);
         watch.begin({ run: { settings: now.settings } }, isLinked ? came.losses : []);
       },
       /** Out of memory: the same windows a step, fewer at a time. */
